@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import { JobId, Sha256 } from './ids.ts'
+import { LIMITS } from './limits.ts'
+import { ImageFormat, RenderSettings } from './render-settings.ts'
+import { Requirement } from './worker.ts'
+
+export const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
+export const VideoChoice = z.enum([...VIDEO_CONTAINERS, 'none'])
+export type VideoChoice = z.infer<typeof VideoChoice>
+
+const Name = z.string().min(1).max(LIMITS.nameLengthMax)
+const TilesPerSide = z.int().min(1).max(LIMITS.tilesPerSideMax)
+
+/** `POST /v1/jobs`. What is left out comes from the scene. */
+export const JobRequest = z
+  .strictObject({
+    /** SHA-256 of an uploaded scene. */
+    scene: Sha256,
+    name: Name.optional(),
+    /** `1-10, 15, 20-40:2` */
+    frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
+    tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide }).optional(),
+    /** Frames in one task; whole frames only. */
+    chunk: z.int().min(1).max(LIMITS.framesPerChunkMax).optional(),
+    settings: RenderSettings.optional(),
+    video: VideoChoice.optional(),
+    /** Higher goes first; jobs of equal priority share the farm. */
+    priority: z.int().min(0).max(100).optional(),
+    requirement: Requirement.optional(),
+    /** Share of tasks rendered again by another worker, 0 to 1. Above 0, at least one task is. */
+    auditRate: z.number().min(0).max(1).optional(),
+    /** Render even if linked files are missing (Blender shows them in pink). */
+    allowMissingFiles: z.boolean().optional(),
+  })
+  .meta({ id: 'JobRequest' })
+export type JobRequest = z.infer<typeof JobRequest>
+
+/**
+ * planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
+ * are made. Then one of three ends. deleting: every key and byte of it is being removed.
+ */
+export const JOB_STATES = ['planning', 'active', 'encoding', 'completed', 'failed', 'canceled', 'deleting'] as const
+export const JobState = z.enum(JOB_STATES)
+export type JobState = z.infer<typeof JobState>
+
+/** All that was decided at submission, so that nothing later depends on a default that may change. */
+export const JobPlan = z.strictObject({
+  sceneName: Name,
+  /** Path of the main .blend inside a project archive; absent for a plain .blend. */
+  mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
+  engine: Name,
+  /** Normalised frame list: ascending, without repeats. */
+  frames: z.string().max(LIMITS.messageLengthMax * 4),
+  frameCount: z.int().min(1).max(LIMITS.framesPerJobMax),
+  width: z.int().min(1).max(LIMITS.resolutionMax),
+  height: z.int().min(1).max(LIMITS.resolutionMax),
+  tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
+  chunk: z.int().min(1).max(LIMITS.framesPerChunkMax),
+  renderTaskCount: z.int().min(1).max(LIMITS.tasksPerJobMax),
+  settings: RenderSettings,
+  format: ImageFormat,
+  video: VideoChoice,
+  fps: z.number().min(0.01).max(1_000),
+  auditRate: z.number().min(0).max(1),
+  /** Things the artist should know: why tiles have overscan, what was ignored. */
+  notes: z.array(z.string().max(LIMITS.messageLengthMax)).max(50),
+})
+export type JobPlan = z.infer<typeof JobPlan>
+
+/** The stored truth about a job. */
+export const JobRecord = z
+  .strictObject({
+    id: JobId,
+    name: Name,
+    owner: Name,
+    state: JobState,
+    scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']) }),
+    plan: JobPlan,
+    priority: z.int().min(0).max(100),
+    requirement: Requirement,
+    createdAt: z.int(),
+    startedAt: z.int().optional(),
+    endedAt: z.int().optional(),
+    /** While planning: how many tasks are written down already. */
+    tasksPlanned: z.int().min(0),
+    /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */
+    failure: z.strictObject({ code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lastWords: z.string().max(LIMITS.messageLengthMax * 2).optional() }).optional(),
+    /** Video, previews of the whole job, the manifest. */
+    files: z.array(z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), bytes: z.int().min(0), sha256: Sha256, contentType: z.string().max(100) })).max(64),
+  })
+  .meta({ id: 'JobRecord' })
+export type JobRecord = z.infer<typeof JobRecord>
+
+/** Numbers of tasks and frames by state; always recomputable from the records. */
+export const JobCounts = z
+  .strictObject({
+    render: z.record(z.string(), z.int()),
+    finish: z.record(z.string(), z.int()),
+    audit: z.record(z.string(), z.int()),
+    frames: z.record(z.string(), z.int()),
+    verdicts: z.record(z.string(), z.int()),
+  })
+  .meta({ id: 'JobCounts' })
+export type JobCounts = z.infer<typeof JobCounts>
+
+/** `GET /v1/jobs/:id`. */
+export const JobView = z
+  .strictObject({
+    ...JobRecord.shape,
+    counts: JobCounts,
+    /** Share of the whole work that is done, 0 to 1. */
+    progress: z.number().min(0).max(1),
+    /** Estimate from the pace so far; null before the first task is done. */
+    secondsLeft: z.number().min(0).nullable(),
+    /** Why nothing runs although something could: one sentence for each reason. */
+    waiting: z.array(z.string().max(LIMITS.messageLengthMax)).max(20),
+    /** Tasks over which workers disagree and that no third worker has settled yet. */
+    disputes: z.array(z.string().max(LIMITS.messageLengthMax)).max(100),
+  })
+  .meta({ id: 'Job' })
+export type JobView = z.infer<typeof JobView>

@@ -1,0 +1,44 @@
+/**
+ * Every maximum in the system, with its unit and the reason for the number. A limit that is reached is always told:
+ * in a refusal with a code of the catalogue, never by silence.
+ */
+export const LIMITS = {
+  /** A scene upload. Packed production scenes of a few GiB are common, tens of GiB are not. */
+  sceneBytesMax: 16 * 1024 ** 3,
+  /** Frames of one job: more than a day of film at 24 fps would be 2,073,600; this is over an hour. */
+  framesPerJobMax: 100_000,
+  /** Frame numbers that Blender itself accepts (MINAFRAME and MAXFRAME in its source). */
+  frameNumberMin: -1_048_574,
+  frameNumberMax: 1_048_574,
+  /** Tasks of one job: each costs about 400 bytes of Redis memory. */
+  tasksPerJobMax: 1_000_000,
+  /** Tiles along one side of a frame. */
+  tilesPerSideMax: 64,
+  /** Pixels along one side: Blender's own maximum. */
+  resolutionMax: 65_536,
+  samplesMax: 16_777_216,
+  /** A WebSocket message from a worker: a result of a 100-frame chunk with hashes is about 40 KiB. */
+  workerMessageBytesMax: 256 * 1024,
+  /** A REST body that is not an upload. */
+  restBodyBytesMax: 1024 * 1024,
+  /** Files one attempt may hand in. */
+  filesPerResultMax: 512,
+  /** One file of a result: a 16k x 16k float RGBA image is 4 GiB before compression. */
+  resultFileBytesMax: 8 * 1024 ** 3,
+  /** Tries of one task, whoever was to blame, before it fails for good. */
+  triesPerTaskMax: 8,
+  /** Tries of one task that ended by the scene's own fault before the job stops (a poison scene stops early). */
+  sceneFaultsMax: 2,
+  /** Leases one worker may hold at once: its slots and one in advance for each. */
+  leasesPerWorkerMax: 64,
+  framesPerChunkMax: 100,
+  /** Jobs not yet ended; each active one may cost the coordinator one Redis connection. */
+  openJobsMax: 2_000,
+  pageSizeMax: 500,
+  nameLengthMax: 200,
+  pathLengthMax: 1_024,
+  messageLengthMax: 4_000,
+  /** Job events kept, oldest dropped first; the job's page says when some were dropped. */
+  eventsPerJobKept: 10_000,
+  workersConnectedMax: 20_000,
+} as const

@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { Failure } from './failure.ts'
+import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
+import { LIMITS } from './limits.ts'
+import { PixelRectangle, RenderSettings } from './render-settings.ts'
+import { ResultFile } from './task.ts'
+import { Capabilities, DeviceKind } from './worker.ts'
+
+/**
+ * The WebSocket between a worker and a coordinator: JSON, one message a frame. The worker connects to `/v1/worker` with
+ * its token as bearer and speaks first. README beside this file tells what each side does on each message.
+ */
+export const PROTOCOL_VERSION = 1
+
+/** A lease is named by job, task and epoch; all that a worker says of a task carries these three. */
+const LeaseName = { jobId: JobId, taskId: TaskId, epoch: z.int().min(1) }
+export const LeaseRef = z.strictObject(LeaseName)
+export type LeaseRef = z.infer<typeof LeaseRef>
+
+const Url = z.string().min(1).max(8_192)
+
+// --- worker -> coordinator ------------------------------------------------------------------------------------------
+
+export const Hello = z
+  .strictObject({
+    type: z.literal('hello'),
+    protocolVersion: z.int().min(1).max(1_000),
+    agentVersion: z.string().max(40),
+    workerId: WorkerId,
+    name: z.string().min(1).max(LIMITS.nameLengthMax),
+    capabilities: Capabilities,
+    /** Leases it still holds from before the connection dropped. */
+    leases: z.array(LeaseRef).max(LIMITS.leasesPerWorkerMax),
+  })
+  .meta({ id: 'Hello' })
+
+/** Renews every lease it names; what it does not name is not renewed. */
+export const Heartbeat = z
+  .strictObject({ type: z.literal('heartbeat'), leases: z.array(LeaseRef).max(LIMITS.leasesPerWorkerMax), loadAverage: z.number().min(0).max(1e6).optional(), memoryFreeBytes: z.int().min(0).optional() })
+  .meta({ id: 'Heartbeat' })
+
+export const Progress = z
+  .strictObject({ type: z.literal('progress'), ...LeaseName, frame: z.int(), samplesDone: z.int().min(0), samplesTotal: z.int().min(0), secondsLeft: z.number().min(0).optional() })
+  .meta({ id: 'Progress' })
+
+/** The commitment: from here on length and hash of every file are fixed. Nothing is uploaded before `upload` asks for it. */
+export const Result = z
+  .strictObject({
+    type: z.literal('result'),
+    ...LeaseName,
+    files: z.array(ResultFile).min(1).max(LIMITS.filesPerResultMax),
+    renderSeconds: z.number().min(0).max(1e8),
+    peakMemoryBytes: z.int().min(0).max(2 ** 50),
+  })
+  .meta({ id: 'Result' })
+
+export const Uploaded = z.strictObject({ type: z.literal('uploaded'), ...LeaseName }).meta({ id: 'Uploaded' })
+export const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failure: Failure }).meta({ id: 'Failed' })
+/** Gives a lease back untried or interrupted; nobody is blamed. */
+export const Released = z.strictObject({ type: z.literal('released'), ...LeaseName }).meta({ id: 'Released' })
+export const Draining = z.strictObject({ type: z.literal('draining') }).meta({ id: 'Draining' })
+
+export const WorkerMessage = z.discriminatedUnion('type', [Hello, Heartbeat, Progress, Result, Uploaded, Failed, Released, Draining])
+export type WorkerMessage = z.infer<typeof WorkerMessage>
+
+// --- coordinator -> worker ------------------------------------------------------------------------------------------
+
+export const Welcome = z
+  .strictObject({
+    type: z.literal('welcome'),
+    protocolVersion: z.int(),
+    heartbeatSeconds: z.number().min(0.1),
+    /** Leases of `hello` that are no longer the worker's: stop them, throw their files away. */
+    lost: z.array(LeaseRef),
+  })
+  .meta({ id: 'Welcome' })
+
+const Download = z.strictObject({ url: Url, sha256: Sha256, bytes: z.int().min(1) })
+
+/**
+ * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off. render without:
+ * for each frame the final image and the raw EXR. finish: compositor and file format on `stitched`.
+ */
+export const Work = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('render'), frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax), window: PixelRectangle.optional(), settings: RenderSettings, device: DeviceKind.optional(), display: z.boolean() }),
+  z.strictObject({ kind: z.literal('finish'), frame: z.int(), stitched: Download, settings: RenderSettings, display: z.boolean() }),
+])
+export type Work = z.infer<typeof Work>
+
+/** The right to try a task until it is not renewed in time. The worker computes with durations only, never with our clock. */
+export const Lease = z
+  .strictObject({
+    type: z.literal('lease'),
+    ...LeaseName,
+    leaseSeconds: z.number().min(0.1),
+    scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']), mainBlend: z.string().max(LIMITS.pathLengthMax).optional(), url: Url }),
+    work: Work,
+    /** Seconds without any progress after which the worker gives up (typed `no_progress`). */
+    noProgressSeconds: z.number().min(1),
+  })
+  .meta({ id: 'Lease' })
+export type Lease = z.infer<typeof Lease>
+
+/** Send these files; the others stay on the worker's disk until `release`. */
+export const Upload = z
+  .strictObject({
+    type: z.literal('upload'),
+    ...LeaseName,
+    files: z.array(z.strictObject({ name: z.string().max(120), url: Url, method: z.literal('PUT'), headers: z.record(z.string(), z.string().max(1_024)) })).max(LIMITS.filesPerResultMax),
+  })
+  .meta({ id: 'Upload' })
+
+/** The task is settled for this worker: throw its files away. */
+export const Release = z.strictObject({ type: z.literal('release'), ...LeaseName }).meta({ id: 'Release' })
+/** Stop at once and throw away; the lease is gone. */
+export const Cancel = z.strictObject({ type: z.literal('cancel'), ...LeaseName, reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Cancel' })
+/** Finish what you hold, then leave. */
+export const Drain = z.strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Drain' })
+/** Something you sent was refused; `jobId` and so on tell what of, where it was about a lease. The lease is gone then. */
+export const Refused = z
+  .strictObject({ type: z.literal('refused'), code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lease: LeaseRef.optional() })
+  .meta({ id: 'Refused' })
+
+export const CoordinatorMessage = z.discriminatedUnion('type', [Welcome, Lease, Upload, Release, Cancel, Drain, Refused])
+export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>
+
+/** Close codes of the worker socket. 1000-1015 are the WebSocket's own. */
+export const CLOSE_CODES = {
+  /** The coordinator stops; reconnect (another may answer). */
+  going_away: 1001,
+  /** Over `workerMessageBytesMax`; do not send that again. */
+  too_big: 1009,
+  /** Not JSON, or not a message of this protocol. Reconnect after the usual backoff. */
+  bad_message: 4400,
+  /** Wrong or missing token. Do not reconnect with this token. */
+  unauthorized: 4401,
+  /** Another connection of the same worker id is newer. Do not reconnect. */
+  replaced: 4409,
+  /** Silent for longer than three heartbeats. Reconnect. */
+  silent: 4408,
+  /** Protocol version not spoken here. Update the worker. */
+  version: 4426,
+  /** Too many connections, or too slow a reader. Reconnect after a longer wait. */
+  overloaded: 4429,
+} as const

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { Failure } from './failure.ts'
+import { Sha256, TaskId, WorkerId } from './ids.ts'
+import { LIMITS } from './limits.ts'
+
+/** render: pixels from the scene; finish: compositor and file format on a stitched frame; audit: a task rendered again to check it. */
+export const TASK_KINDS = ['render', 'finish', 'audit'] as const
+export const TaskKind = z.enum(TASK_KINDS)
+export type TaskKind = z.infer<typeof TaskKind>
+
+/**
+ * blocked: waits for other tasks. queued: may be leased. leased: a worker has the right to try. delivering: a worker has
+ * committed to a result, its files are on their way. verifying: the files are here, an audit is open. Then one of three ends.
+ */
+export const TASK_STATES = ['blocked', 'queued', 'leased', 'delivering', 'verifying', 'completed', 'failed', 'canceled'] as const
+export const TaskState = z.enum(TASK_STATES)
+export type TaskState = z.infer<typeof TaskState>
+
+export const ATTEMPT_OUTCOMES = ['running', 'rendered', 'failed', 'expired', 'released', 'rejected', 'canceled'] as const
+export const AttemptOutcome = z.enum(ATTEMPT_OUTCOMES)
+export type AttemptOutcome = z.infer<typeof AttemptOutcome>
+
+export const VERDICTS = ['unverified', 'agreed', 'grey', 'refuted'] as const
+export const Verdict = z.enum(VERDICTS)
+export type Verdict = z.infer<typeof Verdict>
+
+/** final: what the artist gets; raw: linear float EXR with all passes; display: 8-bit view of a float final; extra: File Output nodes. */
+export const FileRole = z.enum(['final', 'raw', 'display', 'extra'])
+export type FileRole = z.infer<typeof FileRole>
+
+/** A file that a worker has committed to. The name is one path segment. */
+export const ResultFile = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}$/, 'a file name of letters, digits, dot, dash and underscore'),
+  frame: z.int().min(LIMITS.frameNumberMin).max(LIMITS.frameNumberMax),
+  role: FileRole,
+  bytes: z.int().min(1).max(LIMITS.resultFileBytesMax),
+  sha256: Sha256,
+})
+export type ResultFile = z.infer<typeof ResultFile>
+
+export const Attempt = z
+  .strictObject({
+    epoch: z.int().min(1),
+    workerId: WorkerId,
+    outcome: AttemptOutcome,
+    startedAt: z.int(),
+    endedAt: z.int().optional(),
+    renderSeconds: z.number().min(0).optional(),
+    peakMemoryBytes: z.int().min(0).optional(),
+    failure: Failure.optional(),
+    files: z.array(ResultFile).max(LIMITS.filesPerResultMax).optional(),
+    /** Drawn after the worker had committed to its files. */
+    drawnForAudit: z.boolean().optional(),
+    verdict: Verdict,
+  })
+  .meta({ id: 'Attempt' })
+export type Attempt = z.infer<typeof Attempt>
+
+/** The stored truth about a task. Where it lies in the image is worked out from the job's plan and `tile`. */
+export const TaskRecord = z
+  .strictObject({
+    id: TaskId,
+    kind: TaskKind,
+    state: TaskState,
+    frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),
+    /** Index of the tile, row by row from the top left; absent for whole frames. */
+    tile: z.int().min(0).max(LIMITS.tilesPerSideMax ** 2).optional(),
+    /** The fencing token: rises with every lease; what carries an older one is refused. */
+    epoch: z.int().min(0),
+    attempts: z.array(Attempt).max(64),
+    /** Epoch of the attempt whose result counts. */
+    canonicalEpoch: z.int().min(1).optional(),
+    verdict: Verdict,
+    /** Workers that must not have this task: they failed it, or rendered what it checks. */
+    avoid: z.array(WorkerId).max(64),
+    /** The one worker that must have it (a dispute between two is rendered again by both). */
+    only: WorkerId.optional(),
+    /** On an audit: the task it checks. */
+    audits: TaskId.optional(),
+    /** On a checked task: how many audits were made of it. */
+    auditRounds: z.int().min(0).max(99).optional(),
+    /** Why it failed, or waits for something unusual. */
+    note: z.string().max(LIMITS.messageLengthMax).optional(),
+  })
+  .meta({ id: 'Task' })
+export type TaskRecord = z.infer<typeof TaskRecord>
+
+export const FRAME_STATES = ['rendering', 'stitching', 'finishing', 'delivering', 'delivered', 'failed'] as const
+export const FrameState = z.enum(FRAME_STATES)
+export type FrameState = z.infer<typeof FrameState>
+
+/** A file below `final/` of a job. */
+export const FinalFile = z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), bytes: z.int().min(0), sha256: Sha256, contentType: z.string().max(100) })
+export type FinalFile = z.infer<typeof FinalFile>
+
+/** The stored truth about one frame of a job. */
+export const FrameRecord = z
+  .strictObject({
+    number: z.int(),
+    /** Place in the job's frame list, from 0. */
+    position: z.int().min(0),
+    state: FrameState,
+    /** Render tasks of it that are not completed yet. */
+    tasksLeft: z.int().min(0),
+    /** Length and hash of the stitched float image, once there is one. */
+    stitched: z.strictObject({ bytes: z.int().min(1), sha256: Sha256 }).optional(),
+    files: z.array(FinalFile).max(64).optional(),
+  })
+  .meta({ id: 'Frame' })
+export type FrameRecord = z.infer<typeof FrameRecord>

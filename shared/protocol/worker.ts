@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { WorkerId } from './ids.ts'
+import { LIMITS } from './limits.ts'
+
+export const DEVICE_KINDS = ['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI'] as const
+export const DeviceKind = z.enum(DEVICE_KINDS)
+export type DeviceKind = z.infer<typeof DeviceKind>
+
+const Name = z.string().min(1).max(LIMITS.nameLengthMax)
+/** `3.4.1`, `4.5.0`: as Blender prints it, numbers only. */
+export const BlenderVersion = z.string().regex(/^\d{1,3}\.\d{1,3}(\.\d{1,3})?$/, 'a Blender version looks like 4.2.1')
+
+export const Device = z.strictObject({
+  kind: DeviceKind,
+  name: z.string().max(LIMITS.nameLengthMax),
+  /** Absent where neither Blender nor the driver tells it. */
+  memoryBytes: z.int().min(0).max(2 ** 50).optional(),
+})
+export type Device = z.infer<typeof Device>
+
+/** What a worker offers, as it tells in `hello`. */
+export const Capabilities = z
+  .strictObject({
+    blender: z.strictObject({ version: BlenderVersion, buildHash: z.string().max(64), path: z.string().max(LIMITS.pathLengthMax), engines: z.array(Name).max(64) }),
+    devices: z.array(Device).min(1).max(64),
+    memoryBytes: z.int().min(0).max(2 ** 50),
+    cpuThreads: z.int().min(1).max(4_096),
+    os: z.string().max(100),
+    /** Tasks rendered at the same time. */
+    slots: z.int().min(1).max(LIMITS.leasesPerWorkerMax / 2),
+    tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32),
+  })
+  .meta({ id: 'Capabilities' })
+export type Capabilities = z.infer<typeof Capabilities>
+
+/** What a job needs of a worker. A field left out asks for nothing. */
+export const Requirement = z
+  .strictObject({
+    deviceKinds: z.array(DeviceKind).min(1).max(6).optional(),
+    gpuMemoryBytesMin: z.int().min(0).max(2 ** 50).optional(),
+    memoryBytesMin: z.int().min(0).max(2 ** 50).optional(),
+    /** Both ends belong to the range; `4.2` as upper end takes 4.2.x too. */
+    blenderVersionMin: BlenderVersion.optional(),
+    blenderVersionMax: BlenderVersion.optional(),
+    tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32).optional(),
+  })
+  .meta({ id: 'Requirement' })
+export type Requirement = z.infer<typeof Requirement>
+
+/** What is stored of a worker, and shown by `GET /v1/workers`. */
+export const WorkerRecord = z
+  .strictObject({
+    id: WorkerId,
+    name: Name,
+    /** Whose token it came with: two workers of one owner never check each other where there is a choice. */
+    owner: Name,
+    agentVersion: z.string().max(40),
+    capabilities: Capabilities,
+    state: z.enum(['connected', 'draining', 'offline']),
+    leases: z.int().min(0).max(LIMITS.leasesPerWorkerMax),
+    tasksCompleted: z.int().min(0),
+    tasksFailed: z.int().min(0),
+    tasksRefuted: z.int().min(0),
+    /** A worker whose result was refuted twice gets no more leases until an operator releases it. */
+    quarantined: z.boolean(),
+    connectedAt: z.int(),
+    lastSeenAt: z.int(),
+  })
+  .meta({ id: 'Worker' })
+export type WorkerRecord = z.infer<typeof WorkerRecord>
