@@ -1,0 +1,121 @@
+import type { Effect } from '../domain/effect.ts'
+import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
+import type { JobRecord } from '../protocol/job.ts'
+import type { JobEvent } from '../protocol/rest.ts'
+import type { SceneRecord } from '../protocol/scene.ts'
+import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
+import type { WorkerRecord } from '../protocol/worker.ts'
+
+/** A record with the version a commit must name to replace it; a record that does not exist yet has version 0. */
+export interface Versioned<T> {
+  readonly version: number
+  readonly value: T
+}
+
+/** One compare-and-set: the record is replaced if its version is still `expected`, removed if `value` is null. */
+export interface Write<Id, T> {
+  readonly id: Id
+  readonly expected: number
+  readonly value: T | null
+}
+
+/**
+ * All that one event changes in one job, committed whole or not at all. Counters and indexes are worked out from the
+ * difference of the records (engine/commit.ts), so that they cannot say anything the records do not.
+ */
+export interface Commit {
+  readonly job?: Write<JobId, JobRecord>
+  readonly tasks: readonly Write<TaskId, TaskRecord>[]
+  readonly frames: readonly Write<number, FrameRecord>[]
+  /** Added to the job's counters: `render.queued` -> -1. */
+  readonly counters: Readonly<Record<string, number>>
+  /** Leases by `taskId@epoch` that begin or end, with the farm time at which they expire. */
+  readonly leases: readonly { readonly taskId: TaskId; readonly epoch: number; readonly expiresAt: number | null }[]
+  /** Queued tasks that only some workers may have, to be chosen by looking; true enters the list, false leaves it. */
+  readonly picky: readonly { readonly taskId: TaskId; readonly listed: boolean }[]
+  readonly effects: readonly Effect[]
+  readonly events: readonly Omit<JobEvent, 'seq'>[]
+}
+
+export type Committed = { readonly ok: true; readonly effectIds: readonly string[]; readonly counters: Readonly<Record<string, number>> } | { readonly ok: false; readonly conflict: string }
+
+export interface PendingEffect {
+  readonly id: string
+  readonly committedAt: number
+  readonly effect: Effect
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+/** Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. */
+export interface FarmStore {
+  /** The store's own time, milliseconds since 1970. */
+  time(): Promise<number>
+  check(): Promise<void>
+
+  job(id: JobId): Promise<Versioned<JobRecord> | null>
+  tasks(jobId: JobId, ids: readonly TaskId[]): Promise<(Versioned<TaskRecord> | null)[]>
+  frames(jobId: JobId, numbers: readonly number[]): Promise<(Versioned<FrameRecord> | null)[]>
+  counters(jobId: JobId): Promise<Readonly<Record<string, number>>>
+  commit(jobId: JobId, commit: Commit, now: number): Promise<Committed>
+
+  /** Pushes the end of leases to `expiresAt`; gives those of `leases` that are no longer held. */
+  renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number): Promise<{ taskId: TaskId; epoch: number }[]>
+  expiredLeases(jobId: JobId, now: number, limit: number): Promise<{ taskId: TaskId; epoch: number }[]>
+  /** Queued tasks that not every worker may have, oldest first. */
+  picky(jobId: JobId, limit: number): Promise<TaskId[]>
+
+  /** Effects committed before `before` and not yet acknowledged. */
+  pendingEffects(jobId: JobId, before: number, limit: number): Promise<PendingEffect[]>
+  acknowledge(jobId: JobId, effectIds: readonly string[]): Promise<void>
+
+  /** Jobs by time of creation, newest first; `owner` undefined lists everybody's. */
+  listJobs(query: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>>
+  /** Jobs that are not over, or have effects outstanding. */
+  openJobs(): Promise<JobId[]>
+  /** A job leaves the open list when it has ended and nothing of it is outstanding. */
+  closeJob(jobId: JobId): Promise<void>
+  listTasks(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<TaskRecord>>
+  listFrames(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<FrameRecord>>
+  events(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<JobEvent>>
+  /** Removes every key of a job. */
+  eraseJob(jobId: JobId): Promise<void>
+
+  scene(sha256: string): Promise<SceneRecord | null>
+  putScene(scene: SceneRecord): Promise<void>
+  deleteScene(sha256: string): Promise<void>
+  listScenes(query: { cursor?: string; limit: number }): Promise<Page<SceneRecord>>
+  /** Jobs that use a scene; a blob may go only when there is none. */
+  jobsOfScene(sha256: string): Promise<JobId[]>
+
+  worker(id: WorkerId): Promise<WorkerRecord | null>
+  putWorker(worker: WorkerRecord): Promise<void>
+  listWorkers(): Promise<WorkerRecord[]>
+  /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */
+  holdSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<void>
+  /** True while no newer session of the worker was opened. */
+  keepSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<boolean>
+  endSession(workerId: WorkerId, sessionId: string): Promise<void>
+  connectedWorkers(): Promise<Set<WorkerId>>
+  addToWorker(workerId: WorkerId, counts: { completed?: number; failed?: number; refuted?: number }): Promise<void>
+
+  /** What an Idempotency-Key was used for: the stored answer if it was, else null and the key is now taken. */
+  rememberRequest(key: string, fingerprint: string, ttlMs: number): Promise<{ fingerprint: string; answer: string | null } | null>
+  answerRequest(key: string, fingerprint: string, answer: string, ttlMs: number): Promise<void>
+
+  /** Who a token belongs to. Tokens are known by their SHA-256 only. */
+  token(sha256: string): Promise<{ name: string; scopes: string[] } | null>
+  putToken(sha256: string, owner: { name: string; scopes: string[] }): Promise<void>
+}
+
+/** The farm store cannot be reached. What was being done may or may not have been committed. */
+export class FarmStoreUnavailable extends Error {
+  readonly retryable = true
+  constructor(cause: unknown) {
+    super(`the farm state cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.name = 'FarmStoreUnavailable'
+  }
+}
