@@ -24,6 +24,8 @@ export interface Write<Id, T> {
  * difference of the records (engine/commit.ts), so that they cannot say anything the records do not.
  */
 export interface Commit {
+  /** The job record must still be at this version, though it is not written (a job that was canceled grants no lease). */
+  readonly jobVersion?: number
   readonly job?: Write<JobId, JobRecord>
   readonly tasks: readonly Write<TaskId, TaskRecord>[]
   readonly frames: readonly Write<number, FrameRecord>[]

@@ -36,6 +36,8 @@ export const ERRORS = {
   // while a job runs
   poison_scene: { status: 422, retry: false, title: 'The scene fails by its own fault' },
   tries_exhausted: { status: 422, retry: false, title: 'A task failed as often as it may' },
+  result_disputed: { status: 422, retry: false, title: 'Workers disagree about a result and nobody could settle it' },
+  assembly_failed: { status: 500, retry: true, title: 'A frame could not be put together' },
   encode_failed: { status: 500, retry: true, title: 'The video could not be made' },
   // workers
   lease_stale: { status: 409, retry: false, title: 'The lease is over; the task belongs to somebody else or to nobody' },

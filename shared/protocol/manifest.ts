@@ -10,7 +10,7 @@ const ManifestTask = z.strictObject({
   kind: TaskRecord.shape.kind,
   tile: TaskRecord.shape.tile,
   verdict: Verdict,
-  canonicalEpoch: TaskRecord.shape.canonicalEpoch,
+  canonical: TaskRecord.shape.canonical,
   audits: TaskRecord.shape.audits,
   attempts: z.array(Attempt),
 })

@@ -9,10 +9,10 @@ export const TaskKind = z.enum(TASK_KINDS)
 export type TaskKind = z.infer<typeof TaskKind>
 
 /**
- * blocked: waits for other tasks. queued: may be leased. leased: a worker has the right to try. delivering: a worker has
+ * queued: may be leased. leased: a worker has the right to try. delivering: a worker has
  * committed to a result, its files are on their way. verifying: the files are here, an audit is open. Then one of three ends.
  */
-export const TASK_STATES = ['blocked', 'queued', 'leased', 'delivering', 'verifying', 'completed', 'failed', 'canceled'] as const
+export const TASK_STATES = ['queued', 'leased', 'delivering', 'verifying', 'completed', 'failed', 'canceled'] as const
 export const TaskState = z.enum(TASK_STATES)
 export type TaskState = z.infer<typeof TaskState>
 
@@ -68,8 +68,8 @@ export const TaskRecord = z
     /** The fencing token: rises with every lease; what carries an older one is refused. */
     epoch: z.int().min(0),
     attempts: z.array(Attempt).max(64),
-    /** Epoch of the attempt whose result counts. */
-    canonicalEpoch: z.int().min(1).optional(),
+    /** The result that counts: an attempt of this task, or of an audit of it when its own was refuted. */
+    canonical: z.strictObject({ taskId: TaskId, epoch: z.int().min(1) }).optional(),
     verdict: Verdict,
     /** Workers that must not have this task: they failed it, or rendered what it checks. */
     avoid: z.array(WorkerId).max(64),

@@ -1,0 +1,24 @@
+import type { Refusal } from '../protocol/errors.ts'
+import type { JobRecord } from '../protocol/job.ts'
+import type { JobEvent } from '../protocol/rest.ts'
+import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
+import type { Effect } from './effect.ts'
+
+/** What follows from an event: records to write, effects to run afterwards, lines for the job's log. */
+export interface Change {
+  readonly ok: true
+  readonly job?: JobRecord
+  readonly tasks?: readonly TaskRecord[]
+  readonly frames?: readonly FrameRecord[]
+  readonly effects?: readonly Effect[]
+  readonly events?: readonly Omit<JobEvent, 'seq' | 'at'>[]
+}
+
+/** Nothing to do: what the event tells is already so (a repeated message, a step that ran twice). */
+export const NOTHING: Change = { ok: true }
+
+export type Decision = Change | Refusal
+
+export function assertNever(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,27 @@
+import type { JobRecord, JobState } from '../protocol/job.ts'
+
+export const JOB_TRANSITIONS = {
+  activate: { from: ['planning'], to: 'active' },
+  encode: { from: ['active'], to: 'encoding' },
+  complete: { from: ['encoding'], to: 'completed' },
+  fail: { from: ['planning', 'active', 'encoding'], to: 'failed' },
+  cancel: { from: ['planning', 'active', 'encoding'], to: 'canceled' },
+  delete: { from: ['completed', 'failed', 'canceled', 'deleting'], to: 'deleting' },
+} as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>
+
+export type JobAct = keyof typeof JOB_TRANSITIONS
+
+export function mayJob(state: JobState, act: JobAct): boolean {
+  const allowed: readonly JobState[] = JOB_TRANSITIONS[act].from
+  return allowed.includes(state)
+}
+
+/** The job after the act; an act that the table does not allow is a bug of ours and throws. */
+export function actOnJob(job: JobRecord, name: JobAct, change: Partial<JobRecord> = {}): JobRecord {
+  if (!mayJob(job.state, name)) throw new Error(`job ${job.id} is ${job.state}: it cannot ${name}`)
+  return { ...job, ...change, state: JOB_TRANSITIONS[name].to }
+}
+
+export function jobIsOver(state: JobState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'canceled' || state === 'deleting'
+}

@@ -1,0 +1,124 @@
+import { type Refusal, refuse } from '../../protocol/errors.ts'
+import type { JobPlan, JobRequest, VideoChoice } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { ImageFormat, RenderSettings } from '../../protocol/render-settings.ts'
+import type { SceneSettings } from '../../protocol/scene-facts.ts'
+import type { SceneRecord } from '../../protocol/scene.ts'
+import { formatFrames, parseFrames } from './frames.ts'
+import { tileObstacles, overscanFor } from './tile-rules.ts'
+import { checkGrid } from './tiles.ts'
+
+/** The share of tasks that are rendered again when a request says nothing. */
+export const AUDIT_RATE_DEFAULT = 0.1
+export const PRIORITY_DEFAULT = 50
+
+/**
+ * All that is decided about a job before anything runs, or why it cannot run: what the request leaves out comes from
+ * the scene. Pure, so that it can be shown before it is done.
+ */
+export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; plan: JobPlan; frames: number[] } | Refusal {
+  const wanted = request.settings?.scene ?? scene.facts.activeScene
+  const facts = scene.facts.scenes.find((each) => each.name === wanted)
+  if (facts === undefined) return refuse('scene_not_in_file', `settings.scene: the file has no scene "${wanted}"; it has ${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`)
+  if (!facts.hasCamera) return refuse('scene_no_camera', `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), make it the scene's camera, save, and upload again`)
+  if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true) return refuse('scene_missing_files', missingText(scene))
+
+  const frames = parseFrames(request.frames ?? sceneFrames(facts))
+  if (!frames.ok) return frames
+  const size = imageSize(facts, request.settings)
+  if (!size.ok) return size
+  const format = imageFormat(facts, request.settings)
+  if (!format.ok) return format
+  const notes: string[] = [...format.notes]
+  if (scene.missingFiles.length > 0) notes.push(`rendered although ${missingText(scene)}`)
+
+  const chunk = request.chunk ?? 1
+  let tiles: JobPlan['tiles']
+  if (request.tiles !== undefined && request.tiles.columns * request.tiles.rows > 1) {
+    const fits = checkGrid(size.width, size.height, request.tiles)
+    if (!fits.ok) return fits
+    const obstacles = tileObstacles(facts)
+    if (obstacles.length > 0) return refuse('tiles_not_exact', `tiles of scene "${facts.name}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`)
+    if (chunk > 1) return refuse('tiles_invalid', 'chunk: frames that are cut into tiles cannot be chunked; leave out one of the two')
+    const overscan = overscanFor(facts)
+    tiles = { ...request.tiles, overscanPx: overscan.px }
+    notes.push(overscan.why)
+  }
+  const renderTaskCount = tiles === undefined ? Math.ceil(frames.frames.length / chunk) : frames.frames.length * tiles.columns * tiles.rows
+  if (renderTaskCount > LIMITS.tasksPerJobMax) return refuse('too_many_tasks', `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles or frames, or larger chunks`)
+  const settings: RenderSettings = { ...request.settings, scene: facts.name, format: format.settings }
+  const text = formatFrames(frames.frames)
+  if (text.length > LIMITS.messageLengthMax * 4) return refuse('frames_invalid', 'frames: too many separate ranges; split the job')
+  return {
+    ok: true,
+    frames: frames.frames,
+    plan: {
+      sceneName: facts.name,
+      ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
+      engine: facts.engine,
+      frames: text,
+      frameCount: frames.frames.length,
+      width: size.width,
+      height: size.height,
+      ...(tiles === undefined ? {} : { tiles }),
+      chunk,
+      renderTaskCount,
+      settings,
+      format: format.file,
+      video: videoChoice(request.video, facts, frames.frames.length),
+      fps: Math.min(1_000, Math.max(0.01, facts.fps)),
+      auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,
+      notes,
+    },
+  }
+}
+
+function missingText(scene: SceneRecord): string {
+  const shown = scene.missingFiles.slice(0, 10).map((file) => `${file.path} (${file.reason})`)
+  const more = scene.missingFiles.length > 10 ? ` and ${scene.missingFiles.length - 10} more` : ''
+  return `${scene.missingFiles.length} linked file(s) are missing: ${shown.join(', ')}${more}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`
+}
+
+function sceneFrames(facts: SceneSettings): string {
+  const step = Math.max(1, facts.frameStep)
+  return facts.frameEnd === facts.frameStart ? String(facts.frameStart) : `${facts.frameStart}-${facts.frameEnd}${step === 1 ? '' : `:${step}`}`
+}
+
+/** Pixels of the final image. Blender computes percentages with whole numbers: size * percent / 100, cut off. */
+function imageSize(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; width: number; height: number } | Refusal {
+  const asked = settings?.resolution
+  const percentage = asked !== undefined && 'percentage' in asked ? asked.percentage : asked === undefined ? facts.resolutionPercentage : 100
+  const full = asked !== undefined && 'width' in asked ? asked : { width: facts.resolutionX, height: facts.resolutionY }
+  let width = Math.trunc((full.width * percentage) / 100)
+  let height = Math.trunc((full.height * percentage) / 100)
+  if (facts.border.used && facts.border.crop) {
+    width = Math.max(0, Math.trunc(Math.fround(facts.border.xMax) * width) - Math.trunc(Math.fround(facts.border.xMin) * width))
+    height = Math.max(0, Math.trunc(Math.fround(facts.border.yMax) * height) - Math.trunc(Math.fround(facts.border.yMin) * height))
+  }
+  if (width < 1 || height < 1 || width > LIMITS.resolutionMax || height > LIMITS.resolutionMax) {
+    return refuse('resolution_invalid', `settings.resolution: the image would have ${width}x${height} pixels; each side must be 1 to ${LIMITS.resolutionMax}`)
+  }
+  return { ok: true, width, height }
+}
+
+const FROM_BLENDER: Readonly<Record<string, ImageFormat>> = { PNG: 'png', JPEG: 'jpeg', OPEN_EXR: 'exr', OPEN_EXR_MULTILAYER: 'exr-multilayer', TIFF: 'tiff', WEBP: 'webp' }
+const DEPTHS: Readonly<Record<ImageFormat, readonly string[]>> = { png: ['8', '16'], jpeg: ['8'], exr: ['16', '32'], 'exr-multilayer': ['16', '32'], tiff: ['8', '16'], webp: ['8'] }
+
+function imageFormat(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; file: ImageFormat; settings: RenderSettings['format']; notes: string[] } | Refusal {
+  const asked = settings?.format
+  if (asked === undefined) {
+    const known = FROM_BLENDER[facts.output.fileFormat]
+    if (known !== undefined) return { ok: true, file: known, settings: undefined, notes: [] }
+    return { ok: true, file: 'png', settings: { file: 'png', colorDepth: '8' }, notes: [`the scene writes ${facts.output.fileFormat}, which is no still image format of this farm: frames are delivered as PNG`] }
+  }
+  if (asked.colorDepth !== undefined && !DEPTHS[asked.file].includes(asked.colorDepth)) {
+    return refuse('format_invalid', `settings.format: ${asked.file} has ${DEPTHS[asked.file].join(' or ')} bits per channel, not ${asked.colorDepth}`)
+  }
+  return { ok: true, file: asked.file, settings: asked, notes: [] }
+}
+
+/** A video by default when there is more than one frame and the scene itself would write one, or nothing was said of an animation. */
+function videoChoice(asked: VideoChoice | undefined, facts: SceneSettings, frameCount: number): VideoChoice {
+  if (asked !== undefined) return asked
+  return frameCount > 1 && facts.frameEnd > facts.frameStart ? 'mp4' : 'none'
+}

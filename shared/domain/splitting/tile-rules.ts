@@ -1,0 +1,27 @@
+import type { SceneSettings } from '../../protocol/scene-facts.ts'
+
+/**
+ * Pixels of overscan that make tiles with adaptive sampling exact: the convergence filter looks at neighbours. Measured
+ * with Blender 3.4.1: 9 of 129,600 pixels differ along the seams without, none with 4.
+ */
+export const ADAPTIVE_OVERSCAN_PX = 4
+
+const TILEABLE = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORKBENCH']
+
+/** Why tiles of this scene would not be exact; empty when they are. One sentence part each. */
+export function tileObstacles(facts: SceneSettings): string[] {
+  const obstacles: string[] = []
+  if (!TILEABLE.includes(facts.engine)) obstacles.push(`the engine ${facts.engine} is not known to render tiles exactly`)
+  if (facts.border.used) obstacles.push('it has a render region of its own')
+  if (facts.useSequencer && facts.hasSequencerStrips) obstacles.push('its image comes from the video sequencer')
+  if (facts.engine === 'CYCLES' && facts.cycles.useDenoising === true) obstacles.push('Cycles denoising looks at the whole image')
+  return obstacles
+}
+
+/** An absent setting means the default of Blender, and that is adaptive since 3.0. */
+export function overscanFor(facts: SceneSettings): { px: number; why: string } {
+  const adaptive = facts.engine === 'CYCLES' && facts.cycles.useAdaptiveSampling !== false
+  return adaptive
+    ? { px: ADAPTIVE_OVERSCAN_PX, why: `tiles have ${ADAPTIVE_OVERSCAN_PX} px of overscan because the scene uses adaptive sampling` }
+    : { px: 0, why: 'tiles need no overscan: sampling is not adaptive' }
+}

@@ -1,0 +1,49 @@
+import { type Refusal, refuse } from '../../protocol/errors.ts'
+import type { PixelRectangle } from '../../protocol/render-settings.ts'
+
+export interface TileGrid {
+  readonly columns: number
+  readonly rows: number
+  /** Pixels rendered beyond each inner edge and cut off when stitching. */
+  readonly overscanPx: number
+}
+
+export interface Tile {
+  /** The pixels it stands for, origin top left of the whole image. */
+  readonly placement: PixelRectangle
+  /** The pixels to render: the placement and its overscan, clamped to the image. */
+  readonly window: PixelRectangle
+  /** What to cut off the rendered window at its left and top. */
+  readonly crop: { readonly left: number; readonly top: number }
+}
+
+/** Tile `index` (row by row from the top left) of an image. Uneven sizes differ by one pixel at most; together they cover it exactly. */
+export function tileAt(width: number, height: number, grid: TileGrid, index: number): Tile {
+  const column = index % grid.columns
+  const row = Math.floor(index / grid.columns)
+  const left = edge(width, grid.columns, column)
+  const right = edge(width, grid.columns, column + 1)
+  const top = edge(height, grid.rows, row)
+  const bottom = edge(height, grid.rows, row + 1)
+  const windowLeft = Math.max(0, left - grid.overscanPx)
+  const windowTop = Math.max(0, top - grid.overscanPx)
+  const windowRight = Math.min(width, right + grid.overscanPx)
+  const windowBottom = Math.min(height, bottom + grid.overscanPx)
+  return {
+    placement: { x: left, y: top, width: right - left, height: bottom - top },
+    window: { x: windowLeft, y: windowTop, width: windowRight - windowLeft, height: windowBottom - windowTop },
+    crop: { left: left - windowLeft, top: top - windowTop },
+  }
+}
+
+function edge(size: number, parts: number, index: number): number {
+  return Math.floor((size * index) / parts)
+}
+
+/** Refused with `tiles_invalid` when a tile would have no pixel. */
+export function checkGrid(width: number, height: number, grid: { columns: number; rows: number }): { ok: true } | Refusal {
+  if (grid.columns > width || grid.rows > height) {
+    return refuse('tiles_invalid', `tiles: ${grid.columns}x${grid.rows} tiles do not fit into ${width}x${height} pixels; every tile needs at least one pixel`)
+  }
+  return { ok: true }
+}

@@ -1,0 +1,87 @@
+import type { WorkerId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
+import type { Change, Decision } from '../decision.ts'
+import type { Effect } from '../effect.ts'
+import { type Candidate, type Pair, settle } from '../verification/settle-dispute.ts'
+import { attemptOf, withAttempt } from './attempts.ts'
+import { failJob } from './fall-back.ts'
+import { acceptResult, newAudit } from './hand-in.ts'
+import { act } from './lifecycle.ts'
+
+/** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
+export const AUDIT_ROUNDS_MAX = 7
+
+/** All that was rendered of one task: its own current attempt first, then the completed audits. */
+export function candidatesOf(task: TaskRecord, audits: readonly TaskRecord[]): (Candidate & { taskId: TaskRecord['id']; epoch: number })[] {
+  const own = attemptOf(task, task.epoch)
+  if (own === undefined) return []
+  return [
+    { key: `${task.id}@${task.epoch}`, workerId: own.workerId, own: true, taskId: task.id, epoch: task.epoch },
+    ...audits.flatMap((audit) => {
+      const attempt = audit.state === 'completed' ? attemptOf(audit, audit.epoch) : undefined
+      return attempt === undefined ? [] : [{ key: `${audit.id}@${audit.epoch}`, workerId: attempt.workerId, own: false, taskId: audit.id, epoch: audit.epoch }]
+    }),
+  ]
+}
+
+/**
+ * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render it.
+ * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Open: a worker that has not seen it yet
+ * is asked; when there is none, both sides render it once more, and the dispute shows in the job until somebody can settle it.
+ */
+export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[], pairs: readonly Pair[], eligible: readonly WorkerId[], now: number): Decision {
+  if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
+  const candidates = candidatesOf(task, audits)
+  if (candidates.length < 2) return { ok: true }
+  const settlement = settle(candidates, pairs)
+  if (settlement.type === 'open') return lookAgain(job, task, audits, candidates, eligible, now)
+
+  const canonical = candidates.find((candidate) => candidate.key === settlement.canonical)
+  if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
+  const verdictOf = (key: string) => (settlement.agreed.includes(key) ? 'agreed' : settlement.refuted.includes(key) ? 'refuted' : 'grey')
+  const judged = (record: TaskRecord): TaskRecord => {
+    const verdict = verdictOf(`${record.id}@${record.epoch}`)
+    return withAttempt({ ...record, verdict }, record.epoch, { verdict })
+  }
+  const judgedAudits = audits.filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id)).map(judged)
+  const effects: Effect[] = candidates.flatMap((candidate): Effect[] => [
+    { type: 'release_files', workerId: candidate.workerId, taskId: candidate.taskId, epoch: candidate.epoch },
+    ...(settlement.refuted.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const] : []),
+    ...(candidate.own && settlement.agreed.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const] : []),
+  ])
+  const { note: _settled, ...noted } = judged(task)
+  const accepted = acceptResult(job, noted, frames, { taskId: canonical.taskId, epoch: canonical.epoch }, effects)
+  return {
+    ...accepted,
+    tasks: [...(accepted.tasks ?? []), ...judgedAudits],
+    events: [
+      ...(settlement.refuted.length === 0 ? [] : settlement.refuted.map((key) => ({ type: 'result_refuted', message: `${key}: two other workers agree that this is not what the scene gives`, taskId: task.id, workerId: candidates.find((each) => each.key === key)?.workerId ?? '' }))),
+      { type: 'audit_settled', message: `${settlement.agreed.join(' and ')} agree`, taskId: task.id },
+    ],
+  }
+}
+
+function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[], eligible: readonly WorkerId[], now: number): Change {
+  if (audits.some((audit) => audit.state !== 'completed' && audit.state !== 'canceled' && audit.state !== 'failed')) return { ok: true } // somebody is still at it
+  const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
+  const round = (task.auditRounds ?? 0) + 1
+  const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}`
+  if (round > AUDIT_ROUNDS_MAX) {
+    const message = `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
+    return { ok: true, job: failJob(job, now, 'result_disputed', message), tasks: [act(task, 'fail', { note: message })], effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message, taskId: task.id }] }
+  }
+  const fresh = eligible.some((workerId) => !seen.includes(workerId))
+  const renderedTwice = candidates.length > seen.length
+  if (fresh || renderedTwice) {
+    const note = fresh ? `disputed: ${dispute}; a third worker renders it` : `disputed: ${dispute}, each twice; waiting for a worker other than these to settle it`
+    return { ok: true, tasks: [{ ...task, auditRounds: round, note }, newAudit(task, round, { avoid: seen })], effects: [{ type: 'announce_work' }], events: [{ type: 'result_disputed', message: note, taskId: task.id }] }
+  }
+  const note = `disputed: ${dispute}; there is no third worker, so both render it again`
+  return {
+    ok: true,
+    tasks: [{ ...task, auditRounds: round + seen.length - 1, note }, ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: [], only: workerId }))],
+    effects: [{ type: 'announce_work' }],
+    events: [{ type: 'result_disputed', message: note, taskId: task.id }],
+  }
+}

@@ -1,0 +1,65 @@
+import { refuse, type Refusal } from '../../protocol/errors.ts'
+import type { JobPlan } from '../../protocol/job.ts'
+import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
+import { tileAt } from '../splitting/tiles.ts'
+
+/** Float finals cannot be shown: previews and video are made from an 8-bit view that the worker writes beside them. */
+export function needsDisplay(plan: JobPlan): boolean {
+  return plan.format === 'exr' || plan.format === 'exr-multilayer' || plan.format === 'tiff'
+}
+
+/** What a task is about: an audit of a finish has `b` before its number. */
+export function workOf(task: TaskRecord): 'tile' | 'frames' | 'finish' {
+  if (task.kind === 'finish' || task.id.startsWith('b')) return 'finish'
+  return task.tile === undefined ? 'frames' : 'tile'
+}
+
+function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
+  const work = workOf(task)
+  if (work === 'tile') return ['raw']
+  const display: FileRole[] = needsDisplay(plan) ? ['display'] : []
+  return work === 'finish' ? ['final', ...display] : ['final', 'raw', ...display]
+}
+
+/**
+ * Bytes of raw pixels one file may unpack to, times a margin for headers: a float image of every pass Blender has (about 100
+ * channels) is the most that can be honest.
+ */
+const CHANNELS_MAX = 128
+const HEADER_BYTES_MAX = 16 * 1024 ** 2
+
+/** Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size. */
+export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly ResultFile[]): { ok: true } | Refusal {
+  const roles = rolesFor(plan, task)
+  const names = new Set<string>()
+  const seen = new Set<string>()
+  const pixels = task.tile === undefined || plan.tiles === undefined ? plan.width * plan.height : area(tileAt(plan.width, plan.height, plan.tiles, task.tile).window)
+  const bytesMax = pixels * 4 * CHANNELS_MAX + HEADER_BYTES_MAX
+  for (const file of files) {
+    const what = `file ${file.name} of task ${task.id}`
+    if (names.has(file.name)) return refuse('result_invalid', `${what}: the name is given twice`)
+    names.add(file.name)
+    if (!task.frames.includes(file.frame)) return refuse('result_invalid', `${what}: frame ${file.frame} is not of this task (${task.frames.join(', ')})`)
+    if (file.bytes > bytesMax) return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
+    if (file.role === 'extra') {
+      if (workOf(task) === 'tile') return refuse('result_invalid', `${what}: a tile has no extra files`)
+      continue
+    }
+    if (!roles.includes(file.role)) return refuse('result_invalid', `${what}: the task asks for ${roles.join(', ')}, not ${file.role}`)
+    const slot = `${file.frame} ${file.role}`
+    if (seen.has(slot)) return refuse('result_invalid', `${what}: a second ${file.role} file of frame ${file.frame}`)
+    seen.add(slot)
+  }
+  for (const frame of task.frames) for (const role of roles) if (!seen.has(`${frame} ${role}`)) return refuse('result_invalid', `task ${task.id}: the ${role} file of frame ${frame} is missing`)
+  return { ok: true }
+}
+
+/** Which of its files a worker shall send: the raw image of whole frames stays with it unless somebody will look at it. */
+export function filesToSend(task: TaskRecord, files: readonly ResultFile[], drawn: boolean): ResultFile[] {
+  const lookAtRaw = drawn || task.kind === 'audit' || workOf(task) === 'tile'
+  return files.filter((file) => file.role !== 'raw' || lookAtRaw)
+}
+
+function area(rectangle: { width: number; height: number }): number {
+  return rectangle.width * rectangle.height
+}

@@ -1,0 +1,108 @@
+import type { ErrorCode } from '../../protocol/errors.ts'
+import { FAILURES, type Failure } from '../../protocol/failure.ts'
+import type { WorkerId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
+import type { Change, Decision } from '../decision.ts'
+import type { Effect } from '../effect.ts'
+import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
+import { isPicky } from '../scheduling/task-fit.ts'
+import { checkHolder, sceneFaults, triesUsed, withAttempt } from './attempts.ts'
+import { act, isHeld, isOver } from './lifecycle.ts'
+import { ATTEMPTS_MAX } from './take-up.ts'
+
+/** A worker could not render it. The blame decides: somebody else tries, or the job stops early by its scene's own fault. */
+export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, failure: Failure, now: number): Decision {
+  const holder = checkHolder(task, workerId, epoch)
+  if (!holder.ok) return holder
+  const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
+  const blame = FAILURES[failure.code]
+  const effects: Effect[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
+  const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
+  return tryAgain(job, blame === 'farm' ? failed : avoiding(failed, workerId), now, { effects, events: [event] })
+}
+
+/** The lease ran out: the worker is dead, stalled or silent. */
+export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now: number): Decision {
+  if (task.epoch !== epoch || !isHeld(task.state)) return { ok: true }
+  const workerId = task.attempts.find((attempt) => attempt.epoch === epoch)?.workerId
+  if (workerId === undefined) throw new Error(`task ${task.id} is held at epoch ${epoch} by nobody`)
+  const expired = avoiding(withAttempt(task, epoch, { outcome: 'expired', endedAt: now }), workerId)
+  return tryAgain(job, expired, now, {
+    effects: [{ type: 'cancel_lease', workerId, taskId: task.id, epoch, reason: 'the lease ran out' }, { type: 'credit_worker', workerId, failed: 1 }],
+    events: [{ type: 'lease_expired', message: `nothing was heard of epoch ${epoch} in time; it goes to another worker`, taskId: task.id, workerId }],
+  })
+}
+
+/** The worker gives it back; nobody is to blame. */
+export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, now: number): Decision {
+  const holder = checkHolder(task, workerId, epoch)
+  if (!holder.ok) return holder
+  return tryAgain(job, withAttempt(task, epoch, { outcome: 'released', endedAt: now }), now, {})
+}
+
+/**
+ * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
+ * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering.
+ */
+export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number): Decision {
+  const attempt = task.attempts.find((each) => each.epoch === epoch)
+  if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed') return { ok: true }
+  const counted = task.state === 'completed' && task.kind !== 'audit'
+  const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
+  const rejected = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
+  const again = tryAgain(job, rejected, now, {
+    effects: [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }, { type: 'release_files', workerId: attempt.workerId, taskId: task.id, epoch }],
+    events: [{ type: 'result_rejected', message: reason, taskId: task.id, workerId: attempt.workerId }],
+  })
+  if (!counted) return again
+  const back = frames.map((frame): FrameRecord => (task.kind === 'finish' ? { ...frame, state: 'finishing' } : { ...frame, state: 'rendering', tasksLeft: frame.tasksLeft + 1 }))
+  return { ...again, frames: back }
+}
+
+/** Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. */
+function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Change, 'effects' | 'events'>): Change {
+  if (jobIsOver(job.state)) return { ok: true, tasks: [isOver(task.state) ? task : act(task, 'cancel')], effects: also.effects ?? [], events: also.events ?? [] }
+  const faults = sceneFaults(task)
+  const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
+  if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
+  const tries = triesUsed(task)
+  if (tries >= LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) {
+    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${task.attempts.length} times, the last time: ${last?.message ?? 'no answer in time'}`, last, also)
+  }
+  const queued = act(task, 'requeue')
+  const queue: Effect[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]
+  return { ok: true, tasks: [queued], effects: [...queue, { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
+}
+
+function stopJob(job: JobRecord, task: TaskRecord, now: number, code: ErrorCode, message: string, last: Failure | undefined, also: Pick<Change, 'effects' | 'events'>): Change {
+  return {
+    ok: true,
+    job: failJob(job, now, code, message, last?.lastWords),
+    tasks: [act(task, 'fail', { note: message.slice(0, LIMITS.messageLengthMax) })],
+    effects: [...(also.effects ?? []), { type: 'drop_queue' }],
+    events: [...(also.events ?? []), { type: 'job_failed', message: `${code}: ${message}`.slice(0, LIMITS.messageLengthMax), taskId: task.id }],
+  }
+}
+
+export function failJob(job: JobRecord, now: number, code: ErrorCode, message: string, lastWords?: string): JobRecord {
+  return actOnJob(job, 'fail', { endedAt: now, failure: { code, message: message.slice(0, LIMITS.messageLengthMax), ...(lastWords === undefined ? {} : { lastWords }) } })
+}
+
+function avoiding(task: TaskRecord, workerId: WorkerId): TaskRecord {
+  return task.avoid.includes(workerId) ? task : { ...task, avoid: [...task.avoid, workerId].slice(-32) }
+}
+
+/** A task of a job that is over: its lease is taken away. */
+export function cancelTask(task: TaskRecord, now: number, reason: string): Decision {
+  if (isOver(task.state)) return { ok: true }
+  const running = task.attempts.find((attempt) => attempt.epoch === task.epoch && attempt.outcome === 'running')
+  if (running === undefined) return { ok: true, tasks: [act(task, 'cancel')] }
+  return {
+    ok: true,
+    tasks: [act(withAttempt(task, task.epoch, { outcome: 'canceled', endedAt: now }), 'cancel')],
+    effects: [{ type: 'cancel_lease', workerId: running.workerId, taskId: task.id, epoch: task.epoch, reason }],
+  }
+}
+

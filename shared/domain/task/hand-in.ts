@@ -1,0 +1,107 @@
+import { refuse } from '../../protocol/errors.ts'
+import { auditTaskId, finishTaskId, type WorkerId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
+import type { Change, Decision } from '../decision.ts'
+import type { Effect } from '../effect.ts'
+import { blankTask } from '../splitting/job-tasks.ts'
+import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
+import { checkFiles } from './expected-files.ts'
+import { act } from './lifecycle.ts'
+
+export interface HandedIn {
+  readonly files: readonly ResultFile[]
+  readonly renderSeconds: number
+  readonly peakMemoryBytes: number
+  /** Whether the lottery, drawn over these very files, wants them audited. */
+  readonly drawn: boolean
+}
+
+/**
+ * A worker commits to lengths and hashes. Said again for the same files it changes nothing; said again with other files it is
+ * refused: a commitment binds.
+ */
+export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn): Decision {
+  if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
+  const holder = checkHolder(task, workerId, epoch)
+  if (!holder.ok) return holder
+  if (task.state === 'delivering') {
+    const same = JSON.stringify(holder.attempt.files) === JSON.stringify(result.files)
+    return same ? { ok: true } : refuse('result_invalid', `task ${task.id}: other files were committed to before`)
+  }
+  const files = checkFiles(job.plan, task, result.files)
+  if (!files.ok) return files
+  const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
+  return { ok: true, tasks: [act(committed, 'commit_result')] }
+}
+
+/** The files are in the store with the lengths committed to. `frames`: the records of the task's frames. */
+export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], workerId: WorkerId, epoch: number, now: number): Decision {
+  const attempt = attemptOf(task, epoch)
+  if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true } // said twice
+  if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
+  const holder = checkHolder(task, workerId, epoch)
+  if (!holder.ok) return holder
+  if (task.state !== 'delivering') return refuse('result_invalid', `task ${task.id}: nothing was committed to yet; send "result" first`)
+  const rendered = withAttempt(task, epoch, { outcome: 'rendered', endedAt: now })
+  if (task.kind === 'audit') return acceptAudit(job, rendered, workerId, epoch)
+  if (holder.attempt.drawnForAudit !== true) return acceptResult(job, rendered, frames, { taskId: task.id, epoch }, [{ type: 'credit_worker', workerId, completed: 1 }, { type: 'release_files', workerId, taskId: task.id, epoch }])
+  const round = (task.auditRounds ?? 0) + 1
+  return {
+    ok: true,
+    tasks: [act(rendered, 'verify', { auditRounds: round }), newAudit(task, round, { avoid: [workerId] })],
+    effects: [{ type: 'announce_work' }],
+  }
+}
+
+/** A result counts from here on: its frames come one task nearer, and what waits for them begins. */
+export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly Effect[]): Change {
+  const after: FrameRecord[] = []
+  const steps: Effect[] = []
+  for (const frame of frames) {
+    if (task.kind === 'finish') {
+      after.push({ ...frame, state: 'delivering' })
+      steps.push({ type: 'run_step', step: { step: 'deliver', jobId: job.id, frame: frame.number } })
+      continue
+    }
+    const tasksLeft = frame.tasksLeft - 1
+    const next = tasksLeft > 0 ? 'rendering' : job.plan.tiles === undefined ? 'delivering' : 'stitching'
+    after.push({ ...frame, tasksLeft, state: next })
+    if (next !== 'rendering') steps.push({ type: 'run_step', step: { step: next === 'stitching' ? 'stitch' : 'deliver', jobId: job.id, frame: frame.number } })
+  }
+  return { ok: true, tasks: [act(task, 'complete', { canonical })], frames: after, effects: [...steps, ...effects] }
+}
+
+function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoch: number): Change {
+  const audited = audit.audits
+  if (audited === undefined) throw new Error(`audit ${audit.id} checks nothing`)
+  const round = Number(audit.id.slice(audit.id.indexOf('x') + 1))
+  return {
+    ok: true,
+    tasks: [act(audit, 'complete', { canonical: { taskId: audit.id, epoch } })],
+    effects: [
+      { type: 'run_step', step: { step: 'compare', jobId: job.id, taskId: audited, round } },
+      { type: 'credit_worker', workerId, completed: 1 },
+      { type: 'release_files', workerId, taskId: audit.id, epoch },
+    ],
+  }
+}
+
+/** The task again, for other eyes. */
+export function newAudit(task: TaskRecord, round: number, who: { avoid: WorkerId[]; only?: WorkerId }): TaskRecord {
+  return { ...blankTask(auditTaskId(task.id, round), 'audit', task.frames), ...(task.tile === undefined ? {} : { tile: task.tile }), audits: task.id, ...who }
+}
+
+/** The stitched image of a frame is there: the compositor may run on it. */
+export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: NonNullable<FrameRecord['stitched']>): Decision {
+  if (job.state !== 'active' || frame.state !== 'stitching') return { ok: true }
+  const finish = blankTask(finishTaskId(frame.position), 'finish', [frame.number])
+  return {
+    ok: true,
+    frames: [{ ...frame, state: 'finishing', stitched }],
+    tasks: [finish],
+    effects: [{ type: 'queue_tasks', tasks: [{ taskId: finish.id, epoch: 0 }] }, { type: 'announce_work' }],
+  }
+}
+
+

@@ -1,0 +1,14 @@
+import type { JobRecord } from '../../protocol/job.ts'
+import type { TaskRecord } from '../../protocol/task.ts'
+
+/**
+ * Whether a result is audited. `draw` (0 to 1) comes from a keyed hash of the committed result, so that nobody can know it
+ * before; `luckyIndex` (0 to 1, from the same secret and the job) names the one render task that is audited in any case, so that
+ * every job has at least one. The finish decides over whole images and is cheap: it is always rendered twice.
+ */
+export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyIndex: number): boolean {
+  if (job.plan.auditRate === 0 || task.kind === 'audit') return false
+  if (task.kind === 'finish') return true
+  if (Number(task.id.slice(1)) === Math.floor(luckyIndex * job.plan.renderTaskCount)) return true
+  return draw < job.plan.auditRate
+}

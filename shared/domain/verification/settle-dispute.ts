@@ -1,0 +1,45 @@
+import type { WorkerId } from '../../protocol/ids.ts'
+
+/** One rendering of the same task; `own` is the one that was to be checked. */
+export interface Candidate {
+  readonly key: string
+  readonly workerId: WorkerId
+  readonly own: boolean
+}
+
+export type PairVerdict = 'agreed' | 'grey' | 'refuted'
+export interface Pair {
+  readonly a: string
+  readonly b: string
+  readonly verdict: PairVerdict
+}
+
+export type Settlement =
+  /** `canonical` counts; the workers of `refuted` are blamed: two independent workers agree against each of them. */
+  | { readonly type: 'settled'; readonly canonical: string; readonly agreed: readonly string[]; readonly refuted: readonly string[] }
+  /** Nobody is blamed yet: somebody else must render it. */
+  | { readonly type: 'open' }
+
+/**
+ * What several renderings of one task say together. A result counts when two different workers agree on it; blame falls only
+ * on who differs from both of two agreeing workers. If two groups of two exist the scene itself may not be deterministic, and
+ * the question stays open. A grey pair neither agrees nor refutes.
+ */
+export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
+  const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined => pairs.find((pair) => (pair.a === a.key && pair.b === b.key) || (pair.a === b.key && pair.b === a.key))?.verdict
+  const groups = candidates.map((centre) => candidates.filter((other) => other === centre || verdictOf(centre, other) === 'agreed')).filter((group) => differentWorkers(group) >= 2)
+  if (groups.length === 0) return { type: 'open' }
+  const largest = Math.max(...groups.map(differentWorkers))
+  const best = groups.filter((group) => differentWorkers(group) === largest)
+  const winner = best.find((group) => group.some((candidate) => candidate.own)) ?? best[0] ?? []
+  const rival = groups.some((group) => !group.some((candidate) => winner.includes(candidate)) && differentWorkers(group) >= 2)
+  if (rival) return { type: 'open' }
+  const canonical = winner.find((candidate) => candidate.own) ?? winner[0]
+  if (canonical === undefined) return { type: 'open' }
+  const refuted = candidates.filter((candidate) => !winner.includes(candidate) && differentWorkers(winner.filter((member) => verdictOf(candidate, member) === 'refuted')) >= 2)
+  return { type: 'settled', canonical: canonical.key, agreed: winner.map((candidate) => candidate.key), refuted: refuted.map((candidate) => candidate.key) }
+}
+
+function differentWorkers(group: readonly Candidate[]): number {
+  return new Set(group.map((candidate) => candidate.workerId)).size
+}
