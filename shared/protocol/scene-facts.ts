@@ -2,21 +2,21 @@
 // It is quick knowledge for refusing early and for filling in what a request leaves out; the
 // inspection inside Blender has the last word on anything that add-ons or drivers may change.
 
-import { z } from 'zod';
+import { z } from 'zod'
 
 /** Most scenes in one file; Blender has no limit, files with more than a few dozen are not seen. */
-export const SCENES_MAX = 1_000;
+export const SCENES_MAX = 1_000
 /** Most external files one .blend may name; large productions stay well under it. */
-export const EXTERNAL_FILES_MAX = 20_000;
+export const EXTERNAL_FILES_MAX = 20_000
 /** Longest data-block name in characters: Blender 5 stores 258 bytes with the two-letter prefix. */
-export const DATABLOCK_NAME_LENGTH_MAX = 256;
+export const DATABLOCK_NAME_LENGTH_MAX = 256
 /** Longest stored path in characters: Blender keeps 1,024 bytes, a strip a folder and a name. */
-export const STORED_PATH_LENGTH_MAX = 2_048;
+export const STORED_PATH_LENGTH_MAX = 2_048
 
-const int32 = z.int32();
-const datablockName = z.string().max(DATABLOCK_NAME_LENGTH_MAX);
-const storedPath = z.string().max(STORED_PATH_LENGTH_MAX);
-const borderEdge = z.number().min(-1e6).max(1e6);
+const int32 = z.int32()
+const datablockName = z.string().max(DATABLOCK_NAME_LENGTH_MAX)
+const storedPath = z.string().max(STORED_PATH_LENGTH_MAX)
+const borderEdge = z.number().min(-1e6).max(1e6)
 
 /** The Blender that wrote the file: 3.4 is {major: 3, minor: 4}, 2.93 is {major: 2, minor: 93}. */
 export const BlenderFileVersion = z.strictObject({
@@ -26,8 +26,8 @@ export const BlenderFileVersion = z.strictObject({
   subversion: int32.nullable(),
   /** For people: "3.4 (file subversion 6)". */
   text: z.string().max(64),
-});
-export type BlenderFileVersion = z.infer<typeof BlenderFileVersion>;
+})
+export type BlenderFileVersion = z.infer<typeof BlenderFileVersion>
 
 /** How rendered images are written. Formats carry Blender's own names, `UNKNOWN_<n>` for new ones. */
 export const SceneOutput = z.strictObject({
@@ -40,8 +40,8 @@ export const SceneOutput = z.strictObject({
   path: storedPath,
   /** JPEG and WebP quality, percent. */
   quality: z.int().min(0).max(255),
-});
-export type SceneOutput = z.infer<typeof SceneOutput>;
+})
+export type SceneOutput = z.infer<typeof SceneOutput>
 
 /** The render region; edges are fractions of the frame, Y counted from the bottom. */
 export const SceneBorder = z.strictObject({
@@ -52,8 +52,8 @@ export const SceneBorder = z.strictObject({
   xMax: borderEdge,
   yMin: borderEdge,
   yMax: borderEdge,
-});
-export type SceneBorder = z.infer<typeof SceneBorder>;
+})
+export type SceneBorder = z.infer<typeof SceneBorder>
 
 /** Cycles settings that the file stores; an absent one has the default of the Blender that renders. */
 export const SceneCycles = z.strictObject({
@@ -63,8 +63,8 @@ export const SceneCycles = z.strictObject({
   useDenoising: z.boolean().optional(),
   seed: int32.optional(),
   useAnimatedSeed: z.boolean().optional(),
-});
-export type SceneCycles = z.infer<typeof SceneCycles>;
+})
+export type SceneCycles = z.infer<typeof SceneCycles>
 
 /** One scene of the file. */
 export const SceneSettings = z.strictObject({
@@ -95,8 +95,8 @@ export const SceneSettings = z.strictObject({
   cycles: SceneCycles,
   /** Render samples of EEVEE; null if the file has no such setting. */
   eeveeSamples: int32.nullable(),
-});
-export type SceneSettings = z.infer<typeof SceneSettings>;
+})
+export type SceneSettings = z.infer<typeof SceneSettings>
 
 /** A file outside the .blend that the .blend names. */
 export const ExternalFile = z.strictObject({
@@ -109,8 +109,8 @@ export const ExternalFile = z.strictObject({
   packed: z.boolean(),
   /** The data-block or sequencer strip that names it. */
   datablock: datablockName,
-});
-export type ExternalFile = z.infer<typeof ExternalFile>;
+})
+export type ExternalFile = z.infer<typeof ExternalFile>
 
 /** All that is read from a .blend when it is handed in. */
 export const SceneFacts = z.strictObject({
@@ -121,5 +121,5 @@ export const SceneFacts = z.strictObject({
   /** The scene that was open when the file was saved, and that `blender -b` renders. */
   activeScene: datablockName,
   externalFiles: z.array(ExternalFile).max(EXTERNAL_FILES_MAX),
-});
-export type SceneFacts = z.infer<typeof SceneFacts>;
+})
+export type SceneFacts = z.infer<typeof SceneFacts>

@@ -1,0 +1,165 @@
+// Reads the table of contents of a project archive and refuses, before a byte is unpacked, whatever
+// could leave the folder, fill the disk, or come out differently on another system.
+
+import type { Entry, ZipFile } from 'yauzl'
+import { getFileNameLowLevel } from 'yauzl'
+import { ok, refuse } from '../../protocol/result.ts'
+import type { Refusal, Result } from '../../protocol/result.ts'
+import { checkEntryName, collisionKey } from './zip-entry-name.ts'
+
+/** Why a project archive cannot be taken; stable, shown to whoever handed it in. */
+export type ZipRefusalCode =
+  | 'zip_corrupt'
+  | 'zip_unsafe_path'
+  | 'zip_symlink'
+  | 'zip_special_file'
+  | 'zip_encrypted'
+  | 'zip_unsupported_compression'
+  | 'zip_name_collision'
+  | 'zip_too_many_entries'
+  | 'zip_too_large'
+  | 'zip_bomb'
+  | 'zip_no_blend'
+  | 'zip_ambiguous_blend'
+  | 'zip_main_missing'
+
+/** How much an archive may hold. */
+export interface ZipLimits {
+  readonly entriesMax: number
+  /** All files together, unpacked. */
+  readonly unpackedBytesMax: number
+  /** Unpacked bytes that an archive may reach whatever its own size. */
+  readonly unpackedBytesFree: number
+  /** Beyond that, unpacked bytes for each packed one. */
+  readonly ratioMax: number
+}
+
+/** Room for large productions; deflate itself cannot exceed a ratio of 1,032, real assets stay under 50. */
+export const ZIP_LIMITS: ZipLimits = {
+  entriesMax: 50_000,
+  unpackedBytesMax: 64 * 1024 ** 3,
+  unpackedBytesFree: 1024 ** 3,
+  ratioMax: 200,
+}
+
+/** Names, extra fields and comments of all entries, which are held in memory. */
+const TABLE_BYTES_MAX = 64 * 1024 * 1024
+/** The fixed part of an entry's local header, which precedes its data. */
+const LOCAL_HEADER_BYTES = 30
+
+const STORED = 0
+const DEFLATED = 8
+const ENCRYPTED_FLAG = 1 << 0
+const FILE_TYPE_MASK = 0o170000
+const FILE_TYPE_REGULAR = 0o100000
+const FILE_TYPE_FOLDER = 0o040000
+const FILE_TYPE_SYMLINK = 0o120000
+
+/** One file of the archive, under its checked name. */
+export interface ZipFileEntry {
+  readonly path: string
+  readonly entry: Entry
+}
+
+/** All files of an archive in its order, folders and the litter of file managers left out. */
+export async function listZipEntries(zip: ZipFile, limits: ZipLimits): Promise<Result<ZipFileEntry[], ZipRefusalCode>> {
+  const files: ZipFileEntry[] = []
+  const checks = new ArchiveChecks(limits)
+  const tooMany = checks.count(zip.entryCount)
+  if (tooMany !== undefined) return tooMany
+  for await (const entry of zip.eachEntry()) {
+    const path = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true)
+    const refusal = checkEntryName(path) ?? checkEntryKind(path, entry) ?? checks.add(path, entry)
+    if (refusal !== undefined) return refusal
+    if (!path.endsWith('/') && !isLitter(path)) files.push({ path, entry })
+  }
+  return checks.overlap() ?? ok(files)
+}
+
+function checkEntryKind(path: string, entry: Entry): Refusal<ZipRefusalCode> | undefined {
+  const shown = JSON.stringify(path)
+  const fileType = (entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK
+  if (fileType === FILE_TYPE_SYMLINK) return refuse('zip_symlink', `${shown} is a symbolic link; put the file itself into the archive`)
+  const expected = path.endsWith('/') ? FILE_TYPE_FOLDER : FILE_TYPE_REGULAR
+  if (fileType !== 0 && fileType !== expected) return refuse('zip_special_file', `${shown} is not a plain file or folder; leave it out of the archive`)
+  if (path.endsWith('/') && entry.uncompressedSize > 0) return refuse('zip_corrupt', `the folder ${shown} has contents of its own; pack the project again`)
+  if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) return refuse('zip_encrypted', `${shown} is encrypted; pack the project without a password`)
+  if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED) {
+    return refuse('zip_unsupported_compression', `${shown} is packed with method ${entry.compressionMethod}; use plain zip (deflate)`)
+  }
+  return undefined
+}
+
+// What file managers add by themselves: resource forks would look like a second .blend.
+function isLitter(path: string): boolean {
+  return /(^|\/)(__MACOSX\/|\._|\.DS_Store$|Thumbs\.db$)/.test(path)
+}
+
+/** What can only be told from all entries together. */
+class ArchiveChecks {
+  private readonly limits: ZipLimits
+  private readonly kindByKey = new Map<string, { path: string; kind: 'file' | 'folder' }>()
+  private readonly extents: { start: number; end: number; path: string }[] = []
+  private tableBytes = 0
+  private packedBytes = 0
+  private unpackedBytes = 0
+
+  constructor(limits: ZipLimits) {
+    this.limits = limits
+  }
+
+  count(entries: number): Refusal<ZipRefusalCode> | undefined {
+    if (entries <= this.limits.entriesMax) return undefined
+    return refuse('zip_too_many_entries', `the archive has ${entries} entries, at most ${this.limits.entriesMax} are taken; leave out what the render does not need`)
+  }
+
+  add(path: string, entry: Entry): Refusal<ZipRefusalCode> | undefined {
+    const start = entry.relativeOffsetOfLocalHeader
+    this.extents.push({ start, end: start + LOCAL_HEADER_BYTES + entry.compressedSize, path })
+    this.tableBytes += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength
+    this.packedBytes += entry.compressedSize
+    this.unpackedBytes += entry.uncompressedSize
+    return this.checkSizes() ?? this.claimNames(path)
+  }
+
+  /** Data shared between entries let a small archive unpack to any size. */
+  overlap(): Refusal<ZipRefusalCode> | undefined {
+    this.extents.sort((a, b) => a.start - b.start)
+    let furthest = this.extents[0]
+    for (const extent of this.extents.slice(1)) {
+      if (furthest !== undefined && extent.start < furthest.end) {
+        return refuse('zip_bomb', `${JSON.stringify(extent.path)} and ${JSON.stringify(furthest.path)} share the same bytes of the archive; pack the project again`)
+      }
+      furthest = extent
+    }
+    return undefined
+  }
+
+  private checkSizes(): Refusal<ZipRefusalCode> | undefined {
+    const { unpackedBytesMax, unpackedBytesFree, ratioMax } = this.limits
+    if (this.tableBytes > TABLE_BYTES_MAX) return refuse('zip_too_large', `names and comments of the archive take more than ${TABLE_BYTES_MAX} bytes`)
+    if (this.unpackedBytes > unpackedBytesMax) {
+      return refuse('zip_too_large', `the archive unpacks to more than ${unpackedBytesMax} bytes; leave out what the render does not need`)
+    }
+    if (this.unpackedBytes > Math.max(unpackedBytesFree, this.packedBytes * ratioMax)) {
+      return refuse('zip_bomb', `the archive unpacks to more than ${ratioMax} times its size, which real projects do not`)
+    }
+    return undefined
+  }
+
+  // Each name is claimed with all folders above it, so that a file never stands where a folder must.
+  private claimNames(path: string): Refusal<ZipRefusalCode> | undefined {
+    const steps = path.replace(/\/$/, '').split('/')
+    for (let depth = 1; depth <= steps.length; depth++) {
+      const claimed = steps.slice(0, depth).join('/')
+      const kind = depth < steps.length || path.endsWith('/') ? 'folder' : 'file'
+      const key = collisionKey(claimed)
+      const earlier = this.kindByKey.get(key)
+      if (earlier === undefined) this.kindByKey.set(key, { path: claimed, kind })
+      else if (earlier.path !== claimed || earlier.kind !== kind || kind === 'file') {
+        return refuse('zip_name_collision', `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} would be the same file on some systems; rename one`)
+      }
+    }
+    return undefined
+  }
+}
