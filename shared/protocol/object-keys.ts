@@ -7,15 +7,17 @@
  *   jobs/<job>/final/frames|video|previews/…   the delivery, written by the assembler alone
  *   jobs/<job>/final/manifest.json             the record of who rendered what, written last
  *   jobs/<job>/journal/<path>                  records from which the job can be rebuilt
+ *   checks/<name>                              written, read and deleted by readiness checks
  *
  * The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
  * that no adapter has to guess how a name is spelled on the other side.
  */
 import { z } from 'zod'
+import { Sha256 } from './ids.ts'
 
 /** Characters in one part of a key: three times as many (all escaped) still fit a file name of 255. */
 export const KEY_PART_CHARS_MAX = 80
-/** Characters in a key: half of the 1,024 bytes S3 allows, to leave room for a bucket prefix. */
+/** Characters in a key: half of the 1,024 bytes that S3 allows, so that a path on disk stays short, too. */
 export const KEY_CHARS_MAX = 512
 
 const PART = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/
@@ -42,11 +44,6 @@ export const ObjectPrefix = z
   .brand<'ObjectPrefix'>()
 export type ObjectPrefix = z.infer<typeof ObjectPrefix>
 
-/** SHA-256 of some bytes, 64 lower-case hex digits. */
-export const Sha256Hex = z.string().regex(/^[0-9a-f]{64}$/, {
-  error: 'a SHA-256 must be 64 lower-case hex digits',
-})
-
 /** Name of one file within an attempt, as a worker may propose it: a single part of a key. */
 export const AttemptFileName = z.string().max(KEY_PART_CHARS_MAX).refine(isKeyPart, {
   error: `a file name must be ${PART_RULE}`,
@@ -70,7 +67,7 @@ export const BLOBS_PREFIX = ObjectPrefix.parse('blobs/sha256/')
 
 /** Key of an input by its SHA-256 in lower-case hex. Throws InvalidKeyPart when it is not one. */
 export function blobKey(sha256: string): ObjectKey {
-  if (!Sha256Hex.safeParse(sha256).success) throw new InvalidKeyPart('the SHA-256', sha256)
+  if (!Sha256.safeParse(sha256).success) throw new InvalidKeyPart('the SHA-256', sha256)
   return key(`blobs/sha256/${sha256.slice(0, 2)}/${sha256}`)
 }
 
@@ -79,6 +76,11 @@ export function parseBlobKey(text: string): { sha256: string } | null {
   const match = /^blobs\/sha256\/([0-9a-f]{2})\/([0-9a-f]{64})$/.exec(text)
   const sha256 = match?.[2]
   return sha256 !== undefined && sha256.startsWith(match?.[1] ?? '-') ? { sha256 } : null
+}
+
+/** What a readiness check writes, reads and deletes; `name` is one part of a key. */
+export function checkKey(name: string): ObjectKey {
+  return key(`checks/${checkedPart('name', name)}`)
 }
 
 /** Everything of one job. */

@@ -102,6 +102,13 @@ export function openSource(source: ObjectSource): Readable {
   return createReadStream(source.filePath)
 }
 
+/** Why a source could not be read: its own error, which goes to whoever handed the source in. */
+export class SourceFailure extends Error {
+  constructor(cause: unknown) {
+    super('the source of an object could not be read', { cause })
+  }
+}
+
 function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk
   if (typeof chunk === 'string') return Buffer.from(chunk)

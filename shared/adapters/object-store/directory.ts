@@ -17,7 +17,7 @@ import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
   PutOptions, PutResult, ReadOptions, SignedGetOptions, SignedPut, SignedPutOptions,
 } from '../../ports/object-store.ts'
-import { copyChecked, openSource } from './content-check.ts'
+import { copyChecked, openSource, SourceFailure } from './content-check.ts'
 import { contentTypeOfKey } from './content-types.ts'
 import { copyWhole, orNull, outage, removeEmptyFolders, writeWhole } from './directory-files.ts'
 import { folderNameOf, pathOfKey } from './directory-paths.ts'
@@ -90,7 +90,7 @@ export class DirectoryObjectStore implements ObjectStore {
     const write = (chunk: Uint8Array) => this.#orOutage('write', key, () => file.writeFile(chunk))
     const { bytes, sha256 } = options
     return copyChecked(stream, write, { bytes, sha256 }, options.signal).catch((error: unknown) => {
-      throw error instanceof StoreUnavailable ? error : new SourceFailure('', { cause: error })
+      throw error instanceof StoreUnavailable ? error : new SourceFailure(error)
     })
   }
 
@@ -229,12 +229,14 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 }
 
-// The source of a put failed, not the store: its own error goes to whoever handed it in.
-class SourceFailure extends Error {}
-
 function nothingFrom(file: FileHandle): Readable {
-  async function* nothing(): AsyncGenerator<Uint8Array> {
-    await file.close()
-  }
-  return Readable.from(nothing())
+  return new Readable({
+    read() {
+      this.push(null)
+    },
+    // Runs at the end as well as when a reader leaves, so the file is closed in every case.
+    destroy(error, done) {
+      file.close().then(() => done(error), done)
+    },
+  })
 }

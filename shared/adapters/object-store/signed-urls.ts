@@ -5,7 +5,8 @@
  * content type. Pure: the secret and the time come in.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { ObjectKey, Sha256Hex } from '../../protocol/object-keys.ts'
+import { Sha256 } from '../../protocol/ids.ts'
+import { ObjectKey } from '../../protocol/object-keys.ts'
 import { OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../ports/object-store.ts'
 import type { SignedGetOptions, SignedPut, SignedPutOptions } from '../../ports/object-store.ts'
 
@@ -58,7 +59,7 @@ export function checkSignedPut(options: SignedPutOptions): void {
   if (!Number.isSafeInteger(options.bytes) || options.bytes < 0 || options.bytes > OBJECT_BYTES_MAX) {
     throw new RangeError(`a signed PUT needs a length of 0 to ${OBJECT_BYTES_MAX} bytes, not ${options.bytes}`)
   }
-  if (!Sha256Hex.safeParse(options.sha256).success) {
+  if (!Sha256.safeParse(options.sha256).success) {
     throw new RangeError('a signed PUT needs a SHA-256 of 64 lower-case hex digits')
   }
 }
