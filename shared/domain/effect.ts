@@ -14,7 +14,5 @@ export type Effect =
   | { readonly type: 'announce_work' }
   | { readonly type: 'run_step'; readonly step: BackgroundStep }
   | { readonly type: 'cancel_lease'; readonly workerId: WorkerId; readonly taskId: TaskId; readonly epoch: number; readonly reason: string }
-  /** The worker may throw its files of this attempt away. */
-  | { readonly type: 'release_files'; readonly workerId: WorkerId; readonly taskId: TaskId; readonly epoch: number }
   | { readonly type: 'credit_worker'; readonly workerId: WorkerId; readonly completed?: number; readonly failed?: number; readonly refuted?: number }
   | { readonly type: 'drop_queue' }

@@ -46,7 +46,6 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   }
   const judgedAudits = audits.filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id)).map(judged)
   const effects: Effect[] = candidates.flatMap((candidate): Effect[] => [
-    { type: 'release_files', workerId: candidate.workerId, taskId: candidate.taskId, epoch: candidate.epoch },
     ...(settlement.refuted.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const] : []),
     ...(candidate.own && settlement.agreed.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const] : []),
   ])

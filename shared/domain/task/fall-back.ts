@@ -53,7 +53,7 @@ export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly 
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
   const rejected = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
   const again = tryAgain(job, rejected, now, {
-    effects: [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }, { type: 'release_files', workerId: attempt.workerId, taskId: task.id, epoch }],
+    effects: [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }],
     events: [{ type: 'result_rejected', message: reason, taskId: task.id, workerId: attempt.workerId }],
   })
   if (!counted) return again

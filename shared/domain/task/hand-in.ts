@@ -45,7 +45,7 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonl
   if (task.state !== 'delivering') return refuse('result_invalid', `task ${task.id}: nothing was committed to yet; send "result" first`)
   const rendered = withAttempt(task, epoch, { outcome: 'rendered', endedAt: now })
   if (task.kind === 'audit') return acceptAudit(job, rendered, workerId, epoch)
-  if (holder.attempt.drawnForAudit !== true) return acceptResult(job, rendered, frames, { taskId: task.id, epoch }, [{ type: 'credit_worker', workerId, completed: 1 }, { type: 'release_files', workerId, taskId: task.id, epoch }])
+  if (holder.attempt.drawnForAudit !== true) return acceptResult(job, rendered, frames, { taskId: task.id, epoch }, [{ type: 'credit_worker', workerId, completed: 1 }])
   const round = (task.auditRounds ?? 0) + 1
   return {
     ok: true,
@@ -82,7 +82,6 @@ function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoc
     effects: [
       { type: 'run_step', step: { step: 'compare', jobId: job.id, taskId: audited, round } },
       { type: 'credit_worker', workerId, completed: 1 },
-      { type: 'release_files', workerId, taskId: audit.id, epoch },
     ],
   }
 }

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import websocket from '@fastify/websocket'
+import type { Engine } from '../../shared/engine/context.ts'
+import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import { CLOSE_CODES } from '../../shared/protocol/messages.ts'
+import type { Notice } from '../../shared/ports/work-queue.ts'
+import { WorkerSession } from './worker-session.ts'
+
+/** The door for workers: `GET /v1/worker` as a WebSocket, with a worker's token as bearer. */
+export class WorkerGateway {
+  readonly #engine: Engine
+  readonly #dispatcher: Dispatcher
+  readonly #sessions = new Set<WorkerSession>()
+  readonly #ready = new Map<string, WorkerSession>()
+
+  constructor(engine: Engine, dispatcher: Dispatcher) {
+    this.#engine = engine
+    this.#dispatcher = dispatcher
+  }
+
+  /** Must be called before the app is ready. */
+  async register(app: FastifyInstance): Promise<void> {
+    await app.register(websocket, { options: { maxPayload: LIMITS.workerMessageBytesMax } })
+    await app.register(async (scope) => {
+      scope.get('/v1/worker', { websocket: true, schema: { hide: true } }, async (socket, request) => {
+        if (this.#sessions.size >= LIMITS.workersConnectedMax) return socket.close(CLOSE_CODES.overloaded, `${LIMITS.workersConnectedMax} workers are connected here`)
+        // A worker may speak before its token is looked up: its messages wait in the socket.
+        socket.pause()
+        const owner = await this.#ownerOf(request.headers.authorization)
+        socket.resume()
+        if (owner === null) return socket.close(CLOSE_CODES.unauthorized, 'the token is not one of a worker of this farm')
+        const session = new WorkerSession(socket, {
+          engine: this.#engine,
+          dispatcher: this.#dispatcher,
+          sessionId: Buffer.from(this.#engine.random.bytes(12)).toString('hex'),
+          owner,
+          onReady: (ready) => {
+            this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+            this.#ready.set(ready.workerId, ready)
+          },
+          onClose: (closed) => {
+            this.#sessions.delete(closed)
+            for (const [id, each] of this.#ready) if (each === closed) this.#ready.delete(id)
+          },
+        })
+        this.#sessions.add(session)
+      })
+    })
+  }
+
+  /** What other processes of the farm tell: new work, a lease that was taken away. */
+  hear(notice: Notice): void {
+    switch (notice.type) {
+      case 'work_waiting':
+      case 'job_changed':
+        this.#dispatcher.refresh(notice.jobId).catch((error: unknown) => this.#engine.log.warn({ error }, 'job not refreshed, the next round does it'))
+        return
+      case 'lease_canceled':
+        this.#ready.get(notice.workerId)?.cancel(notice.jobId, notice.taskId, notice.epoch, notice.reason)
+        return
+    }
+  }
+
+  connected(): number {
+    return this.#ready.size
+  }
+
+  /** Lets every worker go; they connect again, here or elsewhere, and keep their leases. */
+  close(): void {
+    for (const session of this.#sessions) session.close(CLOSE_CODES.going_away, 'this coordinator stops')
+  }
+
+  async #ownerOf(authorization: string | undefined): Promise<string | null> {
+    const token = /^Bearer (.{1,512})$/.exec(authorization ?? '')?.[1]
+    if (token === undefined) return null
+    const known = await this.#engine.store.token(createHash('sha256').update(token).digest('hex'))
+    return known !== null && known.scopes.includes('worker') ? known.name : null
+  }
+}

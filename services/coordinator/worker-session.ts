@@ -1,0 +1,322 @@
+import type { WebSocket } from 'ws'
+import type { Engine } from '../../shared/engine/context.ts'
+import type { Dispatcher, Seat } from '../../shared/engine/dispatcher.ts'
+import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
+import { assertNever } from '../../shared/domain/decision.ts'
+import { isHeld } from '../../shared/domain/task/lifecycle.ts'
+import type { Refusal } from '../../shared/protocol/errors.ts'
+import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
+import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
+
+/** Messages of one worker under way at once; more wait in the socket. */
+const IN_FLIGHT_MAX = 32
+/** Bytes waiting to be sent to a worker that does not read; it is dropped then. */
+const UNSENT_BYTES_MAX = 4 * 1024 ** 2
+/** A worker record is written again at most this often. */
+const RECORD_EVERY_MS = 15_000
+/** Frame numbers of progress kept for the job's page. */
+type Told = { frame: number; samplesDone: number; samplesTotal: number; secondsLeft?: number }
+
+export interface SessionContext {
+  readonly engine: Engine
+  readonly dispatcher: Dispatcher
+  readonly sessionId: string
+  readonly owner: string
+  /** Called once when the session is over. */
+  onClose(session: WorkerSession): void
+  onReady(session: WorkerSession): void
+}
+
+/**
+ * One worker's connection. First message: hello; then it is seated with the dispatcher. What it says of a lease goes to the engine;
+ * the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker may come back in time.
+ */
+export class WorkerSession implements Seat {
+  readonly #socket: WebSocket
+  readonly #context: SessionContext
+  #record: WorkerRecord | null = null
+  #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
+  /** Leases the worker renders or waits to render; those being delivered do not take a slot. */
+  readonly #held = new Map<string, HeldLease & { delivering: boolean; progress?: Told }>()
+  #reserved = 0
+  #inFlight = 0
+  #recordedAt = 0
+  #silence: NodeJS.Timeout | null = null
+
+  constructor(socket: WebSocket, context: SessionContext) {
+    this.#socket = socket
+    this.#context = context
+    socket.on('message', (bytes, isBinary) => this.#receive(bytes, isBinary))
+    socket.on('close', () => void this.#closed())
+    socket.on('error', (error) => context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'))
+    this.#listen()
+  }
+
+  // --- what the dispatcher sees ------------------------------------------------------------------------------------
+
+  get workerId(): WorkerId {
+    if (this.#record === null) throw new Error('no hello yet')
+    return this.#record.id
+  }
+
+  get capabilities(): Capabilities {
+    if (this.#record === null) throw new Error('no hello yet')
+    return this.#record.capabilities
+  }
+
+  open(): boolean {
+    return this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.readyState === this.#socket.OPEN
+  }
+
+  room(): number {
+    const total = Math.min(this.capabilities.slots * 2 - this.held(), LIMITS.leasesPerWorkerMax - this.#held.size)
+    return total - this.#reserved
+  }
+
+  held(): number {
+    let rendering = 0
+    for (const lease of this.#held.values()) if (!lease.delivering) rendering += 1
+    return rendering
+  }
+
+  busy(): boolean {
+    return this.held() + this.#reserved >= this.capabilities.slots
+  }
+
+  reserve(): () => void {
+    this.#reserved += 1
+    return () => {
+      this.#reserved -= 1
+    }
+  }
+
+  give(lease: Lease): boolean {
+    if (!this.open()) return false
+    this.#held.set(keyOf(lease), { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch, workerId: this.workerId, delivering: false })
+    return this.#send(lease)
+  }
+
+  // --- what others ask ----------------------------------------------------------------------------------------------
+
+  cancel(jobId: JobId, taskId: TaskId, epoch: number, reason: string): void {
+    this.#held.delete(keyOf({ jobId, taskId, epoch }))
+    this.#send({ type: 'cancel', jobId, taskId, epoch, reason })
+    this.#context.dispatcher.kick()
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason.slice(0, 120))
+  }
+
+  // --- receiving ----------------------------------------------------------------------------------------------------
+
+  #receive(bytes: unknown, isBinary: boolean): void {
+    this.#listen()
+    if (isBinary) return this.close(CLOSE_CODES.bad_message, 'messages are JSON text')
+    let json: unknown
+    try {
+      json = JSON.parse(String(bytes))
+    } catch {
+      return this.close(CLOSE_CODES.bad_message, 'not JSON')
+    }
+    const message = WorkerMessage.safeParse(json)
+    if (!message.success) {
+      const first = message.error.issues[0]
+      return this.close(CLOSE_CODES.bad_message, `not a message of this protocol: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`)
+    }
+    this.#inFlight += 1
+    if (this.#inFlight >= IN_FLIGHT_MAX) this.#socket.pause()
+    this.#handle(message.data)
+      .catch((error: unknown) => {
+        this.#context.engine.log.error({ error, workerId: this.#record?.id, type: message.data.type }, 'message could not be handled')
+        this.close(CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
+      })
+      .finally(() => {
+        this.#inFlight -= 1
+        if (this.#inFlight < IN_FLIGHT_MAX) this.#socket.resume()
+      })
+  }
+
+  async #handle(message: WorkerMessage): Promise<void> {
+    if (message.type === 'hello') return this.#hello(message)
+    if (this.#record === null) return this.close(CLOSE_CODES.bad_message, 'the first message must be hello')
+    switch (message.type) {
+      case 'heartbeat':
+        return this.#heartbeat(message.leases)
+      case 'progress': {
+        const held = this.#held.get(keyOf(message))
+        if (held !== undefined) held.progress = { frame: message.frame, samplesDone: message.samplesDone, samplesTotal: message.samplesTotal, ...(message.secondsLeft === undefined ? {} : { secondsLeft: message.secondsLeft }) }
+        return
+      }
+      case 'result': {
+        const lease = this.#leaseOf(message)
+        const taken = await takeResult(this.#context.engine, lease, message)
+        if (!taken.ok) return this.#refuse(taken, message)
+        this.#held.set(keyOf(message), { ...lease, delivering: true })
+        this.#send({ type: 'upload', ...refOf(message), files: taken.upload })
+        this.#context.dispatcher.kick() // its slot is free again
+        return
+      }
+      case 'uploaded': {
+        const accepted = await takeDelivery(this.#context.engine, this.#leaseOf(message))
+        if (!accepted.ok) {
+          if (accepted.code === 'upload_incomplete') await takeFailure(this.#context.engine, this.#leaseOf(message), { code: 'upload_failed', message: accepted.detail })
+          return this.#refuse(accepted, message)
+        }
+        this.#drop(message)
+        this.#send({ type: 'release', ...refOf(message) })
+        return
+      }
+      case 'failure': {
+        const failed = await takeFailure(this.#context.engine, this.#leaseOf(message), message.failure)
+        this.#drop(message)
+        return failed.ok ? void this.#send({ type: 'release', ...refOf(message) }) : this.#refuse(failed, message)
+      }
+      case 'released': {
+        const back = await takeBack(this.#context.engine, this.#leaseOf(message))
+        this.#drop(message)
+        return back.ok ? undefined : this.#refuse(back, message)
+      }
+      case 'draining':
+        if (this.#state === 'ready') this.#state = 'draining'
+        return this.#writeRecord()
+      default:
+        return assertNever(message)
+    }
+  }
+
+  async #hello(hello: Extract<WorkerMessage, { type: 'hello' }>): Promise<void> {
+    const { engine, dispatcher, sessionId, owner } = this.#context
+    if (this.#state !== 'new') return this.close(CLOSE_CODES.bad_message, 'a second hello')
+    if (hello.protocolVersion !== PROTOCOL_VERSION) return this.close(CLOSE_CODES.version, `this farm speaks version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`)
+    const known = await engine.store.worker(hello.workerId)
+    if (known !== null && known.owner !== owner) return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
+    await engine.store.holdSession(hello.workerId, sessionId, this.#sessionTtlMs())
+    const now = engine.clock.now()
+    this.#record = {
+      id: hello.workerId,
+      name: hello.name,
+      owner,
+      agentVersion: hello.agentVersion,
+      capabilities: hello.capabilities,
+      state: 'connected',
+      leases: hello.leases.length,
+      tasksCompleted: known?.tasksCompleted ?? 0,
+      tasksFailed: known?.tasksFailed ?? 0,
+      tasksRefuted: known?.tasksRefuted ?? 0,
+      quarantined: known?.quarantined ?? false,
+      connectedAt: now,
+      lastSeenAt: now,
+    }
+    await engine.store.putWorker(this.#record)
+    const lost: LeaseRef[] = []
+    for (const lease of hello.leases) if (!(await this.#takeUp(lease))) lost.push(refOf(lease))
+    this.#send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: engine.times.heartbeatMs / 1000, lost })
+    if (this.#state !== 'new') return // it left while we were looking
+    this.#state = 'ready'
+    engine.log.info({ workerId: hello.workerId, name: hello.name, kept: hello.leases.length - lost.length, lost: lost.length }, 'worker connected')
+    this.#context.onReady(this)
+    dispatcher.seat(this)
+  }
+
+  /** True when a lease from before the connection dropped is still the worker's. */
+  async #takeUp(lease: LeaseRef): Promise<boolean> {
+    const { engine } = this.#context
+    const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
+    if (task == null || task.value.epoch !== lease.epoch || !isHeld(task.value.state)) return false
+    if (task.value.attempts.find((attempt) => attempt.epoch === lease.epoch)?.workerId !== this.workerId) return false
+    const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
+    if (gone.length > 0) return false
+    this.#held.set(keyOf(lease), { ...refOf(lease), workerId: this.workerId, delivering: task.value.state === 'delivering' })
+    return true
+  }
+
+  async #heartbeat(leases: readonly LeaseRef[]): Promise<void> {
+    const { engine, sessionId } = this.#context
+    if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs()))) return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+    for (const jobId of new Set(leases.map((lease) => lease.jobId))) {
+      const own = leases.filter((lease) => lease.jobId === jobId && this.#held.has(keyOf(lease))).map(({ taskId, epoch }) => ({ taskId, epoch }))
+      const gone = await engine.store.renew(jobId, own, engine.clock.now() + engine.times.leaseMs)
+      for (const { taskId, epoch } of gone) if (this.#held.has(keyOf({ jobId, taskId, epoch }))) this.cancel(jobId, taskId, epoch, 'the lease is over')
+    }
+    for (const lease of leases) if (!this.#held.has(keyOf(lease))) this.#send({ type: 'cancel', ...refOf(lease), reason: 'this lease is not yours' })
+    if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
+  }
+
+  // --- the rest -----------------------------------------------------------------------------------------------------
+
+  #leaseOf(message: LeaseRef): HeldLease {
+    return { ...refOf(message), workerId: this.workerId }
+  }
+
+  #drop(lease: LeaseRef): void {
+    this.#held.delete(keyOf(lease))
+    this.#context.dispatcher.kick()
+  }
+
+  #refuse(refusal: Refusal, lease: LeaseRef): void {
+    this.#drop(lease)
+    this.#send({ type: 'refused', code: refusal.code, message: refusal.detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) })
+  }
+
+  #send(message: CoordinatorMessage): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false
+    if (this.#socket.bufferedAmount > UNSENT_BYTES_MAX) {
+      this.close(CLOSE_CODES.overloaded, 'the worker does not read what it is sent')
+      return false
+    }
+    this.#socket.send(JSON.stringify(message))
+    return true
+  }
+
+  async #writeRecord(): Promise<void> {
+    if (this.#record === null) return
+    const { engine } = this.#context
+    const now = engine.clock.now()
+    this.#recordedAt = now
+    const stored = await engine.store.worker(this.#record.id)
+    this.#record = { ...this.#record, ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, lastSeenAt: now }
+    await engine.store.putWorker(this.#record)
+  }
+
+  /** A worker that says nothing for three heartbeats is taken for gone. */
+  #listen(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => {
+      this.close(CLOSE_CODES.silent, 'nothing was heard for three heartbeats')
+      this.#socket.terminate()
+    }, this.#context.engine.times.heartbeatMs * 3)
+  }
+
+  #sessionTtlMs(): number {
+    return this.#context.engine.times.heartbeatMs * 3
+  }
+
+  async #closed(): Promise<void> {
+    const { engine, dispatcher, sessionId } = this.#context
+    if (this.#silence !== null) clearTimeout(this.#silence)
+    this.#state = 'closed'
+    this.#context.onClose(this)
+    const record = this.#record
+    if (record === null) return
+    dispatcher.unseat(this)
+    try {
+      if (!(await engine.store.keepSession(record.id, sessionId, this.#sessionTtlMs()))) return // a newer session speaks for it
+      await engine.store.endSession(record.id, sessionId)
+      await engine.store.putWorker({ ...record, state: 'offline', leases: this.#held.size, lastSeenAt: engine.clock.now() })
+    } catch (error) {
+      engine.log.warn({ workerId: record.id, error }, 'worker could not be signed off; its session runs out by itself')
+    }
+    engine.log.info({ workerId: record.id, held: this.#held.size }, 'worker disconnected')
+  }
+}
+
+function keyOf(lease: { jobId: string; taskId: string; epoch: number }): string {
+  return `${lease.jobId} ${lease.taskId} ${lease.epoch}`
+}
+
+function refOf(lease: LeaseRef): LeaseRef {
+  return { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch }
+}

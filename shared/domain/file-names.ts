@@ -1,0 +1,16 @@
+import { IMAGE_EXTENSIONS, type ImageFormat } from '../protocol/render-settings.ts'
+
+/** `0012`, `m0012` for frame -12: at least four digits, so that names sort as frames do. */
+export function frameName(frame: number): string {
+  return `${frame < 0 ? 'm' : ''}${String(Math.abs(frame)).padStart(4, '0')}`
+}
+
+/** The delivered image of a frame, below `final/frames/`. */
+export function frameFileName(frame: number, format: ImageFormat): string {
+  return `${frameName(frame)}.${IMAGE_EXTENSIONS[format]}`
+}
+
+/** The stitched float image of a frame, below `work/`. */
+export function stitchedPath(frame: number): string {
+  return `stitched/${frameName(frame)}.exr`
+}

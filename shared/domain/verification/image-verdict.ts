@@ -1,0 +1,59 @@
+// From how far two renders of a task are apart to what that says about them. The verdict is about the
+// pair, never about a worker: `refuted` only means that a third render must settle which one is wrong.
+//
+// The figures come from Cycles on CPUs (400 x 224 px, 64 samples, 16 honest pairs, 31 kinds of cheating).
+// GPUs, denoisers, hair and motion blur were not measured; calibration per device class may replace them.
+
+export interface VerdictMeasures {
+  /** T1: percent of pixels whose relative difference is over 1e-2. */
+  readonly differingPercent: number;
+  /** T2: the same within the worst block of 16 x 16 px. */
+  readonly worstBlockPercent: number;
+  /** T3: percent of pixels whose relative difference is over 1e-3. */
+  readonly slightlyDifferingPercent: number;
+  readonly notFinite: { readonly mismatched: number };
+}
+
+export type ImageVerdict = 'agreed' | 'grey' | 'refuted';
+
+export interface VerdictThresholds {
+  readonly differingPercent: number;
+  readonly worstBlockPercent: number;
+  readonly slightlyDifferingPercent: number;
+}
+
+/**
+ * Up to here two renders agree. Honest pairs, other CPU kernels included, stayed below 0.06, 1.6 and 2.6,
+ * so each bound leaves them a factor of eight or more; no visible cheat stayed below all three.
+ */
+export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlockPercent: 12.5, slightlyDifferingPercent: 20 };
+
+/**
+ * Beyond any of these two renders contradict each other. Chosen just below what the mildest visible cheats
+ * of each kind measured: a third of the light bounces 4.6 and 48, a tampered block of 16 x 16 px 56,
+ * nine tenths of the samples 71, a gain of one percent 100. What lies between, such as a tampered
+ * 8 x 8 px (25 in its block) or an unmeasured GPU, is grey: rendered again, and nobody is blamed.
+ */
+export const REFUTED_ABOVE: VerdictThresholds = { differingPercent: 4, worstBlockPercent: 45, slightlyDifferingPercent: 60 };
+
+/**
+ * The verdict on two renders. A sample that is finite in one only never agrees: a single infinite pixel spoils a
+ * whole frame once a blur or glare has passed over it. Measures that are not numbers throw a RangeError.
+ */
+export function imageVerdict(
+  measures: VerdictMeasures, agreedUpTo: VerdictThresholds = AGREED_UP_TO, refutedAbove: VerdictThresholds = REFUTED_ABOVE,
+): ImageVerdict {
+  const { differingPercent, worstBlockPercent, slightlyDifferingPercent } = measures;
+  // NaN is neither above nor below any bound and would slip through as agreement.
+  if (![differingPercent, worstBlockPercent, slightlyDifferingPercent].every(Number.isFinite)) {
+    throw new RangeError('an image verdict needs finite measures');
+  }
+  if (isAbove(measures, refutedAbove)) return 'refuted';
+  return isAbove(measures, agreedUpTo) || measures.notFinite.mismatched > 0 ? 'grey' : 'agreed';
+}
+
+function isAbove(measures: VerdictMeasures, bound: VerdictThresholds): boolean {
+  return measures.differingPercent > bound.differingPercent
+    || measures.worstBlockPercent > bound.worstBlockPercent
+    || measures.slightlyDifferingPercent > bound.slightlyDifferingPercent;
+}

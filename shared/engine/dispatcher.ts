@@ -1,0 +1,226 @@
+import { isEligible } from '../domain/scheduling/eligibility.ts'
+import { byTurn } from '../domain/scheduling/job-order.ts'
+import { mayHave } from '../domain/scheduling/task-fit.ts'
+import { leaseTask } from '../domain/task/take-up.ts'
+import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
+import type { JobRecord } from '../protocol/job.ts'
+import type { Lease } from '../protocol/messages.ts'
+import type { TaskRecord } from '../protocol/task.ts'
+import type { Capabilities } from '../protocol/worker.ts'
+import { buildLease } from './build-lease.ts'
+import type { Engine } from './context.ts'
+import { takeBack } from './hand-in.ts'
+import { transact } from './transact.ts'
+
+/** A connected worker as the dispatcher sees it. */
+export interface Seat {
+  readonly workerId: WorkerId
+  readonly capabilities: Capabilities
+  /** False when it drains or is gone. */
+  open(): boolean
+  /** How many more leases it may be given now, those being made counted in. */
+  room(): number
+  /** Leases it holds. */
+  held(): number
+  /** All its slots render already: what it gets now waits on its side. */
+  busy(): boolean
+  /** Keeps a place for a lease that is being made, and frees it when none came of it. */
+  reserve(): () => void
+  /** Hands the lease over; false when the connection is gone. */
+  give(lease: Lease, task: TaskRecord): boolean
+}
+
+/** What a dispatcher remembers of a job with waiting tasks. */
+interface OpenJob {
+  readonly record: JobRecord
+  /** With workers, as last counted; moved along with what this dispatcher itself leases. */
+  running: number
+  open: number
+  picky: number
+}
+
+/** Picky tasks looked at in one go: few exist at a time, and the oldest go first. */
+const PICKY_LOOK = 50
+/** Leases being made at the same time; more only wait for the same Redis. */
+const PARALLEL_MAX = 64
+
+/**
+ * Gives waiting tasks to workers connected to this coordinator, at once when either appears. Which job is decided here (priority,
+ * fair share, eligibility); which task of it, the queue decides. Any number of dispatchers may run: every lease is a commit, and
+ * of two that want one task only one succeeds.
+ */
+export class Dispatcher {
+  readonly #engine: Engine
+  readonly #seats = new Map<WorkerId, Seat>()
+  readonly #jobs = new Map<JobId, OpenJob>()
+  #connected: ReadonlyMap<WorkerId, Capabilities> = new Map()
+  #inFlight = 0
+  #round: Promise<void> | null = null
+  #again = false
+  #stopped = false
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  seat(seat: Seat): void {
+    this.#seats.set(seat.workerId, seat)
+    this.kick()
+  }
+
+  unseat(seat: Seat): void {
+    if (this.#seats.get(seat.workerId) === seat) this.#seats.delete(seat.workerId)
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Other connected workers of the whole farm, so that a task is not withheld for somebody who left. */
+  setConnected(workers: ReadonlyMap<WorkerId, Capabilities>): void {
+    this.#connected = workers
+  }
+
+  /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. */
+  async refresh(jobId: JobId): Promise<void> {
+    const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
+    if (job === null || job.value.state !== 'active') {
+      this.#jobs.delete(jobId)
+      return
+    }
+    this.#jobs.set(jobId, { record: job.value, running: counters['running.all'] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0 })
+    this.kick()
+  }
+
+  forget(jobId: JobId): void {
+    this.#jobs.delete(jobId)
+  }
+
+  /** Looks for something to give; many calls at once are one. */
+  kick(): void {
+    if (this.#stopped) return
+    this.#again = true
+    this.#round ??= this.#rounds().finally(() => {
+      this.#round = null
+      if (this.#again) this.kick()
+    })
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#again && !this.#stopped) {
+      this.#again = false
+      try {
+        this.#serveAll()
+      } catch (error) {
+        this.#engine.log.error({ error }, 'dispatch round failed')
+      }
+      await Promise.resolve()
+    }
+  }
+
+  #serveAll(): void {
+    const waiting = [...this.#jobs.values()].filter((job) => job.open > 0 || job.picky > 0)
+    if (waiting.length === 0) return
+    const seats = [...this.#seats.values()].filter((seat) => seat.open() && seat.room() > 0).sort((a, b) => a.held() - b.held())
+    for (const seat of seats) {
+      if (this.#inFlight >= PARALLEL_MAX) return
+      // A task is given in advance only while there are more than enough, so that nobody idles near the end.
+      const order = waiting
+        .filter((job) => isEligible(job.record.requirement, seat.capabilities) && (!seat.busy() || job.picky > 0 || job.open > this.#seats.size))
+        .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
+      if (order.length === 0) continue
+      const first = order[0]
+      const free = seat.reserve()
+      this.#inFlight += 1
+      if (first !== undefined) first.running += 1 // counted at once, so that the next seat sees a fair share
+      void this.#serve(seat, order)
+        .catch((error: unknown) => {
+          this.#engine.log.warn({ workerId: seat.workerId, error }, 'no lease could be made, tried again later')
+          return false
+        })
+        .then((given) => {
+          free()
+          this.#inFlight -= 1
+          if (!given && first !== undefined) first.running -= 1
+          if (given) this.kick()
+        })
+    }
+  }
+
+  /** True when the worker got a task of one of the jobs, tried in order. */
+  async #serve(seat: Seat, order: readonly OpenJob[]): Promise<boolean> {
+    for (const job of order) {
+      if (job.picky > 0 && (await this.#givePicky(seat, job))) return true
+      if (job.open > 0 && (await this.#giveNext(seat, job))) return true
+    }
+    return false
+  }
+
+  async #giveNext(seat: Seat, job: OpenJob): Promise<boolean> {
+    for (;;) {
+      const taken = await this.#engine.queue.takeTask(job.record.id)
+      if (taken === null) {
+        job.open = 0 // until a notice or the next refresh says otherwise
+        void this.#engine.queue.restJob(job.record.id).catch((error: unknown) => this.#engine.log.warn({ error }, 'queue not rested'))
+        return false
+      }
+      if (!seat.open()) {
+        await taken.giveBack()
+        return false
+      }
+      const given = await this.#lease(seat, job, taken.taskId, taken.epoch)
+      await taken.done()
+      if (given) {
+        job.open = Math.max(0, job.open - 1)
+        return true
+      }
+    }
+  }
+
+  async #givePicky(seat: Seat, job: OpenJob): Promise<boolean> {
+    const ids = await this.#engine.store.picky(job.record.id, PICKY_LOOK)
+    if (ids.length === 0) job.picky = 0
+    const tasks = await this.#engine.store.tasks(job.record.id, ids)
+    const others = this.othersFor(job.record, seat.workerId)
+    for (const task of tasks) {
+      if (task === null || task.value.state !== 'queued' || !mayHave(task.value, seat.workerId, others)) continue
+      if (await this.#lease(seat, job, task.value.id, task.value.epoch)) {
+        job.picky = Math.max(0, job.picky - 1)
+        return true
+      }
+    }
+    return false
+  }
+
+  /** False when the task is no longer what the queue thought, or may not go to this worker. */
+  async #lease(seat: Seat, job: OpenJob, taskId: TaskId, queuedEpoch: number): Promise<boolean> {
+    let leased: TaskRecord | undefined
+    let record = job.record
+    const outcome = await transact(this.#engine, job.record.id, { tasks: [taskId] }, (facts, now) => {
+      record = facts.job
+      leased = undefined
+      const task = facts.task(taskId)
+      if (task === undefined || task.epoch !== queuedEpoch || task.state !== 'queued') return { ok: true } // a stale entry of the queue
+      const decision = leaseTask(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now)
+      leased = decision.ok ? decision.tasks?.[0] : undefined
+      return decision
+    })
+    if (!outcome.ok || leased === undefined) return false
+    const lease = await buildLease(this.#engine, record, leased)
+    if (seat.give(lease, leased)) return true
+    this.#engine.log.info({ jobId: job.record.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
+    await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+    return false
+  }
+
+  /** Connected workers other than `workerId` that could have tasks of the job. */
+  othersFor(job: JobRecord, workerId: WorkerId): WorkerId[] {
+    const others: WorkerId[] = []
+    for (const [id, capabilities] of this.#connected) if (id !== workerId && isEligible(job.requirement, capabilities)) others.push(id)
+    return others
+  }
+}
+
+function turnOf(job: OpenJob) {
+  return { id: job.record.id, priority: job.record.priority, running: job.running, createdAt: job.record.createdAt }
+}

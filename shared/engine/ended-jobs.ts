@@ -1,0 +1,51 @@
+import { cancelTask } from '../domain/task/fall-back.ts'
+import { isOver } from '../domain/task/lifecycle.ts'
+import { jobIsOver } from '../domain/job-lifecycle.ts'
+import type { JobId } from '../protocol/ids.ts'
+import { attemptsPrefix, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
+import type { Engine } from './context.ts'
+import { transact } from './transact.ts'
+
+/** Tasks of an ended job looked at in one page. */
+const PAGE = 500
+
+/**
+ * Takes back what workers still hold of a job that is over, and closes it when nothing is outstanding. Called again and again
+ * until it says true.
+ */
+export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<boolean> {
+  const job = await engine.store.job(jobId)
+  if (job === null) {
+    await engine.store.closeJob(jobId)
+    return true
+  }
+  if (!jobIsOver(job.value.state)) return false
+  let cursor: string | undefined
+  do {
+    const page = await engine.store.listTasks(jobId, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
+    for (const task of page.items) {
+      if (isOver(task.state)) continue
+      await transact(engine, jobId, { tasks: [task.id] }, ({ task: find }, now) => {
+        const record = find(task.id)
+        return record === undefined ? { ok: true } : cancelTask(record, now, `the job is ${job.value.state}`)
+      })
+    }
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
+  const outstanding = await engine.store.pendingEffects(jobId, Number.MAX_SAFE_INTEGER, 1)
+  if (outstanding.length > 0 || job.value.state === 'deleting') return false
+  await engine.queue.dropJob(jobId)
+  await engine.objects.deletePrefix(attemptsPrefix(jobId))
+  await engine.objects.deletePrefix(workPrefix(jobId))
+  await engine.store.closeJob(jobId)
+  return true
+}
+
+/** Every byte and key of a job that is being deleted. The scene's blob stays: other jobs may use it. */
+export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
+  const job = await engine.store.job(jobId)
+  if (job !== null && job.value.state !== 'deleting') return
+  await engine.queue.dropJob(jobId)
+  await engine.objects.deletePrefix(jobPrefix(jobId))
+  await engine.store.eraseJob(jobId)
+}

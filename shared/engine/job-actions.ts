@@ -1,0 +1,91 @@
+import { countsOf, progressOf, secondsLeft } from '../domain/progress.ts'
+import { waitingReasons } from '../domain/scheduling/waiting-reasons.ts'
+import { actOnJob, jobIsOver, mayJob } from '../domain/job-lifecycle.ts'
+import { refuse, type Refusal } from '../protocol/errors.ts'
+import type { JobId } from '../protocol/ids.ts'
+import type { JobRecord, JobView } from '../protocol/job.ts'
+import type { WorkerRecord } from '../protocol/worker.ts'
+import type { Engine } from './context.ts'
+import { transact } from './transact.ts'
+
+/** How many tasks of a job are looked at to tell what it waits for and what is disputed. */
+const LOOK_AT_TASKS = 50
+
+/** A job as its page shows it: counts, progress, and why nothing runs where nothing does. */
+export async function viewJob(engine: Engine, jobId: JobId): Promise<JobView | null> {
+  const job = await engine.store.job(jobId)
+  return job === null ? null : viewOf(engine, job.value)
+}
+
+export async function viewOf(engine: Engine, job: JobRecord): Promise<JobView> {
+  const counters = await engine.store.counters(job.id)
+  const counts = countsOf(counters)
+  const progress = progressOf(job, counts)
+  const { waiting, disputes } = job.state === 'active' ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
+  return { ...job, counts, progress, secondsLeft: secondsLeft(job, progress, engine.clock.now()), waiting, disputes }
+}
+
+async function explain(engine: Engine, job: JobRecord, counters: Readonly<Record<string, number>>): Promise<{ waiting: string[]; disputes: string[] }> {
+  const picky = counters['waiting.picky'] ?? 0
+  const queued = (counters['waiting.open'] ?? 0) + picky
+  const disputed = counters['waiting.disputed'] ?? 0
+  if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
+  const [workers, connected] = await Promise.all([engine.store.listWorkers(), engine.store.connectedWorkers()])
+  const here = workers.filter((worker) => connected.has(worker.id))
+  const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here)
+  if (waiting.length === 0 && picky > 0 && (counters['running.all'] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
+  return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
+}
+
+async function explainPicky(engine: Engine, job: JobRecord, here: readonly WorkerRecord[]): Promise<string[]> {
+  const ids = await engine.store.picky(job.id, LOOK_AT_TASKS)
+  const tasks = await engine.store.tasks(job.id, ids)
+  const reasons = new Set<string>()
+  for (const task of tasks) {
+    if (task === null) continue
+    const { kind, only, avoid } = task.value
+    if (only !== undefined && !here.some((worker) => worker.id === only)) reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
+    else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
+      reasons.add(`waiting: an audit needs a worker other than ${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; connect one more, or submit with an audit rate of 0`)
+    }
+  }
+  return [...reasons]
+}
+
+async function findDisputes(engine: Engine, job: JobRecord): Promise<string[]> {
+  const disputes: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await engine.store.listTasks(job.id, { limit: 500, ...(cursor === undefined ? {} : { cursor }) })
+    for (const task of page.items) if (task.state === 'verifying' && task.note !== undefined) disputes.push(`${task.id}: ${task.note}`)
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined && disputes.length < 100)
+  return disputes.slice(0, 100)
+}
+
+/** Stops a job: workers drop what they hold of it, frames already delivered stay. */
+export async function cancelJob(engine: Engine, jobId: JobId, why: string): Promise<{ ok: true; job: JobView } | Refusal> {
+  const canceled = await transact(engine, jobId, {}, ({ job }, now) => {
+    if (job.state === 'canceled') return { ok: true }
+    if (!mayJob(job.state, 'cancel')) return refuse('conflict', `job ${jobId} is ${job.state} already`)
+    return { ok: true, job: actOnJob(job, 'cancel', { endedAt: now }), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_canceled', message: why }] }
+  })
+  if (!canceled.ok) return canceled
+  await engine.bulletin.publish({ type: 'job_changed', jobId })
+  const view = await viewJob(engine, jobId)
+  return view === null ? refuse('not_found', `there is no job ${jobId}`) : { ok: true, job: view }
+}
+
+/** Removes every key and byte of a job; one that still runs is canceled first. */
+export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: true } | Refusal> {
+  const job = await engine.store.job(jobId)
+  if (job === null) return refuse('not_found', `there is no job ${jobId}`)
+  if (!jobIsOver(job.value.state)) {
+    const canceled = await cancelJob(engine, jobId, 'the job is deleted')
+    if (!canceled.ok && canceled.code !== 'conflict') return canceled
+  }
+  const marked = await transact(engine, jobId, {}, ({ job: current }) => ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
+  if (!marked.ok) return marked
+  await engine.bulletin.publish({ type: 'job_changed', jobId })
+  return { ok: true }
+}

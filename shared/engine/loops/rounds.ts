@@ -1,0 +1,83 @@
+import type { JobId } from '../../protocol/ids.ts'
+import { jobIsOver } from '../../domain/job-lifecycle.ts'
+import type { Engine } from '../context.ts'
+import type { Dispatcher } from '../dispatcher.ts'
+import { settleEndedJob } from '../ended-jobs.ts'
+import { planTasks } from '../submit-job.ts'
+import { reapLeases } from './lease-reaper.ts'
+import { reconcileJob, sweepOutbox } from './reconcile.ts'
+
+/** How often each open job is looked at. Notices make things quick; the rounds make them certain. */
+const ROUND_MS = 1_000
+/** Every this many rounds the queues are held against the records. */
+const RECONCILE_EVERY = 10
+
+/** The loops of one coordinator over all open jobs. Any number of coordinators may run them at the same time. */
+export class Rounds {
+  readonly #engine: Engine
+  readonly #dispatcher: Dispatcher
+  #timer: NodeJS.Timeout | null = null
+  #running: Promise<void> | null = null
+  #count = 0
+  readonly #planning = new Map<JobId, Promise<void>>()
+
+  constructor(engine: Engine, dispatcher: Dispatcher) {
+    this.#engine = engine
+    this.#dispatcher = dispatcher
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#running ??= this.round()
+        .catch((error: unknown) => this.#engine.log.warn({ error }, 'round failed, the next one tries again'))
+        .finally(() => {
+          this.#running = null
+        })
+    }, ROUND_MS)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+    await this.#running
+    await Promise.allSettled(this.#planning.values())
+  }
+
+  /** One look at every open job. */
+  async round(): Promise<void> {
+    this.#count += 1
+    const [workers, connected] = await Promise.all([this.#engine.store.listWorkers(), this.#engine.store.connectedWorkers()])
+    this.#dispatcher.setConnected(new Map(workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined).map((worker) => [worker.id, worker.capabilities])))
+    for (const jobId of await this.#engine.store.openJobs()) {
+      try {
+        await this.#look(jobId)
+      } catch (error) {
+        this.#engine.log.warn({ jobId, error }, 'round over this job failed, the next one tries again')
+      }
+    }
+  }
+
+  async #look(jobId: JobId): Promise<void> {
+    const job = await this.#engine.store.job(jobId)
+    if (job === null || jobIsOver(job.value.state)) {
+      this.#dispatcher.forget(jobId)
+      await sweepOutbox(this.#engine, jobId)
+      await settleEndedJob(this.#engine, jobId)
+      return
+    }
+    if (job.value.state === 'planning') this.plan(jobId)
+    await reapLeases(this.#engine, jobId)
+    await sweepOutbox(this.#engine, jobId)
+    if (this.#count % RECONCILE_EVERY === 0) await reconcileJob(this.#engine, job.value)
+    await this.#dispatcher.refresh(jobId)
+  }
+
+  /** Plans a job in the background; one plan of a job at a time in this process. */
+  plan(jobId: JobId): void {
+    if (this.#planning.has(jobId)) return
+    const planning = planTasks(this.#engine, jobId)
+      .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'planning stopped, the next round goes on'))
+      .finally(() => this.#planning.delete(jobId))
+    this.#planning.set(jobId, planning)
+  }
+}

@@ -1,0 +1,92 @@
+import { concludeAudit } from '../domain/task/conclude-audit.ts'
+import { failJob, rejectResult } from '../domain/task/fall-back.ts'
+import { frameStitched } from '../domain/task/hand-in.ts'
+import { actOnJob, mayJob } from '../domain/job-lifecycle.ts'
+import { isEligible } from '../domain/scheduling/eligibility.ts'
+import type { Pair } from '../domain/verification/settle-dispute.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
+import { auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
+import type { JobRecord } from '../protocol/job.ts'
+import type { FinalFile, FrameRecord, TaskRecord } from '../protocol/task.ts'
+import type { Engine } from './context.ts'
+import { transact } from './transact.ts'
+
+/**
+ * What verifier and assembler report. Each may be said twice: a step that ran again after a crash finds that its frame or
+ * task has moved on, and changes nothing.
+ */
+
+/** The tile images of a frame are one image now. */
+export async function reportStitched(engine: Engine, jobId: JobId, frame: number, stitched: NonNullable<FrameRecord['stitched']>): Promise<void> {
+  await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => (frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched)))
+}
+
+/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. */
+export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string): Promise<void> {
+  await transact(engine, jobId, { tasks: [taskId], framesOf: true }, ({ job, task, frames }, now) => {
+    const record = task(taskId)
+    return record === undefined ? { ok: true } : rejectResult(job, record, frames, epoch, reason, now)
+  })
+}
+
+/** The files of a frame lie in `final/`, read back and whole. The last frame of a job begins its video. */
+export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[]): Promise<void> {
+  await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => {
+    const record = frames[0]
+    if (record === undefined || job.state !== 'active' || record.state !== 'delivering') return { ok: true }
+    return { ok: true, frames: [{ ...record, state: 'delivered', files: [...files] }] }
+  })
+  await endRendering(engine, jobId)
+}
+
+/** Moves a job on to its video when every frame is delivered. Safe to call at any time. */
+export async function endRendering(engine: Engine, jobId: JobId): Promise<void> {
+  const [job, counters] = await Promise.all([engine.store.job(jobId), engine.store.counters(jobId)])
+  if (job === null || job.value.state !== 'active' || (counters['frames.delivered'] ?? 0) < job.value.plan.frameCount) return
+  await transact(engine, jobId, {}, ({ job: current }) =>
+    current.state === 'active'
+      ? { ok: true, job: actOnJob(current, 'encode'), effects: [{ type: 'run_step', step: { step: 'encode', jobId } }], events: [{ type: 'frames_delivered', message: `all ${current.plan.frameCount} frame(s) are delivered` }] }
+      : { ok: true },
+  )
+}
+
+/** Video, previews and manifest are there: the job is done. */
+export async function reportEncoded(engine: Engine, jobId: JobId, files: JobRecord['files']): Promise<void> {
+  await transact(engine, jobId, {}, ({ job }, now) =>
+    job.state === 'encoding' ? { ok: true, job: actOnJob(job, 'complete', { endedAt: now, files: [...files] }), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_completed', message: `${files.length} file(s) beside the frames` }] } : { ok: true },
+  )
+}
+
+/** A step failed for good: the job stops and says why. */
+export async function reportStepFailed(engine: Engine, jobId: JobId, code: ErrorCode, message: string): Promise<void> {
+  await transact(engine, jobId, {}, ({ job }, now) =>
+    mayJob(job.state, 'fail') ? { ok: true, job: failJob(job, now, code, message), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message: `${code}: ${message}` }] } : { ok: true },
+  )
+}
+
+/** The records the verifier compares: the task and all its audits so far. */
+export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId): Promise<{ task: TaskRecord; audits: TaskRecord[] } | null> {
+  const [task] = await engine.store.tasks(jobId, [taskId])
+  if (task == null) return null
+  const audits = await engine.store.tasks(jobId, auditIds(task.value))
+  return { task: task.value, audits: audits.flatMap((audit) => (audit === null ? [] : [audit.value])) }
+}
+
+/** Every pair of renderings has been compared. */
+export async function reportCompared(engine: Engine, jobId: JobId, taskId: TaskId, pairs: readonly Pair[]): Promise<void> {
+  const [job, workers, connected, known] = await Promise.all([engine.store.job(jobId), engine.store.listWorkers(), engine.store.connectedWorkers(), loadAudited(engine, jobId, taskId)])
+  if (job === null || known === null) return
+  const eligible: WorkerId[] = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined && isEligible(job.value.requirement, worker.capabilities)).map((worker) => worker.id)
+  const ids = auditIds(known.task)
+  await transact(engine, jobId, { tasks: [taskId, ...ids], framesOf: true }, ({ job: current, task, frames }, now) => {
+    const record = task(taskId)
+    if (record === undefined) return { ok: true }
+    const audits = auditIds(record).flatMap((id) => task(id) ?? [])
+    const own = frames.filter((frame) => record.frames.includes(frame.number))
+    return concludeAudit(current, record, audits, own, pairs, eligible, now)
+  })
+}
+
+function auditIds(task: TaskRecord): TaskId[] {
+  return Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
+}

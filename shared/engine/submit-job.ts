@@ -1,0 +1,85 @@
+import { planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
+import { newFrame, newRenderTask } from '../domain/splitting/job-tasks.ts'
+import { parseFrames } from '../domain/splitting/frames.ts'
+import { actOnJob } from '../domain/job-lifecycle.ts'
+import { refuse, type Refusal } from '../protocol/errors.ts'
+import { JobId, sortableId } from '../protocol/ids.ts'
+import type { JobRecord, JobRequest } from '../protocol/job.ts'
+import { LIMITS } from '../protocol/limits.ts'
+import { journalKey } from '../protocol/object-keys.ts'
+import type { Engine } from './context.ts'
+import { transact } from './transact.ts'
+
+/** Task records written in one commit: large enough to be quick, small enough that Redis never stalls on one script. */
+const PLAN_BATCH = 500
+
+/** Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind. */
+export async function submitJob(engine: Engine, owner: string, request: JobRequest): Promise<{ ok: true; job: JobRecord } | Refusal> {
+  const scene = await engine.store.scene(request.scene)
+  if (scene === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  const planned = planJob(request, scene)
+  if (!planned.ok) return planned
+  const open = await engine.store.openJobs()
+  if (open.length >= LIMITS.openJobsMax) return refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
+  const now = engine.clock.now()
+  const id = JobId.parse(`job_${sortableId(now, engine.random.bytes(16))}`)
+  const job: JobRecord = {
+    id,
+    name: request.name ?? scene.name,
+    owner,
+    state: 'planning',
+    scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
+    plan: planned.plan,
+    priority: request.priority ?? PRIORITY_DEFAULT,
+    requirement: request.requirement ?? {},
+    createdAt: now,
+    tasksPlanned: 0,
+    files: [],
+  }
+  const created = await engine.store.commit(id, { job: { id, expected: 0, value: job }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)`, at: now }] }, now)
+  if (!created.ok) throw new Error(`job ${id} exists already`)
+  await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
+  return { ok: true, job }
+}
+
+/** Writes the tasks of a job down, batch by batch, and lets it run. Goes on where a process that died stopped. */
+export async function planTasks(engine: Engine, jobId: JobId): Promise<void> {
+  const versioned = await engine.store.job(jobId)
+  if (versioned === null || versioned.value.state !== 'planning') return
+  const frames = parseFrames(versioned.value.plan.frames)
+  if (!frames.ok) throw new Error(`job ${jobId}: stored frames do not parse: ${frames.detail}`)
+  for (let more = true; more; ) {
+    const done = await transact(engine, jobId, {}, ({ job }, now) => {
+      if (job.state !== 'planning') return { ok: true }
+      const { plan } = job
+      const from = job.tasksPlanned
+      const to = Math.min(plan.renderTaskCount, from + PLAN_BATCH)
+      const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames.frames, from + offset))
+      const last = to === plan.renderTaskCount
+      // A batch writes the frames that its tasks begin, so that both are whole after the last one.
+      const begun = tasks.flatMap((task) => (task.tile === undefined || task.tile === 0 ? task.frames : []))
+      const next: JobRecord = { ...job, tasksPlanned: to }
+      return {
+        ok: true,
+        job: last ? actOnJob(next, 'activate', { startedAt: now }) : next,
+        tasks,
+        frames: begun.map((number) => newFrame(plan, number, positionOf(frames.frames, number))),
+        effects: [{ type: 'queue_tasks', tasks: tasks.map((task) => ({ taskId: task.id, epoch: 0 })) }, ...(last ? [{ type: 'announce_work' } as const] : [])],
+        events: last ? [{ type: 'job_started', message: 'all tasks are planned' }] : [],
+      }
+    })
+    more = done.ok && done.change.job?.state === 'planning'
+  }
+}
+
+/** Index of a number in an ascending list. */
+function positionOf(ascending: readonly number[], number: number): number {
+  let low = 0
+  let high = ascending.length - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ascending[middle] ?? 0) < number) low = middle + 1
+    else high = middle
+  }
+  return low
+}
