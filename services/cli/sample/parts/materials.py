@@ -34,7 +34,8 @@ def build_glaze(glaze_image, gilding_image):
     links.new(lightness.outputs["Result"], kiln.inputs["Value"])
     links.new(colour.outputs["Color"], kiln.inputs["Color"])
 
-    # Far away a drawing is finer than a pixel: fade to its mean colour, as haze would, or it flickers.
+    # Far away the drawing is finer than a pixel and would flicker: fade to its mean colour, as haze
+    # would.
     view = nodes.new("ShaderNodeCameraData")
     distance = nodes.new("ShaderNodeMapRange")
     distance.inputs["From Min"].default_value = HAZE_FROM
@@ -65,7 +66,7 @@ def build_biscuit():
 
 
 def build_glow():
-    """The warm light below the tiles: yellow under each tile's middle, ember red under the joints."""
+    """The warm light below the tiles: yellow under a tile's middle, ember red under joints."""
     material = bpy.data.materials.new("glow")
     material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links

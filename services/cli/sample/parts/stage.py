@@ -9,7 +9,7 @@ SUN_DIRECTION = (-0.24, 1.0, 0.06)
 
 
 def build_sky():
-    """A dusk sky: a warm glow where the key stands, deep blue above. It is smooth, so noise is low."""
+    """A dusk sky: a warm glow where the key stands, deep blue above. Smooth, so low in noise."""
     world = bpy.data.worlds.new("dusk")
     world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links

@@ -105,7 +105,7 @@ def _motion(tile, first_frame, frame_count):
 
 
 def build_field(tile, first_frame, frame_count):
-    """The field as an object, not yet linked to a collection; it repeats every frame_count frames."""
+    """The field as an object linked to no collection; it repeats every frame_count frames."""
     field = bpy.data.objects.new("tiles", _points_mesh())
     field.modifiers.new("waves", "NODES").node_group = _motion(tile, first_frame, frame_count)
     return field
@@ -116,10 +116,7 @@ def build_bed(glow):
     left, right = -COLUMNS / 2.0, COLUMNS / 2.0
     front, back = float(FIRST_ROW), FIRST_ROW + ROWS - 1.0
     mesh = bpy.data.meshes.new("bed")
-    mesh.from_pydata(
-        [(x, y, BED_HEIGHT) for x, y in ((left, front), (right, front), (right, back), (left, back))],
-        [],
-        [(0, 1, 2, 3)],
-    )
+    corners = ((left, front), (right, front), (right, back), (left, back))
+    mesh.from_pydata([(x, y, BED_HEIGHT) for x, y in corners], [], [(0, 1, 2, 3)])
     mesh.materials.append(glow)
     return bpy.data.objects.new("bed", mesh)

@@ -40,7 +40,7 @@ def _ring(inset, height, corner_radius):
 
 
 def build_tile(glaze, biscuit):
-    """The tile as an object linked to no collection; its face is at height 0, its centre at 0, 0."""
+    """The tile as an object linked to no collection; the rim of its face is at height 0."""
     rings = [_ring(*row) for row in PROFILE]
     around = len(rings[0])
     vertices = [point for ring in rings for point in ring]
