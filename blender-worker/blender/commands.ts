@@ -1,0 +1,39 @@
+import type { PixelRectangle } from '../../shared/protocol/render-settings.ts'
+
+/** What a job changes in the scene; absent means as the artist set it. Formats by the protocol's names or Blender's. */
+export interface DriverSettings {
+  readonly scene?: string | undefined
+  readonly samples?: number | undefined
+  readonly resolution?: { readonly width: number; readonly height: number } | { readonly percentage: number } | undefined
+  readonly format?: { readonly file: string; readonly colorDepth?: string | undefined; readonly colorMode?: string | undefined; readonly quality?: number | undefined } | undefined
+  readonly seed?: number | undefined
+}
+
+/** Where the driver writes: absolute paths inside the scratch folder. */
+export interface DriverOutputs {
+  readonly final?: string
+  /** 32-bit float multilayer EXR with all passes. */
+  readonly raw?: string
+  /** 8-bit PNG with the view transform. */
+  readonly display?: string
+  /** Folder for what File Output nodes write; without it they are muted and named in the answer. */
+  readonly extraDir?: string
+}
+
+/** The parameters of each command. */
+export interface Commands {
+  readonly probe: Record<never, never>
+  readonly open: { readonly path: string }
+  readonly inspect: { readonly settings?: DriverSettings }
+  readonly render: {
+    readonly mode: 'frame' | 'tile'
+    readonly frame: number
+    readonly settings?: DriverSettings
+    readonly window?: PixelRectangle
+    readonly outputs: DriverOutputs
+    readonly device?: string
+    readonly threads?: number
+  }
+  readonly finish: { readonly frame: number; readonly stitched: string; readonly settings?: DriverSettings; readonly outputs: DriverOutputs; readonly threads?: number }
+  readonly quit: Record<never, never>
+}

@@ -1,0 +1,38 @@
+import type { Blame } from '../../shared/protocol/failure.ts'
+
+/** A command that failed, with what Blender printed last. */
+export interface CommandFailure {
+  readonly ok: false
+  readonly code: string
+  readonly blame: Blame
+  readonly message: string
+  readonly lastWords: string
+}
+
+export interface Ending {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+const OUT_OF_MEMORY = /out of (gpu |host |system )?memory|bad_alloc|cannot allocate memory|malloc returns null/i
+const GPU_ERROR = /\b(CUDA|OptiX|HIP|Metal|oneAPI)\b.{0,40}(error|failed|illegal)/i
+/** Exit code of a wrapper whose child was killed by SIGKILL: 128 + 9. */
+const KILLED_EXIT_CODE = 137
+
+/** What it means that Blender went away by itself, judged by how it ended and what it printed last. */
+export function crashFailure(ending: Ending, lastWords: string): CommandFailure {
+  const how = ending.signal === null ? `exit code ${ending.exitCode ?? 'unknown'}` : `signal ${ending.signal}`
+  if (OUT_OF_MEMORY.test(lastWords)) return { ok: false, code: 'out_of_memory', blame: 'worker', message: `Blender ran out of memory and ended (${how})`, lastWords }
+  if (GPU_ERROR.test(lastWords)) return { ok: false, code: 'gpu_error', blame: 'worker', message: `Blender ended after a GPU error (${how})`, lastWords }
+  if (ending.signal === 'SIGKILL' || ending.exitCode === KILLED_EXIT_CODE) {
+    return { ok: false, code: 'out_of_memory', blame: 'worker', message: 'Blender was killed from outside; that is what the system does when memory runs out', lastWords }
+  }
+  return { ok: false, code: 'blender_crashed', blame: 'worker', message: `Blender ended by itself in the middle of a command (${how})`, lastWords }
+}
+
+/** A GPU or memory error that Cycles printed while it answered as if all were well; undefined when it printed none. */
+export function spokenFailure(lastWords: string): CommandFailure | undefined {
+  if (OUT_OF_MEMORY.test(lastWords)) return { ok: false, code: 'out_of_memory', blame: 'worker', message: 'Blender reported that memory ran out during the render', lastWords }
+  if (GPU_ERROR.test(lastWords)) return { ok: false, code: 'gpu_error', blame: 'worker', message: 'Blender reported a GPU error during the render', lastWords }
+  return undefined
+}

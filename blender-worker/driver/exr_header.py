@@ -1,0 +1,79 @@
+"""Reads the header of a single-part scanline EXR: which channels it has and its text attributes.
+
+Pure Python: Blender has no interface for this. Only the header is read, within bounds.
+"""
+
+import struct
+from typing import BinaryIO, NamedTuple
+
+from driver.failure import Failure
+
+MAGIC = 20000630
+# Headers carry Cryptomatte manifests, which list every object; 64 MiB is a million names.
+HEADER_BYTES_MAX = 64 << 20
+
+
+class ExrHeader(NamedTuple):
+    """Size in pixels of the data window, channel names in file order, and string attributes."""
+
+    width: int
+    height: int
+    channels: list[str]
+    strings: dict[str, str]
+
+
+def read(path: str) -> ExrHeader:
+    """The header of the file at `path`; raises `stitched_unreadable` (farm) when it is not such a file."""
+    try:
+        with open(path, "rb") as handle:
+            return _parse(handle, path)
+    except (OSError, struct.error, UnicodeDecodeError, ValueError) as error:
+        raise Failure("stitched_unreadable", "farm", f"cannot read {path} as an EXR image: {error}") from error
+
+
+def _parse(handle: BinaryIO, path: str) -> ExrHeader:
+    magic, version = struct.unpack("<II", handle.read(8))
+    if magic != MAGIC or version & 0x1A00:
+        raise ValueError("not a single-part scanline EXR")
+    window = None
+    channels: list[str] = []
+    strings: dict[str, str] = {}
+    while True:
+        name = _text(handle)
+        if not name:
+            break
+        kind = _text(handle)
+        (size,) = struct.unpack("<I", handle.read(4))
+        if handle.tell() + size > HEADER_BYTES_MAX:
+            raise ValueError(f"its header is larger than {HEADER_BYTES_MAX} bytes")
+        value = handle.read(size)
+        if name == "dataWindow":
+            window = struct.unpack("<4i", value)
+        elif name == "channels":
+            channels = _channels(value)
+        elif kind == "string":
+            strings[name] = value.decode("utf-8", "replace")
+    if window is None or not channels:
+        raise ValueError("its header has no data window or no channels")
+    return ExrHeader(window[2] - window[0] + 1, window[3] - window[1] + 1, channels, strings)
+
+
+def _channels(value: bytes) -> list[str]:
+    names: list[str] = []
+    position = 0
+    while position < len(value) and value[position] != 0:
+        end = value.index(b"\0", position)
+        names.append(value[position:end].decode("utf-8", "replace"))
+        position = end + 1 + 16
+    return names
+
+
+def _text(handle: BinaryIO) -> str:
+    found = bytearray()
+    while True:
+        byte = handle.read(1)
+        if byte in (b"", b"\0"):
+            return found.decode("utf-8")
+        found += byte
+        if len(found) > 255:
+            raise ValueError("a name in its header has no end")

@@ -1,0 +1,76 @@
+"""Image files: the artist's format, a job's other format, the raw float file, the display image."""
+
+from typing import Any, Optional
+
+from driver.failure import Failure
+from driver.overrides import Overrides
+
+VIDEO_FORMATS = ("FFMPEG", "AVI_JPEG", "AVI_RAW", "AVI_CODEC", "AVI_FFMPEG", "THEORA", "XVID", "H264", "FRAMESERVER")
+MULTILAYER = "OPEN_EXR_MULTILAYER"
+# The farm's protocol names formats in its own way; both spellings are taken.
+_PROTOCOL_NAMES = {"png": "PNG", "jpeg": "JPEG", "exr": "OPEN_EXR", "exr-multilayer": MULTILAYER, "tiff": "TIFF", "webp": "WEBP"}
+_FORMATS = ("PNG", "JPEG", "OPEN_EXR", MULTILAYER, "TIFF", "WEBP")
+
+
+def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Overrides) -> None:
+    """The artist's format, changed where the job asks for another; a video format becomes 8-bit PNG."""
+    image_settings = render.image_settings
+    overrides.keep_image_settings(image_settings)
+    if wanted is None:
+        if image_settings.file_format in VIDEO_FORMATS:
+            mode = image_settings.color_mode
+            _set_format(image_settings, "PNG")
+            _set(image_settings, "color_mode", mode)
+            _set(image_settings, "color_depth", "8")
+        return
+    name = _PROTOCOL_NAMES.get(wanted.get("file", ""), wanted.get("file"))
+    if name not in _FORMATS:
+        raise Failure("bad_command", "farm", f"format.file is one of {', '.join(_FORMATS)}, not {name!r}")
+    _set_format(image_settings, name)
+    # The mode goes first: it may limit the depths, never the other way round.
+    for key, attribute in (("colorMode", "color_mode"), ("colorDepth", "color_depth"), ("quality", "quality")):
+        if wanted.get(key) is not None:
+            value = wanted[key] if key == "quality" else str(wanted[key])
+            try:
+                setattr(image_settings, attribute, value)
+            except TypeError as error:
+                raise Failure("bad_command", "farm", f"format.{key} {value!r} does not go with {name}: {error}") from error
+
+
+def use_raw(render: Any, overrides: Overrides) -> None:
+    """Every pass of every view layer and view in one lossless file: 32-bit float multilayer EXR, ZIP."""
+    image_settings = render.image_settings
+    overrides.keep_image_settings(image_settings)
+    if hasattr(image_settings, "color_management"):
+        _set(image_settings, "color_management", "FOLLOW_SCENE")
+    _set_format(image_settings, MULTILAYER)
+    _set(image_settings, "color_depth", "32")
+    _set(image_settings, "exr_codec", "ZIP")
+    if getattr(render, "use_multiview", False):
+        _set(image_settings, "views_format", "MULTIVIEW")
+
+
+def use_display(render: Any, overrides: Overrides) -> None:
+    """An 8-bit PNG with the scene's view transform, for people to look at."""
+    image_settings = render.image_settings
+    overrides.keep_image_settings(image_settings)
+    if hasattr(image_settings, "color_management"):
+        _set(image_settings, "color_management", "FOLLOW_SCENE")
+    _set_format(image_settings, "PNG")
+    _set(image_settings, "color_mode", "RGBA" if render.film_transparent else "RGB")
+    _set(image_settings, "color_depth", "8")
+    _set(image_settings, "compression", 15)
+
+
+def _set_format(image_settings: Any, name: str) -> None:
+    if hasattr(image_settings, "media_type"):
+        image_settings.media_type = "MULTI_LAYER_IMAGE" if name == MULTILAYER else "IMAGE"
+    try:
+        image_settings.file_format = name
+    except TypeError as error:
+        raise Failure("format_unsupported", "worker", f"this Blender was built without {name}: {error}") from error
+
+
+def _set(image_settings: Any, name: str, value: Any) -> None:
+    if hasattr(image_settings, name):
+        setattr(image_settings, name, value)

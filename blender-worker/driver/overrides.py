@@ -1,0 +1,88 @@
+"""Settings changed for one command and put back after it, so that no task can change another's pixels."""
+
+from typing import Any, Optional
+
+# Image settings that must come first when put back: the others are only accepted where these allow them.
+_FORMAT_FIRST = ("media_type", "file_format", "color_mode", "color_depth")
+
+
+class Overrides:
+    """Use as a context manager; everything set through it is undone on leaving, latest first."""
+
+    def __init__(self) -> None:
+        self._undo: list[Any] = []
+
+    def __enter__(self) -> "Overrides":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def undo_with(self, action: Any) -> None:
+        """Runs `action` on leaving."""
+        self._undo.append(action)
+
+    def set(self, owner: Any, name: str, value: Any) -> None:
+        """Sets a property if this Blender has it, and silences animation that would set it back."""
+        if not hasattr(owner, name):
+            return
+        before = getattr(owner, name)
+        self._silence_animation(owner, name)
+        self._undo.append(lambda: setattr(owner, name, before))
+        setattr(owner, name, value)
+
+    def keep_image_settings(self, image_settings: Any) -> None:
+        """Remembers a whole ImageFormatSettings: setting its file format also changes depth, mode and codec."""
+        before = {
+            name: getattr(image_settings, name)
+            for name, kind in image_settings.bl_rna.properties.items()
+            if not kind.is_readonly and kind.type != "POINTER"
+        }
+        self._undo.append(lambda: put_image_settings(image_settings, before))
+
+    def _silence_animation(self, owner: Any, name: str) -> None:
+        block = getattr(owner, "id_data", None)
+        animation = getattr(block, "animation_data", None)
+        if animation is None:
+            return
+        path = _data_path(owner, name)
+        if path is None:
+            return
+        for curve in [*fcurves(animation), *animation.drivers]:
+            if curve.data_path == path and not curve.mute:
+                curve.mute = True
+                self._undo.append(lambda curve=curve: setattr(curve, "mute", False))
+
+
+def put_image_settings(image_settings: Any, values: dict[str, Any]) -> None:
+    """Sets image settings in an order in which Blender accepts them."""
+    rest = [name for name in values if name not in _FORMAT_FIRST]
+    for name in [name for name in _FORMAT_FIRST if name in values] + rest:
+        try:
+            setattr(image_settings, name, values[name])
+        except (TypeError, AttributeError):
+            # An enumeration that the present format does not offer: the value was never in force.
+            continue
+
+
+def fcurves(animation: Any) -> list[Any]:
+    """All curves of a block's action, in the flat form (up to 4.x) or in layers and slots (4.4 and later)."""
+    action = getattr(animation, "action", None)
+    if action is None:
+        return []
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    curves: list[Any] = []
+    for layer in getattr(action, "layers", []):
+        for strip in layer.strips:
+            for bag in getattr(strip, "channelbags", []):
+                curves.extend(bag.fcurves)
+    return curves
+
+
+def _data_path(owner: Any, name: str) -> Optional[str]:
+    try:
+        return str(owner.path_from_id(name))
+    except (AttributeError, ValueError, TypeError):
+        return name if owner == getattr(owner, "id_data", None) else None

@@ -1,0 +1,38 @@
+"""One whole frame, as `blender -b file -f N` would write it."""
+
+from typing import Any
+
+from driver import file_outputs, image_format, memory, render_settings, rendering, scene_file
+from driver.failure import Failure
+from driver.overrides import Overrides
+
+
+def run(command: dict[str, Any]) -> dict[str, Any]:
+    """Renders once; writes outputs.final, and from the same render outputs.raw and outputs.display if named."""
+    frame, settings, outputs = render_settings.parse(command)
+    if not isinstance(outputs.get("final"), str) and not isinstance(outputs.get("raw"), str):
+        raise Failure("bad_command", "farm", "a frame needs outputs.final or outputs.raw")
+    load_seconds = scene_file.require_open()
+    scene = render_settings.choose_scene(settings)
+    with Overrides() as overrides:
+        render_settings.apply(scene, frame, settings, command, overrides)
+        return {"loadSeconds": load_seconds, **render_and_write(scene, settings, outputs, overrides)}
+
+
+def render_and_write(scene: Any, settings: dict[str, Any], outputs: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """Renders the prepared scene and writes the outputs; used for whole frames and for finishing."""
+    paths = {name: outputs[name] for name in ("final", "raw", "display") if isinstance(outputs.get(name), str)}
+    redirected = file_outputs.redirect(scene, outputs.get("extraDir"), overrides)
+    image_format.use_final(scene.render, settings.get("format"), overrides)
+    seconds = rendering.render_to(scene, paths.get("final"), overrides)
+    if "raw" in paths:
+        rendering.save_raw(scene, paths["raw"])
+    if "display" in paths:
+        rendering.save_display(scene, paths["display"])
+    return {
+        "files": rendering.written(paths),
+        **file_outputs.answer(redirected),
+        "renderSeconds": seconds,
+        "peakMemoryBytes": memory.peak_bytes(),
+        "size": render_settings.file_size(scene.render),
+    }

@@ -1,0 +1,139 @@
+"""A render engine that renders nothing: it hands Blender the passes of a stitched file.
+
+With it in the place of Cycles or EEVEE, everything after the render runs as the artist set it up:
+Render Layers nodes of every view layer, Cryptomatte, compositor, view transform, dithering, metadata and
+any file format, multilayer EXR included. Blender cannot tell the stitched passes from rendered ones.
+"""
+
+import traceback
+from typing import Any, NamedTuple, Optional
+
+import bpy
+
+from driver.exr_header import ExrHeader
+
+ENGINE = "TILEWORK_STITCHED"
+# Channel letters of a pass in Blender's order; a file lists them by the alphabet.
+_ORDER = "RGBAXYZWUVrgbaxyzwuv"
+_SPECIAL = {frozenset("UVA"): "UVA", frozenset("XYZW"): "XYZW"}
+
+
+class Pass(NamedTuple):
+    """One pass as Blender registers it."""
+
+    name: str
+    channel_ids: str
+
+    @property
+    def kind(self) -> str:
+        if len(self.channel_ids) == 1:
+            return "VALUE"
+        return "COLOR" if self.channel_ids.upper() in ("RGB", "RGBA") else "VECTOR"
+
+
+class Source(NamedTuple):
+    """What the engine hands over: one stitched file for one scene."""
+
+    scene: str
+    path: str
+    header: ExrHeader
+    width: int
+    height: int
+
+
+class _State:
+    registered: bool = False
+    source: Optional[Source] = None
+    failed: Optional[str] = None
+
+
+_state = _State()
+
+
+class StitchedEngine(bpy.types.RenderEngine):
+    """Registered once; what it hands over is set by `use` before each render."""
+
+    bl_idname = ENGINE
+    bl_label = "Stitched passes"
+    bl_use_preview = False
+    bl_use_postprocess = True
+
+    def update_render_passes(self, scene: Any = None, renderlayer: Any = None) -> None:
+        source = _state.source
+        if source is None or scene is None or renderlayer is None or scene.name != source.scene:
+            return
+        for one in passes_of(source.header.channels, renderlayer.name, _views(scene)):
+            self.register_pass(scene, renderlayer, one.name, len(one.channel_ids), one.channel_ids, one.kind)
+
+    def render(self, depsgraph: Any) -> None:
+        try:
+            self._hand_over(depsgraph)
+        except Exception as error:  # Blender prints and forgets what an engine raises
+            traceback.print_exc()
+            _state.failed = f"{type(error).__name__}: {error}"
+            self.error_set(_state.failed)
+
+    def _hand_over(self, depsgraph: Any) -> None:
+        source = _state.source
+        if source is None or depsgraph.scene.name != source.scene:
+            raise RuntimeError(f"no stitched passes for scene {depsgraph.scene.name!r}")
+        layer = depsgraph.view_layer.name
+        view = self.camera_override_view() if hasattr(self, "camera_override_view") else ""
+        for one in passes_of(source.header.channels, layer, _views(depsgraph.scene)):
+            if one.name != "Combined":
+                self.add_pass(one.name, len(one.channel_ids), one.channel_ids, layer=layer)
+        result = self.begin_result(0, 0, source.width, source.height, layer=layer, view=view)
+        result.load_from_file(source.path)
+        for name, value in source.header.strings.items():
+            if name.startswith("cryptomatte/"):
+                result.stamp_data_add_field(name, value)
+        self.end_result(result)
+
+
+def register() -> None:
+    """Makes the engine known to Blender; harmless when it already is."""
+    if not _state.registered:
+        bpy.utils.register_class(StitchedEngine)
+        _state.registered = True
+
+
+def use(source: Optional[Source]) -> None:
+    """Sets what the next render hands over and forgets the last failure."""
+    _state.source = source
+    _state.failed = None
+
+
+def failure() -> Optional[str]:
+    """Why the last render could not hand its passes over; None when it could."""
+    return _state.failed
+
+
+def passes_of(channels: list[str], layer: str, views: list[str]) -> list[Pass]:
+    """The passes that a file has for one view layer, by its channel names `layer.pass[.view].letter`."""
+    letters: dict[str, list[str]] = {}
+    for channel in channels:
+        if not channel.startswith(layer + "."):
+            continue
+        name, _dot, letter = channel[len(layer) + 1 :].rpartition(".")
+        for view in views:
+            if name.endswith("." + view):
+                name = name[: -len(view) - 1]
+                break
+        known = letters.setdefault(name, [])
+        if letter not in known:
+            known.append(letter)
+    return [Pass(name, _ordered(found)) for name, found in letters.items() if name]
+
+
+def _ordered(found: list[str]) -> str:
+    special = _SPECIAL.get(frozenset(found))
+    if special is not None:
+        return special
+    return "".join(sorted(found, key=lambda letter: _ORDER.find(letter)))
+
+
+def _views(scene: Any) -> list[str]:
+    render = scene.render
+    if not getattr(render, "use_multiview", False):
+        return []
+    return [view.name for view in render.views]
