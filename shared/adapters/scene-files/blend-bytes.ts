@@ -3,6 +3,7 @@
 
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import { createGunzip } from 'node:zlib'
 import type { SceneFacts } from '../../protocol/scene-facts.ts'
 import type { BlendBlockWalk } from './blend-blocks.ts'
@@ -29,8 +30,12 @@ export const BLEND_LIMITS: BlendLimits = {
 
 /** Bytes of a plain file read at a time. */
 const PLAIN_CHUNK_BYTES = 256 * 1024
-/** Bytes of a compressed file taken at a time: few, since four of them may unfold to 128 KiB. */
-const COMPRESSED_CHUNK_BYTES = 16 * 1024
+/** Bytes of a compressed file read at a time. */
+const COMPRESSED_CHUNK_BYTES = 64 * 1024
+/** Bytes of that decoded at a time: few, since four of them may unfold to 128 KiB. */
+const COMPRESSED_SLICE_BYTES = 2 * 1024
+/** Other work gets its turn after this much has been unfolded: about every 20 ms. */
+const UNFOLDED_BYTES_PER_TURN = 4 * 1024 * 1024
 
 /**
  * Walks the file to its end block or its end and gives the compression found. Throws a BlendFault for
@@ -106,11 +111,17 @@ function gzipFault(error: unknown): unknown {
 async function walkZstd(file: FileHandle, guard: UnfoldGuard): Promise<void> {
   const frames = new ZstdFrames((bytes) => guard.push(bytes))
   const buffer = Buffer.alloc(COMPRESSED_CHUNK_BYTES)
+  let turnEndsAt = UNFOLDED_BYTES_PER_TURN
   for (let position = 0; !guard.done; ) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
     if (bytesRead === 0) break
-    frames.push(buffer.subarray(0, bytesRead))
     position += bytesRead
+    for (let start = 0; start < bytesRead && !guard.done; start += COMPRESSED_SLICE_BYTES) {
+      frames.push(buffer.subarray(start, Math.min(start + COMPRESSED_SLICE_BYTES, bytesRead)))
+      if (guard.unfoldedBytes < turnEndsAt) continue
+      await setImmediate()
+      turnEndsAt = guard.unfoldedBytes + UNFOLDED_BYTES_PER_TURN
+    }
   }
   if (!guard.done) frames.finish()
   guard.finish()
@@ -118,7 +129,7 @@ async function walkZstd(file: FileHandle, guard: UnfoldGuard): Promise<void> {
 
 /** Counts what comes out of a decompressor and stops it at the limit. */
 class UnfoldGuard {
-  private unfoldedBytes = 0
+  unfoldedBytes = 0
   private readonly allowedBytes: number
   private readonly walk: BlendBlockWalk
 

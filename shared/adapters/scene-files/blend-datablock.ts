@@ -5,9 +5,6 @@ import { BlendFault } from './blend-fault.ts'
 import { BlendRecord } from './blend-record.ts'
 import type { StructTable } from './blend-struct-table.ts'
 
-/** Longest linked list that is followed: a longer one is a ring or not worth reading. */
-const LIST_LENGTH_MAX = 100_000
-
 /** One data-block (scene, image, library, ...) opened for reading. */
 export class BlendDatablock {
   readonly code: string
@@ -27,6 +24,11 @@ export class BlendDatablock {
   /** The user's name of it, without Blender's two-letter prefix. */
   get name(): string {
     return (this.record.text('id.name') ?? '').slice(2)
+  }
+
+  /** How many blocks belong to it: no walk over them without a ring visits more. */
+  get ownedCount(): number {
+    return this.source.owned.size
   }
 
   /** The struct at an address; undefined for none, and for one that the file does not hold. */
@@ -51,7 +53,7 @@ export class BlendDatablock {
   *list(first: bigint | undefined): Generator<BlendRecord> {
     let member = this.at(first)
     for (let length = 0; member !== undefined; length++) {
-      if (length >= LIST_LENGTH_MAX) throw new BlendFault('blend_corrupt', `a list in "${this.name}" runs in a ring or has over ${LIST_LENGTH_MAX} members`)
+      if (length >= this.ownedCount) throw new BlendFault('blend_corrupt', `a list in "${this.name}" runs in a ring; save the file again in Blender`)
       yield member
       member = this.at(member.pointer('next'))
     }

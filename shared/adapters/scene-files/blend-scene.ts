@@ -27,7 +27,7 @@ export function readScene(scene: BlendDatablock): SceneSettings {
     frameStart: integer('r.sfra'),
     frameEnd: integer('r.efra'),
     frameStep: integer('r.frame_step'),
-    fps: integer('r.frs_sec') / float('r.frs_sec_base'),
+    fps: integer('r.frs_sec') / asTyped(float('r.frs_sec_base')),
     resolutionX: integer('r.xsch'),
     resolutionY: integer('r.ysch'),
     resolutionPercentage: integer('r.size'),
@@ -57,6 +57,11 @@ export function readScene(scene: BlendDatablock): SceneSettings {
   }
 }
 
+// A single-precision float as the person typed it: 1.001, which is stored as 1.00100004673.
+function asTyped(stored: number): number {
+  return Number(stored.toPrecision(7))
+}
+
 function required<T>(scene: BlendDatablock, path: string, value: T | undefined): T {
   if (value !== undefined) return value
   throw new BlendFault('blend_corrupt', `the scene "${scene.name}" has no field ${path}; open the file in Blender 2.8 or newer and save it again`)
@@ -83,10 +88,11 @@ function readCycles(scene: BlendDatablock): SceneCycles {
   const stored = readPropertyGroup(scene, 'cycles')
   const number = (name: string): number | undefined => stored.get(name)
   const flag = (name: string): boolean | undefined => (stored.has(name) ? stored.get(name) !== 0 : undefined)
+  const threshold = number('adaptive_threshold')
   const settings: { [Name in keyof SceneCycles]-?: SceneCycles[Name] | undefined } = {
     samples: number('samples'),
     useAdaptiveSampling: flag('use_adaptive_sampling'),
-    adaptiveThreshold: number('adaptive_threshold'),
+    adaptiveThreshold: threshold === undefined ? undefined : asTyped(threshold),
     useDenoising: flag('use_denoising'),
     seed: number('seed'),
     useAnimatedSeed: flag('use_animated_seed'),

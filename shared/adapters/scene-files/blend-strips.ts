@@ -5,17 +5,24 @@ import type { BlendDatablock } from './blend-datablock.ts'
 import { BlendFault } from './blend-fault.ts'
 import type { BlendRecord } from './blend-record.ts'
 
-/** Meta strips in meta strips; deeper is not made by hand. */
-const META_DEPTH_MAX = 64
-
 const IMAGE_STRIP = 0
 const META_STRIP = 1
 const MOVIE_STRIP = 3
 
-/** All strips of a scene, those inside meta strips too. */
+/** All strips of a scene, those inside meta strips too; throws a BlendFault if metas hold each other. */
 export function* sequencerStrips(scene: BlendDatablock): Generator<BlendRecord> {
   const editing = scene.at(scene.record.pointer('ed'))
-  if (editing !== undefined) yield* stripsFrom(scene, editing.pointer('seqbase.first'), 0)
+  const lists = [editing?.pointer('seqbase.first')]
+  let visited = 0
+  while (lists.length > 0) {
+    for (const strip of scene.list(lists.pop())) {
+      // Each strip is in one list, so a second visit means that the lists are not those of a scene.
+      visited++
+      if (visited > scene.ownedCount) throw new BlendFault('blend_corrupt', `strips in "${scene.name}" hold each other; save the file again in Blender`)
+      yield strip
+      if (strip.integer('type') === META_STRIP) lists.push(strip.pointer('seqbase.first'))
+    }
+  }
 }
 
 /** Images and movies that strips name. Sounds are data-blocks and are listed as such. */
@@ -37,13 +44,5 @@ export function* stripFiles(scene: BlendDatablock): Generator<ExternalFile> {
       // Names of strips carry the two-letter prefix of data-blocks.
       datablock: (strip.text('name') ?? '').slice(2),
     }
-  }
-}
-
-function* stripsFrom(scene: BlendDatablock, first: bigint | undefined, depth: number): Generator<BlendRecord> {
-  if (depth > META_DEPTH_MAX) throw new BlendFault('blend_corrupt', `meta strips in "${scene.name}" are nested more than ${META_DEPTH_MAX} deep`)
-  for (const strip of scene.list(first)) {
-    yield strip
-    if (strip.integer('type') === META_STRIP) yield* stripsFrom(scene, strip.pointer('seqbase.first'), depth + 1)
   }
 }

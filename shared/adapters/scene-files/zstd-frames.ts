@@ -1,12 +1,24 @@
-// Splits a zstd stream into its frames and has each decompressed with bounded memory. The library
-// does the decoding; the framing is followed here because the library reserves whatever window a
-// frame asks for (up to 2 GiB) and does not say where a frame ends.
+// Splits a zstd stream into its frames and has each decompressed in bounded memory and time. The
+// decoding is done elsewhere; the framing is followed here because a decoder reserves whatever window
+// a frame asks for (up to 2 GiB) and does not say where a frame ends. Blender writes frames of about
+// 1 MiB that say their size: these are decoded at once. Other frames are decoded block by block.
 
 import { Decompress } from 'fzstd'
 import { BlendFault } from './blend-fault.ts'
+import { decodeZstdFrame } from './zstd-decode.ts'
 
-/** Windows above this are refused, as the reference decoder does by default; Blender's are under 8 MiB. */
-const WINDOW_BYTES_MAX = 128 * 1024 * 1024
+/** Larger windows are refused: Blender's are its frames, the zstd command's are 8 MiB at most. */
+const WINDOW_BYTES_MAX = 8 * 1024 * 1024
+/** Frames that say they hold no more than this are decoded at once. */
+const WHOLE_FRAME_BYTES_MAX = 8 * 1024 * 1024
+/** How much longer than its contents a frame may be: zstd never adds more than this. */
+const FRAME_OVERHEAD_BYTES_MAX = 128 * 1024
+/**
+ * Decoding block by block moves the whole window for each block, so that many tiny blocks would keep
+ * the processor busy for hours. Common frames move 16 to 64 bytes for each one they give.
+ */
+const MOVED_BYTES_FREE = 4 * 1024 ** 3
+const MOVED_BYTES_PER_BYTE_MAX = 128
 const FRAME_MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const
@@ -14,27 +26,27 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const
 /** Magic and descriptor: enough to know how long the frame header is. */
 const FRAME_START_BYTES = 5
 
-type Part =
-  | { name: 'magic' }
-  | { name: 'skippable size' }
-  | { name: 'skippable' }
-  | { name: 'frame header' }
-  | { name: 'block head' }
-  | { name: 'block' }
-  | { name: 'checksum' }
+type Part = 'magic' | 'skippable size' | 'skippable' | 'frame header' | 'block head' | 'block' | 'checksum'
+
+/** How the frame under way is decoded. */
+type Frame =
+  | { decoding: 'whole'; contentBytes: number; pieces: Uint8Array[]; collectedBytes: number }
+  | { decoding: 'by block'; decoder: Decompress; windowBytes: number }
 
 /** Takes the compressed bytes in pieces; gives the decompressed ones, valid only during the call. */
 export class ZstdFrames {
   private readonly onBytes: (bytes: Uint8Array) => void
-  private part: Part['name'] = 'magic'
-  private head = Buffer.alloc(32)
+  private part: Part = 'magic'
+  private readonly head = Buffer.alloc(32)
   private filled = 0
   private wanted = 4
   /** Bytes of a block, checksum or skippable frame still to come. */
   private remaining = 0
   private lastBlock = false
   private hasChecksum = false
-  private decoder: Decompress | undefined
+  private frame: Frame | undefined
+  private movedBytes = 0
+  private givenBytes = 0
 
   constructor(onBytes: (bytes: Uint8Array) => void) {
     this.onBytes = onBytes
@@ -94,7 +106,7 @@ export class ZstdFrames {
       this.part = 'checksum'
       this.remaining = 4
     } else {
-      this.decoder = undefined
+      this.endFrame()
       this.expect('magic', 4)
     }
   }
@@ -123,7 +135,11 @@ export class ZstdFrames {
       throw new BlendFault('blend_too_large', `a zstd frame wants a window of ${windowBytes} bytes, at most ${WINDOW_BYTES_MAX} are given; save the file again in Blender`)
     }
     this.hasChecksum = (descriptor & 4) !== 0
-    this.decoder = new Decompress((bytes) => this.onBytes(bytes))
+    const contentBytes = sizeBytes === 0 ? undefined : readSize(this.head, headerBytes - sizeBytes, sizeBytes)
+    this.frame =
+      contentBytes !== undefined && contentBytes <= WHOLE_FRAME_BYTES_MAX
+        ? { decoding: 'whole', contentBytes, pieces: [], collectedBytes: 0 }
+        : { decoding: 'by block', decoder: new Decompress((bytes) => this.give(bytes)), windowBytes }
     this.decode(this.head.subarray(0, headerBytes))
     this.expect('block head', 3)
   }
@@ -142,20 +158,51 @@ export class ZstdFrames {
     if (this.remaining === 0) this.afterBody()
   }
 
-  private expect(part: Part['name'], byteCount: number): void {
+  private expect(part: Part, byteCount: number): void {
     this.part = part
     this.filled = 0
     this.wanted = byteCount
   }
 
   private decode(piece: Uint8Array): void {
-    try {
-      // A copy, for the library holds on to pieces and the caller reuses its buffer.
-      this.decoder?.push(Uint8Array.from(piece))
-    } catch (error) {
-      if (error instanceof BlendFault) throw error
-      throw damaged(error instanceof Error ? error.message : 'they cannot be decoded')
+    if (this.frame === undefined) return
+    // A copy, since the pieces are held and the caller reuses its buffer.
+    const copy = Uint8Array.from(piece)
+    if (this.frame.decoding === 'by block') {
+      const { decoder } = this.frame
+      decodeOrFault(() => decoder.push(copy))
+      return
     }
+    this.frame.pieces.push(copy)
+    this.frame.collectedBytes += copy.length
+    if (this.frame.collectedBytes > this.frame.contentBytes + FRAME_OVERHEAD_BYTES_MAX) throw damaged('a frame is longer than what it says it holds')
+  }
+
+  private endFrame(): void {
+    const { frame } = this
+    this.frame = undefined
+    if (frame?.decoding === 'whole') this.give(decodeOrFault(() => decodeZstdFrame(Buffer.concat(frame.pieces), frame.contentBytes)))
+  }
+
+  private give(bytes: Uint8Array): void {
+    this.givenBytes += bytes.length
+    if (this.frame?.decoding === 'by block') {
+      this.movedBytes += this.frame.windowBytes
+      if (this.movedBytes > MOVED_BYTES_FREE + this.givenBytes * MOVED_BYTES_PER_BYTE_MAX) {
+        throw new BlendFault('blend_too_large', 'the zstd data have too many tiny blocks to be decoded in reasonable time; save the file again in Blender')
+      }
+    }
+    this.onBytes(bytes)
+  }
+}
+
+// The decoders throw plain errors, and errors of the language when damage leads them out of bounds.
+function decodeOrFault<T>(decode: () => T): T {
+  try {
+    return decode()
+  } catch (error) {
+    if (error instanceof BlendFault) throw error
+    throw damaged(error instanceof Error ? error.message : 'they cannot be decoded')
   }
 }
 
