@@ -1,0 +1,25 @@
+import type { Refusal } from '../protocol/errors.ts'
+import type { SceneRecord } from '../protocol/scene.ts'
+
+/** What a handed-in file turned out to be. */
+export interface SceneFinding {
+  readonly ok: true
+  readonly kind: SceneRecord['kind']
+  readonly facts: SceneRecord['facts']
+  readonly missingFiles: SceneRecord['missingFiles']
+  /** Path of the main .blend inside a project archive. */
+  readonly mainBlend?: string
+}
+
+export interface SceneReadOptions {
+  /** The .blend to render, as it is called in the archive; needed if several could be meant. */
+  readonly main?: string
+  /** A folder that does not exist yet and may be filled; it is gone when the reading is over. */
+  readonly scratchDir: string
+}
+
+/** Reads scene files that nobody vouches for, without running them. */
+export interface SceneReader {
+  /** Refused with not_a_scene, blend_invalid or zip_invalid. Throws the system's error if the file cannot be read. */
+  inspect(filePath: string, options: SceneReadOptions): Promise<SceneFinding | Refusal>
+}
