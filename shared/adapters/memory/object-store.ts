@@ -4,8 +4,7 @@
  * Signed URLs are real signatures over `memory:` addresses; `request` answers them as a server would.
  */
 import { Readable } from 'node:stream'
-import { ObjectKey } from '../../protocol/object-keys.ts'
-import type { ObjectPrefix } from '../../protocol/object-keys.ts'
+import { ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing } from '../../ports/object-store.ts'
 import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
@@ -55,7 +54,7 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async head(key: ObjectKey): Promise<ObjectInfo | null> {
-    await this.#before('head', key)
+    await this.#before('head', ObjectKey.parse(key))
     const entry = this.#entries.get(key)
     if (entry === undefined) return null
     return { bytes: entry.content.byteLength, contentType: entry.contentType, modifiedAtMs: entry.modifiedAtMs }
@@ -63,10 +62,8 @@ export class MemoryObjectStore implements ObjectStore {
 
   async put(key: ObjectKey, source: ObjectSource, options: PutOptions): Promise<PutResult> {
     const stream = openSource(source)
-    // The file may fail while the outage hook waits; the error is thrown where the stream is read.
-    stream.on('error', () => undefined)
     try {
-      await this.#before('put', key)
+      await this.#before('put', ObjectKey.parse(key))
       const check = new ContentCheck(options)
       const chunks: Uint8Array[] = []
       for await (const chunk of chunksOf(stream, options.signal)) {
@@ -87,12 +84,12 @@ export class MemoryObjectStore implements ObjectStore {
   async read(key: ObjectKey, range: ReadOptions = {}): Promise<Readable> {
     range.signal?.throwIfAborted()
     clampRange(range, 0)
-    await this.#before('read', key)
+    await this.#before('read', ObjectKey.parse(key))
     return this.#stream(key, range)
   }
 
   async download(key: ObjectKey, filePath: string, options: DownloadOptions): Promise<DownloadResult> {
-    await this.#before('download', key)
+    await this.#before('download', ObjectKey.parse(key))
     const { signal } = options
     return downloadTo(filePath, async () => {
       const stream = this.#stream(key, signal === undefined ? {} : { signal })
@@ -102,7 +99,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   async list(prefix: ObjectPrefix, options: ListOptions): Promise<ObjectPage> {
     checkListLimit(options.limit)
-    await this.#before('list', prefix)
+    await this.#before('list', ObjectPrefix.parse(prefix))
     const { startAfter = '', limit } = options
     const all = this.#keysUnder(prefix).filter((key) => key > startAfter).sort()
     const keys = all.slice(0, limit).map((key) => ({ key, bytes: this.#entry(key).content.byteLength }))
@@ -110,18 +107,18 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async copy(from: ObjectKey, to: ObjectKey): Promise<void> {
-    await this.#before('copy', from)
+    await this.#before('copy', ObjectKey.parse(from))
     const { content, contentType } = this.#entry(from)
-    this.#set(to, content, contentType)
+    this.#set(ObjectKey.parse(to), content, contentType)
   }
 
   async delete(key: ObjectKey): Promise<void> {
-    await this.#before('delete', key)
+    await this.#before('delete', ObjectKey.parse(key))
     this.#entries.delete(key)
   }
 
   async deletePrefix(prefix: ObjectPrefix): Promise<{ deleted: number }> {
-    await this.#before('deletePrefix', prefix)
+    await this.#before('deletePrefix', ObjectPrefix.parse(prefix))
     const keys = this.#keysUnder(prefix)
     for (const key of keys) this.#entries.delete(key)
     return { deleted: keys.length }

@@ -95,8 +95,15 @@ export async function* chunksOf(source: Readable, signal: AbortSignal | undefine
   }
 }
 
-/** The source as a stream. A local file that cannot be read fails with its own error. */
+/** The source as a stream. A local file that cannot be read fails with its own error, when it is read. */
 export function openSource(source: ObjectSource): Readable {
+  const stream = streamOf(source)
+  // A failure before the first read is told of by that read, and must not end the process till then.
+  stream.on('error', () => undefined)
+  return stream
+}
+
+function streamOf(source: ObjectSource): Readable {
   if (source instanceof Readable) return source
   if (source instanceof Uint8Array) return Readable.from([source], { objectMode: false })
   return createReadStream(source.filePath)

@@ -10,8 +10,7 @@ import { mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { ObjectKey } from '../../protocol/object-keys.ts'
-import type { ObjectPrefix } from '../../protocol/object-keys.ts'
+import { ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
@@ -216,7 +215,7 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   #folderOf(prefix: ObjectPrefix): string {
-    const parts = ObjectKey.parse(prefix.slice(0, -1)).split('/')
+    const parts = ObjectPrefix.parse(prefix).slice(0, -1).split('/')
     return join(this.#objects, ...parts.map(folderNameOf))
   }
 

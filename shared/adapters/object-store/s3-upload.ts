@@ -108,8 +108,6 @@ class CheckedBody {
   constructor(source: Readable, options: PutOptions) {
     this.#source = source
     this.#options = options
-    // Told of by the first read, also when the source fails before that.
-    source.on('error', () => undefined)
   }
 
   destroy(): void {

@@ -4,8 +4,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
-import { checkKey, ObjectKey } from '../../protocol/object-keys.ts'
-import type { ObjectPrefix } from '../../protocol/object-keys.ts'
+import { checkKey, ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
@@ -113,7 +112,7 @@ export class S3ObjectStore implements ObjectStore {
       const page = await this.#client.send(
         new ListObjectsV2Command({
           Bucket: this.#options.bucket,
-          Prefix: prefix,
+          Prefix: ObjectPrefix.parse(prefix),
           MaxKeys: options.limit,
           ...(options.startAfter === undefined ? {} : { StartAfter: options.startAfter }),
         }),
@@ -160,7 +159,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async deletePrefix(prefix: ObjectPrefix): Promise<{ deleted: number }> {
     return this.#orOutage(`delete ${prefix}`, undefined, () =>
-      deleteEverything(this.#client, this.#options.bucket, prefix),
+      deleteEverything(this.#client, this.#options.bucket, ObjectPrefix.parse(prefix)),
     )
   }
 
