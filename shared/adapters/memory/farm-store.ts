@@ -1,0 +1,207 @@
+/*
+ * The farm store in memory, for tests and the simulator: the same semantics as on Redis, held by the same conformance suite.
+ * Each call does its work at once, before it returns, so that a test decides what happens between two calls.
+ */
+import assert from 'node:assert'
+import type { Clock } from '../../ports/core.ts'
+import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
+import type { Commit, FarmStore, Page } from '../../ports/farm-store.ts'
+import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import type { SceneRecord } from '../../protocol/scene.ts'
+import type { WorkerRecord } from '../../protocol/worker.ts'
+import { timedMember } from '../redis/keys.ts'
+import { opensJob } from '../redis/open-job.ts'
+import { SystemClock } from '../system/clock.ts'
+import { JobShelf } from './job-shelf.ts'
+import { pageOf } from './pages.ts'
+
+type Counts = { completed: number; failed: number; refuted: number }
+
+export class MemoryFarmStore implements FarmStore {
+  /** While true, every call throws FarmStoreUnavailable. */
+  away = false
+
+  readonly #clock: Clock
+  readonly #shelves = new Map<JobId, JobShelf>()
+  readonly #open = new Set<JobId>()
+  readonly #scenes = new Map<string, SceneRecord>()
+  readonly #workers = new Map<WorkerId, WorkerRecord>()
+  readonly #counts = new Map<WorkerId, Counts>()
+  /** Newest session of each worker; empty once that ended. */
+  readonly #holders = new Map<WorkerId, string>()
+  readonly #sessionEnds = new Map<WorkerId, number>()
+  readonly #requests = new Map<string, { fingerprint: string; answer: string | null; endsAt: number }>()
+  readonly #tokens = new Map<string, { name: string; scopes: string[] }>()
+
+  constructor(clock: Clock = new SystemClock()) {
+    this.#clock = clock
+  }
+
+  async time() {
+    return this.#reach().#clock.now()
+  }
+  async check() {
+    this.#reach()
+  }
+
+  async job(id: JobId) {
+    return this.#shelf(id).job()
+  }
+  async tasks(jobId: JobId, ids: readonly TaskId[]) {
+    return ids.map((id) => this.#shelf(jobId).task(id))
+  }
+  async frames(jobId: JobId, numbers: readonly number[]) {
+    return numbers.map((number) => this.#shelf(jobId).frame(number))
+  }
+  async counters(jobId: JobId) {
+    return this.#shelf(jobId).counters()
+  }
+  async commit(jobId: JobId, commit: Commit, now: number) {
+    const job = commit.job?.value
+    assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
+    const shelf = this.#shelf(jobId)
+    const committed = shelf.commit(commit, now)
+    if (committed.ok) {
+      this.#shelves.set(jobId, shelf)
+      if (commit.effects.length > 0 || (job && opensJob(job.state))) this.#open.add(jobId)
+    }
+    return committed
+  }
+
+  async renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number) {
+    return this.#shelf(jobId).renew(leases, expiresAt)
+  }
+  async expiredLeases(jobId: JobId, now: number, limit: number) {
+    return this.#shelf(jobId).expiredLeases(now, limit)
+  }
+  async picky(jobId: JobId, limit: number) {
+    return this.#shelf(jobId).picky(limit)
+  }
+  async pendingEffects(jobId: JobId, before: number, limit: number) {
+    return this.#shelf(jobId).pendingEffects(before, limit)
+  }
+  async acknowledge(jobId: JobId, effectIds: readonly string[]) {
+    this.#shelf(jobId).acknowledge(effectIds)
+  }
+
+  async listJobs({ owner, cursor, limit }: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>> {
+    const place = (job: JobRecord) => timedMember(job.createdAt, job.id)
+    const jobs = this.#jobs().filter((job) => owner === undefined || job.owner === owner)
+    const newestFirst = jobs.sort((a, b) => (place(a) > place(b) ? -1 : 1))
+    return pageOf('jobs', newestFirst, { cursor, limit, place, isAfter: (job, start) => place(job) < start })
+  }
+  async openJobs() {
+    return [...this.#reach().#open]
+  }
+  async closeJob(jobId: JobId) {
+    const shelf = this.#shelf(jobId)
+    const job = shelf.job()?.value
+    if ((job === undefined || !opensJob(job.state)) && !shelf.hasEffects()) this.#open.delete(jobId)
+  }
+  async listTasks(jobId: JobId, { cursor, limit }: { cursor?: string; limit: number }) {
+    return this.#shelf(jobId).listTasks(cursor, limit)
+  }
+  async listFrames(jobId: JobId, { cursor, limit }: { cursor?: string; limit: number }) {
+    return this.#shelf(jobId).listFrames(cursor, limit)
+  }
+  async events(jobId: JobId, { cursor, limit }: { cursor?: string; limit: number }) {
+    return this.#shelf(jobId).events(cursor, limit)
+  }
+  async eraseJob(jobId: JobId) {
+    this.#reach().#shelves.delete(jobId)
+    this.#open.delete(jobId)
+  }
+
+  async scene(sha256: string) {
+    return structuredClone(this.#reach().#scenes.get(sha256) ?? null)
+  }
+  async putScene(scene: SceneRecord) {
+    this.#reach().#scenes.set(scene.sha256, structuredClone(scene))
+  }
+  async deleteScene(sha256: string) {
+    this.#reach().#scenes.delete(sha256)
+  }
+  async listScenes({ cursor, limit }: { cursor?: string; limit: number }) {
+    const place = (scene: SceneRecord) => timedMember(scene.uploadedAt, scene.sha256)
+    const newestFirst = [...this.#reach().#scenes.values()].sort((a, b) => (place(a) > place(b) ? -1 : 1))
+    return pageOf('scenes', newestFirst, { cursor, limit, place, isAfter: (scene, start) => place(scene) < start })
+  }
+  async jobsOfScene(sha256: string) {
+    return this.#jobs()
+      .filter(({ scene }) => scene.sha256 === sha256)
+      .map(({ id }) => id)
+      .sort()
+  }
+
+  async worker(id: WorkerId) {
+    const worker = this.#reach().#workers.get(id)
+    return worker === undefined ? null : this.#withCounts(worker)
+  }
+  async putWorker(worker: WorkerRecord) {
+    this.#reach().#workers.set(worker.id, structuredClone(worker))
+    const first = { completed: worker.tasksCompleted, failed: worker.tasksFailed, refuted: worker.tasksRefuted }
+    if (!this.#counts.has(worker.id)) this.#counts.set(worker.id, first)
+  }
+  async listWorkers() {
+    return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+  async addToWorker(workerId: WorkerId, counts: Partial<Counts>) {
+    const old = this.#reach().#counts.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
+    const sum = (name: keyof Counts) => old[name] + (counts[name] ?? 0)
+    this.#counts.set(workerId, { completed: sum('completed'), failed: sum('failed'), refuted: sum('refuted') })
+  }
+
+  async holdSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
+    this.#reach().#holders.set(workerId, sessionId)
+    this.#sessionEnds.set(workerId, this.#clock.now() + ttlMs)
+  }
+  async keepSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
+    const holder = this.#reach().#holders.get(workerId)
+    if (holder !== undefined && holder !== sessionId) return false
+    await this.holdSession(workerId, sessionId, ttlMs)
+    return true
+  }
+  async endSession(workerId: WorkerId, sessionId: string) {
+    if (this.#reach().#holders.get(workerId) !== sessionId) return
+    this.#holders.set(workerId, '')
+    this.#sessionEnds.delete(workerId)
+  }
+  async connectedWorkers() {
+    const now = this.#reach().#clock.now()
+    return new Set([...this.#sessionEnds].filter(([, endsAt]) => endsAt > now).map(([id]) => id))
+  }
+
+  async rememberRequest(key: string, fingerprint: string, ttlMs: number) {
+    const now = this.#reach().#clock.now()
+    const known = this.#requests.get(key)
+    if (known !== undefined && known.endsAt > now) return { fingerprint: known.fingerprint, answer: known.answer }
+    this.#requests.set(key, { fingerprint, answer: null, endsAt: now + ttlMs })
+    return null
+  }
+  async answerRequest(key: string, fingerprint: string, answer: string, ttlMs: number) {
+    this.#reach().#requests.set(key, { fingerprint, answer, endsAt: this.#clock.now() + ttlMs })
+  }
+
+  async token(sha256: string) {
+    return structuredClone(this.#reach().#tokens.get(sha256) ?? null)
+  }
+  async putToken(sha256: string, owner: { name: string; scopes: string[] }) {
+    this.#reach().#tokens.set(sha256, structuredClone(owner))
+  }
+
+  #reach(): this {
+    if (this.away) throw new FarmStoreUnavailable(new Error('the memory store was told to be away'))
+    return this
+  }
+  #shelf(jobId: JobId): JobShelf {
+    return this.#reach().#shelves.get(jobId) ?? new JobShelf(jobId)
+  }
+  #jobs(): JobRecord[] {
+    return [...this.#reach().#shelves.values()].flatMap((shelf) => shelf.job()?.value ?? [])
+  }
+  #withCounts(worker: WorkerRecord): WorkerRecord {
+    const counts = this.#counts.get(worker.id) ?? { completed: 0, failed: 0, refuted: 0 }
+    return { ...structuredClone(worker), tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted }
+  }
+}

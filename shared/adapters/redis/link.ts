@@ -1,0 +1,98 @@
+/*
+ * The way to Redis that all of the farm state goes: one connection, a deadline on every command, and one kind of error
+ * for every outage. Commands that were on their way when the connection broke are not sent again by themselves: they may
+ * have been done, and only the caller can tell what that means.
+ */
+import { Redis } from 'ioredis'
+import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
+import type { Logger } from '../../ports/core.ts'
+import { after } from '../system/timers.ts'
+import type { Keys } from './keys.ts'
+import type { Script } from './scripts.ts'
+
+/** Longest wait for one command, in ms: a healthy Redis answers in under 10, one that forks for its AOF in some hundred. */
+export const COMMAND_DEADLINE_MS = 5_000
+/** Longest pause between two tries to reconnect, in ms: short enough that a restarted Redis is found at once. */
+const RECONNECT_PAUSE_MAX_MS = 1_000
+/** Answers of the server that mean "not now" rather than "wrong": they heal when it has loaded, has memory or disk again. */
+const OUTAGE_REPLIES = /^(LOADING|MISCONF|OOM|READONLY|MASTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|CLUSTERDOWN|UNKILLABLE)\b/
+
+/** What each subject of the farm store works with. */
+export interface Link {
+  readonly keys: Keys
+  /** Does something with the connection; outages become FarmStoreUnavailable. */
+  reach<T>(work: (redis: Redis) => Promise<T>): Promise<T>
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+}
+
+export interface RedisOptions {
+  readonly log?: Pick<Logger, 'warn' | 'info'>
+  readonly commandDeadlineMs?: number
+  /** Shown in CLIENT LIST. */
+  readonly name?: string
+}
+
+/**
+ * Opens a connection to `url`: `redis://[user:password@]host:port/db`, `rediss://…` or the path of a unix socket. Connects
+ * in the background and again after every loss; errors are logged, never thrown from here.
+ */
+export function connectRedis(url: string, options: RedisOptions = {}): Redis {
+  const redis = new Redis(url, {
+    connectionName: options.name ?? 'tilework',
+    commandTimeout: options.commandDeadlineMs ?? COMMAND_DEADLINE_MS,
+    connectTimeout: options.commandDeadlineMs ?? COMMAND_DEADLINE_MS,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: null,
+    retryStrategy: reconnectPauseMs,
+  })
+  redis.on('error', (error: Error) => options.log?.warn({ error: error.message }, 'redis connection failed'))
+  redis.on('ready', () => options.log?.info({}, 'redis connection ready'))
+  return redis
+}
+
+/** How long to wait before the `tries`-th try to reconnect, in ms. */
+export function reconnectPauseMs(tries: number): number {
+  return Math.min(RECONNECT_PAUSE_MAX_MS, 25 * 2 ** Math.min(tries, 10))
+}
+
+/**
+ * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for every
+ * failure that may pass by itself; an answer of Redis that says the command was wrong is a bug and is thrown as an Error.
+ */
+export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs: number = COMMAND_DEADLINE_MS): Promise<T> {
+  if (redis.status !== 'ready') await untilReady(redis, deadlineMs)
+  try {
+    return await work()
+  } catch (error) {
+    if (isRejection(error)) throw new Error(`Redis refused a command: ${error.message}`, { cause: error })
+    throw new FarmStoreUnavailable(error)
+  }
+}
+
+function isRejection(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError' && !OUTAGE_REPLIES.test(error.message)
+}
+
+async function untilReady(redis: Redis, deadlineMs: number): Promise<void> {
+  if (redis.status === 'end') throw new FarmStoreUnavailable(new Error('the connection to Redis was closed'))
+  await new Promise<void>((resolve, reject) => {
+    const settle = (failure: Error | null) => {
+      cancelDeadline()
+      redis.off('ready', ready)
+      redis.off('end', ended)
+      redis.off('error', failed)
+      if (failure === null) resolve()
+      else reject(new FarmStoreUnavailable(failure))
+    }
+    let last = 'no answer'
+    const ready = () => settle(null)
+    const ended = () => settle(new Error('the connection to Redis was closed'))
+    const failed = (error: Error) => (last = error.message)
+    const cancelDeadline = after(deadlineMs, () => settle(new Error(`no connection to Redis within ${deadlineMs} ms: ${last}`)))
+    redis.on('ready', ready)
+    redis.on('end', ended)
+    redis.on('error', failed)
+  })
+}

@@ -1,0 +1,7 @@
+-- Stores what is known of a worker. Its counts begin with those of the first record; later only addToWorker changes them.
+-- KEYS  1 workers  2 worker counts
+-- ARGV  worker id, json; then count name, number, count name, number …
+-- returns 1
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+for i = 3, #ARGV, 2 do redis.call('HSETNX', KEYS[2], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1]) end
+return 1

@@ -1,0 +1,44 @@
+/*
+ * What is known of workers. Their counts of tasks lie apart from the record: a coordinator that writes what a worker told in
+ * `hello` must not undo what another one just counted.
+ */
+import type { FarmStore } from '../../ports/farm-store.ts'
+import type { WorkerId } from '../../protocol/ids.ts'
+import { WorkerRecord } from '../../protocol/worker.ts'
+import type { Link } from './link.ts'
+import { loadScript } from './scripts.ts'
+import { parsed } from './stored.ts'
+
+const PUT_WORKER = loadScript('put-worker')
+/** Field of the record for each count, in the order in which they are read. */
+const COUNTS = { completed: 'tasksCompleted', failed: 'tasksFailed', refuted: 'tasksRefuted' } as const
+const COUNT_NAMES = ['completed', 'failed', 'refuted'] as const
+
+export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'listWorkers' | 'addToWorker'> {
+  const { keys } = link
+  const countFields = (id: WorkerId) => COUNT_NAMES.map((name) => `${id}:${name}`)
+  return {
+    async worker(id) {
+      const [text, counts] = await link.reach((redis) => Promise.all([redis.hget(keys.workers, id), redis.hmget(keys.workerCounts, ...countFields(id))]))
+      return text === null ? null : withCounts(parsed(WorkerRecord, text, keys.workers), counts)
+    },
+    async putWorker(worker) {
+      const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
+      await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts])
+    },
+    async listWorkers() {
+      const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))
+      const all = records.map((text) => parsed(WorkerRecord, text, keys.workers))
+      return all.map((worker) => withCounts(worker, countFields(worker.id).map((field) => counts[field] ?? null))).sort((a, b) => (a.id < b.id ? -1 : 1))
+    },
+    async addToWorker(workerId, counts) {
+      const changes = COUNT_NAMES.flatMap((name) => (counts[name] ? [{ field: `${workerId}:${name}`, by: counts[name] }] : []))
+      await link.reach((redis) => Promise.all(changes.map(({ field, by }) => redis.hincrby(keys.workerCounts, field, by))))
+    },
+  }
+}
+
+function withCounts(worker: WorkerRecord, counts: readonly (string | null)[]): WorkerRecord {
+  const [completed, failed, refuted] = counts
+  return { ...worker, tasksCompleted: Number(completed ?? 0), tasksFailed: Number(failed ?? 0), tasksRefuted: Number(refuted ?? 0) }
+}

@@ -1,0 +1,73 @@
+/*
+ * The farm has one clock: the time of the farm store. Between two samples of it the local monotonic clock carries on, so
+ * that asking for the time costs nothing, and a wall clock that is set wrong on one machine harms nobody.
+ */
+import type { Clock, Logger } from '../../ports/core.ts'
+import type { FarmStore } from '../../ports/farm-store.ts'
+import { pause } from './timers.ts'
+
+/** The clock of this machine; never goes backwards. For tools and tests that have no farm store. */
+export class SystemClock implements Clock {
+  #last = 0
+  now(): number {
+    this.#last = Math.max(this.#last, Date.now())
+    return this.#last
+  }
+}
+
+/** How often the store is asked, in ms: quartz drifts by about 0.05 ms per second, so it is never off by more than a ms or so. */
+const SAMPLE_PAUSE_MS = 10_000
+
+export class FarmClock implements Clock {
+  readonly #store: Pick<FarmStore, 'time'>
+  readonly #monotonicMs: () => number
+  readonly #log: Pick<Logger, 'warn'> | undefined
+  readonly #stopping = new AbortController()
+  #offsetMs: number | null = null
+  #last = 0
+  #sampling: Promise<void> = Promise.resolve()
+
+  constructor(store: Pick<FarmStore, 'time'>, options: { log?: Pick<Logger, 'warn'>; monotonicMs?: () => number } = {}) {
+    this.#store = store
+    this.#log = options.log
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
+  }
+
+  /** Resolves once the first sample is there; throws FarmStoreUnavailable if the store cannot be reached. */
+  async start(samplePauseMs: number = SAMPLE_PAUSE_MS): Promise<void> {
+    await this.sample()
+    this.#sampling = this.#keepSampling(samplePauseMs)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#sampling
+  }
+
+  /** Milliseconds since 1970; never less than it gave before. Throws before `start`. */
+  now(): number {
+    if (this.#offsetMs === null) throw new Error('the farm clock was asked before it was started')
+    this.#last = Math.max(this.#last, Math.floor(this.#monotonicMs() + this.#offsetMs))
+    return this.#last
+  }
+
+  /** Asks the store once. It told its time somewhere between asking and answer; the middle is off by half of that at most. */
+  async sample(): Promise<void> {
+    const askedAt = this.#monotonicMs()
+    const time = await this.#store.time()
+    this.#offsetMs = time - (askedAt + this.#monotonicMs()) / 2
+  }
+
+  async #keepSampling(samplePauseMs: number): Promise<void> {
+    const { signal } = this.#stopping
+    for (;;) {
+      await pause(samplePauseMs, { signal, background: true })
+      if (signal.aborted) return
+      try {
+        await this.sample()
+      } catch (error) {
+        this.#log?.warn({ error: error instanceof Error ? error.message : String(error) }, 'farm clock runs on without the store')
+      }
+    }
+  }
+}

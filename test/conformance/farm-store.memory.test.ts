@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
+import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
+import { NOW, aJobId } from './farm-store-records.ts'
+import { farmStoreSuite } from './farm-store.ts'
+
+farmStoreSuite('memory', () => {
+  let now = NOW
+  const advance = async (ms: number) => {
+    now += ms
+  }
+  return { store: new MemoryFarmStore({ now: () => now }), advance }
+})
+
+it('throws for every call while it is told to be away', async () => {
+  const store = new MemoryFarmStore()
+  store.away = true
+  await expect(store.job(aJobId(1))).rejects.toBeInstanceOf(FarmStoreUnavailable)
+  await expect(store.time()).rejects.toBeInstanceOf(FarmStoreUnavailable)
+  store.away = false
+  expect(await store.job(aJobId(1))).toBeNull()
+})

@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll } from 'vitest'
+import { connectRedis } from '../../shared/adapters/redis/link.ts'
+import { startRedisServer } from '../../shared/adapters/redis/server.ts'
+import type { RedisServer } from '../../shared/adapters/redis/server.ts'
+
+export interface TestRedis {
+  readonly url: string
+  /** A connection that lives as long as the test file. */
+  readonly redis: Redis
+  /** A key prefix that no other test has. */
+  prefix(): string
+  /** Every key that begins with the prefix. */
+  keys(prefix: string): Promise<string[]>
+  /** Ends the server as a power cut would, and starts it on the same append-only file. */
+  restart(): Promise<void>
+  kill(): Promise<void>
+  start(): Promise<void>
+}
+
+/** A real redis-server for the tests of this file, in a folder of its own that goes away with it. */
+export function useRedis(): TestRedis {
+  let folder = ''
+  let server: RedisServer | undefined
+  let redis: Redis | undefined
+  let prefixes = 0
+
+  async function start() {
+    server = await startRedisServer({ folder })
+  }
+  async function kill() {
+    if (server === undefined) return
+    process.kill(server.pid, 'SIGKILL')
+    await server.ended
+  }
+  function opened(): Redis {
+    if (redis === undefined) throw new Error('the test redis is there once beforeAll has run')
+    return redis
+  }
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tilework-redis-'))
+    await start()
+    redis = connectRedis(join(folder, 'redis.sock'))
+  })
+  afterAll(async () => {
+    redis?.disconnect()
+    await server?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return {
+    get url() {
+      return join(folder, 'redis.sock')
+    },
+    get redis() {
+      return opened()
+    },
+    prefix: () => `t${++prefixes}`,
+    keys: async (prefix) => (await opened().keys(`${prefix}:*`)).sort(),
+    start,
+    kill,
+    async restart() {
+      await kill()
+      await start()
+    },
+  }
+}
