@@ -6,21 +6,21 @@
 export async function* inOrder<Input, Output>(
   inputs: Iterable<Input>, depth: number, produce: (input: Input) => Promise<Output>,
 ): AsyncGenerator<Output, void, undefined> {
-  const started: Promise<Output>[] = [];
+  const started: Promise<Output>[] = []
   try {
     for (const input of inputs) {
-      const promise = produce(input);
+      const promise = produce(input)
       // Keeps Node from calling a failure unhandled before its turn has come; the await below still gets it.
-      promise.catch(() => undefined);
-      started.push(promise);
+      promise.catch(() => undefined)
+      started.push(promise)
       if (started.length >= depth) {
-        const first = started[0];
-        if (first !== undefined) yield await first;
-        started.shift();
+        const first = started[0]
+        if (first !== undefined) yield await first
+        started.shift()
       }
     }
-    for (const promise of started) yield await promise;
+    for (const promise of started) yield await promise
   } finally {
-    await Promise.allSettled(started);
+    await Promise.allSettled(started)
   }
 }

@@ -6,27 +6,27 @@
 
 export interface VerdictMeasures {
   /** T1: percent of pixels whose relative difference is over 1e-2. */
-  readonly differingPercent: number;
+  readonly differingPercent: number
   /** T2: the same within the worst block of 16 x 16 px. */
-  readonly worstBlockPercent: number;
+  readonly worstBlockPercent: number
   /** T3: percent of pixels whose relative difference is over 1e-3. */
-  readonly slightlyDifferingPercent: number;
-  readonly notFinite: { readonly mismatched: number };
+  readonly slightlyDifferingPercent: number
+  readonly notFinite: { readonly mismatched: number }
 }
 
-export type ImageVerdict = 'agreed' | 'grey' | 'refuted';
+export type ImageVerdict = 'agreed' | 'grey' | 'refuted'
 
 export interface VerdictThresholds {
-  readonly differingPercent: number;
-  readonly worstBlockPercent: number;
-  readonly slightlyDifferingPercent: number;
+  readonly differingPercent: number
+  readonly worstBlockPercent: number
+  readonly slightlyDifferingPercent: number
 }
 
 /**
  * Up to here two renders agree. Honest pairs, other CPU kernels included, stayed below 0.06, 1.6 and 2.6,
  * so each bound leaves them a factor of eight or more; no visible cheat stayed below all three.
  */
-export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlockPercent: 12.5, slightlyDifferingPercent: 20 };
+export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlockPercent: 12.5, slightlyDifferingPercent: 20 }
 
 /**
  * Beyond any of these two renders contradict each other. Chosen just below what the mildest visible cheats
@@ -34,7 +34,7 @@ export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlock
  * nine tenths of the samples 71, a gain of one percent 100. What lies between, such as a tampered
  * 8 x 8 px (25 in its block) or an unmeasured GPU, is grey: rendered again, and nobody is blamed.
  */
-export const REFUTED_ABOVE: VerdictThresholds = { differingPercent: 4, worstBlockPercent: 45, slightlyDifferingPercent: 60 };
+export const REFUTED_ABOVE: VerdictThresholds = { differingPercent: 4, worstBlockPercent: 45, slightlyDifferingPercent: 60 }
 
 /**
  * The verdict on two renders. A sample that is finite in one only never agrees: a single infinite pixel spoils a
@@ -43,17 +43,17 @@ export const REFUTED_ABOVE: VerdictThresholds = { differingPercent: 4, worstBloc
 export function imageVerdict(
   measures: VerdictMeasures, agreedUpTo: VerdictThresholds = AGREED_UP_TO, refutedAbove: VerdictThresholds = REFUTED_ABOVE,
 ): ImageVerdict {
-  const { differingPercent, worstBlockPercent, slightlyDifferingPercent } = measures;
+  const { differingPercent, worstBlockPercent, slightlyDifferingPercent } = measures
   // NaN is neither above nor below any bound and would slip through as agreement.
   if (![differingPercent, worstBlockPercent, slightlyDifferingPercent].every(Number.isFinite)) {
-    throw new RangeError('an image verdict needs finite measures');
+    throw new RangeError('an image verdict needs finite measures')
   }
-  if (isAbove(measures, refutedAbove)) return 'refuted';
-  return isAbove(measures, agreedUpTo) || measures.notFinite.mismatched > 0 ? 'grey' : 'agreed';
+  if (isAbove(measures, refutedAbove)) return 'refuted'
+  return isAbove(measures, agreedUpTo) || measures.notFinite.mismatched > 0 ? 'grey' : 'agreed'
 }
 
 function isAbove(measures: VerdictMeasures, bound: VerdictThresholds): boolean {
   return measures.differingPercent > bound.differingPercent
     || measures.worstBlockPercent > bound.worstBlockPercent
-    || measures.slightlyDifferingPercent > bound.slightlyDifferingPercent;
+    || measures.slightlyDifferingPercent > bound.slightlyDifferingPercent
 }

@@ -1,27 +1,27 @@
 // Real files for the tests: one Blender run renders a tiny scene whole and in tiles.
 
-import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 
-export const RENDER_SIZE = { width: 64, height: 36 };
+export const RENDER_SIZE = { width: 64, height: 36 }
 
 export interface RenderedTile {
-  readonly path: string;
-  readonly placement: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
-  readonly crop: { readonly left: number; readonly top: number };
+  readonly path: string
+  readonly placement: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+  readonly crop: { readonly left: number; readonly top: number }
 }
 
 export interface BlenderRenders {
   /** RGBA float, whole frame. */
-  readonly rgbaFull: string;
-  readonly rgbaTiles: readonly RenderedTile[];
+  readonly rgbaFull: string
+  readonly rgbaTiles: readonly RenderedTile[]
   /** All passes with Cryptomatte, whole frame; tiles of odd sizes with 3 px overscan. */
-  readonly multilayerFull: string;
-  readonly multilayerTiles: readonly RenderedTile[];
+  readonly multilayerFull: string
+  readonly multilayerTiles: readonly RenderedTile[]
   /** RGBA half with PIZ, which is not read. */
-  readonly piz: string;
+  readonly piz: string
 }
 
 const SCENE = `
@@ -58,40 +58,40 @@ for job in jobs:
     render.filepath = job['path']
     render.use_file_extension = False
     bpy.ops.render.render(write_still=True)
-`;
+`
 
 interface RenderJob {
-  readonly path: string;
-  readonly format: 'OPEN_EXR' | 'OPEN_EXR_MULTILAYER';
-  readonly depth: '16' | '32';
-  readonly codec: string;
-  readonly window?: readonly number[];
+  readonly path: string
+  readonly format: 'OPEN_EXR' | 'OPEN_EXR_MULTILAYER'
+  readonly depth: '16' | '32'
+  readonly codec: string
+  readonly window?: readonly number[]
 }
 
 /** Renders everything into `folder`. Takes about 4 s. */
 export async function renderWithBlender(folder: string): Promise<BlenderRenders> {
-  await mkdir(folder, { recursive: true });
-  const rgbaTiles = grid(folder, 'rgba', [0, 20, 64], [0, 15, 36], 0);
-  const multilayerTiles = grid(folder, 'multilayer', [0, 21, 64], [0, 17, 36], 3);
-  const base = { format: 'OPEN_EXR', depth: '32', codec: 'ZIP' } as const;
-  const multilayer = { ...base, format: 'OPEN_EXR_MULTILAYER' } as const;
+  await mkdir(folder, { recursive: true })
+  const rgbaTiles = grid(folder, 'rgba', [0, 20, 64], [0, 15, 36], 0)
+  const multilayerTiles = grid(folder, 'multilayer', [0, 21, 64], [0, 17, 36], 3)
+  const base = { format: 'OPEN_EXR', depth: '32', codec: 'ZIP' } as const
+  const multilayer = { ...base, format: 'OPEN_EXR_MULTILAYER' } as const
   const jobs: RenderJob[] = [
     { ...base, path: join(folder, 'rgba.exr') },
     { ...multilayer, path: join(folder, 'multilayer.exr') },
     { ...base, depth: '16', codec: 'PIZ', path: join(folder, 'piz.exr') },
     ...rgbaTiles.map((tile) => ({ ...base, path: tile.path, window: windowOf(tile, 0) })),
     ...multilayerTiles.map((tile) => ({ ...multilayer, path: tile.path, window: windowOf(tile, 3) })),
-  ];
-  await writeFile(join(folder, 'jobs.json'), JSON.stringify(jobs));
-  await writeFile(join(folder, 'scene.py'), SCENE);
+  ]
+  await writeFile(join(folder, 'jobs.json'), JSON.stringify(jobs))
+  await writeFile(join(folder, 'scene.py'), SCENE)
   await promisify(execFile)('blender', [
     '--background', '--factory-startup', '--python-exit-code', '1', '--python', join(folder, 'scene.py'), '--', join(folder, 'jobs.json'),
-  ], { timeout: 60_000 });
+  ], { timeout: 60_000 })
   return {
     rgbaFull: join(folder, 'rgba.exr'), rgbaTiles,
     multilayerFull: join(folder, 'multilayer.exr'), multilayerTiles,
     piz: join(folder, 'piz.exr'),
-  };
+  }
 }
 
 function grid(folder: string, name: string, xs: readonly number[], ys: readonly number[], overscanPx: number): RenderedTile[] {
@@ -99,7 +99,7 @@ function grid(folder: string, name: string, xs: readonly number[], ys: readonly 
     path: join(folder, `${name}-${row}-${column}.exr`),
     placement: { x, y, width: xs[column + 1]! - x, height: ys[row + 1]! - y },
     crop: { left: Math.min(x, overscanPx), top: Math.min(y, overscanPx) },
-  })));
+  })))
 }
 
 function windowOf({ placement, crop }: RenderedTile, overscanPx: number): readonly number[] {
@@ -107,5 +107,5 @@ function windowOf({ placement, crop }: RenderedTile, overscanPx: number): readon
     placement.x - crop.left, placement.y - crop.top,
     Math.min(RENDER_SIZE.width, placement.x + placement.width + overscanPx),
     Math.min(RENDER_SIZE.height, placement.y + placement.height + overscanPx),
-  ];
+  ]
 }
