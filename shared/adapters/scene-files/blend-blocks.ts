@@ -14,6 +14,7 @@ export interface BlendBlock {
   readonly address: bigint
   readonly structIndex: number
   readonly count: number
+  /** Its contents; of an owned block the beginning, which holds the whole first struct. */
   readonly bytes: Buffer
 }
 
@@ -29,8 +30,8 @@ export interface OwnedBlock {
 const STRUCT_TABLE_BYTES_MAX = 16 * 1024 * 1024
 /** A data-block's own struct is under 10 kB in real files. */
 const DATABLOCK_BYTES_MAX = 1024 * 1024
-/** Blocks of a scene above this are bulk (curves, previews); an image strip of 4,000 frames fits. */
-const OWNED_BLOCK_BYTES_MAX = 1_200_000
+/** This much is kept of an owned block: what is longer is an array, of which the first struct is enough. */
+const OWNED_BLOCK_BYTES_KEPT = 16 * 1024
 /** Keeps the hundred thousand object bases of a large scene from filling memory. */
 const OWNED_BLOCKS_PER_STRUCT_MAX = 20_000
 /** All owned blocks of all scenes together, with an allowance for each one's bookkeeping. */
@@ -144,7 +145,7 @@ export class BlendBlockWalk {
         return
       case 'payload':
         this.keepBlock(this.state.head, this.collected)
-        this.expectHead()
+        this.skipRest(this.state.head, this.state.head.length - this.wanted)
         return
       default:
         throw new Error(`a ${this.state.step} step collects nothing`)
@@ -193,15 +194,19 @@ export class BlendBlockWalk {
       this.ownedPerStruct.clear()
     }
     if (!this.wants(head)) {
-      this.state = { step: 'skip', head, remaining: head.length }
-      if (head.length === 0) this.expectHead()
+      this.skipRest(head, head.length)
       return
     }
     this.state = { step: 'payload', head }
-    this.collected = Buffer.alloc(head.length)
+    this.wanted = head.code === 'DATA' ? Math.min(head.length, OWNED_BLOCK_BYTES_KEPT) : head.length
+    this.collected = Buffer.alloc(this.wanted)
     this.filled = 0
-    this.wanted = head.length
-    if (head.length === 0) this.advance()
+    if (this.wanted === 0) this.advance()
+  }
+
+  private skipRest(head: BlockHead, remaining: number): void {
+    if (remaining === 0) this.expectHead()
+    else this.state = { step: 'skip', head, remaining }
   }
 
   private wants(head: BlockHead): boolean {
@@ -217,16 +222,13 @@ export class BlendBlockWalk {
     }
     if (head.code !== 'DATA' || this.owner === undefined || head.length === 0) return false
     const seen = (this.ownedPerStruct.get(head.structIndex) ?? 0) + 1
-    const fits =
-      head.length <= OWNED_BLOCK_BYTES_MAX &&
-      seen <= OWNED_BLOCKS_PER_STRUCT_MAX &&
-      this.ownedBytes + head.length + BOOKKEEPING_BYTES <= OWNED_BYTES_MAX
-    if (!fits) {
+    const costBytes = Math.min(head.length, OWNED_BLOCK_BYTES_KEPT) + BOOKKEEPING_BYTES
+    if (seen > OWNED_BLOCKS_PER_STRUCT_MAX || this.ownedBytes + costBytes > OWNED_BYTES_MAX) {
       this.owner.ownedLeftOut = true
       return false
     }
     this.ownedPerStruct.set(head.structIndex, seen)
-    this.ownedBytes += head.length + BOOKKEEPING_BYTES
+    this.ownedBytes += costBytes
     return true
   }
 

@@ -44,10 +44,9 @@ export function missingFiles(facts: SceneFacts, project: SceneProject): MissingF
 }
 
 function whyMissing(file: ExternalFile, folder: readonly string[], present: ProjectPaths): MissingReason | undefined {
-  // Blender takes both slashes for one, so that scenes move between systems.
-  const path = file.path.replaceAll('\\', '/')
-  if (!path.startsWith('//')) return path.startsWith('/') || /^[A-Za-z]:/.test(path) ? 'absolute_path' : 'not_relative_to_blend'
-  const resolved = resolveInside(folder, path.slice(2))
+  if (!file.path.startsWith('//')) return /^([/\\]|[A-Za-z]:)/.test(file.path) ? 'absolute_path' : 'not_relative_to_blend'
+  // After the two slashes Blender takes both kinds for one, so that scenes move between systems.
+  const resolved = resolveInside(folder, file.path.slice(2).replaceAll('\\', '/'))
   if (resolved === undefined) return 'outside_project'
   if (present.has(resolved, file.span)) return undefined
   return present.hasInOtherCase(resolved, file.span) ? 'case_differs' : 'not_in_project'

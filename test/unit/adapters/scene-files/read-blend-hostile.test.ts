@@ -51,7 +51,7 @@ describe('bytes that nobody vouches for', () => {
 
   it('are refused when a data-block or the struct table says it is huge, before memory is taken', async () => {
     for (const code of ['SC', 'IM', 'GLOB', 'DNA1']) {
-      const others = (): RawBlock[] => [{ code, address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength: 2 ** 33 }]
+      const others = (): RawBlock[] => [{ code, address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength: 17 * 1024 * 1024 }]
       expect(await scratch.refusal(smallBlend({ others }))).toBe('blend_too_large')
     }
   })

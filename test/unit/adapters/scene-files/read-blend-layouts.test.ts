@@ -39,6 +39,15 @@ describe('a .blend of another version', () => {
     expect(facts.externalFiles).toEqual([{ kind: 'image', path: '//wood.png', span: 'file', packed: false, datablock: 'Wood' }])
   })
 
+  it('reads the first of an array that is longer than what is kept', async () => {
+    const owned = (structs: HandMadeStructs): RawBlock[] => {
+      const marker = structs.block('DATA', 0x30n, 'TimeMarker', { camera: 0x70n })
+      return [{ ...marker, count: 200_000, bytes: Buffer.concat([marker.bytes, Buffer.alloc(4_000_000)]) }]
+    }
+    const facts = await scratch.facts(smallBlend({ scene: { camera: 0n, 'markers.first': 0x30n }, owned }))
+    expect(facts.scenes[0]?.hasCamera).toBe(true)
+  })
+
   it('names an output format that came later by its number', async () => {
     const facts = await scratch.facts(smallBlend({ scene: { 'r.im_format.imtype': 99 } }))
     expect(facts.scenes[0]?.output.fileFormat).toBe('UNKNOWN_99')

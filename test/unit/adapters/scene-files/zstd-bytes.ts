@@ -37,6 +37,12 @@ export function zstdFrameWanting(log: number): Buffer {
   return Buffer.concat([MAGIC, Buffer.from([0x00, (log - 10) << 3]), blockHead(0, 0, true)])
 }
 
+/** One frame with a window of `2 ** log` bytes and `blocks` blocks of a single byte. */
+export function zstdBlocksOfOneByte(log: number, blocks: number): Buffer {
+  const block = Buffer.concat([blockHead(0, 1, false), Buffer.from([7])])
+  return Buffer.concat([MAGIC, Buffer.from([0x00, (log - 10) << 3]), ...Array.from({ length: blocks }, () => block), blockHead(0, 0, true)])
+}
+
 function blockHead(type: 0 | 1, size: number, last: boolean): Buffer {
   const head = Buffer.alloc(3)
   head.writeUIntLE((size << 3) | (type << 1) | (last ? 1 : 0), 0, 3)
