@@ -1,0 +1,144 @@
+import type { Sha256 } from '../../shared/protocol/ids.ts'
+import { WorkFailure } from '../failure.ts'
+
+export interface CacheSpaceOptions {
+  readonly bytesMax: number
+  /** Frees the disk of an entry; it is no longer counted when this resolves. */
+  readonly remove: (sha256: Sha256) => Promise<void>
+  /** Called when only pinned entries stand in the way; some may then be unpinned, at once or later. */
+  readonly askForRoom: () => void
+}
+
+interface Entry {
+  bytes: number
+  pins: number
+  /** Grows with each use; the smallest goes first. */
+  lastUsed: number
+  removing?: Promise<void>
+}
+
+/** The bookkeeping of the cache: who occupies how much, who is in use, who has to go. */
+export class CacheSpace {
+  readonly #options: CacheSpaceOptions
+  readonly #entries = new Map<Sha256, Entry>()
+  #changed: PromiseWithResolvers<void> = withResolvers()
+  #lastUsed = 0
+
+  constructor(options: CacheSpaceOptions) {
+    this.#options = options
+  }
+
+  get bytes(): number {
+    let bytes = 0
+    for (const entry of this.#entries.values()) bytes += entry.bytes
+    return bytes
+  }
+
+  /** Counts what is on disk already; `lastUsed` is any number that grows with time. */
+  adopt(sha256: Sha256, bytes: number, lastUsed: number): void {
+    this.#entries.set(sha256, { bytes, pins: 0, lastUsed })
+    this.#lastUsed = Math.max(this.#lastUsed, lastUsed)
+  }
+
+  /** Keeps an entry, new or old, from being removed until `unpin`. */
+  async pin(sha256: Sha256): Promise<void> {
+    for (let entry = this.#entries.get(sha256); entry?.removing !== undefined; entry = this.#entries.get(sha256)) await entry.removing
+    const entry = this.#entries.get(sha256)
+    if (entry === undefined) this.#entries.set(sha256, { bytes: 0, pins: 1, lastUsed: ++this.#lastUsed })
+    else entry.pins++
+  }
+
+  /** One pin more on an entry that has one. */
+  pinAgain(sha256: Sha256): void {
+    const entry = this.#entries.get(sha256)
+    if (entry !== undefined) entry.pins++
+  }
+
+  unpin(sha256: Sha256): void {
+    const entry = this.#entries.get(sha256)
+    if (entry === undefined) return
+    entry.pins--
+    if (entry.pins === 0 && entry.bytes === 0) this.#entries.delete(sha256)
+    this.#wake()
+  }
+
+  touch(sha256: Sha256): void {
+    const entry = this.#entries.get(sha256)
+    if (entry !== undefined) entry.lastUsed = ++this.#lastUsed
+  }
+
+  /** Lowers what a pinned entry occupies to what is really there. */
+  settle(sha256: Sha256, bytes: number): void {
+    const entry = this.#entries.get(sha256)
+    if (entry !== undefined) entry.bytes = bytes
+    this.#wake()
+  }
+
+  /**
+   * Makes a pinned entry occupy `bytes`, removing others as far as needed and waiting for those in use. Throws WorkFailure
+   * `disk_full` when it is larger than the whole cache; rejects with the signal's reason when aborted.
+   */
+  async reserve(sha256: Sha256, bytes: number, signal: AbortSignal): Promise<void> {
+    const { bytesMax, askForRoom } = this.#options
+    if (bytes > bytesMax) {
+      throw new WorkFailure('disk_full', `the scene needs ${bytes} bytes in the scene cache, which is limited to ${bytesMax} bytes on this worker`)
+    }
+    for (;;) {
+      signal.throwIfAborted()
+      const entry = this.#entries.get(sha256)
+      if (entry === undefined) throw new Error('only a pinned entry can reserve room')
+      if (this.bytes - entry.bytes + bytes <= bytesMax) {
+        entry.bytes = bytes
+        return
+      }
+      if (await this.#removeOne()) continue
+      const changed = this.#changed.promise
+      askForRoom()
+      await untilAborted(changed, signal)
+    }
+  }
+
+  async #removeOne(): Promise<boolean> {
+    let oldest: [Sha256, Entry] | undefined
+    for (const [sha256, entry] of this.#entries) {
+      if (entry.pins === 0 && entry.removing === undefined && (oldest === undefined || entry.lastUsed < oldest[1].lastUsed)) oldest = [sha256, entry]
+    }
+    if (oldest === undefined) return false
+    const [sha256, entry] = oldest
+    entry.removing = this.#options.remove(sha256).finally(() => {
+      this.#entries.delete(sha256)
+      this.#wake()
+    })
+    await entry.removing
+    return true
+  }
+
+  #wake(): void {
+    this.#changed.resolve()
+    this.#changed = withResolvers()
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+}
+
+function withResolvers(): PromiseWithResolvers<void> {
+  let resolve: (() => void) | undefined
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve: () => resolve?.() }
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  let abort = (): void => undefined
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

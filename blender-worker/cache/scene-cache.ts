@@ -1,0 +1,229 @@
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join, normalize } from 'node:path'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { Sha256 } from '../../shared/protocol/ids.ts'
+import { WorkFailure, errorCode, isDiskFull } from '../failure.ts'
+import { download } from '../transfer/download.ts'
+import type { Patience } from '../transfer/patience.ts'
+import { extractZip, unpackedBytes } from './extract-zip.ts'
+import { CacheSpace } from './cache-space.ts'
+
+export interface SceneSource {
+  readonly sha256: Sha256
+  readonly bytes: number
+  readonly kind: 'blend' | 'zip'
+  /** Which file of a zip to open. */
+  readonly mainBlend?: string | undefined
+  readonly url: URL
+}
+
+/** A scene on disk that stays there until `close`, which may be called twice. */
+export interface HeldScene {
+  readonly sha256: Sha256
+  readonly blendPath: string
+  /** Another hold on the same scene, to be closed by itself. */
+  share(): HeldScene
+  close(): void
+}
+
+/** Written last: a folder without it is a download that has not ended. */
+const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0) })
+const COMPLETE = 'complete.json'
+const PART = 'download.part'
+const BLEND = 'scene.blend'
+const TREE = 'tree'
+
+interface Filling {
+  readonly done: Promise<void>
+  readonly abort: AbortController
+  waiters: number
+}
+
+/** Scenes by SHA-256 in a folder of limited size; the least recently used go first, one in use never goes. */
+export class SceneCache {
+  readonly #folder: string
+  readonly #space: CacheSpace
+  readonly #patience: Patience
+  readonly #log: Logger
+  readonly #filling = new Map<Sha256, Filling>()
+  readonly #complete = new Set<Sha256>()
+  /** One scene is fetched at a time: two half-filled ones could wait for each other's room forever. */
+  #turn: Promise<void> = Promise.resolve()
+
+  private constructor(folder: string, space: CacheSpace, patience: Patience, log: Logger) {
+    this.#folder = folder
+    this.#space = space
+    this.#patience = patience
+    this.#log = log
+  }
+
+  /**
+   * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way, and
+   * should let go of those that are kept open without need.
+   */
+  static async open(folder: string, options: { bytesMax: number; patience: Patience; log: Logger; askForRoom: () => void }): Promise<SceneCache> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const space = new CacheSpace({
+      bytesMax: options.bytesMax,
+      askForRoom: options.askForRoom,
+      remove: async (sha256) => {
+        cache.#complete.delete(sha256)
+        await rm(join(folder, sha256), { recursive: true, force: true })
+        options.log.info({ scene: sha256 }, 'scene removed from the cache')
+      },
+    })
+    const cache = new SceneCache(folder, space, options.patience, options.log)
+    for (const name of await readdir(folder)) await cache.#adopt(name)
+    return cache
+  }
+
+  get bytes(): number {
+    return this.#space.bytes
+  }
+
+  has(sha256: Sha256): boolean {
+    return this.#complete.has(sha256)
+  }
+
+  /**
+   * Gives a scene, fetching it first where it is not here. Throws WorkFailure: `scene_download_failed`, `disk_full` (also for
+   * one larger than the whole cache), `blend_unreadable`; rejects with the signal's reason when aborted.
+   */
+  async acquire(source: SceneSource, signal: AbortSignal): Promise<HeldScene> {
+    const { sha256 } = source
+    await this.#space.pin(sha256)
+    try {
+      while (!this.#complete.has(sha256)) await this.#waitForFilling(source, signal)
+      const blendPath = await this.#blendPath(source)
+      this.#space.touch(sha256)
+      const now = new Date()
+      await utimes(join(this.#folder, sha256, COMPLETE), now, now)
+      return this.#hold(sha256, blendPath)
+    } catch (error) {
+      this.#space.unpin(sha256)
+      throw error
+    }
+  }
+
+  /** Wraps a pin that was taken already. */
+  #hold(sha256: Sha256, blendPath: string): HeldScene {
+    let isOpen = true
+    return {
+      sha256,
+      blendPath,
+      share: () => {
+        this.#space.pinAgain(sha256)
+        return this.#hold(sha256, blendPath)
+      },
+      close: () => {
+        if (isOpen) this.#space.unpin(sha256)
+        isOpen = false
+      },
+    }
+  }
+
+  async #adopt(name: string): Promise<void> {
+    const folder = join(this.#folder, name)
+    const sha256 = Sha256.safeParse(name)
+    if (!sha256.success) {
+      await rm(folder, { recursive: true, force: true })
+      return
+    }
+    try {
+      const path = join(folder, COMPLETE)
+      const { bytes } = Complete.parse(JSON.parse(await readFile(path, 'utf8')))
+      this.#space.adopt(sha256.data, bytes, (await stat(path)).mtimeMs)
+      this.#complete.add(sha256.data)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') this.#log.warn({ scene: name, error: String(error) }, 'record of a cached scene is unreadable')
+      await rm(join(folder, TREE), { recursive: true, force: true })
+      const part = await stat(join(folder, PART)).catch(() => undefined)
+      if (part === undefined) await rm(folder, { recursive: true, force: true })
+      else this.#space.adopt(sha256.data, part.size, part.mtimeMs)
+    }
+  }
+
+  async #waitForFilling(source: SceneSource, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const filling = this.#filling.get(source.sha256) ?? this.#startFilling(source)
+    filling.waiters++
+    let giveUp = (): void => undefined
+    const aborted = new Promise<never>((_resolve, reject) => {
+      giveUp = () => reject(signal.reason)
+      signal.addEventListener('abort', giveUp, { once: true })
+    })
+    try {
+      await Promise.race([filling.done, aborted])
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+      // The download goes on for whoever else waits for it; the last one to leave ends it.
+      if (--filling.waiters === 0) {
+        if (this.#filling.get(source.sha256) === filling) this.#filling.delete(source.sha256)
+        filling.abort.abort(new Error('nobody waits for this scene any more'))
+      }
+    }
+  }
+
+  #startFilling(source: SceneSource): Filling {
+    const abort = new AbortController()
+    const done = this.#turn
+      .then(() => this.#fill(source, abort.signal))
+      .finally(() => {
+        if (this.#filling.get(source.sha256) === filling) this.#filling.delete(source.sha256)
+      })
+    const filling: Filling = { done, abort, waiters: 0 }
+    this.#filling.set(source.sha256, filling)
+    // Whether it failed is told to those who wait for it; the next one's turn comes either way.
+    this.#turn = done.catch(() => undefined)
+    return filling
+  }
+
+  async #fill(source: SceneSource, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#complete.has(source.sha256)) return
+    const folder = join(this.#folder, source.sha256)
+    const part = join(folder, PART)
+    try {
+      await this.#space.reserve(source.sha256, source.bytes, signal)
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await download({ url: source.url, path: part, bytes: source.bytes, sha256: source.sha256, patience: this.#patience, signal, log: this.#log })
+      const bytes = source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
+      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify({ kind: source.kind, bytes } satisfies z.infer<typeof Complete>))
+      await rename(join(folder, `${COMPLETE}.new`), join(folder, COMPLETE))
+      await this.#space.reserve(source.sha256, bytes, signal)
+      this.#complete.add(source.sha256)
+      this.#log.info({ scene: source.sha256, bytes }, 'scene is in the cache')
+    } catch (error) {
+      await rm(join(folder, TREE), { recursive: true, force: true })
+      if (isDiskFull(error) || (error instanceof WorkFailure && error.code !== 'scene_download_failed')) await rm(folder, { recursive: true, force: true })
+      this.#space.settle(source.sha256, (await stat(part).catch(() => undefined))?.size ?? 0)
+      throw error
+    }
+  }
+
+  async #keep(source: SceneSource, folder: string): Promise<number> {
+    await rename(join(folder, PART), join(folder, BLEND))
+    return source.bytes
+  }
+
+  async #unpack(source: SceneSource, folder: string, signal: AbortSignal): Promise<number> {
+    const bytes = await unpackedBytes(join(folder, PART))
+    await this.#space.reserve(source.sha256, source.bytes + bytes, signal)
+    await mkdir(join(folder, TREE), { mode: 0o700 })
+    await extractZip(join(folder, PART), join(folder, TREE), bytes, signal)
+    await rm(join(folder, PART))
+    return bytes
+  }
+
+  async #blendPath(source: SceneSource): Promise<string> {
+    const folder = join(this.#folder, source.sha256)
+    if (source.kind === 'blend') return join(folder, BLEND)
+    if (source.mainBlend === undefined) throw new WorkFailure('blend_unreadable', 'the scene is a zip file and the lease does not say which .blend in it to open')
+    const inside = normalize(source.mainBlend)
+    if (inside.startsWith('..') || inside.startsWith('/')) throw new WorkFailure('blend_unreadable', `the main .blend ${JSON.stringify(source.mainBlend)} lies outside of the scene's zip file`)
+    const path = join(folder, TREE, inside)
+    if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw new WorkFailure('blend_unreadable', `the scene's zip file has no file ${JSON.stringify(source.mainBlend)}`)
+    return path
+  }
+}

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FailureCode } from '../../shared/protocol/failure.ts'
+import type { CommandName } from '../blender/answers.ts'
+import type { Commands, DriverOutputs } from '../blender/commands.ts'
+import type { CommandFailure } from '../blender/crash.ts'
+import type { BlenderInstallation } from '../blender/find.ts'
+import { BlenderProcess, type CommandOutcome } from '../blender/process.ts'
+import type { RenderProgress as BlenderProgress } from '../blender/progress.ts'
+import { WorkFailure } from '../failure.ts'
+import type { FinishRequest, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from './renderer.ts'
+
+export interface BlenderRendererOptions {
+  readonly installation: BlenderInstallation
+  readonly scratchFolder: string
+  /** Where scenes lie; all that Blender may read besides its own program. */
+  readonly sceneFolder: string
+  readonly sandbox: 'auto' | 'required' | 'off'
+}
+
+/** The real renderer: one Blender process with the driver in it, started by the first command. */
+export class BlenderRenderer implements Renderer {
+  readonly #options: BlenderRendererOptions
+  #starting: Promise<BlenderProcess> | undefined
+  #closed = false
+
+  constructor(options: BlenderRendererOptions) {
+    this.#options = options
+  }
+
+  async probe(): Promise<ProbedBlender> {
+    const { installation } = this.#options
+    const answer = await this.#run('probe', {}, () => undefined)
+    return { version: answer.blenderVersion, buildHash: answer.buildHash, path: installation.executable, engines: answer.engines, devices: answer.devices.map(({ kind, name }) => ({ kind, name })) }
+  }
+
+  async open(blendPath: string, onProgress: OnProgress): Promise<void> {
+    await this.#run('open', { path: blendPath }, onProgress)
+  }
+
+  async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
+    const { frame, settings, window, device, threads } = request
+    const outputs = window === undefined ? await wholeFrameOutputs(request, { raw: true }) : { raw: join(request.folder, 'raw') }
+    const answer = await this.#run(
+      'render',
+      {
+        mode: window === undefined ? 'frame' : 'tile',
+        frame,
+        settings,
+        outputs,
+        ...(window === undefined ? {} : { window }),
+        ...(device === undefined ? {} : { device }),
+        ...(threads === undefined ? {} : { threads }),
+      },
+      onProgress,
+    )
+    return rendered(answer)
+  }
+
+  async finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered> {
+    const { frame, settings, stitchedPath, threads } = request
+    const outputs = await wholeFrameOutputs(request, { raw: false })
+    return rendered(await this.#run('finish', { frame, stitched: stitchedPath, settings, outputs, ...(threads === undefined ? {} : { threads }) }, onProgress))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    // One that never came up has nothing to be killed, and whoever waited for it was told why.
+    const blender = await this.#starting?.catch(() => undefined)
+    await blender?.kill()
+  }
+
+  async #run<Command extends CommandName>(command: Command, parameters: Commands[Command], onProgress: OnProgress): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {
+    this.#starting ??= this.#start()
+    const blender = await this.#starting
+    onProgress()
+    if (this.#closed) throw new WorkFailure('interrupted', 'Blender was closed')
+    const outcome = await blender.run(command, parameters, { onProgress: (progress) => onProgress(figuresOf(progress)) })
+    if (outcome.ok) return outcome.value
+    throw workFailure(outcome)
+  }
+
+  async #start(): Promise<BlenderProcess> {
+    const { installation, scratchFolder, sceneFolder, sandbox } = this.#options
+    const started = await BlenderProcess.start({
+      executable: installation.executable,
+      launch: installation.launch,
+      driverPath: driverPath(),
+      scratchDir: scratchFolder,
+      readablePaths: [sceneFolder],
+      sandbox: sandbox === 'required' ? 'require' : sandbox,
+    })
+    if (started.ok) return started.value
+    throw new WorkFailure(started.code === 'blender_missing' ? 'blender_missing' : 'blender_crashed', started.message)
+  }
+}
+
+/** The driver lies beside this code in the sources; a build leaves the Python where it was. */
+function driverPath(): string {
+  const candidates = ['../driver/main.py', '../../../blender-worker/driver/main.py'].map((relative) => fileURLToPath(new URL(relative, import.meta.url)))
+  const found = candidates.find((path) => existsSync(path))
+  if (found === undefined) throw new WorkFailure('blender_missing', `the driver that runs inside Blender is missing: there is no ${candidates[0]}; install the worker again`)
+  return found
+}
+
+async function wholeFrameOutputs(request: RenderRequest | FinishRequest, also: { raw: boolean }): Promise<DriverOutputs> {
+  const extraDir = join(request.folder, 'extra')
+  await mkdir(extraDir, { recursive: true })
+  return {
+    final: join(request.folder, 'final'),
+    ...(also.raw ? { raw: join(request.folder, 'raw') } : {}),
+    ...(request.display ? { display: join(request.folder, 'display') } : {}),
+    extraDir,
+  }
+}
+
+function rendered(answer: Extract<CommandOutcome<'render'>, { ok: true }>['value']): Rendered {
+  const files: RenderedFile[] = []
+  for (const role of ['final', 'raw', 'display'] as const) {
+    const file = answer.files[role]
+    if (file !== undefined) files.push({ role, path: file.path })
+  }
+  for (const file of answer.extra ?? []) files.push({ role: 'extra', path: file.path })
+  return { files, renderSeconds: answer.renderSeconds, peakMemoryBytes: answer.peakMemoryBytes }
+}
+
+function figuresOf(progress: BlenderProgress): Parameters<OnProgress>[0] {
+  return { samplesDone: progress.samplesDone, samplesTotal: progress.samplesTotal, secondsLeft: progress.remainingSeconds }
+}
+
+/** What the driver reports beyond the farm's own codes keeps its name in the message. */
+function workFailure(failure: CommandFailure): WorkFailure {
+  const { code, message, blame, lastWords } = failure
+  const known = FailureCode.safeParse(code)
+  if (known.success) return new WorkFailure(known.data, message, { lastWords })
+  if (code === 'output_missing') return new WorkFailure('output_invalid', message, { lastWords })
+  const byBlame = { scene: 'blender_error', worker: 'output_invalid', farm: 'interrupted' } as const
+  return new WorkFailure(byBlame[blame], `${code}: ${message}`, { lastWords })
+}

@@ -1,0 +1,69 @@
+import { open } from 'node:fs/promises'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import { IMAGE_EXTENSIONS, type RenderSettings } from '../../shared/protocol/render-settings.ts'
+import type { FileRole } from '../../shared/protocol/task.ts'
+import { WorkFailure, errorCode } from '../failure.ts'
+
+export interface CheckedFile {
+  readonly bytes: number
+  /** By the file's first bytes, not by its name: the scene's own format is known only to Blender. */
+  readonly extension: string
+}
+
+const HEAD_BYTES = 12
+
+/**
+ * Looks at a file that Blender says it wrote. Throws WorkFailure `output_invalid` when it is missing, empty, larger than the
+ * farm takes, no image, or not the kind of image that was asked for.
+ */
+export async function checkOutput(path: string, role: FileRole, frame: number, settings: RenderSettings): Promise<CheckedFile> {
+  const what = `the ${role} file of frame ${frame}`
+  const { bytes, head } = await readHead(path, what)
+  if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
+  if (bytes > LIMITS.resultFileBytesMax) throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
+  const extension = imageExtension(head)
+  if (extension === undefined) throw new WorkFailure('output_invalid', `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`)
+  const wanted = wantedExtension(role, settings)
+  if (wanted !== undefined && wanted !== extension) throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
+  return { bytes, extension }
+}
+
+/** The extension that goes with a file's first 12 bytes; undefined for none of the farm's formats. */
+export function imageExtension(head: Buffer): string | undefined {
+  const hex = head.toString('hex')
+  if (hex.startsWith('89504e470d0a1a0a')) return 'png'
+  if (hex.startsWith('ffd8ff')) return 'jpg'
+  if (hex.startsWith('762f3101')) return 'exr'
+  if (hex.startsWith('49492a00') || hex.startsWith('4d4d002a') || hex.startsWith('49492b00') || hex.startsWith('4d4d002b')) return 'tif'
+  if (hex.startsWith('52494646') && head.subarray(8, 12).toString('latin1') === 'WEBP') return 'webp'
+  return undefined
+}
+
+function wantedExtension(role: FileRole, settings: RenderSettings): string | undefined {
+  switch (role) {
+    case 'raw':
+      return 'exr'
+    case 'display':
+      return 'png'
+    case 'final':
+      return settings.format === undefined ? undefined : IMAGE_EXTENSIONS[settings.format.file]
+    case 'extra':
+      return undefined
+  }
+}
+
+async function readHead(path: string, what: string): Promise<{ bytes: number; head: Buffer }> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const head = Buffer.alloc(HEAD_BYTES)
+      const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0)
+      return { bytes: (await file.stat()).size, head: head.subarray(0, bytesRead) }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw new WorkFailure('output_invalid', `${what} was not written`, { cause: error })
+    throw error
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Work } from '../../shared/protocol/messages.ts'
+import type { FileRole, ResultFile } from '../../shared/protocol/task.ts'
+import type { DeviceKind } from '../../shared/protocol/worker.ts'
+import { WorkFailure } from '../failure.ts'
+import { sha256OfFile } from '../transfer/sha256.ts'
+import { checkOutput } from './output-check.ts'
+import type { OnProgress, Rendered, Renderer } from './renderer.ts'
+
+/** A file that passed the checks, where it lies now and as it will be named to the farm. */
+export interface MadeFile {
+  readonly path: string
+  readonly file: ResultFile
+}
+
+export interface Performed {
+  readonly files: readonly MadeFile[]
+  readonly renderSeconds: number
+  readonly peakMemoryBytes: number
+}
+
+export interface Assignment {
+  readonly work: Work
+  /** Where the stitched image of a finish lies. */
+  readonly stitchedPath: string | undefined
+  readonly device: DeviceKind
+  readonly threads: number | undefined
+  /** Empty, writable for Blender. */
+  readonly folder: string
+  readonly signal: AbortSignal
+}
+
+/** Does a lease's work with the scene open, frame by frame, and checks and hashes what came out. Throws WorkFailure. */
+export async function perform(renderer: Renderer, assignment: Assignment, onProgress: (frame: number, progress: Parameters<OnProgress>[0]) => void): Promise<Performed> {
+  const { work, signal } = assignment
+  const frames = work.kind === 'render' ? work.frames : [work.frame]
+  const files: MadeFile[] = []
+  let renderSeconds = 0
+  let peakMemoryBytes = 0
+  for (const frame of frames) {
+    signal.throwIfAborted()
+    const folder = join(assignment.folder, frameName(frame))
+    await mkdir(folder, { recursive: true })
+    const rendered = await renderFrame(renderer, assignment, frame, folder, (progress) => onProgress(frame, progress))
+    signal.throwIfAborted()
+    files.push(...(await checkAndHash(rendered, work, frame, signal, () => onProgress(frame, undefined))))
+    renderSeconds += rendered.renderSeconds
+    peakMemoryBytes = Math.max(peakMemoryBytes, rendered.peakMemoryBytes)
+  }
+  return { files, renderSeconds, peakMemoryBytes }
+}
+
+/** A frame number as part of a file name: four digits at least, `m` for minus. */
+export function frameName(frame: number): string {
+  return `${frame < 0 ? 'm' : ''}${String(Math.abs(frame)).padStart(4, '0')}`
+}
+
+async function renderFrame(renderer: Renderer, assignment: Assignment, frame: number, folder: string, onProgress: OnProgress): Promise<Rendered> {
+  const { work, device, threads, stitchedPath } = assignment
+  const request = { frame, settings: work.settings, device, threads, folder, display: work.display }
+  if (work.kind === 'render') return renderer.render({ ...request, window: work.window }, onProgress)
+  if (stitchedPath === undefined) throw new Error('a finish came without its stitched image')
+  return renderer.finish({ ...request, stitchedPath }, onProgress)
+}
+
+async function checkAndHash(rendered: Rendered, work: Work, frame: number, signal: AbortSignal, onSignOfLife: () => void): Promise<MadeFile[]> {
+  const wanted = wantedRoles(work)
+  const made: MadeFile[] = []
+  let extras = 0
+  for (const { role, path } of rendered.files) {
+    if (role !== 'extra' && !wanted.includes(role)) continue
+    const { bytes, extension } = await checkOutput(path, role, frame, work.settings)
+    onSignOfLife()
+    const infix = role === 'extra' ? `extra${++extras}` : role
+    made.push({ path, file: { name: `${frameName(frame)}.${infix}.${extension}`, frame, role, bytes, sha256: await sha256OfFile(path, signal) } })
+    onSignOfLife()
+  }
+  for (const role of wanted) {
+    if (!made.some((one) => one.file.role === role)) throw new WorkFailure('output_invalid', `Blender wrote no ${role} file for frame ${frame}`)
+  }
+  return made
+}
+
+function wantedRoles(work: Work): FileRole[] {
+  const display: FileRole[] = work.display ? ['display'] : []
+  if (work.kind === 'finish') return ['final', ...display]
+  return work.window === undefined ? ['final', 'raw', ...display] : ['raw']
+}

@@ -1,0 +1,158 @@
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Sha256 } from '../../shared/protocol/ids.ts'
+import type { Lease } from '../../shared/protocol/messages.ts'
+import type { DeviceKind } from '../../shared/protocol/worker.ts'
+import type { HeldScene } from '../cache/scene-cache.ts'
+import { WorkFailure } from '../failure.ts'
+import { leaseKey } from '../lease-key.ts'
+import { perform, type Performed } from './perform.ts'
+import type { NewRenderer, RenderProgress, Renderer } from './renderer.ts'
+
+/** How long Blender stays open with nothing to do: opening a heavy scene again costs minutes, keeping it costs its memory. */
+export const IDLE_CLOSE_MS = 10 * 60_000
+
+export interface SlotOptions {
+  /** Blender may write below it and nowhere else. */
+  readonly folder: string
+  readonly newRenderer: NewRenderer
+  readonly device: DeviceKind
+  readonly threads: number | undefined
+  readonly idleCloseMs: number
+  readonly log: Logger
+}
+
+export interface SlotRun {
+  readonly lease: Lease
+  readonly scene: HeldScene
+  readonly stitchedPath: string | undefined
+  readonly signal: AbortSignal
+  readonly onProgress: (frame: number, progress: RenderProgress) => void
+}
+
+/** A place where one lease at a time is rendered, with a Blender that stays open for the next one of the same scene. */
+export class Slot {
+  readonly #options: SlotOptions
+  #open: { readonly renderer: Renderer; readonly scene: HeldScene; readonly blendPath: string } | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+  busy = false
+
+  constructor(options: SlotOptions) {
+    this.#options = options
+  }
+
+  get openScene(): Sha256 | undefined {
+    return this.#open?.scene.sha256
+  }
+
+  /**
+   * Renders a lease; the files it gives lie in the slot's folder until `clear`. Takes over `run.scene` and closes it. Throws
+   * WorkFailure; rejects with the signal's reason when aborted, with Blender dead by then.
+   */
+  async run(run: SlotRun): Promise<Performed> {
+    const { lease, signal } = run
+    clearTimeout(this.#idleTimer)
+    const watch = new Watchdog(lease.noProgressSeconds * 1_000, () => void this.close())
+    const stop = (): void => void this.close()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const folder = await this.#folderOf(lease)
+      const stitchedPath = run.stitchedPath === undefined ? undefined : join(folder, 'stitched.exr')
+      if (run.stitchedPath !== undefined && stitchedPath !== undefined) await rename(run.stitchedPath, stitchedPath)
+      const renderer = await this.#rendererFor(run.scene)
+      signal.throwIfAborted()
+      watch.start()
+      await renderer.open(run.scene.blendPath, () => watch.reset())
+      const device = lease.work.kind === 'render' ? (lease.work.device ?? this.#options.device) : this.#options.device
+      const performed = await perform(renderer, { work: lease.work, stitchedPath, device, threads: this.#options.threads, folder, signal }, (frame, progress) => {
+        watch.reset()
+        if (progress !== undefined) run.onProgress(frame, progress)
+      })
+      signal.throwIfAborted()
+      return performed
+    } catch (error) {
+      // A Blender that failed once may be in any state.
+      await this.close()
+      signal.throwIfAborted()
+      if (watch.barked) throw new WorkFailure('no_progress', `Blender gave no sign of progress for ${lease.noProgressSeconds} s`, { cause: error, ...lastWordsOf(error) })
+      throw error
+    } finally {
+      watch.stop()
+      signal.removeEventListener('abort', stop)
+      run.scene.close()
+      this.#closeWhenIdle()
+    }
+  }
+
+  /** Removes what a lease left in the slot's folder. */
+  async clear(lease: Lease): Promise<void> {
+    await rm(join(this.#options.folder, leaseKey(lease)), { recursive: true, force: true })
+  }
+
+  /** Ends Blender, whatever it does; the next run starts it anew. */
+  async close(): Promise<void> {
+    clearTimeout(this.#idleTimer)
+    const open = this.#open
+    this.#open = undefined
+    if (open === undefined) return
+    await open.renderer.close()
+    open.scene.close()
+  }
+
+  async #folderOf(lease: Lease): Promise<string> {
+    const folder = join(this.#options.folder, leaseKey(lease))
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return folder
+  }
+
+  async #rendererFor(scene: HeldScene): Promise<Renderer> {
+    if (this.#open !== undefined && this.#open.blendPath === scene.blendPath) return this.#open.renderer
+    await this.close()
+    const renderer = this.#options.newRenderer(this.#options.folder)
+    this.#open = { renderer, scene: scene.share(), blendPath: scene.blendPath }
+    return renderer
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#open === undefined) return
+    this.#idleTimer = setTimeout(() => {
+      this.#options.log.info({ idleMs: this.#options.idleCloseMs }, 'closing idle Blender')
+      void this.close()
+    }, this.#options.idleCloseMs)
+    this.#idleTimer.unref()
+  }
+}
+
+/** Calls `onSilence` once when nothing was heard for a while. */
+class Watchdog {
+  readonly #silenceMs: number
+  readonly #onSilence: () => void
+  #timer: NodeJS.Timeout | undefined
+  barked = false
+
+  constructor(silenceMs: number, onSilence: () => void) {
+    this.#silenceMs = silenceMs
+    this.#onSilence = onSilence
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.barked = true
+      this.#onSilence()
+    }, this.#silenceMs)
+  }
+
+  reset(): void {
+    this.#timer?.refresh()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+function lastWordsOf(error: unknown): { lastWords?: string } {
+  return error instanceof WorkFailure && error.lastWords !== undefined ? { lastWords: error.lastWords } : {}
+}

@@ -1,0 +1,88 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WorkFailure } from '../../blender-worker/failure.ts'
+import type { FinishRequest, NewRenderer, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
+
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
+const EXR = Buffer.from('762f31010200000000000000', 'hex')
+
+/** A render that has begun and ends when the test says so. */
+export interface BegunRender {
+  readonly request: RenderRequest | FinishRequest
+  readonly onProgress: OnProgress
+  finish(): void
+  fail(failure: WorkFailure): void
+}
+
+/** Stands in for Blender: writes tiny files, at once or when the test lets it, and remembers what was asked of it. */
+export class RendererDouble {
+  /** Scenes opened and closings, in order. */
+  readonly log: string[] = []
+  /** false: each render waits for the test, which takes it by `begun()`. */
+  rendersAtOnce = true
+  /** What is written instead of an image. */
+  output: Buffer | undefined
+  readonly #begun: BegunRender[] = []
+  readonly #waiting: ((render: BegunRender) => void)[] = []
+
+  readonly newRenderer: NewRenderer = () => new OneRenderer(this)
+
+  async begun(): Promise<BegunRender> {
+    return this.#begun.shift() ?? (await new Promise((resolve) => this.#waiting.push(resolve)))
+  }
+
+  begin(render: BegunRender): void {
+    const waiting = this.#waiting.shift()
+    if (waiting === undefined) this.#begun.push(render)
+    else waiting(render)
+  }
+}
+
+class OneRenderer implements Renderer {
+  readonly #double: RendererDouble
+  #killed: ((failure: WorkFailure) => void) | undefined
+
+  constructor(double: RendererDouble) {
+    this.#double = double
+  }
+
+  async probe(): Promise<ProbedBlender> {
+    return { version: '4.2.0', buildHash: 'abc', path: '/opt/blender', engines: ['CYCLES'], devices: [{ kind: 'CPU', name: 'A processor' }] }
+  }
+
+  async open(blendPath: string): Promise<void> {
+    this.#double.log.push(`open ${blendPath.split('/').at(-1)}`)
+  }
+
+  async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
+    const roles = request.window === undefined ? (['final', 'raw'] as const) : (['raw'] as const)
+    return this.#work(request, onProgress, request.display ? [...roles, 'display'] : roles)
+  }
+
+  async finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered> {
+    return this.#work(request, onProgress, request.display ? ['final', 'display'] : ['final'])
+  }
+
+  async close(): Promise<void> {
+    this.#double.log.push('close')
+    this.#killed?.(new WorkFailure('blender_crashed', 'killed'))
+  }
+
+  async #work(request: RenderRequest | FinishRequest, onProgress: OnProgress, roles: readonly RenderedFile['role'][]): Promise<Rendered> {
+    this.#double.log.push(`frame ${request.frame}`)
+    onProgress({ samplesDone: 1, samplesTotal: 4 })
+    if (!this.#double.rendersAtOnce) {
+      await new Promise<void>((resolve, reject) => {
+        this.#killed = reject
+        this.#double.begin({ request, onProgress, finish: resolve, fail: reject })
+      })
+    }
+    const files: RenderedFile[] = []
+    for (const role of roles) {
+      const path = join(request.folder, role)
+      await writeFile(path, this.#double.output ?? Buffer.concat([role === 'raw' ? EXR : PNG, Buffer.from(`frame ${request.frame}`)]))
+      files.push({ role, path })
+    }
+    return { files, renderSeconds: 0.5, peakMemoryBytes: 1_000 }
+  }
+}
