@@ -170,7 +170,12 @@ export class BlendBlockWalk {
     }
     const fields =
       blockHeads === 'wide'
-        ? { structIndex: head.readUInt32LE(4), address: head.readBigUInt64LE(8), length: Number(head.readBigInt64LE(16)), count: Number(head.readBigInt64LE(24)) }
+        ? {
+            structIndex: head.readUInt32LE(4),
+            address: head.readBigUInt64LE(8),
+            length: Number(head.readBigInt64LE(16)),
+            count: Number(head.readBigInt64LE(24)),
+          }
         : {
             length: head.readInt32LE(4),
             address: pointerBytes === 8 ? head.readBigUInt64LE(8) : BigInt(head.readUInt32LE(8)),

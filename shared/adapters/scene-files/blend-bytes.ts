@@ -145,7 +145,10 @@ class UnfoldGuard {
   push(bytes: Uint8Array): void {
     this.unfoldedBytes += bytes.length
     if (this.unfoldedBytes > this.allowedBytes) {
-      throw new BlendFault('blend_too_large', `the file decompresses to more than the ${this.allowedBytes} bytes allowed for its size; save it without compression or remove unused data`)
+      throw new BlendFault(
+        'blend_too_large',
+        `the file decompresses to more than the ${this.allowedBytes} bytes allowed for its size; save it without compression or remove unused data`,
+      )
     }
     this.walk.push(bytes)
   }

@@ -78,7 +78,8 @@ function chooseMainBlend(paths: readonly string[], wanted: string | undefined): 
   const blends = paths.filter((path) => /\.blend$/i.test(path))
   if (wanted !== undefined) {
     if (paths.includes(wanted)) return ok(wanted)
-    return refuse('zip_main_missing', `the archive has no file ${JSON.stringify(wanted)}; ${blends.length === 0 ? 'it has no .blend at all' : `it has ${list(blends)}`}`)
+    const instead = blends.length === 0 ? 'no .blend at all' : list(blends)
+    return refuse('zip_main_missing', `the archive has no file ${JSON.stringify(wanted)}; it has ${instead}`)
   }
   if (blends.length === 0) return refuse('zip_no_blend', 'the archive has no .blend; pack the project folder with its main .blend')
   const depthOf = (path: string): number => path.split('/').length

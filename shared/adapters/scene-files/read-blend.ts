@@ -77,5 +77,6 @@ function checked(facts: SceneFacts): SceneFacts {
   const parsed = SceneFacts.safeParse(facts)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw new BlendFault('blend_corrupt', `the file stores an impossible value at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}; save it again in Blender`)
+  const where = issue?.path.join('.') ?? 'its facts'
+  throw new BlendFault('blend_corrupt', `the file stores an impossible value at ${where} (${issue?.message ?? ''}); save it again in Blender`)
 }

@@ -132,7 +132,10 @@ export class ZstdFrames {
     }
     const windowBytes = singleSegment ? readSize(this.head, headerBytes - sizeBytes, sizeBytes) : windowSize(this.head[5] ?? 0)
     if (windowBytes > WINDOW_BYTES_MAX) {
-      throw new BlendFault('blend_too_large', `a zstd frame wants a window of ${windowBytes} bytes, at most ${WINDOW_BYTES_MAX} are given; save the file again in Blender`)
+      throw new BlendFault(
+        'blend_too_large',
+        `a zstd frame wants a window of ${windowBytes} bytes, at most ${WINDOW_BYTES_MAX} are given; save the file again in Blender`,
+      )
     }
     this.hasChecksum = (descriptor & 4) !== 0
     const contentBytes = sizeBytes === 0 ? undefined : readSize(this.head, headerBytes - sizeBytes, sizeBytes)
