@@ -16,7 +16,7 @@ interface Described {
 export function tidyComponents<T extends Described>(document: T): T {
   const schemas = document.components?.schemas ?? {}
   const names = new Map(Object.keys(schemas).map((name) => [name, name.endsWith('Input') && schemas[name.slice(0, -5)] !== undefined ? name.slice(0, -5) : name]))
-  const paths = rename(document.paths, names)
+  const paths = nameWildcards(rename(document.paths, names))
   const used = new Map<string, unknown>()
   for (const waiting = refsIn(paths); waiting.length > 0; ) {
     const name = waiting.pop()
@@ -31,15 +31,16 @@ export function tidyComponents<T extends Described>(document: T): T {
   return { ...document, paths, components: { ...document.components, schemas: sorted } }
 }
 
+// A wildcard has no name of its own; OpenAPI wants one.
+function nameWildcards(paths: unknown): unknown {
+  const text = JSON.stringify(paths ?? {}).replaceAll('{*}', '{path}').replaceAll('"name":"*"', '"name":"path"')
+  return JSON.parse(text)
+}
+
 function rename(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((each) => rename(each, names))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      // Zod's own mark of a named schema; the place in the document says it already.
-      .filter(([key]) => key !== 'id' || !('$schema' in value || '$id' in value))
-      .map(([key, inner]) => [key, key === '$ref' && typeof inner === 'string' ? renameRef(inner, names) : rename(inner, names)]),
-  )
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, key === '$ref' && typeof inner === 'string' ? renameRef(inner, names) : rename(inner, names)]))
 }
 
 function renameRef(ref: string, names: ReadonlyMap<string, string>): string {

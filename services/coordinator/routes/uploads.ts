@@ -18,6 +18,9 @@ const FAILURES = ['not_found', 'conflict', 'too_large', 'upload_hash_mismatch', 
 
 const TUS = 'The protocol is tus 1.0 (https://tus.io) with creation, creation-with-upload, creation-defer-length, termination and expiration; any tus client will do.'
 
+// What is no id of ours is looked for and not found, as tus clients expect it.
+const UploadParams = z.object({ uploadId: z.string().max(100) })
+
 /** Resumable uploads by the tus protocol. */
 export async function addUploadRoutes(app: RestApp, deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>): Promise<void> {
   const uploads = new SceneUploads(deps)
@@ -39,17 +42,28 @@ export async function addUploadRoutes(app: RestApp, deps: Pick<AppDependencies, 
         response: { 201: z.undefined().describe('The upload is at `Location`'), ...problems(...FAILURES) },
       },
     })
-    scope.head(`${UPLOADS_PATH}/:uploadId`, { handler, schema: { tags: ['scenes'], summary: 'Ask how much of an upload is here', response: { 200: z.undefined().describe('`Upload-Offset` bytes are here'), ...problems(...FAILURES) } } })
+    scope.head(`${UPLOADS_PATH}/:uploadId`, {
+      handler,
+      config: { swagger: { exposeHeadRoute: true } },
+      schema: {
+        tags: ['scenes'],
+        summary: 'Ask how much of an upload is here',
+        description: 'Of an upload that is whole, `Tilework-Scene` names the scene it became.',
+        params: UploadParams,
+        response: { 200: z.undefined().describe('`Upload-Offset` bytes are here'), ...problems(...FAILURES) },
+      },
+    })
     scope.patch(`${UPLOADS_PATH}/:uploadId`, {
       handler,
       schema: {
         tags: ['scenes'],
         summary: 'Send a part of an upload',
+        params: UploadParams,
         description: 'The answer to the last part comes when the scene was read and stored; it names the scene in `Tilework-Scene`. If the file is refused as a scene, that answer says why and the upload is gone.',
         response: { 204: z.undefined().describe('`Upload-Offset` bytes are here now'), ...problems(...FAILURES) },
       },
     })
-    scope.delete(`${UPLOADS_PATH}/:uploadId`, { handler, schema: { tags: ['scenes'], summary: 'Give an upload up', response: { 204: z.undefined().describe('The upload is gone'), ...problems('not_found') } } })
+    scope.delete(`${UPLOADS_PATH}/:uploadId`, { handler, schema: { tags: ['scenes'], summary: 'Give an upload up', params: UploadParams, response: { 204: z.undefined().describe('The upload is gone'), ...problems('not_found') } } })
     scope.options(UPLOADS_PATH, { handler, schema: { tags: ['scenes'], summary: 'Ask what of tus is spoken here', response: { 204: z.undefined().describe('In the `Tus-` headers'), ...problems() } } })
   })
 }
