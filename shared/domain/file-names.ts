@@ -14,3 +14,8 @@ export function frameFileName(frame: number, format: ImageFormat): string {
 export function stitchedPath(frame: number): string {
   return `stitched/${frameName(frame)}.exr`
 }
+
+/** The 8-bit view of a float frame, below `work/`: what the video is made of. */
+export function displayPath(frame: number): string {
+  return `display/${frameName(frame)}.png`
+}

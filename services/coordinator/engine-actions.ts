@@ -1,0 +1,21 @@
+import { cancelJob, deleteJob, viewJob, viewOf } from '../../shared/engine/job-actions.ts'
+import { submitJob } from '../../shared/engine/submit-job.ts'
+import type { Engine } from '../../shared/engine/context.ts'
+import type { JobId } from '../../shared/protocol/ids.ts'
+import type { FarmActions } from './farm-actions.ts'
+
+/** What the routes ask, done by the engine. `plan` lets the tasks of a new job be written down in the background. */
+export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmActions {
+  return {
+    async submitJob(owner, request) {
+      const submitted = await submitJob(engine, owner.name, request)
+      if (!submitted.ok) return submitted
+      plan(submitted.job.id)
+      return { ok: true, job: await viewOf(engine, submitted.job) }
+    },
+    viewJob: (jobId) => viewJob(engine, jobId),
+    viewOf: (record) => viewOf(engine, record),
+    cancelJob: (jobId, why) => cancelJob(engine, jobId, why),
+    deleteJob: (jobId) => deleteJob(engine, jobId),
+  }
+}

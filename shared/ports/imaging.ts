@@ -1,0 +1,56 @@
+import type { VerdictMeasures } from '../domain/verification/image-verdict.ts'
+import type { PixelRectangle } from '../protocol/render-settings.ts'
+
+export interface TileFile {
+  readonly path: string
+  /** Where its kept pixels go, origin top left. */
+  readonly placement: PixelRectangle
+  /** Overscan to cut off. */
+  readonly crop: { readonly left: number; readonly top: number }
+}
+
+/** An image that is not what it should be; `tileIndex` where it is one tile's fault. */
+export interface ImageRefusal {
+  readonly ok: false
+  readonly code: string
+  readonly message: string
+  readonly tileIndex?: number
+}
+
+/** Difference of two images with 8 or 16 bits per channel, in percent of their samples. */
+export interface DisplayMeasures {
+  readonly ok: true
+  /** Samples that differ at all. */
+  readonly differingPercent: number
+  /** Samples that differ by more than two steps of 255: more than dithering explains. */
+  readonly visiblyDifferingPercent: number
+}
+
+/** What is done with images on this side of the farm. Files that came from workers are decoded in bounds; what is wrong with them is a value. */
+export interface Imaging {
+  stitch(tiles: readonly TileFile[], full: { width: number; height: number }, outputPath: string): Promise<{ ok: true } | ImageRefusal>
+  /** Decodes the whole image and holds it against the size it must have. */
+  check(path: string, size: { width: number; height: number }): Promise<{ ok: true } | ImageRefusal>
+  compareLinear(pathA: string, pathB: string): Promise<({ ok: true } & VerdictMeasures) | ImageRefusal>
+  compareDisplay(pathA: string, pathB: string): Promise<DisplayMeasures | ImageRefusal>
+  /** Bit for bit the same samples; what stands in the headers does not count. */
+  samePixels(pathA: string, pathB: string): Promise<{ ok: true; same: boolean } | ImageRefusal>
+  /** A JPEG no wider than `widthMax`, never larger than the image itself. */
+  preview(path: string, outputPath: string, widthMax: number): Promise<{ ok: true } | ImageRefusal>
+}
+
+export interface VideoRequest {
+  /** Images in order of time; numbers play no part, so gaps and any first frame are fine. */
+  readonly images: readonly string[]
+  readonly fps: number
+  readonly container: 'mp4' | 'webm'
+  readonly outputPath: string
+  /** Share done, 0 to 1. */
+  onProgress?(done: number): void
+  readonly signal?: AbortSignal
+}
+
+export interface VideoEncoder {
+  /** Refused with a message for the user when there is no ffmpeg, no encoder for the container, or the images cannot be encoded. */
+  encode(request: VideoRequest): Promise<{ ok: true; codec: string } | { ok: false; code: 'ffmpeg_missing' | 'encode_failed'; message: string }>
+}
