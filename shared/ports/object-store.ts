@@ -7,6 +7,8 @@
  *  - of two writers of one key the later one wins, and no reader sees a mixture,
  *  - a key is found as soon as its put has returned,
  *  - nothing needs a conditional write, which many servers do not have.
+ * What it asks: no key is the folder of another (`a` and `a/b`). object-keys.ts makes none such, and
+ * servers that keep objects as files cannot hold both.
  * Content that is not what was expected comes back as a value. A store that cannot be reached, or
  * fails, throws StoreUnavailable after bounded retries. An aborted signal throws its reason.
  */
@@ -126,7 +128,7 @@ export type ContentRefusal = {
   /** For a person: what was expected and what was found. */
   message: string
 }
-export type PutResult = Stored | (ContentRefusal & { code: 'wrong_bytes' | 'wrong_sha256' })
+export type PutResult = Stored | ContentRefusal
 export type DownloadResult = Stored | ContentRefusal
 
 /** Thrown by reading calls when there is no object under the key. */

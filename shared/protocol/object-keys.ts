@@ -9,7 +9,7 @@
  *   jobs/<job>/journal/<path>                  records from which the job can be rebuilt
  *   checks/<name>                              written, read and deleted by readiness checks
  *
- * The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
+ * No key is the folder of another one. The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
  * that no adapter has to guess how a name is spelled on the other side.
  */
 import { z } from 'zod'

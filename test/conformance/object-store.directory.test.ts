@@ -14,7 +14,7 @@ objectStoreSuite('directory', async () => {
   let publicUrl = ''
   const nowMs = () => Date.now() - agoMs
   const store = new DirectoryObjectStore({ root, signingSecret, publicUrl: () => publicUrl, nowMs })
-  const app = Fastify()
+  const app = Fastify({ forceCloseConnections: true })
   await registerSignedObjectRoutes(app, { store, signingSecret, nowMs })
   publicUrl = await app.listen({ host: '127.0.0.1', port: 0 })
   await store.check()

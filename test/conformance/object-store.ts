@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { attemptKey, attemptPrefix, finalKey, finalManifestKey, finalPrefix, jobPrefix, ObjectKey, ObjectPrefix, workKey } from '../../shared/protocol/object-keys.ts'
+import {
+  attemptKey, attemptPrefix, finalKey, finalManifestKey, finalPrefix, jobPrefix, ObjectKey, ObjectPrefix, workKey,
+} from '../../shared/protocol/object-keys.ts'
 import { ObjectMissing, OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../shared/ports/object-store.ts'
 import type { ObjectStore, SignedPut } from '../../shared/ports/object-store.ts'
 
@@ -142,9 +144,9 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         expect((await content(key)).length).toBe(3_000_000)
       })
 
-      test('keeps keys apart that differ in case, or where one is the start of the other', async () => {
+      test('keeps keys apart that differ in case, or where one starts with the other', async () => {
         const job = freshJob()
-        const keys = ['a', 'A', 'a/b', 'A/b', 'a.b', 'a.b/c', 'a_', 'a-'].map((path) => workKey(job, path))
+        const keys = ['a', 'A', 'a.b', 'a.B', 'a_', 'a-', 'ab', 'b/a', 'B/a', 'b.c/a', 'b-/a'].map((path) => workKey(job, path))
         for (const key of keys) await store().put(key, Buffer.from(key), { contentType: PNG })
         for (const key of keys) expect((await content(key)).toString()).toBe(key)
         expect(await keysUnder(jobPrefix(job))).toEqual([...keys].sort())

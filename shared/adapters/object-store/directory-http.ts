@@ -5,6 +5,7 @@
  * the signed length is written.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
 import { ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type { DirectoryObjectStore, OpenObject } from './directory.ts'
 import { contentDisposition } from './content-disposition.ts'
@@ -18,17 +19,24 @@ export type SignedObjectRoutes = {
   signingSecret: Uint8Array
   /** Milliseconds since 1970. */
   nowMs: () => number
+  /** Milliseconds without a byte after which an upload is cut; default UPLOAD_SILENCE_MAX_MS. */
+  uploadSilenceMaxMs?: number
 }
 
+/** Milliseconds of silence in an upload: a worker's lost network comes back, or it sends again. */
+export const UPLOAD_SILENCE_MAX_MS = 60_000
+
+/** Milliseconds in which a client may see that it was refused, before its connection is cut. */
+const LINGER_MAX_MS = 10_000
 /** Seconds after which a client may ask again when the folder failed. */
 const RETRY_AFTER_SECONDS = 5
 
 /**
  * Adds `/v1/objects/*` to the app, in a scope of its own: the parsers of other routes stay.
  *
- * Errors are `application/problem+json` with one of the codes signature_invalid and
- * signature_expired (403), object_missing (404), range_unsatisfiable (416), wrong_bytes and
- * wrong_sha256 (422), store_unavailable (503).
+ * Errors are `application/problem+json` with one of the codes upload_cut (400),
+ * signature_invalid and signature_expired (403), object_missing (404), range_unsatisfiable (416),
+ * wrong_bytes and wrong_sha256 (422), store_unavailable (503).
  */
 export async function registerSignedObjectRoutes(app: FastifyInstance, options: SignedObjectRoutes): Promise<void> {
   await app.register(async (scope) => {
@@ -43,9 +51,13 @@ export async function registerSignedObjectRoutes(app: FastifyInstance, options: 
         try {
           return verdict.grant.method === 'GET'
             ? await sendObject(options.store, verdict.grant, request, reply)
-            : await takeObject(options.store, verdict.grant, request, reply)
+            : await takeObject(options, verdict.grant, request, reply)
         } catch (error) {
           if (error instanceof ObjectMissing) return problem(request, reply, 404, error.code, error.message)
+          // The client left in the middle: nothing was kept, and nobody hears this answer.
+          if (request.method === 'PUT' && !request.raw.complete && !(error instanceof StoreUnavailable)) {
+            return problem(request, reply, 400, 'upload_cut', 'the upload ended before all of it had come')
+          }
           if (!(error instanceof StoreUnavailable)) throw error
           request.log.error({ err: error }, 'object store failed')
           void reply.header('retry-after', RETRY_AFTER_SECONDS)
@@ -103,7 +115,7 @@ function rangeAskedFor(request: FastifyRequest, etag: string): string | undefine
 }
 
 async function takeObject(
-  store: DirectoryObjectStore,
+  { store, uploadSilenceMaxMs = UPLOAD_SILENCE_MAX_MS }: SignedObjectRoutes,
   grant: Extract<SignedGrant, { method: 'PUT' }>,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -116,18 +128,30 @@ async function takeObject(
   if (announced !== undefined && Number(announced) !== bytes) {
     return problem(request, reply, 422, 'wrong_bytes', `the address is signed for exactly ${bytes} bytes, not ${announced}`)
   }
-  const result = await store.put(key, request.raw, { contentType, bytes, sha256 })
+  request.raw.setTimeout(uploadSilenceMaxMs, () => request.raw.destroy())
+  // Not the request itself: whoever gives up on a request ends the connection, and with it the answer.
+  const body = Readable.from(request.raw.iterator({ destroyOnReturn: false }), { objectMode: false })
+  const result = await store.put(key, body, { contentType, bytes, sha256 })
+  request.raw.setTimeout(0)
   return result.ok ? reply.code(200).send() : problem(request, reply, 422, result.code, result.message)
 }
 
 function problem(request: FastifyRequest, reply: FastifyReply, status: number, code: string, detail: string) {
-  // The rest of a refused body is not worth reading, so the connection ends with the answer.
-  if (request.method === 'PUT') void reply.header('connection', 'close')
+  if (!request.raw.complete) reply.raw.once('finish', () => endAfterLinger(request))
   void reply.code(status).type('application/problem+json')
   return reply.send(JSON.stringify({ type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail }))
 }
 
+// A connection that is closed while its client still sends is reset, and the client never sees the
+// answer. So the rest of a refused body is let in and thrown away, but not for ever.
+function endAfterLinger(request: FastifyRequest): void {
+  AbortSignal.timeout(LINGER_MAX_MS).addEventListener('abort', () => {
+    if (!request.raw.complete) request.raw.socket.destroy()
+  })
+}
+
 const TITLES: Record<number, string> = {
+  400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
   416: 'Range Not Satisfiable',

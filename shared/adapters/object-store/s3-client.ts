@@ -19,7 +19,10 @@ export type S3StoreOptions = {
   sleep: (durationMs: number, signal?: AbortSignal) => Promise<void>
 }
 
-/** Tries of one request, with the SDK's jittered backoff between them: about 3 s in all. */
+/**
+ * Tries of one request, with the SDK's jittered backoff between them: about 1 s in all. A longer
+ * outage is the caller's, who has other work to go on with meanwhile.
+ */
 const REQUEST_TRIES_MAX = 5
 /** Milliseconds to reach the server: more than two lost SYN packets take. */
 const CONNECT_TIMEOUT_MS = 5_000
@@ -70,10 +73,18 @@ export function outage(what: string, error: unknown): unknown {
   if (status === null && !isNetworkError(error)) return error
   const said = status === null ? error.message || error.name : `${error.name} (HTTP ${status}): ${error.message}`
   return new StoreUnavailable(`the S3 server failed to ${what}: ${said}`, {
-    cause: error,
+    cause: bareError(error),
     // 4xx are answers to what we are and ask, so asking again gives the same, but for these two.
     retryable: status === null || status === 408 || status === 429 || status < 400 || status >= 500,
   })
+}
+
+// The SDK's errors carry the whole request and its answer, headers and signatures included.
+function bareError(error: Error): Error {
+  const bare = new Error(error.message)
+  bare.name = error.name
+  if (error.stack !== undefined) bare.stack = error.stack
+  return bare
 }
 
 function isNetworkError(error: Error): boolean {
