@@ -27,3 +27,15 @@ def nodes_of(tree: Optional[Any]) -> Iterator[Any]:
             yield node
             if getattr(node, "node_tree", None) is not None:
                 waiting.append(node.node_tree)
+
+
+def layers_used(scene: Any) -> list[dict[str, str]]:
+    """Scene and view layer of every Render Layers node, each pair once."""
+    found: list[dict[str, str]] = []
+    for node in nodes_of(tree_of(scene)):
+        if node.type != "R_LAYERS":
+            continue
+        used = {"scene": (node.scene or scene).name, "viewLayer": node.layer}
+        if used not in found:
+            found.append(used)
+    return found

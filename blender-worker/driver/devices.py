@@ -27,7 +27,7 @@ def probe() -> dict[str, Any]:
 def choose(scene: Any, kind: Optional[str], overrides: Overrides) -> None:
     """Makes Cycles render on all devices of a kind; `None` leaves the scene and preferences alone.
 
-    Raises `gpu_error` when this machine has no device of that kind: Cycles would silently use the CPU.
+    Raises `device_missing` when this machine has no device of that kind: Cycles would silently use the CPU.
     """
     if kind is None or not hasattr(scene, "cycles"):
         return
@@ -36,11 +36,11 @@ def choose(scene: Any, kind: Optional[str], overrides: Overrides) -> None:
         return
     preferences = _cycles_preferences()
     if preferences is None or kind not in GPU_KINDS:
-        raise Failure("gpu_error", "worker", f"this Blender knows no devices of kind {kind!r}")
+        raise Failure("device_missing", "worker", f"this Blender knows no devices of kind {kind!r}")
     devices = _devices_for(preferences, kind)
     wanted = [device for device in devices if device.type == kind]
     if not wanted:
-        raise Failure("gpu_error", "worker", f"Blender lists no {kind} device on this machine")
+        raise Failure("device_missing", "worker", f"Blender lists no {kind} device on this machine")
     # Preferences are this process's own (factory start-up), so they need no putting back; the choice of
     # every command is made anew.
     preferences.compute_device_type = kind

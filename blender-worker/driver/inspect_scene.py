@@ -1,7 +1,155 @@
-"""Deep facts about the open scene, before anything is rendered."""
+"""Deep facts about the open scene, told before anything is rendered, so that the plan can be right."""
 
-from typing import Any
+from typing import Any, Optional
+
+import bpy
+
+from driver import compositor, history, inspect_files, render_settings, scene_file, tiling
+from driver.overrides import Overrides
 
 
 def run(command: dict[str, Any]) -> dict[str, Any]:
-    return {}
+    """Facts about the scene that would be rendered with command.settings; renders nothing."""
+    settings = command.get("settings") or {}
+    load_seconds = scene_file.require_open()
+    scene = render_settings.choose_scene(settings)
+    with Overrides() as overrides:
+        render_settings.apply(scene, scene.frame_current, settings, {}, overrides)
+        return {"loadSeconds": load_seconds, **facts(scene)}
+
+
+def facts(scene: Any) -> dict[str, Any]:
+    """All that `inspect` answers about one scene as it is set up now."""
+    return {
+        "blenderVersion": ".".join(str(part) for part in bpy.app.version),
+        "fileVersion": ".".join(str(part) for part in bpy.data.version),
+        "scene": scene.name,
+        "engine": scene.render.engine,
+        "frames": _frames(scene),
+        "image": _image(scene),
+        "output": _output(scene.render),
+        "scenes": [_outline(one) for one in bpy.data.scenes],
+        "hasCamera": has_camera(scene),
+        "sampling": _sampling(scene),
+        "compositor": _compositor(scene),
+        "usesSequencer": tiling.uses_sequencer(scene),
+        "stereo": bool(getattr(scene.render, "use_multiview", False)),
+        "motionBlur": bool(scene.render.use_motion_blur),
+        "burnsStamp": bool(scene.render.use_stamp),
+        "externalFiles": inspect_files.external_files(),
+        "history": history.unbaked(),
+        "blockedScripts": blocked_scripts(),
+        "tiling": tiling.judge(scene),
+    }
+
+
+def has_camera(scene: Any) -> bool:
+    """Whether rendering finds a camera: the scene's own, or one that a timeline marker binds."""
+    return scene.camera is not None or any(marker.camera is not None for marker in scene.timeline_markers)
+
+
+def blocked_scripts() -> list[str]:
+    """What a scene brings along that does not run on a farm: scripts that start by themselves, Python drivers."""
+    found = [f"text {text.name} starts by itself" for text in bpy.data.texts if text.use_module]
+    for name in dir(bpy.data):
+        collection = getattr(bpy.data, name)
+        if not isinstance(collection, bpy.types.bpy_prop_collection):
+            continue
+        for block in collection:
+            for holder in (block, getattr(block, "node_tree", None)):
+                animation = getattr(holder, "animation_data", None)
+                for curve in animation.drivers if animation is not None else ():
+                    if curve.driver.type == "SCRIPTED" and not curve.driver.is_simple_expression:
+                        found.append(f"driver of {block.name} {curve.data_path}: {curve.driver.expression}")
+    return [one[:300] for one in found[:1000]]
+
+
+def _frames(scene: Any) -> dict[str, Any]:
+    render = scene.render
+    return {
+        "start": scene.frame_start,
+        "end": scene.frame_end,
+        "step": scene.frame_step,
+        "current": scene.frame_current,
+        "fps": render.fps / render.fps_base,
+    }
+
+
+def _image(scene: Any) -> dict[str, Any]:
+    render = scene.render
+    width, height = render_settings.image_size(render)
+    return {
+        "width": width,
+        "height": height,
+        "percentage": render.resolution_percentage,
+        "pixelAspect": render.pixel_aspect_x / render.pixel_aspect_y,
+        # What is rendered of it, in its pixels from the top left: tiles must lie inside, and a stitched
+        # file has this size. The final file has it too when cropped, else it is black around it.
+        "region": render_settings.render_region(render).answer(),
+        "usesBorder": bool(render.use_border),
+        "cropsToBorder": bool(render.use_border and render.use_crop_to_border),
+    }
+
+
+def _output(render: Any) -> dict[str, Any]:
+    image_settings = render.image_settings
+    return {
+        "fileFormat": image_settings.file_format,
+        "colorMode": image_settings.color_mode,
+        "colorDepth": image_settings.color_depth,
+        "quality": image_settings.quality,
+        "path": render.filepath,
+    }
+
+
+def _outline(scene: Any) -> dict[str, Any]:
+    return {
+        "name": scene.name,
+        "engine": scene.render.engine,
+        "hasCamera": has_camera(scene),
+        "viewLayers": [{"name": layer.name, "use": bool(layer.use), "passes": _passes(scene, layer)} for layer in scene.view_layers],
+    }
+
+
+def _passes(scene: Any, layer: Any) -> list[str]:
+    if scene.render.engine == "CYCLES":
+        try:
+            from cycles import engine
+
+            return [found[0] for found in engine.list_render_passes(scene, layer)]
+        except (ImportError, AttributeError):
+            pass  # a Cycles that is built otherwise; the settings below still tell most
+    owners = [layer, *(getattr(layer, name) for name in ("cycles", "eevee") if hasattr(layer, name))]
+    enabled = [
+        name.removeprefix("use_pass_")
+        for owner in owners
+        for name in owner.bl_rna.properties.keys()
+        if name.startswith("use_pass_") and getattr(owner, name)
+    ]
+    return enabled + [aov.name for aov in getattr(layer, "aovs", [])]
+
+
+def _sampling(scene: Any) -> dict[str, Any]:
+    cycles: Optional[Any] = getattr(scene, "cycles", None)
+    if scene.render.engine == "CYCLES" and cycles is not None:
+        return {
+            "samples": cycles.samples,
+            "adaptive": bool(cycles.use_adaptive_sampling),
+            "denoising": tiling.denoised_layers(scene) != [],
+            "seed": cycles.seed,
+            "animatedSeed": bool(cycles.use_animated_seed),
+            "timeLimitSeconds": float(getattr(cycles, "time_limit", 0.0)),
+        }
+    eevee = getattr(scene, "eevee", None)
+    samples = eevee.taa_render_samples if scene.render.engine.startswith("BLENDER_EEVEE") and eevee is not None else None
+    return {"samples": samples, "adaptive": False, "denoising": False}
+
+
+def _compositor(scene: Any) -> dict[str, Any]:
+    tree = compositor.tree_of(scene)
+    nodes = list(compositor.nodes_of(tree))
+    return {
+        "used": tree is not None,
+        "layers": compositor.layers_used(scene),
+        "fileOutputs": [node.name for node in nodes if node.type == "OUTPUT_FILE"],
+    }

@@ -1,0 +1,99 @@
+"""Whether tiles of a scene, stitched and finished, are bit-identical to the un-split render, and why not."""
+
+from typing import Any
+
+import bpy
+
+from driver import compositor
+
+# With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
+# need theirs. One pixel was enough in every scene measured; four is what Cycles itself adds around the
+# tiles that it cuts big images into.
+ADAPTIVE_OVERSCAN_PX = 4
+
+
+def judge(scene: Any) -> dict[str, Any]:
+    """{exact, overscanPx, reasons}: reasons say what makes tiles inexact, as parts of a sentence."""
+    reasons = [*_always(scene), *_of_engine(scene)]
+    return {"exact": not reasons, "overscanPx": _overscan(scene), "reasons": reasons}
+
+
+def uses_sequencer(scene: Any) -> bool:
+    """Whether the image comes from the video sequencer instead of the render."""
+    editor = scene.sequence_editor
+    if not scene.render.use_sequencer or editor is None:
+        return False
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    return len(strips) > 0
+
+
+def denoised_layers(scene: Any) -> list[str]:
+    """View layers that Cycles would denoise; none when the build has no denoiser for them."""
+    if scene.render.engine != "CYCLES" or not getattr(scene.cycles, "use_denoising", False):
+        return []
+    return [layer.name for layer in scene.view_layers if layer.use and getattr(layer.cycles, "use_denoising", True)]
+
+
+def _always(scene: Any) -> list[str]:
+    render = scene.render
+    reasons: list[str] = []
+    if uses_sequencer(scene):
+        reasons.append("its image comes from the video sequencer")
+    if render.use_freestyle and any(layer.use_freestyle for layer in scene.view_layers):
+        reasons.append("Freestyle draws its lines over the whole image")
+    if any(data_object.type in ("GPENCIL", "GREASEPENCIL") for data_object in scene.objects):
+        reasons.append("grease pencil is drawn over the whole image")
+    if getattr(render, "use_multiview", False):
+        reasons.append("stereo rendering in tiles has not been shown to be exact")
+    others = sorted({used["scene"] for used in compositor.layers_used(scene)} - {scene.name})
+    if others:
+        reasons.append(f"its compositor uses renders of other scenes: {', '.join(others)}")
+    if render.use_stamp:
+        reasons.append("metadata such as the render time is burned into the image")
+    return reasons
+
+
+def _of_engine(scene: Any) -> list[str]:
+    engine = scene.render.engine
+    if engine == "CYCLES":
+        return _of_cycles(scene)
+    if engine == "BLENDER_EEVEE":
+        return _of_eevee(scene)
+    return [f"tiles of {engine} have not been shown to be exact"]
+
+
+def _of_cycles(scene: Any) -> list[str]:
+    cycles = scene.cycles
+    reasons: list[str] = []
+    if denoised_layers(scene):
+        reasons.append("Cycles denoising looks at the whole image")
+    if getattr(cycles, "time_limit", 0.0) > 0.0:
+        reasons.append("a time limit lets the speed of the machine decide the samples")
+    if getattr(cycles, "use_guiding", False):
+        reasons.append("path guiding learns from the whole image")
+    if getattr(cycles, "feature_set", "") == "EXPERIMENTAL" and _dices_adaptively():
+        reasons.append("adaptive subdivision depends on what is in view")
+    if getattr(scene.render, "use_persistent_data", False) and getattr(scene.render, "use_simplify", False) and getattr(cycles, "use_camera_cull", False):
+        reasons.append("camera culling with persistent data depends on what was rendered before")
+    return reasons
+
+
+def _of_eevee(scene: Any) -> list[str]:
+    eevee = scene.eevee
+    effects = {"use_bloom": "bloom", "use_ssr": "screen-space reflections", "use_gtao": "ambient occlusion", "use_motion_blur": "motion blur"}
+    reasons = [f"EEVEE computes {said} from the whole image" for name, said in effects.items() if getattr(eevee, name, False)]
+    if not hasattr(eevee, "use_bloom"):
+        reasons.append("this EEVEE traces rays in the image on screen")
+    if scene.camera is not None and getattr(scene.camera.data, "dof", None) is not None and scene.camera.data.dof.use_dof:
+        reasons.append("EEVEE computes depth of field from the whole image")
+    return reasons
+
+
+def _dices_adaptively() -> bool:
+    return any(getattr(getattr(one, "cycles", None), "use_adaptive_subdivision", False) for one in bpy.data.objects)
+
+
+def _overscan(scene: Any) -> int:
+    if scene.render.engine == "CYCLES" and scene.cycles.use_adaptive_sampling:
+        return ADAPTIVE_OVERSCAN_PX
+    return 0
