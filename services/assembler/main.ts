@@ -1,4 +1,4 @@
-import { BullStepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
+import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { ffmpegEncoder } from '../../shared/adapters/imaging/encode-video.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
 import type { Logger } from '../../shared/ports/core.ts'
@@ -11,7 +11,13 @@ import { runAssemblerStep } from './run-step.ts'
 export async function startAssembler(config: FarmConfig, log: Logger): Promise<RunningService> {
   const connections = await connectFarm(config, log, () => config.TILEWORK_PUBLIC_URL ?? '')
   const context = { engine: connections.engine, imaging: farmImaging, video: ffmpegEncoder(config.TILEWORK_FFMPEG), scratchDir: await dataFolder(config, 'assembler') }
-  const consumer = new BullStepConsumer(connections.redis, (step, attempt) => runAssemblerStep(context, step, attempt), { queue: 'assemble', concurrency: config.TILEWORK_CONCURRENCY, log })
+  const consumer = stepConsumer({
+    redisUrl: config.REDIS_URL,
+    queue: 'assemble',
+    concurrency: config.TILEWORK_CONCURRENCY,
+    log,
+    run: (step, attempt) => runAssemblerStep(context, step, attempt),
+  })
   await consumer.start()
   log.info({}, 'assembler runs')
   return stoppable(async () => {

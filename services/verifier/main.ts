@@ -1,4 +1,4 @@
-import { BullStepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
+import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
@@ -10,13 +10,15 @@ import { compareTask } from './compare-step.ts'
 export async function startVerifier(config: FarmConfig, log: Logger): Promise<RunningService> {
   const connections = await connectFarm(config, log, () => config.TILEWORK_PUBLIC_URL ?? '')
   const scratchDir = await dataFolder(config, 'verifier')
-  const consumer = new BullStepConsumer(
-    connections.redis,
-    async (step) => {
+  const consumer = stepConsumer({
+    redisUrl: config.REDIS_URL,
+    queue: 'verify',
+    concurrency: config.TILEWORK_CONCURRENCY,
+    log,
+    run: async (step) => {
       if (step.step === 'compare') await compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId)
     },
-    { queue: 'verify', concurrency: config.TILEWORK_CONCURRENCY, log },
-  )
+  })
   await consumer.start()
   log.info({}, 'verifier runs')
   return stoppable(async () => {

@@ -2,10 +2,10 @@ import { createHash, createHmac } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Redis } from 'ioredis'
-import { BullWorkQueue } from '../../shared/adapters/bullmq/work-queue.ts'
+import { bullWorkQueue } from '../../shared/adapters/bullmq/work-queue.ts'
 import { DirectoryObjectStore } from '../../shared/adapters/object-store/directory.ts'
 import { S3ObjectStore } from '../../shared/adapters/object-store/s3.ts'
-import { RedisBulletin } from '../../shared/adapters/redis/bulletin.ts'
+import { redisBulletin } from '../../shared/adapters/redis/bulletin.ts'
 import { redisFarmStore } from '../../shared/adapters/redis/farm-store.ts'
 import { connectRedis } from '../../shared/adapters/redis/link.ts'
 import { FarmClock } from '../../shared/adapters/system/clock.ts'
@@ -31,8 +31,8 @@ export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: ()
   const store = redisFarmStore(redis)
   const clock = new FarmClock(store, { log })
   await clock.start()
-  const queue = new BullWorkQueue(redis)
-  const bulletin = new RedisBulletin(redis, { log })
+  const queue = bullWorkQueue({ redisUrl: config.REDIS_URL, log })
+  const bulletin = redisBulletin(redis, { log })
   const { objects, directory } = await openObjects(config, () => clock.now(), publicUrl)
   await objects.check()
   await putTokens(store, config)
