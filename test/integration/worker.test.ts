@@ -101,7 +101,7 @@ describe('the way of a lease', () => {
     expect(coordinator.uploads.has('/up/0007.raw.exr')).toBe(true)
     line.send({ type: 'release', ...nameOf(one) })
     await beatWithout(line, one)
-    expect(await resultsOnDisk()).toEqual([])
+    await expect.poll(resultsOnDisk, { interval: 5 }).toEqual([])
   })
 
   test('a tile gives the raw file alone, and a finish works on the stitched image', async () => {
@@ -194,7 +194,7 @@ describe('a lost connection', () => {
     const second = await coordinator.connection()
     await second.welcome({ lost: [nameOf(done), nameOf(running)] })
     expect((await second.next('heartbeat')).leases).toEqual([])
-    expect(await resultsOnDisk()).toEqual([])
+    await expect.poll(resultsOnDisk, { interval: 5 }).toEqual([])
     expect(blender.log.at(-1)).toBe('close')
   })
 
@@ -339,7 +339,7 @@ describe('transfers', () => {
     expect(failure.message).not.toContain('signature')
     expect(coordinator.requests.filter((request) => request.method === 'PUT')).toHaveLength(1)
     await beatWithout(line, one)
-    expect(await resultsOnDisk()).toEqual([])
+    await expect.poll(resultsOnDisk, { interval: 5 }).toEqual([])
   })
 
   test('no secret reaches the log', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import multipart from '@fastify/multipart'
 import { z } from 'zod'
 import { forgetScene, takeScene } from '../../../shared/engine/scene-intake.ts'
@@ -8,7 +9,6 @@ import { SceneRecord } from '../../../shared/protocol/scene.ts'
 import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import { SceneFields, receiveForm } from '../uploads/receive-form.ts'
-import { join } from 'node:path'
 import { withScratch } from '../uploads/scratch.ts'
 import { storeQuery } from './filtered-page.ts'
 import { problems } from './problem-responses.ts'
@@ -41,10 +41,11 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
         ...problems('too_large', 'unsupported_media_type', 'upload_hash_mismatch', 'upload_cut', 'not_a_scene', 'blend_invalid', 'zip_invalid', 'store_unavailable'),
       },
     },
-    handler: async (request, reply) =>
-      withScratch(deps.dataDir, async (folder) => {
+    handler: async (request, reply) => {
+      // Answered after the scratch folder is gone, so that an answer means that nothing is left over.
+      const taken = await withScratch(deps.dataDir, async (folder) => {
         const { file, fields } = await receiveForm(request, folder, sceneBytesMax)
-        const taken = await takeScene(deps, {
+        return takeScene(deps, {
           filePath: file.filePath,
           bytes: file.bytes,
           sha256: file.sha256,
@@ -53,9 +54,10 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
           ...(fields.sha256 === undefined ? {} : { declaredSha256: fields.sha256 }),
           ...(fields.main === undefined ? {} : { main: fields.main }),
         })
-        if (!taken.ok) throw new RefusalError(taken.code, taken.detail)
-        return reply.code(taken.known ? 200 : 201).header('location', `/v1/scenes/${taken.scene.sha256}`).send(taken.scene)
-      }),
+      })
+      if (!taken.ok) throw new RefusalError(taken.code, taken.detail)
+      return reply.code(taken.known ? 200 : 201).header('location', `/v1/scenes/${taken.scene.sha256}`).send(taken.scene)
+    },
   })
 
   app.get('/v1/scenes', {

@@ -5,6 +5,7 @@
  * An upload that is whole is taken in as a scene before its last answer. If the farm cannot do that at the time, the
  * bytes stay, and the next request for the upload (a HEAD, as resuming clients send it) tries again.
  */
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Server } from '@tus/server'
 import type { Upload } from '@tus/server'
@@ -18,7 +19,6 @@ import type { Owner } from '../farm-actions.ts'
 import { hashFile } from './file-hash.ts'
 import { withScratch } from './scratch.ts'
 import { UploadFolder } from './upload-folder.ts'
-import { randomBytes } from 'node:crypto'
 
 export const UPLOADS_PATH = '/v1/uploads'
 

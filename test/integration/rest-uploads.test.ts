@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, utimes, writeFile } from 'node:fs/promises'
+import { request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { Upload } from 'tus-js-client'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { buildApp } from '../../services/coordinator/app.ts'
+import { UploadFolder } from '../../services/coordinator/uploads/upload-folder.ts'
+import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
+import { StoreUnavailable } from '../../shared/ports/object-store.ts'
+import { blobKey } from '../../shared/protocol/object-keys.ts'
+import { smallBlend } from '../fixtures/scenes/small-blend.ts'
+import { problemOf, sha256Of, startRestFarm, TOKENS } from '../support/rest-farm.ts'
+import type { RestFarm, Who } from '../support/rest-farm.ts'
+
+/** A .blend with 8 MB of what a reader skips behind it, so that there is something to interrupt. */
+const LARGE = smallBlend({ others: () => [{ code: 'DATA', address: 0x99n, structIndex: 0, count: 1, bytes: randomBytes(8_000_000) }] })
+const SMALL = smallBlend()
+
+let farm: RestFarm
+let storeIsAway = false
+beforeEach(async () => {
+  storeIsAway = false
+  farm = await startRestFarm({
+    limits: { sceneBytesMax: 10_000_000, uploadsPerOwnerMax: 3 },
+    beforeObjectCall: () => {
+      if (storeIsAway) throw new StoreUnavailable('away', { cause: null, retryable: true })
+    },
+  })
+  await farm.app.listen({ host: '127.0.0.1', port: 0 })
+})
+afterEach(() => farm.close())
+
+const endpoint = () => `http://127.0.0.1:${(farm.app.server.address() as AddressInfo).port}/v1/uploads`
+const TUS = { 'tus-resumable': '1.0.0' }
+const meta = (values: Record<string, string>) => Object.entries(values).map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`).join(',')
+
+const create = (bytes: number, metadata: Record<string, string> = {}, who: Who = 'ada') =>
+  farm.ask(who, { method: 'POST', url: '/v1/uploads', headers: { ...TUS, 'upload-length': String(bytes), ...(Object.keys(metadata).length > 0 ? { 'upload-metadata': meta(metadata) } : {}) } })
+const patch = (location: unknown, offset: number, payload: Buffer, who: Who = 'ada') =>
+  farm.ask(who, { method: 'PATCH', url: String(location), headers: { ...TUS, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' }, payload })
+const head = (location: unknown, who: Who = 'ada') => farm.ask(who, { method: 'HEAD', url: String(location), headers: TUS })
+
+test('an upload that was broken off goes on where it stopped, and the scene has the same hash', async () => {
+  const location = await new Promise<string>((resolve, reject) => {
+    const upload: Upload = new Upload(LARGE, {
+      endpoint: endpoint(),
+      headers: { authorization: `Bearer ${TOKENS.ada}` },
+      metadata: { filename: 'large.blend', sha256: sha256Of(LARGE) },
+      chunkSize: 1_000_000,
+      retryDelays: null,
+      onChunkComplete: (_size, accepted) => {
+        if (accepted >= 3_000_000) void upload.abort(false).then(() => resolve(upload.url ?? ''), reject)
+      },
+      onError: reject,
+    })
+    upload.start()
+  })
+  await expect.poll(async () => Number((await head(new URL(location).pathname)).headers['upload-offset'])).toBeGreaterThanOrEqual(3_000_000)
+  expect((await farm.store.listScenes({ limit: 10 })).items).toEqual([])
+
+  let sentAgain = 0
+  const scene = await new Promise<string | undefined>((resolve, reject) => {
+    const upload = new Upload(LARGE, {
+      endpoint: endpoint(),
+      uploadUrl: location,
+      headers: { authorization: `Bearer ${TOKENS.ada}` },
+      retryDelays: null,
+      onProgress: (sent) => (sentAgain ||= sent),
+      onSuccess: ({ lastResponse }) => resolve(lastResponse.getHeader('tilework-scene')),
+      onError: reject,
+    })
+    upload.start()
+  })
+  expect(scene).toBe(sha256Of(LARGE))
+  expect(sentAgain).toBeGreaterThanOrEqual(3_000_000)
+  expect((await farm.objects.head(blobKey(sha256Of(LARGE))))?.bytes).toBe(LARGE.length)
+  expect((await farm.ask('ada', { url: `/v1/scenes/${scene}` })).json()).toMatchObject({ name: 'large.blend', bytes: LARGE.length })
+})
+
+test('a connection that breaks within a part keeps what came', async () => {
+  const { headers } = await create(LARGE.length)
+  const url = new URL(String(headers.location), endpoint())
+  const sending = httpRequest(url, { method: 'PATCH', headers: { ...TUS, authorization: `Bearer ${TOKENS.ada}`, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream', 'content-length': LARGE.length } })
+  sending.on('error', () => {})
+  await new Promise((resolve) => sending.write(LARGE.subarray(0, 2_000_000), resolve))
+  await expect.poll(() => farm.leftOnDisk()).toHaveLength(2)
+  sending.destroy()
+  await expect.poll(async () => Number((await head(headers.location)).headers['upload-offset'])).toBeGreaterThan(0)
+  const offset = Number((await head(headers.location)).headers['upload-offset'])
+  const last = await patch(headers.location, offset, LARGE.subarray(offset))
+  expect([last.statusCode, last.headers['tilework-scene']]).toEqual([204, sha256Of(LARGE)])
+})
+
+test('what an upload became is told for a day to its owner, and its bytes are gone at once', async () => {
+  const { headers } = await create(SMALL.length, { filename: 'small.blend' })
+  expect(String(headers.location)).toMatch(/^\/v1\/uploads\/upl_/)
+  expect(await patch(headers.location, 0, SMALL)).toMatchObject({ statusCode: 204, headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) } })
+  expect(await head(headers.location)).toMatchObject({ statusCode: 200, headers: { 'upload-offset': String(SMALL.length), 'upload-length': String(SMALL.length), 'tilework-scene': sha256Of(SMALL), 'cache-control': 'no-store' } })
+  expect(await farm.leftOnDisk()).toEqual([expect.stringMatching(/^upl_.*\.scene$/)])
+  expect((await head(headers.location, 'ben')).statusCode).toBe(404)
+})
+
+test('an upload in one request is possible', async () => {
+  const answer = await farm.ask('ada', { method: 'POST', url: '/v1/uploads', headers: { ...TUS, 'upload-length': String(SMALL.length), 'content-type': 'application/offset+octet-stream' }, payload: SMALL })
+  expect(answer).toMatchObject({ statusCode: 201, headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) } })
+})
+
+test.each([
+  ['no scene', Buffer.from('no scene at all'), {}, 'not_a_scene'],
+  ['a truncated .blend', SMALL.subarray(0, SMALL.length - 100), {}, 'blend_invalid'],
+  ['another file than declared', SMALL, { sha256: 'b'.repeat(64) }, 'upload_hash_mismatch'],
+])('%s is refused with the last part, and the upload is gone', async (_what, bytes, metadata, code) => {
+  const { headers } = await create(bytes.length, metadata)
+  await patch(headers.location, 0, bytes.subarray(0, 8))
+  expect(problemOf(await patch(headers.location, 8, bytes.subarray(8)))).toMatchObject({ code, status: 422 })
+  expect((await head(headers.location)).statusCode).toBe(404)
+  expect(await farm.leftOnDisk()).toEqual([])
+})
+
+test('an upload of nothing is refused as a scene', async () => {
+  expect(problemOf(await create(0)).code).toBe('not_a_scene')
+  expect(await farm.leftOnDisk()).toEqual([])
+})
+
+test('while the object store is away a whole upload waits, and is taken in when its client asks again', async () => {
+  const { headers } = await create(SMALL.length)
+  storeIsAway = true
+  const refused = await patch(headers.location, 0, SMALL)
+  expect(problemOf(refused).code).toBe('store_unavailable')
+  expect(refused.headers['retry-after']).toBe('5')
+  expect((await head(headers.location)).statusCode).toBe(503)
+  storeIsAway = false
+  expect(await head(headers.location)).toMatchObject({ statusCode: 200, headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) } })
+  expect((await farm.ask('ada', { url: `/v1/scenes/${sha256Of(SMALL)}` })).statusCode).toBe(200)
+})
+
+test("nobody can look at, add to or end somebody else's upload", async () => {
+  const { headers } = await create(SMALL.length)
+  expect((await head(headers.location, 'ben')).statusCode).toBe(404)
+  expect(problemOf(await patch(headers.location, 0, SMALL, 'ben')).code).toBe('not_found')
+  expect(problemOf(await farm.ask('ben', { method: 'DELETE', url: String(headers.location), headers: TUS })).code).toBe('not_found')
+  expect((await head(headers.location)).headers['upload-offset']).toBe('0')
+})
+
+test('an upload that is given up leaves nothing', async () => {
+  const { headers } = await create(SMALL.length)
+  await patch(headers.location, 0, SMALL.subarray(0, 100))
+  expect((await farm.ask('ada', { method: 'DELETE', url: String(headers.location), headers: TUS })).statusCode).toBe(204)
+  expect(await farm.leftOnDisk()).toEqual([])
+  expect((await head(headers.location)).statusCode).toBe(404)
+})
+
+test.each([
+  ['a length over the limit', { 'upload-length': '10000001' }, 'too_large', 413],
+  ['no length', {}, 'bad_request', 400],
+  ['a length that is none', { 'upload-length': '-1' }, 'bad_request', 400],
+  ['metadata that is not of the form', { 'upload-length': '1', 'upload-metadata': 'a b c' }, 'bad_request', 400],
+  ['an unknown key of metadata', { 'upload-length': '1', 'upload-metadata': meta({ owner: 'root' }) }, 'bad_request', 400],
+  ['a hash that is none', { 'upload-length': '1', 'upload-metadata': meta({ sha256: 'abc' }) }, 'bad_request', 400],
+  ['another version of the protocol', { 'upload-length': '1', 'tus-resumable': '0.2.0' }, 'bad_request', 400],
+])('%s is refused and begins nothing', async (_what, headers, code, status) => {
+  expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/uploads', headers: { ...TUS, ...headers } }))).toMatchObject({ code, status })
+  expect(await farm.leftOnDisk()).toEqual([])
+})
+
+test('a client that does not say it speaks tus is told so', async () => {
+  expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/uploads', headers: { 'upload-length': '1' } }))).toMatchObject({ code: 'bad_request', status: 412 })
+})
+
+test('a part at the wrong place or with too many bytes changes nothing', async () => {
+  const { headers } = await create(100)
+  expect(problemOf(await patch(headers.location, 7, Buffer.alloc(10)))).toMatchObject({ code: 'conflict', status: 409 })
+  expect(problemOf(await patch(headers.location, 0, Buffer.alloc(101))).code).toBe('too_large')
+  expect((await head(headers.location)).headers['upload-offset']).toBe('0')
+})
+
+test.each(['upl_x', '..%2F..%2Fetc%2Fpasswd', `upl_${'0'.repeat(26)}`, `upl_${'0'.repeat(26)}.json`])('the upload %s is not found', async (id) => {
+  expect((await head(`/v1/uploads/${id}`)).statusCode).toBe(404)
+  expect(problemOf(await patch(`/v1/uploads/${id}`, 0, SMALL)).code).toBe('not_found')
+})
+
+test('one owner may have so many uploads lying about, another as many', async () => {
+  for (let count = 0; count < 3; count++) expect((await create(100)).statusCode).toBe(201)
+  expect(problemOf(await create(100)).code).toBe('rate_limited')
+  expect((await create(100, {}, 'ben')).statusCode).toBe(201)
+})
+
+test('what was not touched for the life of an upload is swept away, and nothing else', async () => {
+  const directory = join(farm.dataDir, 'sweep')
+  await mkdir(directory)
+  for (const name of ['old', 'old.json', 'young', 'done.scene']) await writeFile(join(directory, name), '{}')
+  const nowMs = Date.now()
+  for (const name of ['old', 'old.json']) await utimes(join(directory, name), nowMs / 1000 - 7200, nowMs / 1000 - 7200)
+  expect(await new UploadFolder(directory, 3600_000).sweep(nowMs)).toBe(2)
+  expect((await farm.leftOnDisk()).sort()).toEqual(['done.scene', 'young'])
+})
+
+test('an unfinished upload survives the process', async () => {
+  const { headers } = await create(SMALL.length)
+  await patch(headers.location, 0, SMALL.subarray(0, 500))
+  await farm.app.close()
+  const unused = async (): Promise<never> => {
+    throw new Error('no job is asked for')
+  }
+  const next = await buildApp({ farm: { submitJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir: farm.dataDir, version: '2' })
+  const authorization = `Bearer ${TOKENS.ada}`
+  expect((await next.inject({ method: 'HEAD', url: String(headers.location), headers: { ...TUS, authorization } })).headers['upload-offset']).toBe('500')
+  const last = await next.inject({ method: 'PATCH', url: String(headers.location), headers: { ...TUS, authorization, 'upload-offset': '500', 'content-type': 'application/offset+octet-stream' }, payload: SMALL.subarray(500) })
+  expect(last.headers['tilework-scene']).toBe(sha256Of(SMALL))
+  await next.close()
+})
