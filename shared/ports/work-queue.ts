@@ -27,6 +27,17 @@ export interface WorkQueue {
   close(): Promise<void>
 }
 
+export interface StepContext {
+  /** 1 for the first try. */
+  readonly attempt: number
+  /** If this one throws, the step is not tried again by itself. */
+  readonly lastAttempt: boolean
+  /** Aborted when the process is to end, or the step was taken from it. */
+  readonly signal: AbortSignal
+}
+
+export type StepHandler = (step: BackgroundStep, context: StepContext) => Promise<void>
+
 /** Runs background steps, each at least once; a step that throws is tried again with backoff. */
 export interface StepConsumer {
   start(): Promise<void>

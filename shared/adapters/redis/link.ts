@@ -26,7 +26,7 @@ export interface Link {
 }
 
 export interface RedisOptions {
-  readonly log?: Pick<Logger, 'warn' | 'info'>
+  readonly log?: Pick<Logger, 'warn' | 'debug'>
   readonly commandDeadlineMs?: number
   /** Shown in CLIENT LIST. */
   readonly name?: string
@@ -37,18 +37,33 @@ export interface RedisOptions {
  * in the background and again after every loss; errors are logged, never thrown from here.
  */
 export function connectRedis(url: string, options: RedisOptions = {}): Redis {
+  const deadlineMs = options.commandDeadlineMs ?? COMMAND_DEADLINE_MS
   const redis = new Redis(url, {
-    connectionName: options.name ?? 'tilework',
-    commandTimeout: options.commandDeadlineMs ?? COMMAND_DEADLINE_MS,
-    connectTimeout: options.commandDeadlineMs ?? COMMAND_DEADLINE_MS,
+    ...reconnecting(options),
+    commandTimeout: deadlineMs,
+    connectTimeout: deadlineMs,
     enableAutoPipelining: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
-    retryStrategy: reconnectPauseMs,
   })
+  return listened(redis, options)
+}
+
+/**
+ * As connectRedis, for what waits on the connection for things to come (a subscription, a consumer of a queue): no deadline,
+ * and what was asked for is asked again after a loss.
+ */
+export function connectWaiting(url: string, options: RedisOptions = {}): Redis {
+  return listened(new Redis(url, reconnecting(options)), options)
+}
+
+function reconnecting(options: RedisOptions) {
+  return { connectionName: options.name ?? 'tilework', maxRetriesPerRequest: null, retryStrategy: reconnectPauseMs }
+}
+
+function listened(redis: Redis, options: RedisOptions): Redis {
   redis.on('error', (error: Error) => options.log?.warn({ error: error.message }, 'redis connection failed'))
-  redis.on('ready', () => options.log?.info({}, 'redis connection ready'))
+  redis.on('ready', () => options.log?.debug({}, 'redis connection ready'))
   return redis
 }
 
