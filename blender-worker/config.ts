@@ -11,7 +11,8 @@ const CACHE_BYTES_DEFAULT = 20 * GIB
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, kib: 1024, mib: 1024 ** 2, gib: GIB, tib: 1024 ** 4, k: 1024, m: 1024 ** 2, g: GIB, t: 1024 ** 4 }
 
 const List = z.union([z.array(z.string()), z.string().transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''))])
-const WholeNumber = z.union([z.number(), z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)])
+/** Flags and variables are text. */
+const wholeNumber = (min: number, max: number) => z.preprocess((value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value), z.int('must be a whole number').min(min).max(max))
 
 const Url = z
   .string()
@@ -19,32 +20,23 @@ const Url = z
   .refine((text) => URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol), 'must be the address of a coordinator, such as wss://farm.example or ws://127.0.0.1:8080')
   .transform((text) => new URL(text))
 
-const Bytes = z.union([
-  z.number(),
-  z.string().transform((text, context) => {
-    const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
-    const factor = UNITS[(found?.[2] ?? '?').toLowerCase()]
-    if (factor !== undefined) return Math.floor(Number(found?.[1]) * factor)
-    context.issues.push({ code: 'custom', message: 'must be a number of bytes, or one with KiB, MiB, GiB or TiB', input: text })
-    return z.NEVER
-  }),
-])
+const Bytes = z.preprocess((value) => (typeof value === 'string' ? bytesOf(value) : value), z.int('must be a number of bytes, or one with KiB, MiB, GiB or TiB').min(1))
 
 export const WorkerConfig = z.strictObject({
   /** Where the coordinator listens; `/v1/worker` is added. */
   url: Url,
-  token: z.string().min(1, 'must not be empty').max(1_024),
+  token: z.string().regex(/^[\x21-\x7e]+$/, 'must be printable characters without blanks').max(1_024),
   name: z.string().min(1).max(LIMITS.nameLengthMax).default(() => hostname()),
   /** Cache, results and identity; one folder for one worker. */
   dataDir: z.string().min(1).default(() => join(homedir(), '.tilework', 'worker')).transform((path) => resolve(path)),
   /** Tasks rendered at the same time. */
-  slots: WholeNumber.pipe(z.int().min(1).max(LIMITS.leasesPerWorkerMax / 2)).default(1),
+  slots: wholeNumber(1, LIMITS.leasesPerWorkerMax / 2).default(1),
   tags: List.pipe(z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'a tag is made of small letters, digits, dot, dash and underscore')).max(32)).default([]),
   /** CPU threads for each Blender; all when left out. */
-  threads: WholeNumber.pipe(z.int().min(1).max(1_024)).optional(),
+  threads: wholeNumber(1, 1_024).optional(),
   /** Device kinds to offer; all that Blender lists when left out. */
   devices: List.transform((kinds) => kinds.map((kind) => kind.toUpperCase())).pipe(z.array(DeviceKind).min(1)).optional(),
-  cacheBytesMax: Bytes.pipe(z.int().min(1)).default(CACHE_BYTES_DEFAULT),
+  cacheBytesMax: Bytes.default(CACHE_BYTES_DEFAULT),
   /** Path of the Blender to use; searched for when left out. */
   blender: z.string().min(1).optional(),
   sandbox: z.enum(['auto', 'required', 'off']).default('auto'),
@@ -85,4 +77,11 @@ export function parseWorkerConfig(flags: Readonly<Record<string, unknown>>, envi
     return `${setting}${variable === undefined ? '' : ` (or ${variable})`}: ${missing ? 'is required' : issue.message}`
   })
   return refuse('config_invalid', `the worker's settings are wrong: ${problems.join('; ')}`)
+}
+
+/** `20GiB` in bytes; undefined for what is no size. */
+function bytesOf(text: string): number | undefined {
+  const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
+  const factor = UNITS[(found?.[2] ?? '?').toLowerCase()]
+  return factor === undefined ? undefined : Math.floor(Number(found?.[1]) * factor)
 }

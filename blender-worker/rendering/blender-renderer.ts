@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FailureCode } from '../../shared/protocol/failure.ts'
 import type { CommandName } from '../blender/answers.ts'
 import type { Commands, DriverOutputs } from '../blender/commands.ts'
 import type { CommandFailure } from '../blender/crash.ts'
+import { privateFolders } from '../blender/environment.ts'
 import type { BlenderInstallation } from '../blender/find.ts'
 import { BlenderProcess, type CommandOutcome } from '../blender/process.ts'
 import type { RenderProgress as BlenderProgress } from '../blender/progress.ts'
@@ -70,6 +71,8 @@ export class BlenderRenderer implements Renderer {
     // One that never came up has nothing to be killed, and whoever waited for it was told why.
     const blender = await this.#starting?.catch(() => undefined)
     await blender?.kill()
+    // Killed, it leaves its temporary files behind. Its home stays: the GPU kernels compiled there are worth minutes.
+    await rm(privateFolders(this.#options.scratchFolder).temporary, { recursive: true, force: true })
   }
 
   async #run<Command extends CommandName>(command: Command, parameters: Commands[Command], onProgress: OnProgress): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {

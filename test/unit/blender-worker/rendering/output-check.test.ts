@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { checkOutput, imageExtension } from '../../../../blender-worker/rendering/output-check.ts'
+import { frameName } from '../../../../blender-worker/rendering/perform.ts'
+
+const PNG = Buffer.from('89504e470d0a1a0a0000000d', 'hex')
+const EXR = Buffer.from('762f31010200000000000000', 'hex')
+
+let folder: string
+let path: string
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tilework-output-'))
+  path = join(folder, 'final')
+})
+
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+test.each([
+  ['89504e470d0a1a0a0000000d', 'png'],
+  ['ffd8ffe000104a4649460001', 'jpg'],
+  ['762f31010204000000000000', 'exr'],
+  ['49492a000800000000000000', 'tif'],
+  ['4d4d002a0000000800000000', 'tif'],
+  ['524946460000000057454250', 'webp'],
+  ['524946460000000041564920', undefined],
+  ['', undefined],
+  ['8950', undefined],
+])('a file that begins with %s is named .%s', (hex, extension) => {
+  expect(imageExtension(Buffer.from(hex, 'hex'))).toBe(extension)
+})
+
+test('a good file gives its length and what it really is', async () => {
+  await writeFile(path, PNG)
+  expect(await checkOutput(path, 'final', 1, {})).toEqual({ bytes: 12, extension: 'png' })
+})
+
+test.each([
+  ['a PNG where EXR was asked for', PNG, 'final', { format: { file: 'exr' } }, 'a .png image, asked for was .exr'],
+  ['a PNG as raw file', PNG, 'raw', {}, 'a .png image, asked for was .exr'],
+  ['an EXR as display file', EXR, 'display', {}, 'asked for was .png'],
+  ['an empty file', Buffer.alloc(0), 'final', {}, 'is empty'],
+  ['text', Buffer.from('hello'), 'final', {}, 'begins with 68656c6c6f'],
+] as const)('%s is refused', async (_what, bytes, role, settings, message) => {
+  await writeFile(path, bytes)
+  await expect(checkOutput(path, role, 4, settings)).rejects.toMatchObject({ code: 'output_invalid', message: expect.stringContaining(message) })
+})
+
+test('a missing file is refused by name', async () => {
+  await expect(checkOutput(path, 'raw', -3, {})).rejects.toMatchObject({ code: 'output_invalid', message: 'the raw file of frame -3 was not written' })
+})
+
+test('frame numbers are padded to four digits and never begin with a dash', () => {
+  expect([0, 7, 12345, -12, -1_048_574].map(frameName)).toEqual(['0000', '0007', '12345', 'm0012', 'm1048574'])
+})
