@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 
-const PART = /^(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*:\s*(\d{1,9}))?)?$/
+const PART = /^(-?\d{1,15})(?:\s*-\s*(-?\d{1,15})(?:\s*:\s*(\d{1,15}))?)?$/
 
 /**
  * Frame numbers of `1-10, 15, 20-40:2` (first-last:step), ascending and without repeats. Refused: what cannot be
