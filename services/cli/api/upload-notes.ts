@@ -1,0 +1,56 @@
+/*
+ * Where an unfinished upload stands on the farm, noted down on this machine, so that the same file handed in again goes
+ * on where it stopped. A note that is lost or broken costs a new upload, nothing else.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+const Note = z.strictObject({ farm: z.string(), sha256: z.string(), main: z.string().optional(), path: z.string().startsWith('/') })
+
+export interface UploadKey {
+  readonly farm: string
+  readonly sha256: string
+  readonly main?: string | undefined
+}
+
+export class UploadNotes {
+  private readonly folder: string
+
+  constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** The path of the upload on the farm, or null. */
+  async read(key: UploadKey): Promise<string | null> {
+    try {
+      return Note.parse(JSON.parse(await readFile(this.pathOf(key), 'utf8'))).path
+    } catch {
+      return null
+    }
+  }
+
+  async write(key: UploadKey, path: string): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 })
+    const file = this.pathOf(key)
+    await writeFile(`${file}.${process.pid}`, JSON.stringify({ ...key, path }), { mode: 0o600 })
+    await rename(`${file}.${process.pid}`, file)
+  }
+
+  async forget(key: UploadKey): Promise<void> {
+    await rm(this.pathOf(key), { force: true })
+  }
+
+  private pathOf({ farm, sha256, main }: UploadKey): string {
+    const name = createHash('sha256').update(JSON.stringify([farm, sha256, main ?? null])).digest('hex').slice(0, 32)
+    return join(this.folder, `${name}.json`)
+  }
+}
+
+/** The folder for notes: `$XDG_STATE_HOME/tilework/uploads`, or below `~/.local/state`. */
+export function uploadNotesFolder(environment: NodeJS.ProcessEnv): string {
+  const state = environment['XDG_STATE_HOME']
+  return join(state === undefined || state === '' ? join(homedir(), '.local', 'state') : state, 'tilework', 'uploads')
+}

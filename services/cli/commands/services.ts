@@ -1,0 +1,96 @@
+/*
+ * The commands that start a service. This is the only file of the command that reaches beyond shared/protocol, and it does
+ * so when such a command runs and not before, so that asking a farm a question loads none of them.
+ */
+import type { Command } from 'commander'
+import { pino } from 'pino'
+import { z } from 'zod'
+import { CommandFailure, EXIT_CODES, parseOptions } from '../exit-codes.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { DATA_DIR_DEFAULT, localToken } from '../farm-address.ts'
+import type { Shell } from '../shell.ts'
+
+const UpOptions = z.object({ port: z.string().optional(), host: z.string().optional(), dataDir: z.string().optional() })
+const WorkerOptions = z.record(z.string(), z.union([z.string(), z.array(z.string())]))
+
+const BY_ENVIRONMENT = `
+It is set up by the environment: REDIS_URL, S3_BUCKET with S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY
+(or TILEWORK_STORE_DIR), TILEWORK_SECRET, and more; what is missing or wrong is told at the start.
+`
+
+export function addServiceCommands(program: Command, shell: Shell): void {
+  program
+    .command('up')
+    .description('run a whole farm in one process: its own Redis, a folder as object store, coordinator, verifier and assembler')
+    .option('--port <n>', 'port of the REST side and of the workers; 0 takes a free one (PORT; 8470)')
+    .option('--host <address>', 'address to listen on (HOST; 127.0.0.1)')
+    .option('--data-dir <folder>', `where everything is kept, and the tokens written (TILEWORK_DATA_DIR; ./${DATA_DIR_DEFAULT})`)
+    .action(async (options: unknown) => {
+      const { port, host, dataDir } = parseOptions(UpOptions, options)
+      const { main } = await import('../../farm/main.ts')
+      await main({ ...shell.env, ...(port === undefined ? {} : { PORT: port }), ...(host === undefined ? {} : { HOST: host }), ...(dataDir === undefined ? {} : { TILEWORK_DATA_DIR: dataDir }) })
+    })
+
+  program
+    .command('coordinator')
+    .description('run a coordinator: REST, WebSockets of the workers, dispatch')
+    .addHelpText('after', BY_ENVIRONMENT)
+    .action(async () => (await import('../../coordinator/main.ts')).main(shell.env))
+
+  program
+    .command('verifier')
+    .description('run a verifier, which compares audits')
+    .addHelpText('after', BY_ENVIRONMENT)
+    .action(async () => (await import('../../verifier/main.ts')).main(shell.env))
+
+  program
+    .command('assembler')
+    .description('run an assembler, which stitches, encodes and delivers')
+    .addHelpText('after', BY_ENVIRONMENT)
+    .action(async () => (await import('../../assembler/main.ts')).main(shell.env))
+}
+
+/** `tilework worker`. Ends when the worker has left, with an exit code of the worker's own table. */
+export function addWorkerCommand(program: Command, shell: Shell, end: (code: ExitCode | number) => void): void {
+  program
+    .command('worker')
+    .description('render for a farm on this machine; the first SIGTERM or Ctrl-C finishes what is being rendered, the second leaves at once')
+    .option('--url <address>', 'address of the coordinator, such as wss://farm.example (TILEWORK_WORKER_URL)')
+    .option('--token <token>', 'token of a worker (TILEWORK_WORKER_TOKEN; for a farm on this machine, from its data folder)')
+    .option('--name <name>', 'what to call this worker (TILEWORK_WORKER_NAME; the host name)')
+    .option('--data-dir <folder>', 'cache, results and identity; one folder for one worker (TILEWORK_WORKER_DATA_DIR; ~/.tilework/worker)')
+    .option('--slots <n>', 'tasks rendered at the same time (TILEWORK_WORKER_SLOTS; 1)')
+    .option('--threads <n>', 'CPU threads for each Blender (TILEWORK_WORKER_THREADS; all)')
+    .option('--devices <kinds>', 'device kinds to offer, such as OPTIX,CPU (TILEWORK_WORKER_DEVICES; all that Blender lists)')
+    .option('--tags <tags>', 'tags to offer, with commas (TILEWORK_WORKER_TAGS)')
+    .option('--cache-bytes-max <size>', 'room for scenes, such as 20GiB (TILEWORK_WORKER_CACHE_BYTES_MAX)')
+    .option('--blender <path>', 'the Blender to use (TILEWORK_WORKER_BLENDER; searched for)')
+    .option('--sandbox <mode>', 'auto, required or off (TILEWORK_WORKER_SANDBOX; auto)')
+    .addHelpText('after', '\nExit codes: 0 drained or stopped, 1 could not start, 2 wrong settings, 69 replaced by another with its identity, 76 the\nfarm speaks another protocol version, 77 the token is not taken.\n')
+    .action(async (options: unknown) => {
+      const flags = parseOptions(WorkerOptions, options)
+      const [{ startWorker, WorkerStartError }, { parseWorkerConfig }, { EXIT_CODES: WORKER_EXIT_CODES }, { leaveOnSignals }] = await Promise.all([
+        import('../../../blender-worker/main.ts'),
+        import('../../../blender-worker/config.ts'),
+        import('../../../blender-worker/exit.ts'),
+        import('../../../blender-worker/signals.ts'),
+      ])
+      const config = parseWorkerConfig({ ...flags, ...(await tokenFor(flags, shell)) }, shell.env)
+      if (!config.ok) throw new CommandFailure(EXIT_CODES.usage, config.code, config.message)
+      const log = pino({ level: shell.env['LOG_LEVEL'] ?? 'info', base: { service: 'worker', name: config.value.name }, serializers: { error: pino.stdSerializers.err } })
+      const worker = await startWorker(config.value, { log }).catch((error: unknown) => {
+        throw error instanceof WorkerStartError ? new CommandFailure(EXIT_CODES.failed, error.code, error.message) : error
+      })
+      leaveOnSignals(worker)
+      const exit = await worker.stopped
+      if ('message' in exit) shell.stderr.write(`error: ${exit.why}: ${exit.message}\n`)
+      end(WORKER_EXIT_CODES[exit.why])
+    })
+}
+
+async function tokenFor(flags: z.infer<typeof WorkerOptions>, shell: Shell): Promise<{ token?: string }> {
+  const url = String(flags['url'] ?? shell.env['TILEWORK_WORKER_URL'] ?? '')
+  if (flags['token'] !== undefined || (shell.env['TILEWORK_WORKER_TOKEN'] ?? '') !== '' || !URL.canParse(url)) return {}
+  const token = await localToken(new URL(url), 'worker', undefined, shell.env)
+  return token === undefined ? {} : { token }
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod'
+
+const UNITS: Readonly<Record<string, number>> = { b: 1, '': 1, k: 2 ** 10, kib: 2 ** 10, m: 2 ** 20, mib: 2 ** 20, g: 2 ** 30, gib: 2 ** 30, t: 2 ** 40, tib: 2 ** 40 }
+const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** A whole number written in digits. */
+export const WholeNumber = z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number)
+
+/** A share from 0 to 1, or in percent: `0.1`, `10%`. */
+export const Share = z
+  .string()
+  .regex(/^(\d+(\.\d+)?|\.\d+)%?$/, 'must be a share such as 0.1 or 10%')
+  .transform((text) => (text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)))
+  .refine((share) => share <= 1, 'must be at most 1, which is 100%')
+
+/** A size such as `8GiB`, `512 MiB` or `1024`, in bytes. */
+export const ByteSize = z.string().transform((text, context) => {
+  const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
+  const factor = UNITS[(found?.[2] ?? '?').toLowerCase()]
+  if (found !== null && factor !== undefined) return Math.round(Number(found[1]) * factor)
+  context.issues.push({ code: 'custom', message: 'must be a size such as 8GiB, 512MiB or a number of bytes', input: text })
+  return z.NEVER
+})
+
+/** `1.5 GiB`. */
+export function formatBytes(bytes: number): string {
+  let step = 0
+  let amount = bytes
+  while (amount >= 1024 && step < STEPS.length - 1) {
+    amount /= 1024
+    step++
+  }
+  return `${step === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${STEPS[step]}`
+}
+
+/** `42 s`, `3 min 05 s`, `2 h 04 min`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`
+}
