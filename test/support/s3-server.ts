@@ -148,7 +148,9 @@ async function startPart(home: string, part: Part): Promise<ChildProcess> {
   const log = await open(join(home, `${part}.log`), 'w')
   try {
     const args = [LAUNCHER, String(process.pid), `${part}-server`, join(home, `${part}.conf`)]
-    const child = spawn('python3', args, { env: swiftEnvironment(), stdio: ['ignore', log.fd, log.fd] })
+    // In a group of its own, as Swift sends signals to its whole group.
+    const options = { env: swiftEnvironment(), detached: true }
+    const child = spawn('python3', args, { ...options, stdio: ['ignore', log.fd, log.fd] })
     await once(child, 'spawn')
     return child
   } finally {

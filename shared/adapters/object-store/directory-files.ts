@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { StoreUnavailable } from '../../ports/object-store.ts'
 
 /** How often to make the folder again when another process removes it as empty just then. */
-const FOLDER_RACES_MAX = 20
+const FOLDER_RACES_MAX = 100
 /** What only the operator can mend; everything else the system reports may pass. */
 const LASTING_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'])
 
@@ -95,15 +95,18 @@ export function outage(what: string, error: unknown): unknown {
 }
 
 async function moveInto(partial: string, root: string, target: string): Promise<void> {
+  const folder = dirname(target)
   for (let race = 1; ; race++) {
-    const made = await mkdir(dirname(target), { recursive: true })
     try {
+      const made = await mkdir(folder, { recursive: true })
       await rename(partial, target)
-      await syncFolders(dirname(target), made === undefined ? dirname(target) : dirname(made), root)
+      // After a race it is not known which folders are new, so all are synced.
+      await syncFolders(folder, race > 1 ? root : made === undefined ? folder : dirname(made), root)
       return
     } catch (error) {
-      // A cleaner took the folder away as empty between the two calls.
-      if (codeOf(error) !== 'ENOENT' || race === FOLDER_RACES_MAX) throw error
+      // A cleaner took a folder away as empty between the steps, or (ENOTDIR) within a mkdir, which
+      // then saw the folder exist and not be one.
+      if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '') || race === FOLDER_RACES_MAX) throw error
     }
   }
 }

@@ -70,6 +70,17 @@ test('emptied folders go, so that a farm does not fill with them', async () => {
   expect(await readdir(join(root, 'objects'))).toEqual([])
 })
 
+test('a put finds its folder even when another writer keeps removing it as empty', async () => {
+  const lane = async (name: string) => {
+    for (let round = 0; round < 60; round++) {
+      expect(await store.put(workKey('j', `a/b/${name}.png`), Buffer.from('x'), png)).toMatchObject({ ok: true })
+      await store.delete(workKey('j', `a/b/${name}.png`))
+    }
+  }
+  await Promise.all(['1', '2', '3', '4', '5', '6'].map(lane))
+  expect(await readdir(join(root, 'objects'))).toEqual([])
+})
+
 test('an object held open is served whole while it is replaced', async () => {
   const key = workKey('j', 'f.png')
   await store.put(key, Buffer.from('the old one'), png)
