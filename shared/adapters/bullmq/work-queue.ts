@@ -20,7 +20,7 @@ import { TaskId } from '../../protocol/ids.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { DEFAULT_PREFIX, redisKeys } from '../redis/keys.ts'
-import { connectRedis, reach } from '../redis/link.ts'
+import { COMMAND_DEADLINE_MS, connectRedis, reach } from '../redis/link.ts'
 import { FAILED_STEPS_KEPT, STEP_ATTEMPTS_MAX, STEP_BACKOFF_MS, queueOfStep, stepId } from './steps.ts'
 import type { StepQueue } from './steps.ts'
 
@@ -47,6 +47,8 @@ export interface BullWorkQueueOptions {
   readonly lockMs?: number
   readonly stalledCheckMs?: number
   readonly stepBackoffMs?: number
+  /** Longest wait for a connection, in ms, before a call throws FarmStoreUnavailable. */
+  readonly connectDeadlineMs?: number
 }
 
 interface Held {
@@ -67,6 +69,7 @@ class BullWorkQueue implements WorkQueue {
   readonly #lockMs: number
   readonly #stalledCheckMs: number
   readonly #stepBackoffMs: number
+  readonly #connectDeadlineMs: number
   /** Names this process in locks. */
   readonly #holder = randomUUID()
   #taken = 0
@@ -80,6 +83,7 @@ class BullWorkQueue implements WorkQueue {
     this.#keys = redisKeys(options.prefix ?? DEFAULT_PREFIX)
     this.#lockMs = options.lockMs ?? LOCK_MS
     this.#stalledCheckMs = options.stalledCheckMs ?? STALLED_CHECK_MS
+    this.#connectDeadlineMs = options.connectDeadlineMs ?? COMMAND_DEADLINE_MS
     this.#stepBackoffMs = options.stepBackoffMs ?? STEP_BACKOFF_MS
   }
 
@@ -225,7 +229,7 @@ class BullWorkQueue implements WorkQueue {
   }
 
   #reach<T>(work: () => Promise<T>): Promise<T> {
-    return reach(this.#redis, work)
+    return reach(this.#redis, work, this.#connectDeadlineMs)
   }
 }
 
