@@ -1,0 +1,22 @@
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const SCRIPT = fileURLToPath(new URL('../fixtures/tiny-scene.py', import.meta.url))
+
+/** Builds the tiny scene with real Blender. Features: `adaptive`. */
+export async function buildTinyScene(path: string, ...features: string[]): Promise<string> {
+  await run('blender', ['-b', '--factory-startup', '-noaudio', '--python-exit-code', '9', '--python', SCRIPT, '--', path, ...features])
+  return path
+}
+
+/** What the artist's own machine writes for a frame: bare Blender, no farm. */
+export async function renderBare(blend: string, folder: string, frame: number): Promise<string> {
+  await run('blender', ['-b', blend, '-noaudio', '-o', join(folder, `bare-${frame}-####`), '-f', String(frame)])
+  const name = (await readdir(folder)).find((each) => each.startsWith(`bare-${frame}-`))
+  if (name === undefined) throw new Error(`Blender wrote nothing for frame ${frame}`)
+  return join(folder, name)
+}
