@@ -20,6 +20,9 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   const wanted = request.settings?.scene ?? scene.facts.activeScene
   const facts = scene.facts.scenes.find((each) => each.name === wanted)
   if (facts === undefined) return refuse('scene_not_in_file', `settings.scene: the file has no scene "${wanted}"; it has ${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`)
+  if (facts.name === '' || facts.name.length > LIMITS.nameLengthMax || facts.engine === '') {
+    return refuse('blend_invalid', `scene "${facts.name.slice(0, LIMITS.nameLengthMax)}" (engine "${facts.engine}"): a scene needs a name of 1 to ${LIMITS.nameLengthMax} characters and an engine; rename it or choose an engine in Blender, save, and upload again`)
+  }
   if (!facts.hasCamera) return refuse('scene_no_camera', `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), make it the scene's camera, save, and upload again`)
   if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true) return refuse('scene_missing_files', missingText(scene))
 
@@ -30,7 +33,7 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   const format = imageFormat(facts, request.settings)
   if (!format.ok) return format
   const notes: string[] = [...format.notes]
-  if (scene.missingFiles.length > 0) notes.push(`rendered although ${missingText(scene)}`)
+  if (scene.missingFiles.length > 0) notes.push(`rendered although ${missingText(scene)}`.slice(0, LIMITS.messageLengthMax))
 
   const chunk = request.chunk ?? 1
   let tiles: JobPlan['tiles']
