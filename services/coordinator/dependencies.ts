@@ -40,6 +40,8 @@ export interface HttpLimits {
   readonly uploadLifeMs: number
   /** Unfinished uploads of one owner: what one artist may keep lying on the coordinator's disk. */
   readonly uploadsPerOwnerMax: number
+  /** Forms, and parts of resumable uploads, that arrive at the same time: what one disk can write without crawling. */
+  readonly uploadsAtOnceMax: number
   /** A connection on which nothing moves is cut. Storing 16 GiB in a slow object store takes minutes, in silence. */
   readonly silenceMsMax: number
 }
@@ -50,6 +52,7 @@ export const HTTP_LIMITS: HttpLimits = {
   requestsPerMinuteMax: 6_000,
   uploadLifeMs: 24 * 3600 * 1000,
   uploadsPerOwnerMax: 32,
+  uploadsAtOnceMax: 64,
   silenceMsMax: 15 * 60 * 1000,
 }
 

@@ -48,7 +48,7 @@ export async function startCoordinator(config: FarmConfig, log: Logger): Promise
 
   const service = stoppable(async () => {
     dispatcher.stop()
-    gateway.close()
+    await gateway.close()
     await rounds.stop()
     await app.close()
     await unsubscribe()

@@ -68,8 +68,10 @@ export class WorkerGateway {
   }
 
   /** Lets every worker go; they connect again, here or elsewhere, and keep their leases. */
-  close(): void {
-    for (const session of this.#sessions) session.close(CLOSE_CODES.going_away, 'this coordinator stops')
+  async close(): Promise<void> {
+    const sessions = [...this.#sessions]
+    for (const session of sessions) session.close(CLOSE_CODES.going_away, 'this coordinator stops')
+    await Promise.all(sessions.map((session) => session.ended))
   }
 
   async #ownerOf(authorization: string | undefined): Promise<string | null> {

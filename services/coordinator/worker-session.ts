@@ -16,6 +16,8 @@ const IN_FLIGHT_MAX = 32
 const UNSENT_BYTES_MAX = 4 * 1024 ** 2
 /** A worker record is written again at most this often. */
 const RECORD_EVERY_MS = 15_000
+/** How long a worker may take to answer a close, in ms: a round trip over a bad line. */
+const CLOSING_MS = 2_000
 /** Frame numbers of progress kept for the job's page. */
 type Told = { frame: number; samplesDone: number; samplesTotal: number; secondsLeft?: number }
 
@@ -44,12 +46,15 @@ export class WorkerSession implements Seat {
   #inFlight = 0
   #recordedAt = 0
   #silence: NodeJS.Timeout | null = null
+  #end: () => void = () => {}
+  /** Resolves when the connection is gone and the worker is signed off. */
+  readonly ended: Promise<void> = new Promise((resolve) => (this.#end = resolve))
 
   constructor(socket: WebSocket, context: SessionContext) {
     this.#socket = socket
     this.#context = context
     socket.on('message', (bytes, isBinary) => this.#receive(bytes, isBinary))
-    socket.on('close', () => void this.#closed())
+    socket.on('close', () => void this.#closed().finally(this.#end))
     socket.on('error', (error) => context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'))
     this.#listen()
   }
@@ -106,8 +111,11 @@ export class WorkerSession implements Seat {
     this.#context.dispatcher.kick()
   }
 
+  /** Says why and closes; whoever does not answer that is cut off. */
   close(code: number, reason: string): void {
     this.#socket.close(code, reason.slice(0, 120))
+    const cut = setTimeout(() => this.#socket.terminate(), CLOSING_MS)
+    this.#socket.once('close', () => clearTimeout(cut))
   }
 
   // --- receiving ----------------------------------------------------------------------------------------------------
@@ -284,10 +292,7 @@ export class WorkerSession implements Seat {
   /** A worker that says nothing for three heartbeats is taken for gone. */
   #listen(): void {
     if (this.#silence !== null) clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => {
-      this.close(CLOSE_CODES.silent, 'nothing was heard for three heartbeats')
-      this.#socket.terminate()
-    }, this.#context.engine.times.heartbeatMs * 3)
+    this.#silence = setTimeout(() => this.close(CLOSE_CODES.silent, 'nothing was heard for three heartbeats'), this.#context.engine.times.heartbeatMs * 3)
   }
 
   #sessionTtlMs(): number {

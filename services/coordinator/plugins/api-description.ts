@@ -10,6 +10,12 @@ import { tidyComponents } from './tidy-components.ts'
 /** Of the API, not of the program: rises when /v1 gains something. */
 const API_VERSION = '1.0.0'
 
+/**
+ * What the page may load: its own files and nothing else. The plugin's own policy would also send browsers to https
+ * for them, where a farm in a studio's network has nothing to answer with.
+ */
+const DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 /** Collects the description of the routes that are added after this. Routes without a tag are left out. */
 export async function describeApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
@@ -41,5 +47,10 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
 /** Serves the description as JSON and as a page. */
 export async function serveApiDescription(app: FastifyInstance): Promise<void> {
   app.get('/v1/openapi.json', async (_request, reply) => reply.header('cache-control', 'no-cache').send(app.swagger()))
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list', persistAuthorization: false } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_POLICY,
+    theme: { title: 'Tilework API' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', validatorUrl: null },
+  })
 }

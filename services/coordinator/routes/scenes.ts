@@ -8,7 +8,8 @@ import { PageQuery, ScenePage } from '../../../shared/protocol/rest.ts'
 import { SceneRecord } from '../../../shared/protocol/scene.ts'
 import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
-import { SceneFields, receiveForm } from '../uploads/receive-form.ts'
+import { boundArrivals } from '../uploads/arrivals.ts'
+import { receiveForm, SceneFields } from '../uploads/receive-form.ts'
 import { withScratch } from '../uploads/scratch.ts'
 import { storeQuery } from './filtered-page.ts'
 import { problems } from './problem-responses.ts'
@@ -22,8 +23,9 @@ const SceneParams = z.object({ sha256: Sha256 })
 /** Scenes: hand in, list, look at, forget. Known by their hash, so all users of a farm share them. */
 export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>): Promise<void> {
   const { store } = deps
-  const { sceneBytesMax } = httpLimits(deps)
+  const { sceneBytesMax, uploadsAtOnceMax } = httpLimits(deps)
   await app.register(multipart)
+  boundArrivals(app, uploadsAtOnceMax)
 
   app.post('/v1/scenes', {
     bodyLimit: sceneBytesMax,

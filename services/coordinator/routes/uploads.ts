@@ -6,13 +6,14 @@ import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import { ownerOf } from '../plugins/authentication.ts'
 import { makeProblem, sendProblem } from '../plugins/problems.ts'
+import { boundArrivals } from '../uploads/arrivals.ts'
 import { SceneUploads, UPLOADS_PATH } from '../uploads/scene-uploads.ts'
 import type { UploadCall } from '../uploads/scene-uploads.ts'
 import { problems } from './problem-responses.ts'
 import type { RestApp } from './rest-app.ts'
 
 /** Headers of the protocol that go out; the library also sets CORS ones, and other sites have no business here. */
-const HEADERS_SENT = ['tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'upload-offset', 'upload-length', 'upload-defer-length', 'upload-metadata', 'upload-expires', 'location', 'cache-control', 'connection']
+const HEADERS_SENT = ['tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'upload-offset', 'upload-length', 'upload-defer-length', 'upload-metadata', 'upload-expires', 'location', 'cache-control']
 
 const FAILURES = ['not_found', 'conflict', 'too_large', 'upload_hash_mismatch', 'not_a_scene', 'blend_invalid', 'zip_invalid', 'store_unavailable'] as const satisfies readonly ErrorCode[]
 
@@ -24,10 +25,11 @@ const UploadParams = z.object({ uploadId: z.string().max(100) })
 /** Resumable uploads by the tus protocol. */
 export async function addUploadRoutes(app: RestApp, deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>): Promise<void> {
   const uploads = new SceneUploads(deps)
-  const { sceneBytesMax } = httpLimits(deps)
+  const { sceneBytesMax, uploadsAtOnceMax } = httpLimits(deps)
   app.addHook('onReady', async () => uploads.start())
 
   await app.register(async (scope: RestApp) => {
+    boundArrivals(scope, uploadsAtOnceMax)
     // Bodies are streams here, whatever they say they are: the protocol says what is read and what is not.
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
