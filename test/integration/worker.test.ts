@@ -239,6 +239,46 @@ describe('a lost connection', () => {
     await second.next('uploaded')
   })
 
+  test('a worker that dies while it sends more than was asked for at first tells the result again', async () => {
+    const { worker, line } = await connected()
+    const one = lease(1)
+    line.send(one)
+    await line.next('result')
+    line.send(asksFor(one, ['0001.final.png']))
+    await line.next('uploaded')
+    coordinator.uploadsMayEnd = new Promise(() => undefined)
+    line.send(asksFor(one, ['0001.raw.exr']))
+    await expect.poll(() => coordinator.requests.at(-1)?.path, { interval: 5 }).toBe('/up/0001.raw.exr')
+    line.close(CLOSE_CODES.replaced, 'another one')
+    await worker.stopped
+
+    await start()
+    const second = await coordinator.connection()
+    await second.welcome()
+    expect(await second.next('result')).toMatchObject(nameOf(one))
+    expect(second.came('uploaded')).toEqual([])
+  })
+
+  test('an upload that fails because the network is away is asked for anew, not failed', async () => {
+    const { line } = await connected()
+    const one = lease(1)
+    line.send(one)
+    await line.next('result')
+    coordinator.refuseUploads.push(503, 503, 503, 503)
+    let letEnd = (): void => undefined
+    coordinator.uploadsMayEnd = new Promise((resolve) => (letEnd = resolve))
+    line.send(asksFor(one, ['0001.final.png']))
+    await expect.poll(() => coordinator.requests.at(-1)?.path, { interval: 5 }).toBe('/up/0001.final.png')
+    line.drop()
+    const second = await coordinator.connection()
+    await second.welcome()
+    letEnd()
+    expect(await second.next('result')).toMatchObject(nameOf(one))
+    second.send(asksFor(one, ['0001.final.png']))
+    await second.next('uploaded')
+    expect(second.came('failure')).toEqual([])
+  })
+
   test('a message that is none is dropped and the connection kept', async () => {
     const { line } = await connected()
     line.sendText('not JSON')

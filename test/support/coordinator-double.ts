@@ -82,6 +82,8 @@ export class CoordinatorDouble {
   readonly requests: { method: string; path: string; range: string | undefined }[] = []
   /** Statuses with which the next uploads are refused. */
   readonly refuseUploads: number[] = []
+  /** Uploads are answered when this resolves. */
+  uploadsMayEnd: Promise<void> = Promise.resolve()
   readonly #server: Server
   readonly #sockets: WebSocketServer
   readonly #files = new Map<string, { bytes: Buffer; cuts: number[]; beforeCut: BeforeCut }>()
@@ -160,6 +162,7 @@ export class CoordinatorDouble {
   async #receive(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(Buffer.from(chunk))
+    await this.uploadsMayEnd
     const status = this.refuseUploads.shift()
     if (status === undefined) this.uploads.set(path, { bytes: Buffer.concat(chunks), headers: request.headers })
     response.writeHead(status ?? 200).end()
