@@ -41,11 +41,11 @@ export class WorkerGateway {
             this.#ready.set(ready.workerId, ready)
           },
           onClose: (closed) => {
-            this.#sessions.delete(closed)
             for (const [id, each] of this.#ready) if (each === closed) this.#ready.delete(id)
           },
         })
         this.#sessions.add(session)
+        void session.ended.then(() => this.#sessions.delete(session))
       })
     })
   }
