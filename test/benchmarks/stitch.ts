@@ -26,7 +26,7 @@ const CASES = [
 ] as const
 
 type Case = (typeof CASES)[number]
-interface Outcome { readonly stitchMs: number; readonly peakRssMiB: number; readonly outputMiB: number }
+interface Outcome { readonly stitchMs: number; readonly cpuMs: number; readonly peakRssMiB: number; readonly outputMiB: number }
 
 /** The best of a few runs is kept: other work on the machine only ever makes one slower. */
 const QUICK_REPEATS = 3
@@ -79,6 +79,7 @@ async function stitchOnce(each: Case, folder: string): Promise<void> {
   if (!report.ok) throw new Error(report.message)
   const outcome: Outcome = {
     stitchMs: Math.round(performance.now() - started),
+    cpuMs: Math.round((process.cpuUsage().user + process.cpuUsage().system) / 1000),
     peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     outputMiB: Math.round(report.outputBytes / MIB),
   }

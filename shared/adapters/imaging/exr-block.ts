@@ -23,6 +23,9 @@ const RLE_LITERAL_BYTES_MAX = 127
 /** zlib wants room beyond the last byte to see in one call that the stream has ended. */
 const INFLATE_SLACK_BYTES = 64
 
+/** zlib gives its output in pieces of this size; a whole block's worth would mostly stay empty, and be held until written. */
+const DEFLATE_CHUNK_BYTES_MAX = 1024 * 1024
+
 export type DecodedBlock = { readonly ok: true; readonly bytes: Buffer }
 
 /** How blocks are deflated: level 0 to 9, and zlib's strategy. */
@@ -62,7 +65,7 @@ export async function encodeExrBlock(raw: Buffer, compression: ExrCompression, c
   applyFilter(raw, filtered)
   const packed = compression === 'rle'
     ? packRuns(filtered)
-    : await deflateAsync(filtered, { ...choice, chunkSize: Math.max(constants.Z_MIN_CHUNK, raw.length) })
+    : await deflateAsync(filtered, { ...choice, chunkSize: Math.max(constants.Z_MIN_CHUNK, Math.min(raw.length, DEFLATE_CHUNK_BYTES_MAX)) })
   return packed.length < raw.length ? packed : raw
 }
 

@@ -23,7 +23,7 @@ import type { StitchTile, TileRefusal } from './stitch-tile.ts'
  * Bytes that the bands in flight may take, each counted four times: its rows, the tile blocks under it, its
  * rearranged copy and its packed form. More bands keep zlib's four threads busier, up to the next limit.
  */
-const BANDS_BYTES_MAX = 160 * 1024 * 1024
+const BANDS_BYTES_MAX = 64 * 1024 * 1024
 const COPIES_PER_BAND = 4
 const BANDS_IN_FLIGHT_MAX = 8
 

@@ -86,7 +86,7 @@ export async function renderWithBlender(folder: string): Promise<BlenderRenders>
   await writeFile(join(folder, 'scene.py'), SCENE)
   await promisify(execFile)('blender', [
     '--background', '--factory-startup', '--python-exit-code', '1', '--python', join(folder, 'scene.py'), '--', join(folder, 'jobs.json'),
-  ], { timeout: 60_000 })
+  ], { timeout: 120_000 })
   return {
     rgbaFull: join(folder, 'rgba.exr'), rgbaTiles,
     multilayerFull: join(folder, 'multilayer.exr'), multilayerTiles,

@@ -67,7 +67,7 @@ describe('display images are compared as they are stored', () => {
     samples[samples.length - 1] = 90
     const b = await file('tall-b.png', image(samples, 3, tall).png({ compressionLevel: 1 }))
     expect(await compareDisplayImages(a, b)).toMatchObject({ ok: true, differenceMax: 81 })
-  })
+  }, 60_000)
 })
 
 describe('refused', () => {

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compareExr } from '../../../../shared/adapters/imaging/compare-exr.ts'
@@ -139,9 +140,17 @@ describe('files that do not go together are refused', () => {
     expect(await samePixels(a, b)).toMatchObject({ ok: true, same: false })
   })
 
+  test('windows_differ: the same pixels in another place of the picture', async () => {
+    await writeFloats(a, RGBA_64, grey)
+    const bytes = await readFile(a)
+    const at = bytes.indexOf('displayWindow') + 'displayWindow\0box2i\0'.length + 4
+    bytes.writeInt32LE(-10, at)
+    await writeFile(b, bytes)
+    expect(await compareExr(a, b)).toMatchObject({ ok: false, code: 'windows_differ', file: 'both' })
+  })
+
   test('and the damaged one is named', async () => {
     await writeFloats(a, RGBA_64, grey)
-    const { readFile, writeFile } = await import('node:fs/promises')
     const bytes = await readFile(a)
     await writeFile(b, bytes.fill(0xff, bytes.length - 20))
     expect(await compareExr(a, b)).toMatchObject({ ok: false, file: 'b' })

@@ -15,12 +15,12 @@ const oiiotoolIsThere = spawnSync('oiiotool', ['--version']).error === undefined
 /** Attributes in which Blender says when, and how fast, it rendered. */
 const OF_THE_MOMENT = /^(Date|RenderTime|cycles\..*time)$/
 
-describe.skipIf(!blenderIsThere)('files from Blender', () => {
+describe.skipIf(!blenderIsThere)('files from Blender', { timeout: 60_000 }, () => {
   const folder = scratchFolder()
   let renders: BlenderRenders
   beforeAll(async () => {
     renders = await renderWithBlender(join(folder, 'renders'))
-  }, 60_000)
+  }, 120_000)
 
   test('RGBA tiles stitched are the full render, bit for bit', async () => {
     const output = join(folder, 'rgba-stitched.exr')
