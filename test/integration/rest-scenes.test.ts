@@ -156,6 +156,20 @@ test('an upload that is cut in the middle leaves nothing', async () => {
   await expectNothingLeft()
 })
 
+test('a sender that goes on after its refusal gets the answer, and is cut off by and by', async () => {
+  const address = await listen()
+  const sending = httpRequest({ ...address, method: 'POST', path: '/v1/nothing', headers: { 'content-type': 'application/json' } })
+  const answered = new Promise((resolve) => sending.on('response', (response) => resolve(response.resume().statusCode)))
+  let over = false
+  const cut = new Promise<void>((resolve) => sending.on('error', () => {}).on('close', () => resolve())).then(() => (over = true))
+  const piece = Buffer.alloc(4_000_000)
+  let sentBytes = 0
+  for (; !over && sentBytes < 1_000_000_000; sentBytes += piece.length) await new Promise<void>((resolve) => sending.write(piece, () => setImmediate(resolve)))
+  await cut
+  expect(await answered).toBe(413)
+  expect(sentBytes).toBeLessThan(1_000_000_000)
+}, 30_000)
+
 test('while the object store is away a scene is not taken, and the answer says to try again', async () => {
   storeIsAway = true
   const answer = await post({ scene: BLEND })

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pino } from 'pino'
 import { Upload } from 'tus-js-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -82,9 +83,7 @@ test('an upload that was broken off goes on where it stopped, and the scene has 
 
 test('a connection that breaks within a part keeps what came', async () => {
   const { headers } = await create(LARGE.length)
-  const url = new URL(String(headers.location), endpoint())
-  const sending = httpRequest(url, { method: 'PATCH', headers: { ...TUS, authorization: `Bearer ${TOKENS.ada}`, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream', 'content-length': LARGE.length } })
-  sending.on('error', () => {})
+  const sending = startPatch(String(headers.location), LARGE.length)
   await new Promise((resolve) => sending.write(LARGE.subarray(0, 2_000_000), resolve))
   await expect.poll(() => farm.leftOnDisk()).toHaveLength(2)
   sending.destroy()
@@ -212,3 +211,36 @@ test('an unfinished upload survives the process', async () => {
   expect(last.headers['tilework-scene']).toBe(sha256Of(SMALL))
   await next.close()
 })
+
+test('a coordinator that stops does not wait for uploads, and keeps what came of them', async () => {
+  const { headers } = await create(LARGE.length)
+  const sending = startPatch(String(headers.location), LARGE.length)
+  await new Promise((resolve) => sending.write(LARGE.subarray(0, 2_000_000), resolve))
+  const cut = new Promise((resolve) => sending.on('error', resolve))
+  await expect.poll(async () => (await stat(join(farm.dataDir, 'uploads', uploadName(headers.location)))).size).toBeGreaterThan(0)
+  await farm.app.close()
+  await cut
+  expect((await farm.leftOnDisk()).sort()).toEqual([uploadName(headers.location), `${uploadName(headers.location)}.json`])
+})
+
+test('more uploads at once than the disk can take are put off', async () => {
+  await farm.close()
+  farm = await startRestFarm({ limits: { uploadsAtOnceMax: 1 } })
+  await farm.app.listen({ host: '127.0.0.1', port: 0 })
+  const { headers } = await create(LARGE.length)
+  const sending = startPatch(String(headers.location), LARGE.length)
+  await new Promise((resolve) => sending.write(LARGE.subarray(0, 1000), resolve))
+  await expect.poll(async () => (await stat(join(farm.dataDir, 'uploads', uploadName(headers.location)))).size).toBeGreaterThan(0)
+  expect(problemOf(await create(10)).code).toBe('rate_limited')
+  sending.destroy()
+  await expect.poll(async () => (await create(10)).statusCode).toBe(201)
+})
+
+function startPatch(location: string, bytes: number): ClientRequest {
+  const headers = { ...TUS, authorization: `Bearer ${TOKENS.ada}`, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream', 'content-length': bytes }
+  return httpRequest(new URL(location, endpoint()), { method: 'PATCH', headers }).on('error', () => {})
+}
+
+function uploadName(location: unknown): string {
+  return basename(String(location))
+}

@@ -6,15 +6,18 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino'
 import { buildApp } from '../../services/coordinator/app.ts'
 import type { AppDependencies } from '../../services/coordinator/dependencies.ts'
+import { farmActions } from '../../services/coordinator/engine-actions.ts'
 import type { FarmActions } from '../../services/coordinator/farm-actions.ts'
 import { tokenHash } from '../../services/coordinator/plugins/authentication.ts'
+import { MemoryBulletin } from '../../shared/adapters/memory/bulletin.ts'
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
+import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
+import { SystemClock } from '../../shared/adapters/system/clock.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import { ENGINE_TIMES } from '../../shared/engine/context.ts'
-import { cancelJob, deleteJob, viewJob, viewOf } from '../../shared/engine/job-actions.ts'
-import { planTasks, submitJob } from '../../shared/engine/submit-job.ts'
+import { planTasks } from '../../shared/engine/submit-job.ts'
 import { Problem } from '../../shared/protocol/rest.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
 
@@ -49,7 +52,7 @@ export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limi
   const objects = new MemoryObjectStore({ nowMs: () => Date.now(), beforeCall: (call) => options.beforeObjectCall?.(call) })
   const engine = quietEngine(store, objects, log)
   const app = await buildApp({
-    farm: options.farm ?? actionsOf(engine),
+    farm: options.farm ?? plannedAtOnce(engine),
     store,
     objects,
     scenes: new SceneFileReader(),
@@ -114,20 +117,16 @@ export function sceneForm({ scene, fileName = 'tiny.blend', before = {}, after =
   return { payload, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } }
 }
 
-function actionsOf(engine: Engine): FarmActions {
+/** The real actions, with the tasks of a job written down before its answer. */
+function plannedAtOnce(engine: Engine): FarmActions {
+  const actions = farmActions(engine, () => {})
   return {
+    ...actions,
     submitJob: async (owner, request) => {
-      const submitted = await submitJob(engine, owner.name, request)
-      if (!submitted.ok) return submitted
-      await planTasks(engine, submitted.job.id)
-      const job = await viewJob(engine, submitted.job.id)
-      if (job === null) throw new Error('the job went away')
-      return { ok: true, job }
+      const submitted = await actions.submitJob(owner, request)
+      if (submitted.ok) await planTasks(engine, submitted.job.id)
+      return submitted
     },
-    viewJob: (jobId) => viewJob(engine, jobId),
-    viewOf: (record) => viewOf(engine, record),
-    cancelJob: (jobId, why) => cancelJob(engine, jobId, why),
-    deleteJob: (jobId) => deleteJob(engine, jobId),
   }
 }
 
@@ -138,9 +137,9 @@ function quietEngine(store: MemoryFarmStore, objects: MemoryObjectStore, log: En
     store,
     objects,
     log,
-    queue: { addTasks: async () => {}, takeTask: async () => null, waitingTasks: async () => 0, restJob: async () => {}, dropJob: async () => {}, addStep: async () => {}, close: async () => {} },
-    bulletin: { publish: async () => {}, subscribe: async () => async () => {} },
-    clock: { now: () => Date.now() },
+    queue: new MemoryWorkQueue(),
+    bulletin: new MemoryBulletin(),
+    clock: new SystemClock(),
     random: { float: () => 0.5, bytes: (count) => Uint8Array.from({ length: count }, () => (drawn = (drawn * 31 + 17) % 251)) },
     secret: 'a secret of the test',
     times: ENGINE_TIMES,
