@@ -2,6 +2,7 @@
  * The commands that start a service. This is the only file of the command that reaches beyond shared/protocol, and it does
  * so when such a command runs and not before, so that asking a farm a question loads none of them.
  */
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { z } from 'zod'
@@ -10,8 +11,8 @@ import type { ExitCode } from '../exit-codes.ts'
 import { DATA_DIR_DEFAULT, localToken } from '../farm-address.ts'
 import type { Shell } from '../shell.ts'
 
-const UpOptions = z.object({ port: z.string().optional(), host: z.string().optional(), dataDir: z.string().optional() })
-const WorkerOptions = z.record(z.string(), z.union([z.string(), z.array(z.string())]))
+const UpOptions = z.object({ port: z.string().optional(), host: z.string().optional(), dataDir: z.string().optional(), leash: z.boolean().default(false) })
+const WorkerOptions = z.looseObject({ url: z.string().optional(), token: z.string().optional(), leash: z.boolean().default(false) })
 
 const BY_ENVIRONMENT = `
 It is set up by the environment: REDIS_URL, S3_BUCKET with S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY
@@ -25,8 +26,10 @@ export function addServiceCommands(program: Command, shell: Shell): void {
     .option('--port <n>', 'port of the REST side and of the workers; 0 takes a free one (PORT; 8470)')
     .option('--host <address>', 'address to listen on (HOST; 127.0.0.1)')
     .option('--data-dir <folder>', `where everything is kept, and the tokens written (TILEWORK_DATA_DIR; ./${DATA_DIR_DEFAULT})`)
+    .addOption(leashOption())
     .action(async (options: unknown) => {
-      const { port, host, dataDir } = parseOptions(UpOptions, options)
+      const { leash, port, host, dataDir } = parseOptions(UpOptions, options)
+      if (leash) endWithStandardInput()
       const { main } = await import('../../farm/main.ts')
       await main({ ...shell.env, ...(port === undefined ? {} : { PORT: port }), ...(host === undefined ? {} : { HOST: host }), ...(dataDir === undefined ? {} : { TILEWORK_DATA_DIR: dataDir }) })
     })
@@ -66,9 +69,11 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: Exi
     .option('--cache-bytes-max <size>', 'room for scenes, such as 20GiB (TILEWORK_WORKER_CACHE_BYTES_MAX)')
     .option('--blender <path>', 'the Blender to use (TILEWORK_WORKER_BLENDER; searched for)')
     .option('--sandbox <mode>', 'auto, required or off (TILEWORK_WORKER_SANDBOX; auto)')
+    .addOption(leashOption())
     .addHelpText('after', '\nExit codes: 0 drained or stopped, 1 could not start, 2 wrong settings, 69 replaced by another with its identity, 76 the\nfarm speaks another protocol version, 77 the token is not taken.\n')
     .action(async (options: unknown) => {
-      const flags = parseOptions(WorkerOptions, options)
+      const { leash, ...flags } = parseOptions(WorkerOptions, options)
+      if (leash) endWithStandardInput()
       const [{ startWorker, WorkerStartError }, { parseWorkerConfig }, { EXIT_CODES: WORKER_EXIT_CODES }, { leaveOnSignals }] = await Promise.all([
         import('../../../blender-worker/main.ts'),
         import('../../../blender-worker/config.ts'),
@@ -88,9 +93,20 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: Exi
     })
 }
 
-async function tokenFor(flags: z.infer<typeof WorkerOptions>, shell: Shell): Promise<{ token?: string }> {
-  const url = String(flags['url'] ?? shell.env['TILEWORK_WORKER_URL'] ?? '')
-  if (flags['token'] !== undefined || (shell.env['TILEWORK_WORKER_TOKEN'] ?? '') !== '' || !URL.canParse(url)) return {}
+// For whoever starts services as its children: they end even when it is killed and cannot tell them to.
+function leashOption(): Option {
+  return new Option('--leash', 'end when standard input is closed').hideHelp()
+}
+
+function endWithStandardInput(): void {
+  // It must not keep a process alive that has nothing more to do.
+  process.stdin.resume().unref()
+  process.stdin.once('close', () => process.kill(process.pid, 'SIGTERM'))
+}
+
+async function tokenFor(flags: { url?: string | undefined; token?: string | undefined }, shell: Shell): Promise<{ token?: string }> {
+  const url = flags.url ?? shell.env['TILEWORK_WORKER_URL'] ?? ''
+  if (flags.token !== undefined || (shell.env['TILEWORK_WORKER_TOKEN'] ?? '') !== '' || !URL.canParse(url)) return {}
   const token = await localToken(new URL(url), 'worker', undefined, shell.env)
   return token === undefined ? {} : { token }
 }

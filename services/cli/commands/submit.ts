@@ -18,6 +18,8 @@ import { watchUntilEnd } from './watch.ts'
 
 const SubmitOptions = z.object({ main: z.string().optional(), watch: z.boolean().default(false), download: z.string().optional() })
 
+const BAR_AFTER_MS = 1_000
+
 const EXAMPLES = `
 Examples:
   tilework submit scene.blend
@@ -73,20 +75,24 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
 }
 
 async function handIn({ client, screen }: FarmSession, path: string, main: string | undefined, shell: Shell): Promise<SceneFile> {
-  const scene = await openSceneFile(path, (read, of) => paintBytes(screen, 'reading', read, of))
+  const scene = await openSceneFile(path, byteBar(screen, 'reading'))
   const uploaded = await uploadScene(client, scene, {
     main,
     notes: new UploadNotes(uploadNotesFolder(shell.env)),
-    onProgress: (sent, of) => paintBytes(screen, 'sending', sent, of),
+    onProgress: byteBar(screen, 'sending'),
     onCut: (why, atBytes) => screen.say(`the upload was cut at ${formatBytes(atBytes)}, trying again: ${why}`),
   })
   screen.say(uploaded.known ? `${scene.name}: the farm has it already` : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, after ${formatBytes(uploaded.resumedAt)} that were there` : ''}`)
   return scene
 }
 
-function paintBytes(screen: Screen, what: string, done: number, of: number): void {
-  const line = `${what} ${bar(done, of)} ${formatBytes(done)} of ${formatBytes(of)}`
-  screen.paint([line], line)
+// What is over in a second needs no bar.
+function byteBar(screen: Screen, what: string): (done: number, of: number) => void {
+  const startedAtMs = performance.now()
+  return (done, of) => {
+    const line = `${what} ${bar(done, of)} ${formatBytes(done)} of ${formatBytes(of)}`
+    if (performance.now() - startedAtMs > BAR_AFTER_MS) screen.paint([line], line)
+  }
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

@@ -1,0 +1,56 @@
+/*
+ * `npm test`: sets the machine up for the tests, checks types, runs every suite, and ends with one line that says how many
+ * passed and failed. Arguments go to vitest, to run a part: npm test -- test/unit
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setUp, SetUpFailed } from '../services/cli/setup/set-up.mjs'
+import { installSwift } from './support/install-swift.mjs'
+import { readPythonReport, readVitestReport, tallyLine } from './tally.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+process.chdir(ROOT)
+const only = process.argv.slice(2)
+const tallies = []
+try {
+  await setUp({ yes: true, tests: true })
+  installSwift({ log: (line) => process.stderr.write(`${line}\n`) })
+  tallies.push(await runVitest(only))
+  if (only.length === 0) tallies.push(runPython())
+} catch (error) {
+  // A failure that nobody counted is still one.
+  process.stderr.write(`${error instanceof SetUpFailed ? error.message : (error.stack ?? error)}\n`)
+  tallies.push({ passed: 0, failed: 1, skipped: 0 })
+}
+const sum = tallies.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }))
+process.stdout.write(`${tallyLine(sum)}\n`)
+process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1
+
+async function runVitest(filters) {
+  const folder = mkdtempSync(join(tmpdir(), 'tilework-tests-'))
+  const report = join(folder, 'report.json')
+  try {
+    const reporter = process.stdout.isTTY ? 'default' : 'dot'
+    const args = [join('node_modules', 'vitest', 'vitest.mjs'), 'run', `--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${report}`, ...filters]
+    const child = spawn(process.execPath, args, { stdio: 'inherit' })
+    const code = await new Promise((resolve) => child.once('close', (status) => resolve(status ?? 1)))
+    return readVitestReport(existsSync(report) ? readFileSync(report, 'utf8') : '', code)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Tests of the Python that runs inside Blender or beside it, where there are some. */
+function runPython() {
+  const suites = readdirSync(join(ROOT, 'test'), { recursive: true }).filter((path) => /(^|\/)test_[a-z_]+\.py$/.test(path))
+  const tallies = suites.map((path) => {
+    const { status, stdout, stderr } = spawnSync('python3', [join('test', path)], { encoding: 'utf8' })
+    process.stderr.write(stdout + stderr)
+    return readPythonReport(stderr, status ?? 1)
+  })
+  return tallies.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), { passed: 0, failed: 0, skipped: 0 })
+}
