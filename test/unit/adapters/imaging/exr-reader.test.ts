@@ -150,6 +150,7 @@ describe('refused with the reason', () => {
     ['corrupt', 'a block inside the header', (bytes, table) => bytes.writeBigUInt64LE(9n, table)],
     ['truncated', 'a block beyond the end', (bytes, table) => bytes.writeBigUInt64LE(2n ** 63n, table)],
     ['corrupt', 'two blocks in one place', (bytes, table) => bytes.copy(bytes, table, table + 8, table + 16)],
+    ['corrupt', 'a block that says it belongs elsewhere', (bytes, table) => bytes.writeInt32LE(16, table + 16)],
     ['corrupt', 'a packed size below zero', (bytes, table) => bytes.writeInt32LE(-5, table + 16 + 4)],
     ['corrupt', 'a packed size above the unpacked one', (bytes, table) => bytes.writeInt32LE(2 ** 30, table + 16 + 4)],
     ['corrupt', 'bytes that do not inflate', (bytes, table) => bytes.fill(0xff, table + 24, table + 40)],
@@ -168,6 +169,17 @@ describe('refused with the reason', () => {
       rest.writeBigUInt64LE(BigInt(head.length + 8), 0)
       rest.writeInt32LE(packed.length, 12)
       expect(await readAll(Buffer.concat([head, rest, packed]))).toMatchObject({ ok: false, code: 'corrupt' })
+    }
+  })
+
+  test('run lengths that end too early, or go beyond the block or the file', async () => {
+    const header = makeExrHeader({ width: 4, height: 1, channels: RGBA_FLOAT, compression: 'rle' })
+    const head = encodeExrHeader(header)
+    for (const packed of [[62, 1], [64, 1], [63], [31, 1, -32, 1, 1, 1], [-64, 1, 1]]) {
+      const rest = Buffer.alloc(16)
+      rest.writeBigUInt64LE(BigInt(head.length + 8), 0)
+      rest.writeInt32LE(packed.length, 12)
+      expect(await readAll(Buffer.concat([head, rest, Buffer.from(packed)]))).toMatchObject({ ok: false, code: 'corrupt' })
     }
   })
 

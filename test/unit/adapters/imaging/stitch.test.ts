@@ -173,6 +173,17 @@ describe('samples that are not finite but may be honest', () => {
     expect(report).toMatchObject({ ok: true, notFinite: [{ tileIndex: 0, channels: [{ channel: 'R', nan: 1, infinite: 2 }] }] })
   })
 
+  test('a NaN is one by any bit of its fraction, in floats and in halves', async () => {
+    const path = join(folder, 'quiet.exr')
+    const channels: readonly ExrChannel[] = [{ name: 'F', type: 'float' }, { name: 'H', type: 'half' }]
+    const rows = Buffer.alloc(12)
+    rows.writeUInt32LE(0x7f800001, 0)
+    rows.writeUInt16LE(0xfc01, 8)
+    await writeImage(path, { width: 2, height: 1, channels }, rows)
+    const report = await stitchTiles([{ path, placement: { x: 0, y: 0, width: 2, height: 1 }, crop: { left: 0, top: 0 } }], { width: 2, height: 1 }, join(folder, 'quiet-out.exr'))
+    expect(report).toMatchObject({ notFinite: [{ channels: [{ channel: 'F', nan: 1, infinite: 0 }, { channel: 'H', nan: 1, infinite: 0 }] }] })
+  })
+
   test('a depth that is infinite everywhere is a view of the sky; one that is NaN is not', async () => {
     const path = join(folder, 'depth.exr')
     const tile = { path, placement: { x: 0, y: 0, width: 4, height: 4 }, crop: { left: 0, top: 0 } }
