@@ -133,9 +133,12 @@ function figuresOf(progress: BlenderProgress): Parameters<OnProgress>[0] {
   return { samplesDone: progress.samplesDone, samplesTotal: progress.samplesTotal, secondsLeft: progress.remainingSeconds }
 }
 
+const NO_ROOM = /no space left on device|disk quota exceeded/i
+
 /** What the driver reports beyond the farm's own codes keeps its name in the message. */
 function workFailure(failure: CommandFailure): WorkFailure {
   const { code, message, blame, lastWords } = failure
+  if (NO_ROOM.test(message) || NO_ROOM.test(lastWords)) return new WorkFailure('disk_full', `the disk of this worker is full: ${message}`, { lastWords })
   const known = FailureCode.safeParse(code)
   if (known.success) return new WorkFailure(known.data, message, { lastWords })
   if (code === 'output_missing') return new WorkFailure('output_invalid', message, { lastWords })

@@ -3,6 +3,7 @@ import { LIMITS } from '../../shared/protocol/limits.ts'
 import { IMAGE_EXTENSIONS, type RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
 import { WorkFailure, errorCode } from '../failure.ts'
+import { isExrCutOff } from './exr-end.ts'
 
 export interface CheckedFile {
   readonly bytes: number
@@ -10,19 +11,22 @@ export interface CheckedFile {
   readonly extension: string
 }
 
-const HEAD_BYTES = 12
+/** Enough for the signature of every format, and for the last chunk of a PNG. */
+const END_BYTES = 12
+const PNG_END = '0000000049454e44ae426082'
 
 /**
  * Looks at a file that Blender says it wrote. Throws WorkFailure `output_invalid` when it is missing, empty, larger than the
- * farm takes, no image, or not the kind of image that was asked for.
+ * farm takes, no image, cut off, or not the kind of image that was asked for.
  */
 export async function checkOutput(path: string, role: FileRole, frame: number, settings: RenderSettings): Promise<CheckedFile> {
   const what = `the ${role} file of frame ${frame}`
-  const { bytes, head } = await readHead(path, what)
+  const { bytes, head, tail, isExrCut } = await readEnds(path, what)
   if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
   if (bytes > LIMITS.resultFileBytesMax) throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
   const extension = imageExtension(head)
   if (extension === undefined) throw new WorkFailure('output_invalid', `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`)
+  if (isExrCut || isCutOff(extension, bytes, head, tail)) throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
   const wanted = wantedExtension(role, settings)
   if (wanted !== undefined && wanted !== extension) throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
   return { bytes, extension }
@@ -39,6 +43,20 @@ export function imageExtension(head: Buffer): string | undefined {
   return undefined
 }
 
+/** True where the format itself tells that the end is missing. TIFF does not tell. */
+function isCutOff(extension: string, bytes: number, head: Buffer, tail: Buffer): boolean {
+  switch (extension) {
+    case 'png':
+      return tail.toString('hex') !== PNG_END
+    case 'jpg':
+      return !tail.toString('hex').endsWith('ffd9')
+    case 'webp':
+      return head.readUInt32LE(4) + 8 > bytes
+    default:
+      return false
+  }
+}
+
 function wantedExtension(role: FileRole, settings: RenderSettings): string | undefined {
   switch (role) {
     case 'raw':
@@ -52,13 +70,15 @@ function wantedExtension(role: FileRole, settings: RenderSettings): string | und
   }
 }
 
-async function readHead(path: string, what: string): Promise<{ bytes: number; head: Buffer }> {
+async function readEnds(path: string, what: string): Promise<{ bytes: number; head: Buffer; tail: Buffer; isExrCut: boolean }> {
   try {
     const file = await open(path, 'r')
     try {
-      const head = Buffer.alloc(HEAD_BYTES)
-      const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0)
-      return { bytes: (await file.stat()).size, head: head.subarray(0, bytesRead) }
+      const bytes = (await file.stat()).size
+      const head = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, 0)
+      const tail = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, Math.max(0, bytes - END_BYTES))
+      const isExrCut = imageExtension(head.buffer) === 'exr' && (await isExrCutOff(file, bytes))
+      return { bytes, head: head.buffer.subarray(0, head.bytesRead), tail: tail.buffer.subarray(0, tail.bytesRead), isExrCut }
     } finally {
       await file.close()
     }

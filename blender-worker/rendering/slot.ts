@@ -1,6 +1,7 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { FailureCode } from '../../shared/protocol/failure.ts'
 import type { Sha256 } from '../../shared/protocol/ids.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
 import type { DeviceKind } from '../../shared/protocol/worker.ts'
@@ -12,6 +13,10 @@ import type { NewRenderer, RenderProgress, Renderer } from './renderer.ts'
 
 /** How long Blender stays open with nothing to do: opening a heavy scene again costs minutes, keeping it costs its memory. */
 export const IDLE_CLOSE_MS = 10 * 60_000
+
+/** With less than this left, a render that failed did so for want of room. */
+const FREE_BYTES_MIN = 1024 * 1024
+const DISK_FULL_MAY_LOOK_LIKE: readonly FailureCode[] = ['output_invalid', 'blender_error', 'blender_crashed']
 
 export interface SlotOptions {
   /** Blender may write below it and nowhere else. */
@@ -76,7 +81,7 @@ export class Slot {
       await this.close()
       signal.throwIfAborted()
       if (watch.barked) throw new WorkFailure('no_progress', `Blender gave no sign of progress for ${lease.noProgressSeconds} s`, { cause: error, ...lastWordsOf(error) })
-      throw error
+      throw await this.#diskFullInstead(error)
     } finally {
       watch.stop()
       signal.removeEventListener('abort', stop)
@@ -98,6 +103,14 @@ export class Slot {
     if (open === undefined) return
     await open.renderer.close()
     open.scene.close()
+  }
+
+  /** Blender tells a full disk in many ways, some of which sound as if the scene were to blame; the disk itself is asked. */
+  async #diskFullInstead(error: unknown): Promise<unknown> {
+    if (!(error instanceof WorkFailure) || !DISK_FULL_MAY_LOOK_LIKE.includes(error.code)) return error
+    const { bavail, bsize } = await statfs(this.#options.folder)
+    if (bavail * bsize >= FREE_BYTES_MIN) return error
+    return new WorkFailure('disk_full', `the disk of this worker is full (${bavail * bsize} bytes are free): ${error.message}`, { cause: error, ...lastWordsOf(error) })
   }
 
   async #folderOf(lease: Lease): Promise<string> {

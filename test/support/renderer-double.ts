@@ -4,7 +4,7 @@ import { WorkFailure } from '../../blender-worker/failure.ts'
 import type { FinishRequest, NewRenderer, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
-const EXR = Buffer.from('762f31010200000000000000', 'hex')
+const PNG_END = Buffer.from('0000000049454e44ae426082', 'hex')
 
 /** A render that has begun and ends when the test says so. */
 export interface BegunRender {
@@ -36,6 +36,29 @@ export class RendererDouble {
     if (waiting === undefined) this.#begun.push(render)
     else waiting(render)
   }
+}
+
+/** An EXR of two scanlines with a header and block table that hold, and any text for pixels. */
+export function smallExr(pixels: string): Buffer {
+  const attribute = (name: string, type: string, value: Buffer): Buffer => {
+    const size = Buffer.alloc(4)
+    size.writeInt32LE(value.length)
+    return Buffer.concat([Buffer.from(`${name}\0${type}\0`, 'latin1'), size, value])
+  }
+  const dataWindow = Buffer.alloc(16)
+  dataWindow.writeInt32LE(1, 12)
+  const header = Buffer.concat([
+    Buffer.from('762f310102000000', 'hex'),
+    attribute('compression', 'compression', Buffer.from([0])),
+    attribute('dataWindow', 'box2i', dataWindow),
+    Buffer.from([0]),
+  ])
+  const table = Buffer.alloc(16)
+  const begin = BigInt(header.length + table.length)
+  table.writeBigUInt64LE(begin, 0)
+  // Real scanlines differ in place; here it is enough that both lie inside of the file.
+  table.writeBigUInt64LE(begin, 8)
+  return Buffer.concat([header, table, Buffer.from(pixels)])
 }
 
 class OneRenderer implements Renderer {
@@ -80,7 +103,7 @@ class OneRenderer implements Renderer {
     const files: RenderedFile[] = []
     for (const role of roles) {
       const path = join(request.folder, role)
-      await writeFile(path, this.#double.output ?? Buffer.concat([role === 'raw' ? EXR : PNG, Buffer.from(`frame ${request.frame}`)]))
+      await writeFile(path, this.#double.output ?? Buffer.concat(role === 'raw' ? [smallExr(`frame ${request.frame}`)] : [PNG, Buffer.from(`frame ${request.frame}`), PNG_END]))
       files.push({ role, path })
     }
     return { files, renderSeconds: 0.5, peakMemoryBytes: 1_000 }

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkOutput, imageExtension } from '../../../../blender-worker/rendering/output-check.ts'
 import { frameName } from '../../../../blender-worker/rendering/perform.ts'
+import { smallExr } from '../../../support/renderer-double.ts'
 
-const PNG = Buffer.from('89504e470d0a1a0a0000000d', 'hex')
-const EXR = Buffer.from('762f31010200000000000000', 'hex')
+const PNG = Buffer.from('89504e470d0a1a0a0000000d0000000049454e44ae426082', 'hex')
+const EXR = smallExr('pixels')
 
 let folder: string
 let path: string
@@ -34,18 +35,30 @@ test.each([
 
 test('a good file gives its length and what it really is', async () => {
   await writeFile(path, PNG)
-  expect(await checkOutput(path, 'final', 1, {})).toEqual({ bytes: 12, extension: 'png' })
+  expect(await checkOutput(path, 'final', 1, {})).toEqual({ bytes: 24, extension: 'png' })
 })
 
 test.each([
   ['a PNG where EXR was asked for', PNG, 'final', { format: { file: 'exr' } }, 'a .png image, asked for was .exr'],
   ['a PNG as raw file', PNG, 'raw', {}, 'a .png image, asked for was .exr'],
   ['an EXR as display file', EXR, 'display', {}, 'asked for was .png'],
+  ['a PNG that was cut off', PNG.subarray(0, 20), 'final', {}, 'without its end'],
+  ['an EXR that was cut off', EXR.subarray(0, 60), 'raw', {}, 'without its end'],
+  ['a JPEG that was cut off', Buffer.from('ffd8ffe000104a46494600010000', 'hex'), 'final', {}, 'without its end'],
+  ['a WebP that was cut off', Buffer.from('52494646ff000000574542500000', 'hex'), 'final', {}, 'without its end'],
   ['an empty file', Buffer.alloc(0), 'final', {}, 'is empty'],
   ['text', Buffer.from('hello'), 'final', {}, 'begins with 68656c6c6f'],
 ] as const)('%s is refused', async (_what, bytes, role, settings, message) => {
   await writeFile(path, bytes)
   await expect(checkOutput(path, role, 4, settings)).rejects.toMatchObject({ code: 'output_invalid', message: expect.stringContaining(message) })
+})
+
+test.each([
+  ['JPEG', 'ffd8ffe000104a46494600ffd9', 'jpg'],
+  ['WebP', '524946460800000057454250aabbccdd', 'webp'],
+])('a whole %s is taken', async (_what, hex, extension) => {
+  await writeFile(path, Buffer.from(hex, 'hex'))
+  expect(await checkOutput(path, 'final', 1, {})).toMatchObject({ extension })
 })
 
 test('a missing file is refused by name', async () => {
