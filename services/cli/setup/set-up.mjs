@@ -20,10 +20,11 @@ export class SetUpFailed extends Error {
 }
 
 /**
- * @param {{ yes?: boolean, tests?: boolean }} options `yes`: do not ask; `tests`: also what only the tests need
+ * @param {{ yes?: boolean, tests?: boolean, compile?: boolean }} options `yes`: do not ask; `tests`: also what only the tests need;
+ *   `compile`: false leaves the build to the caller
  * @returns {Promise<Record<string, number>>} the seconds that each part took
  */
-export async function setUp({ yes = false, tests = false } = {}) {
+export async function setUp({ yes = false, tests = false, compile = true } = {}) {
   refuseOldNode()
   const programs = tests ? [...FARM_PROGRAMS, ...TEST_PROGRAMS] : FARM_PROGRAMS
   const missing = missingPrograms(programs, isThere, process.env)
@@ -42,12 +43,13 @@ export async function setUp({ yes = false, tests = false } = {}) {
   const seconds = {}
   if (missing.length > 0) await timed(seconds, 'system packages', () => installPrograms(programs, missing, asRoot))
   if (needsPackages) await timed(seconds, 'npm packages', installPackages)
-  if (changedMs(BUILD_STAMP) < newestSourceMs()) await timed(seconds, 'build', build)
+  if (compile) await timed(seconds, 'build', buildIfOld)
   return seconds
 }
 
-/** Compiles the sources into .build. */
-export function build() {
+/** Compiles the sources into .build, unless they were not touched since the last time. Throws SetUpFailed when they do not compile. */
+export function buildIfOld() {
+  if (changedMs(BUILD_STAMP) >= newestSourceMs()) return
   say('Building …')
   const startedAt = new Date()
   run('The build failed; what is wrong stands above.', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'])
@@ -89,7 +91,8 @@ function run(complaint, command, args) {
 async function timed(seconds, name, work) {
   const startedMs = performance.now()
   await work()
-  seconds[name] = (performance.now() - startedMs) / 1000
+  const taken = (performance.now() - startedMs) / 1000
+  if (taken > 0.5) seconds[name] = taken
 }
 
 function say(text) {
