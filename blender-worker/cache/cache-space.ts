@@ -12,8 +12,8 @@ export interface CacheSpaceOptions {
 interface Entry {
   bytes: number
   pins: number
-  /** Grows with each use; the smallest goes first. */
-  lastUsed: number
+  /** Milliseconds since 1970, moved on where needed so that no two uses are the same; the smallest goes first. */
+  lastUsedMs: number
   removing?: Promise<void>
 }
 
@@ -22,7 +22,7 @@ export class CacheSpace {
   readonly #options: CacheSpaceOptions
   readonly #entries = new Map<Sha256, Entry>()
   #changed: PromiseWithResolvers<void> = withResolvers()
-  #lastUsed = 0
+  #lastUsedMs = 0
 
   constructor(options: CacheSpaceOptions) {
     this.#options = options
@@ -34,17 +34,17 @@ export class CacheSpace {
     return bytes
   }
 
-  /** Counts what is on disk already; `lastUsed` is any number that grows with time. */
-  adopt(sha256: Sha256, bytes: number, lastUsed: number): void {
-    this.#entries.set(sha256, { bytes, pins: 0, lastUsed })
-    this.#lastUsed = Math.max(this.#lastUsed, lastUsed)
+  /** Counts what is on disk already. */
+  adopt(sha256: Sha256, bytes: number, lastUsedMs: number): void {
+    this.#entries.set(sha256, { bytes, pins: 0, lastUsedMs })
+    this.#lastUsedMs = Math.max(this.#lastUsedMs, lastUsedMs)
   }
 
   /** Keeps an entry, new or old, from being removed until `unpin`. */
   async pin(sha256: Sha256): Promise<void> {
     for (let entry = this.#entries.get(sha256); entry?.removing !== undefined; entry = this.#entries.get(sha256)) await entry.removing
     const entry = this.#entries.get(sha256)
-    if (entry === undefined) this.#entries.set(sha256, { bytes: 0, pins: 1, lastUsed: ++this.#lastUsed })
+    if (entry === undefined) this.#entries.set(sha256, { bytes: 0, pins: 1, lastUsedMs: this.#now() })
     else entry.pins++
   }
 
@@ -62,9 +62,12 @@ export class CacheSpace {
     this.#wake()
   }
 
-  touch(sha256: Sha256): void {
+  /** Notes a use, and gives the time under which it is noted. */
+  touch(sha256: Sha256): number {
     const entry = this.#entries.get(sha256)
-    if (entry !== undefined) entry.lastUsed = ++this.#lastUsed
+    const lastUsedMs = this.#now()
+    if (entry !== undefined) entry.lastUsedMs = lastUsedMs
+    return lastUsedMs
   }
 
   /** Lowers what a pinned entry occupies to what is really there. */
@@ -101,7 +104,7 @@ export class CacheSpace {
   async #removeOne(): Promise<boolean> {
     let oldest: [Sha256, Entry] | undefined
     for (const [sha256, entry] of this.#entries) {
-      if (entry.pins === 0 && entry.removing === undefined && (oldest === undefined || entry.lastUsed < oldest[1].lastUsed)) oldest = [sha256, entry]
+      if (entry.pins === 0 && entry.removing === undefined && (oldest === undefined || entry.lastUsedMs < oldest[1].lastUsedMs)) oldest = [sha256, entry]
     }
     if (oldest === undefined) return false
     const [sha256, entry] = oldest
@@ -111,6 +114,11 @@ export class CacheSpace {
     })
     await entry.removing
     return true
+  }
+
+  #now(): number {
+    this.#lastUsedMs = Math.max(Date.now(), Math.floor(this.#lastUsedMs) + 1)
+    return this.#lastUsedMs
   }
 
   #wake(): void {

@@ -96,9 +96,8 @@ export class SceneCache {
     try {
       while (!this.#complete.has(sha256)) await this.#waitForFilling(source, signal)
       const blendPath = await this.#blendPath(source)
-      this.#space.touch(sha256)
-      const now = new Date()
-      await utimes(join(this.#folder, sha256, COMPLETE), now, now)
+      const lastUsed = new Date(this.#space.touch(sha256))
+      await utimes(join(this.#folder, sha256, COMPLETE), lastUsed, lastUsed)
       return this.#hold(sha256, blendPath)
     } catch (error) {
       this.#space.unpin(sha256)

@@ -25,10 +25,15 @@ export interface BlenderRendererOptions {
 export class BlenderRenderer implements Renderer {
   readonly #options: BlenderRendererOptions
   #starting: Promise<BlenderProcess> | undefined
-  #closed = false
+  #blender: BlenderProcess | undefined
+  #interrupt: () => void = () => undefined
+  /** Rejects on `close`, so that nobody waits for a Blender that hangs while it starts. */
+  readonly #interrupted = new Promise<never>((_resolve, reject) => (this.#interrupt = () => reject(new WorkFailure('interrupted', 'Blender was closed'))))
 
   constructor(options: BlenderRendererOptions) {
     this.#options = options
+    // Who runs a command hears of it; when nobody does, it is nothing.
+    this.#interrupted.catch(() => undefined)
   }
 
   async probe(): Promise<ProbedBlender> {
@@ -67,19 +72,21 @@ export class BlenderRenderer implements Renderer {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    // One that never came up has nothing to be killed, and whoever waited for it was told why.
-    const blender = await this.#starting?.catch(() => undefined)
-    await blender?.kill()
+    this.#interrupt()
+    if (this.#blender === undefined) {
+      // One that is still starting is killed as soon as it can be; one that never came up has nothing to be killed.
+      this.#starting?.then((blender) => blender.kill()).catch(() => undefined)
+      return
+    }
+    await this.#blender.kill()
     // Killed, it leaves its temporary files behind. Its home stays: the GPU kernels compiled there are worth minutes.
     await rm(privateFolders(this.#options.scratchFolder).temporary, { recursive: true, force: true })
   }
 
   async #run<Command extends CommandName>(command: Command, parameters: Commands[Command], onProgress: OnProgress): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {
     this.#starting ??= this.#start()
-    const blender = await this.#starting
+    const blender = await Promise.race([this.#starting, this.#interrupted])
     onProgress()
-    if (this.#closed) throw new WorkFailure('interrupted', 'Blender was closed')
     const outcome = await blender.run(command, parameters, { onProgress: (progress) => onProgress(figuresOf(progress)) })
     if (outcome.ok) return outcome.value
     throw workFailure(outcome)
@@ -95,7 +102,7 @@ export class BlenderRenderer implements Renderer {
       readablePaths: [sceneFolder],
       sandbox: sandbox === 'required' ? 'require' : sandbox,
     })
-    if (started.ok) return started.value
+    if (started.ok) return (this.#blender = started.value)
     throw new WorkFailure(started.code === 'blender_missing' ? 'blender_missing' : 'blender_crashed', started.message)
   }
 }

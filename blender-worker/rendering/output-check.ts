@@ -24,12 +24,17 @@ export async function checkOutput(path: string, role: FileRole, frame: number, s
   const { bytes, head, tail, isExrCut } = await readEnds(path, what)
   if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
   if (bytes > LIMITS.resultFileBytesMax) throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
-  const extension = imageExtension(head)
+  const extension = imageExtension(head) ?? (role === 'extra' ? ownExtension(path) : undefined)
   if (extension === undefined) throw new WorkFailure('output_invalid', `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`)
   if (isExrCut || isCutOff(extension, bytes, head, tail)) throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
   const wanted = wantedExtension(role, settings)
   if (wanted !== undefined && wanted !== extension) throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
   return { bytes, extension }
+}
+
+/** What a File Output node writes may be of any format that Blender knows. */
+function ownExtension(path: string): string {
+  return /\.([a-z0-9]{1,8})$/i.exec(path)?.[1]?.toLowerCase() ?? 'bin'
 }
 
 /** The extension that goes with a file's first 12 bytes; undefined for none of the farm's formats. */

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LIMITS } from '../../shared/protocol/limits.ts'
 import type { Work } from '../../shared/protocol/messages.ts'
 import type { FileRole, ResultFile } from '../../shared/protocol/task.ts'
 import type { DeviceKind } from '../../shared/protocol/worker.ts'
@@ -45,6 +46,9 @@ export async function perform(renderer: Renderer, assignment: Assignment, onProg
     const rendered = await renderFrame(renderer, assignment, frame, folder, (progress) => onProgress(frame, progress))
     signal.throwIfAborted()
     files.push(...(await checkAndHash(rendered, work, frame, signal, () => onProgress(frame, undefined))))
+    if (files.length > LIMITS.filesPerResultMax) {
+      throw new WorkFailure('output_invalid', `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`)
+    }
     renderSeconds += rendered.renderSeconds
     peakMemoryBytes = Math.max(peakMemoryBytes, rendered.peakMemoryBytes)
   }

@@ -110,7 +110,7 @@ export class Deliveries {
   /** Stops sending; everything stays on disk for the next run. */
   async close(): Promise<void> {
     for (const delivery of this.#deliveries.values()) delivery.abort.abort(new Error('the worker leaves'))
-    await Promise.all([...this.#deliveries.values()].map((delivery) => delivery.uploading))
+    for (const delivery of this.#deliveries.values()) await delivery.uploading
   }
 
   #tell(delivery: Delivery): void {

@@ -105,7 +105,7 @@ export class Connection {
     this.#socket.on('ping', () => (this.#heardAtMs = performance.now()))
     this.#socket.on('message', (body, isBinary) => {
       this.#heardAtMs = performance.now()
-      const message = isBinary ? undefined : parseMessage(String(body), log)
+      const message = isBinary || !Buffer.isBuffer(body) ? undefined : parseMessage(body.toString('utf8'), log)
       if (message !== undefined) onMessage(message)
     })
   }

@@ -61,6 +61,12 @@ test.each([
   expect(await checkOutput(path, 'final', 1, {})).toMatchObject({ extension })
 })
 
+test('a File Output node may write what the farm has no name for', async () => {
+  const targa = join(folder, 'Depth0001.TGA')
+  await writeFile(targa, Buffer.alloc(40))
+  expect(await checkOutput(targa, 'extra', 1, {})).toEqual({ bytes: 40, extension: 'tga' })
+})
+
 test('a missing file is refused by name', async () => {
   await expect(checkOutput(path, 'raw', -3, {})).rejects.toMatchObject({ code: 'output_invalid', message: 'the raw file of frame -3 was not written' })
 })
