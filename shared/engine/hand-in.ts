@@ -10,7 +10,7 @@ import type { ResultFile, TaskRecord } from '../protocol/task.ts'
 import type { SignedPut } from '../ports/object-store.ts'
 import type { Engine } from './context.ts'
 import { drawAudit } from './lottery.ts'
-import { transact } from './transact.ts'
+import { readTask, transact } from './transact.ts'
 
 export interface HeldLease {
   readonly jobId: JobId
@@ -56,16 +56,16 @@ export async function takeResult(engine: Engine, lease: HeldLease, result: { fil
 
 /** The worker says its files are sent: they are looked up, and then the result is accepted or audited. */
 export async function takeDelivery(engine: Engine, lease: HeldLease): Promise<{ ok: true; state: TaskRecord['state'] } | Refusal> {
-  const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
-  const attempt = task == null ? undefined : attemptOf(task.value, lease.epoch)
-  if (task == null || attempt === undefined) return unknownTask(lease)
-  if (task.value.epoch === lease.epoch && task.value.state === 'delivering') {
-    const sent = filesToSend(task.value, attempt.files ?? [], attempt.drawnForAudit === true)
+  const task = await readTask(engine, lease.jobId, lease.taskId, ({ epoch, state }) => epoch === lease.epoch && state === 'delivering')
+  const attempt = task === null ? undefined : attemptOf(task, lease.epoch)
+  if (task === null || attempt === undefined) return unknownTask(lease)
+  if (task.epoch === lease.epoch && task.state === 'delivering') {
+    const sent = filesToSend(task, attempt.files ?? [], attempt.drawnForAudit === true)
     const heads = await Promise.all(sent.map((file) => engine.objects.head(attemptKey(lease.jobId, lease.taskId, lease.epoch, file.name))))
     const lacking = sent.flatMap((file, index) => (heads[index]?.bytes === file.bytes ? [] : [`${file.name} has ${heads[index]?.bytes ?? 'no'} bytes in the store instead of ${file.bytes}`]))
     if (lacking.length > 0) return refuse('upload_incomplete', lacking.join('; '))
   }
-  let after: TaskRecord['state'] = task.value.state
+  let after: TaskRecord['state'] = task.state
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId], framesOf: true }, ({ job, task: find, frames }, now) => {
     const record = find(lease.taskId)
     if (record === undefined) return unknownTask(lease)

@@ -1,11 +1,14 @@
 import type { Change, Decision } from '../domain/decision.ts'
+import { isHeld } from '../domain/task/lifecycle.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
+import type { Versioned } from '../ports/farm-store.ts'
 import { commitOf, type Slice } from './commit.ts'
 import type { Engine } from './context.ts'
 import { runEffects } from './effects.ts'
+import { RecordCache } from './record-cache.ts'
 
 /** Tries of one event against others that write the same records; each lost race is another's progress. */
 const RACES_MAX = 50
@@ -26,36 +29,83 @@ export interface Facts {
 
 export type Transacted = { readonly ok: true; readonly change: Change; readonly counters: Readonly<Record<string, number>> | null } | Refusal
 
+const caches = new WeakMap<Engine, RecordCache>()
+
 /**
  * One event of one job: load, decide, commit, then its effects. A lost race loads and decides again. The effects of a committed
  * change are run before this returns; if that fails they wait in the outbox and the sweeper runs them.
+ *
+ * The first try may decide on records that this process remembers. A commit that succeeds proves that they were right; a
+ * lost race, a refusal or a decision to do nothing proves nothing, and is taken again on fresh ones.
  */
 export async function transact(engine: Engine, jobId: JobId, reading: Reading, decide: (facts: Facts, now: number) => Decision): Promise<Transacted> {
+  const cache = cacheOf(engine)
   for (let race = 0; race < RACES_MAX; race++) {
-    const slice = await load(engine, jobId, reading)
-    if (slice === null) return refuse('not_found', `there is no job ${jobId}`)
+    const loaded = await load(engine, cache, jobId, reading, race === 0)
+    if (loaded === null) return refuse('not_found', `there is no job ${jobId}`)
+    const { slice, fresh } = loaded
     const now = engine.clock.now()
     const decision = decide(factsOf(slice, reading), now)
+    const settled = !decision.ok || isEmpty(decision)
+    if (settled && !fresh) continue
     if (!decision.ok) return decision
     if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
     const committed = await engine.store.commit(jobId, commitOf(slice, decision, now, engine.times.leaseMs), now)
     if (!committed.ok) continue
+    remember(cache, jobId, slice, decision)
     await runEffects(engine, jobId, decision.effects ?? [], committed.effectIds)
     return { ok: true, change: decision, counters: committed.counters }
   }
   throw new Error(`job ${jobId}: lost ${RACES_MAX} races for ${JSON.stringify(reading)}`)
 }
 
-async function load(engine: Engine, jobId: JobId, reading: Reading): Promise<Slice | null> {
-  const [job, tasks] = await Promise.all([engine.store.job(jobId), engine.store.tasks(jobId, reading.tasks ?? [])])
+/**
+ * A task as this process last knew it if that `will do`, else read anew; good for a look before a transaction, not for a
+ * decision.
+ */
+export async function readTask(engine: Engine, jobId: JobId, id: TaskId, willDo: (task: TaskRecord) => boolean): Promise<TaskRecord | null> {
+  const known = cacheOf(engine).task(jobId, id)
+  if (known !== undefined && willDo(known.value)) return known.value
+  const [task] = await engine.store.tasks(jobId, [id])
+  return task?.value ?? null
+}
+
+function cacheOf(engine: Engine): RecordCache {
+  const known = caches.get(engine)
+  if (known !== undefined) return known
+  const cache = new RecordCache()
+  caches.set(engine, cache)
+  return cache
+}
+
+async function load(engine: Engine, cache: RecordCache, jobId: JobId, reading: Reading, mayRemember: boolean): Promise<{ slice: Slice; fresh: boolean } | null> {
+  const ids = reading.tasks ?? []
+  const knownJob = mayRemember ? cache.job(jobId) : undefined
+  const knownTasks = mayRemember ? ids.map((id) => cache.task(jobId, id)) : []
+  const allKnown = mayRemember && ids.length > 0 && knownTasks.every((task) => task !== undefined)
+  const [job, tasks] = await Promise.all([knownJob ?? engine.store.job(jobId), allKnown ? knownTasks : engine.store.tasks(jobId, ids)])
   if (job === null) return null
-  const found = tasks.filter((task) => task !== null)
+  if (knownJob === undefined) cache.keepJob(job)
+  const found = tasks.flatMap((task) => task ?? [])
   const numbers = [...new Set([...(reading.frames ?? []), ...(reading.framesOf === true ? found.flatMap((task) => task.value.frames) : [])])]
   const frames = numbers.length === 0 ? [] : await engine.store.frames(jobId, numbers)
   return {
-    job,
-    tasks: new Map(found.map((task) => [task.value.id, task])),
-    frames: new Map(frames.filter((frame) => frame !== null).map((frame) => [frame.value.number, frame])),
+    fresh: knownJob === undefined && !allKnown,
+    slice: {
+      job,
+      tasks: new Map(found.map((task) => [task.value.id, task])),
+      frames: new Map(frames.filter((frame) => frame !== null).map((frame) => [frame.value.number, frame])),
+    },
+  }
+}
+
+/** A commit raises every version it writes by one. */
+function remember(cache: RecordCache, jobId: JobId, slice: Slice, change: Change): void {
+  if (change.job !== undefined) cache.keepJob({ version: slice.job.version + 1, value: change.job })
+  for (const task of change.tasks ?? []) {
+    const after: Versioned<TaskRecord> = { version: (slice.tasks.get(task.id)?.version ?? 0) + 1, value: task }
+    if (isHeld(task.state)) cache.keepTask(jobId, after)
+    else cache.forgetTask(jobId, task.id)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -105,7 +105,6 @@ export class TestFarm {
   }
 
   async download(artifact: Artifact, to: string): Promise<string> {
-    const { writeFile } = await import('node:fs/promises')
     const answer = await fetch(artifact.url ?? '')
     if (!answer.ok) throw new Error(`${artifact.path}: ${answer.status}`)
     const path = join(this.folder, to)
