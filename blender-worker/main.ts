@@ -71,7 +71,7 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
   const patience = parts.patience ?? { ...TRANSFER_PATIENCE, random: Math.random }
   const newRenderer = parts.newRenderer ?? (await blenderRenderers(config, folder))
   const capabilities = await probe(newRenderer, config, folder)
-  log.info({ ...capabilities, name: config.name, coordinator: config.url.host }, 'worker starts')
+  log.info({ ...capabilities, workerName: config.name, coordinator: config.url.host }, 'worker starts')
 
   const cache = await SceneCache.open(folder.sceneFolder, { bytesMax: config.cacheBytesMax, patience, log, askForRoom: () => queue.closeIdleSlots() })
   const { store, results } = await ResultStore.open(folder.resultsFolder, log)
