@@ -1,8 +1,10 @@
+import { Worker } from 'bullmq'
 import pino from 'pino'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { bullWorkQueue } from '../../shared/adapters/bullmq/work-queue.ts'
 import { redisFarmStore } from '../../shared/adapters/redis/farm-store.ts'
+import { redisKeys } from '../../shared/adapters/redis/keys.ts'
 import type { WorkQueue } from '../../shared/ports/work-queue.ts'
 import { renderTaskId } from '../../shared/protocol/ids.ts'
 import { useRedis } from '../support/redis.ts'
@@ -65,4 +67,44 @@ it('opens one connection, however many jobs it serves', async () => {
   for (let number = 0; number < 50; number++) await queue.addTasks(aJobId(number), [{ taskId: renderTaskId(0), epoch: 0 }])
   for (let number = 0; number < 50; number++) expect(await queue.takeTask(aJobId(number))).not.toBeNull()
   expect([...(await connections())].filter((id) => !before.has(id))).toHaveLength(1)
+})
+
+it('brings a step back whose process died over it', async () => {
+  const prefix = server.prefix()
+  const queue = openQueue(prefix)
+  await queue.addStep({ step: 'encode', jobId: aJobId(1) })
+  const dying = new Worker('assemble', null, { connection: server.redis, prefix: redisKeys(prefix).stepsPrefix, lockDuration: 100 })
+  expect((await dying.getNextJob('a process that dies', { block: false }))?.name).toBe('encode')
+  await dying.close(true)
+
+  const attempts: number[] = []
+  const consumer = stepConsumer({ redisUrl: server.url, prefix, queue: 'assemble', concurrency: 1, log, lockMs: 200, run: async (_step, { attempt }) => void attempts.push(attempt) })
+  await consumer.start()
+  await vi.waitFor(() => expect(attempts).toEqual([1]), 10_000)
+  await consumer.stop()
+}, 15_000)
+
+it('aborts a step that outlives the grace of a stop', async () => {
+  const prefix = server.prefix()
+  const reasons: boolean[] = []
+  const queue = openQueue(prefix)
+  let entered = false
+  const consumer = stepConsumer({
+    redisUrl: server.url,
+    prefix,
+    queue: 'assemble',
+    concurrency: 1,
+    log,
+    stopGraceMs: 20,
+    run: async (_step, { signal }) => {
+      entered = true
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      reasons.push(signal.aborted)
+    },
+  })
+  await consumer.start()
+  await queue.addStep({ step: 'encode', jobId: aJobId(1) })
+  await vi.waitFor(() => expect(entered).toBe(true), 5_000)
+  await consumer.stop()
+  expect(reasons).toEqual([true])
 })

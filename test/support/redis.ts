@@ -18,6 +18,8 @@ export interface TestRedis {
   /** Ends the server as a power cut would, and starts it on the same append-only file. */
   restart(): Promise<void>
   kill(): Promise<void>
+  /** Stops the server from doing anything, without an end of its connections, until the function that this gives is called. */
+  freeze(): () => void
   start(): Promise<void>
 }
 
@@ -31,10 +33,13 @@ export function useRedis(): TestRedis {
   async function start() {
     server = await startRedisServer({ folder })
   }
+  function running(): RedisServer {
+    if (server === undefined) throw new Error('the test redis is there once beforeAll has run')
+    return server
+  }
   async function kill() {
-    if (server === undefined) return
-    process.kill(server.pid, 'SIGKILL')
-    await server.ended
+    process.kill(running().pid, 'SIGKILL')
+    await running().ended
   }
   function opened(): Redis {
     if (redis === undefined) throw new Error('the test redis is there once beforeAll has run')
@@ -61,6 +66,11 @@ export function useRedis(): TestRedis {
     keys: async (prefix) => (await opened().keys(`${prefix}:*`)).sort(),
     start,
     kill,
+    freeze() {
+      const { pid } = running()
+      process.kill(pid, 'SIGSTOP')
+      return () => process.kill(pid, 'SIGCONT')
+    },
     async restart() {
       await kill()
       await start()

@@ -10,7 +10,7 @@ export class MemoryBulletin implements Bulletin {
   }
 
   async publish(notice: Notice): Promise<void> {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(structuredClone(notice))
       } catch (error) {

@@ -63,7 +63,7 @@ class RedisBulletin implements Bulletin {
   #hear(text: string): void {
     const notice = readNotice(text)
     if (notice === null) return this.#log.warn({ length: text.length }, 'a notice is not of this version of Tilework')
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(notice)
       } catch (error) {

@@ -87,13 +87,13 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
 
 function serverArguments(folder: string, socket: string): string[] {
   return [
-    ...['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700'],
-    ...['--dir', folder, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', ''],
+    '--port', '0', '--unixsocket', socket, '--unixsocketperm', '700',
+    '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '',
     // to forget a part of the farm state is worse than to refuse a write
-    ...['--maxmemory-policy', 'noeviction'],
+    '--maxmemory-policy', 'noeviction',
     // queue entries and small records stay in the compact form
-    ...['--hash-max-listpack-value', '512'],
-    ...['--daemonize', 'no'],
+    '--hash-max-listpack-value', '512',
+    '--daemonize', 'no',
   ]
 }
 
