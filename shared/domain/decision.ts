@@ -2,7 +2,7 @@ import type { Refusal } from '../protocol/errors.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { JobEvent } from '../protocol/rest.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
-import type { Effect } from './effect.ts'
+import type { Credit, Effect } from './effect.ts'
 
 /** What follows from an event: records to write, effects to run afterwards, lines for the job's log. */
 export interface Change {
@@ -10,7 +10,7 @@ export interface Change {
   readonly job?: JobRecord
   readonly tasks?: readonly TaskRecord[]
   readonly frames?: readonly FrameRecord[]
-  readonly effects?: readonly Effect[]
+  readonly effects?: readonly (Effect | Credit)[]
   readonly events?: readonly Omit<JobEvent, 'seq' | 'at'>[]
 }
 

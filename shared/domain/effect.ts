@@ -14,5 +14,13 @@ export type Effect =
   | { readonly type: 'announce_work' }
   | { readonly type: 'run_step'; readonly step: BackgroundStep }
   | { readonly type: 'cancel_lease'; readonly workerId: WorkerId; readonly taskId: TaskId; readonly epoch: number; readonly reason: string }
-  | { readonly type: 'credit_worker'; readonly workerId: WorkerId; readonly completed?: number; readonly failed?: number; readonly refuted?: number }
   | { readonly type: 'drop_queue' }
+
+/** Adds to what is known of a worker. Part of the commit itself, so that it counts once whatever dies. */
+export interface Credit {
+  readonly type: 'credit_worker'
+  readonly workerId: WorkerId
+  readonly completed?: number
+  readonly failed?: number
+  readonly refuted?: number
+}

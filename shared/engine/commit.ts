@@ -1,9 +1,11 @@
 import type { Change } from '../domain/decision.ts'
+import type { Effect } from '../domain/effect.ts'
 import { isPicky } from '../domain/scheduling/task-fit.ts'
 import { isHeld } from '../domain/task/lifecycle.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
 import type { TaskId } from '../protocol/ids.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import type { Commit, Versioned } from '../ports/farm-store.ts'
 
 /** The records an event is decided on, with their versions. Tasks and frames that do not exist are absent. */
@@ -50,9 +52,16 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
     counters: Object.fromEntries(Object.entries(counters).filter(([, by]) => by !== 0)),
     leases,
     picky,
-    effects: change.effects ?? [],
-    events: (change.events ?? []).map((event) => ({ ...event, at: now })),
+    effects: effectsOf(change),
+    credits: (change.effects ?? []).filter((effect) => effect.type === 'credit_worker'),
+    // What workers and Blender say goes into these; cut here, so that no event can outgrow what is read back.
+    events: (change.events ?? []).map((event) => ({ ...event, message: event.message.slice(0, LIMITS.messageLengthMax), at: now })),
   }
+}
+
+/** What is run after the commit; credits are part of it. */
+export function effectsOf(change: Change): Effect[] {
+  return (change.effects ?? []).filter((effect) => effect.type !== 'credit_worker')
 }
 
 /** Counters a task record stands in. */

@@ -206,7 +206,14 @@ export class Dispatcher {
       return decision
     })
     if (!outcome.ok || leased === undefined) return false
-    const lease = await buildLease(this.#engine, record, leased)
+    let lease: Lease
+    try {
+      lease = await buildLease(this.#engine, record, leased)
+    } catch (error) {
+      // Nobody heard of this lease, so nobody is to blame when it is not used.
+      await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+      throw error
+    }
     if (seat.give(lease, leased)) return true
     this.#engine.log.info({ jobId: job.record.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
     await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })

@@ -33,7 +33,12 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
     cursor = page.next ?? undefined
   } while (cursor !== undefined)
   const outstanding = await engine.store.pendingEffects(jobId, Number.MAX_SAFE_INTEGER, 1)
-  if (outstanding.length > 0 || job.value.state === 'deleting') return false
+  if (outstanding.length > 0) return false
+  if (job.value.state === 'deleting') {
+    // Asked for again: its queue may have given up on it while the object store was away.
+    await engine.queue.addStep({ step: 'erase', jobId })
+    return false
+  }
   await engine.queue.dropJob(jobId)
   await engine.objects.deletePrefix(attemptsPrefix(jobId))
   await engine.objects.deletePrefix(workPrefix(jobId))

@@ -9,11 +9,14 @@ export function isPicky(task: TaskRecord): boolean {
 /**
  * Whether a worker may have a queued task. `others` are the other connected workers that are eligible for its job.
  * An audit never goes to whoever rendered what it checks. A worker that failed a task gets it again only when
- * everybody else here failed it too: one machine must be able to try twice.
+ * everybody else here failed it too: one machine must be able to try twice, an audit as well. A task for one worker only
+ * waits for nobody else while that worker is connected, and goes to somebody new when it is not.
  */
 export function mayHave(task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[]): boolean {
-  if (task.only !== undefined) return task.only === workerId
+  if (task.only === workerId) return true
+  if (task.only !== undefined && others.includes(task.only)) return false
   if (!task.avoid.includes(workerId)) return true
-  if (task.kind === 'audit') return false
+  // Whoever must not see an audit never had an attempt at it; whoever had one only failed.
+  if (task.kind === 'audit' && !task.attempts.some((attempt) => attempt.workerId === workerId)) return false
   return others.every((other) => task.avoid.includes(other))
 }

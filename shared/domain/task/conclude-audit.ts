@@ -2,12 +2,12 @@ import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
-import type { Effect } from '../effect.ts'
+import type { Credit, Effect } from '../effect.ts'
 import { type Candidate, type Pair, settle } from '../verification/settle-dispute.ts'
 import { attemptOf, withAttempt } from './attempts.ts'
-import { failJob } from './fall-back.ts'
+import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
-import { act } from './lifecycle.ts'
+import { act, isOver } from './lifecycle.ts'
 
 /** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
 export const AUDIT_ROUNDS_MAX = 7
@@ -33,7 +33,8 @@ export function candidatesOf(task: TaskRecord, audits: readonly TaskRecord[]): (
 export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[], pairs: readonly Pair[], eligible: readonly WorkerId[], now: number): Decision {
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
   const candidates = candidatesOf(task, audits)
-  if (candidates.length < 2) return { ok: true }
+  // A rendering that came while the others were compared brings a comparison of its own, with all of them.
+  if (candidates.length < 2 || audits.length < (task.auditRounds ?? 0) || !everyPairOf(candidates, pairs)) return { ok: true }
   const settlement = settle(candidates, pairs)
   if (settlement.type === 'open') return lookAgain(job, task, audits, candidates, eligible, now)
 
@@ -45,15 +46,18 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
     return withAttempt({ ...record, verdict }, record.epoch, { verdict })
   }
   const judgedAudits = audits.filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id)).map(judged)
-  const effects: Effect[] = candidates.flatMap((candidate): Effect[] => [
+  const effects: (Effect | Credit)[] = candidates.flatMap((candidate): (Effect | Credit)[] => [
     ...(settlement.refuted.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const] : []),
     ...(candidate.own && settlement.agreed.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const] : []),
   ])
+  // Nobody needs what is still being rendered of it.
+  const dropped = audits.flatMap((audit) => (isOver(audit.state) ? [] : [cancelTask(audit, now, 'the question is settled')]))
   const { note: _settled, ...noted } = judged(task)
   const accepted = acceptResult(job, noted, frames, { taskId: canonical.taskId, epoch: canonical.epoch }, effects)
   return {
     ...accepted,
-    tasks: [...(accepted.tasks ?? []), ...judgedAudits],
+    tasks: [...(accepted.tasks ?? []), ...judgedAudits, ...dropped.flatMap((change) => change.tasks ?? [])],
+    effects: [...(accepted.effects ?? []), ...dropped.flatMap((change) => change.effects ?? [])],
     events: [
       ...(settlement.refuted.length === 0 ? [] : settlement.refuted.map((key) => ({ type: 'result_refuted', message: `${key}: two other workers agree that this is not what the scene gives`, taskId: task.id, workerId: candidates.find((each) => each.key === key)?.workerId ?? '' }))),
       { type: 'audit_settled', message: `${settlement.agreed.join(' and ')} agree`, taskId: task.id },
@@ -61,8 +65,13 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   }
 }
 
+function everyPairOf(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
+  const compared = new Set(pairs.flatMap((pair) => [`${pair.a} ${pair.b}`, `${pair.b} ${pair.a}`]))
+  return candidates.every((a) => candidates.every((b) => a.key === b.key || compared.has(`${a.key} ${b.key}`)))
+}
+
 function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[], eligible: readonly WorkerId[], now: number): Change {
-  if (audits.some((audit) => audit.state !== 'completed' && audit.state !== 'canceled' && audit.state !== 'failed')) return { ok: true } // somebody is still at it
+  if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
   const round = (task.auditRounds ?? 0) + 1
   const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}`
@@ -79,7 +88,7 @@ function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord
   const note = `disputed: ${dispute}; there is no third worker, so both render it again`
   return {
     ok: true,
-    tasks: [{ ...task, auditRounds: round + seen.length - 1, note }, ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: [], only: workerId }))],
+    tasks: [{ ...task, auditRounds: round + seen.length - 1, note }, ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId }))],
     effects: [{ type: 'announce_work' }],
     events: [{ type: 'result_disputed', message: note, taskId: task.id }],
   }

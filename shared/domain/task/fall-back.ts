@@ -5,7 +5,7 @@ import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
-import type { Effect } from '../effect.ts'
+import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { isPicky } from '../scheduling/task-fit.ts'
 import { checkHolder, sceneFaults, triesUsed, withAttempt } from './attempts.ts'
@@ -18,7 +18,7 @@ export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId
   if (!holder.ok) return holder
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
   const blame = FAILURES[failure.code]
-  const effects: Effect[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
+  const effects: (Effect | Credit)[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
   const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
   return tryAgain(job, blame === 'farm' ? failed : avoiding(failed, workerId), now, { effects, events: [event] })
 }
@@ -44,21 +44,31 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
 
 /**
  * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
- * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering.
+ * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
+ * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
  */
 export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
+  if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
+  // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
+  const ownFault = task.canonical === undefined || task.canonical.taskId === task.id
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
   const rejected = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
   const again = tryAgain(job, rejected, now, {
-    effects: [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }],
+    effects: ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }] : [],
     events: [{ type: 'result_rejected', message: reason, taskId: task.id, workerId: attempt.workerId }],
   })
   if (!counted) return again
   const back = frames.map((frame): FrameRecord => (task.kind === 'finish' ? { ...frame, state: 'finishing' } : { ...frame, state: 'rendering', tasksLeft: frame.tasksLeft + 1 }))
   return { ...again, frames: back }
+}
+
+/** Whether what a completed task gave is still being looked at: a stitched image or a delivered frame was read whole by somebody. */
+function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[]): boolean {
+  if (task.kind === 'render' && job.plan.tiles !== undefined) return frames.every((frame) => frame.state === 'rendering' || frame.state === 'stitching')
+  return frames.some((frame) => frame.state === 'delivering')
 }
 
 /** Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. */
@@ -72,7 +82,7 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
     return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${task.attempts.length} times, the last time: ${last?.message ?? 'no answer in time'}`, last, also)
   }
   const queued = act(task, 'requeue')
-  const queue: Effect[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]
+  const queue: (Effect | Credit)[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]
   return { ok: true, tasks: [queued], effects: [...queue, { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
 }
 
@@ -95,7 +105,7 @@ function avoiding(task: TaskRecord, workerId: WorkerId): TaskRecord {
 }
 
 /** A task of a job that is over: its lease is taken away. */
-export function cancelTask(task: TaskRecord, now: number, reason: string): Decision {
+export function cancelTask(task: TaskRecord, now: number, reason: string): Change {
   if (isOver(task.state)) return { ok: true }
   const running = task.attempts.find((attempt) => attempt.epoch === task.epoch && attempt.outcome === 'running')
   if (running === undefined) return { ok: true, tasks: [act(task, 'cancel')] }

@@ -3,7 +3,7 @@ import { auditTaskId, finishTaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
-import type { Effect } from '../effect.ts'
+import type { Credit, Effect } from '../effect.ts'
 import { blankTask } from '../splitting/job-tasks.ts'
 import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
 import { checkFiles } from './expected-files.ts'
@@ -55,9 +55,9 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonl
 }
 
 /** A result counts from here on: its frames come one task nearer, and what waits for them begins. */
-export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly Effect[]): Change {
+export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly (Effect | Credit)[]): Change {
   const after: FrameRecord[] = []
-  const steps: Effect[] = []
+  const steps: (Effect | Credit)[] = []
   for (const frame of frames) {
     if (task.kind === 'finish') {
       after.push({ ...frame, state: 'delivering' })

@@ -8,7 +8,8 @@ import type { TaskRecord } from '../../protocol/task.ts'
  */
 export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyIndex: number): boolean {
   if (job.plan.auditRate === 0 || task.kind === 'audit') return false
-  if (task.kind === 'finish') return true
+  // What replaces a rejected result is checked too, and its open audits keep somebody waiting for them.
+  if (task.kind === 'finish' || (task.auditRounds ?? 0) > 0) return true
   if (Number(task.id.slice(1)) === Math.floor(luckyIndex * job.plan.renderTaskCount)) return true
   return draw < job.plan.auditRate
 }
