@@ -169,7 +169,8 @@ export class Dispatcher {
         return false
       }
       const given = await this.#lease(seat, job, taken.taskId, taken.epoch)
-      await taken.done()
+      // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
+      taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
       if (given) {
         job.open = Math.max(0, job.open - 1)
         return true

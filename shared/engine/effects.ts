@@ -36,12 +36,6 @@ export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): P
       return engine.queue.addStep(effect.step)
     case 'cancel_lease':
       return engine.bulletin.publish({ type: 'lease_canceled', jobId, taskId: effect.taskId, epoch: effect.epoch, workerId: effect.workerId, reason: effect.reason })
-    case 'credit_worker':
-      return engine.store.addToWorker(effect.workerId, {
-        ...(effect.completed === undefined ? {} : { completed: effect.completed }),
-        ...(effect.failed === undefined ? {} : { failed: effect.failed }),
-        ...(effect.refuted === undefined ? {} : { refuted: effect.refuted }),
-      })
     case 'drop_queue':
       return engine.queue.dropJob(jobId)
     default:

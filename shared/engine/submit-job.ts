@@ -36,7 +36,7 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     tasksPlanned: 0,
     files: [],
   }
-  const created = await engine.store.commit(id, { job: { id, expected: 0, value: job }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)`, at: now }] }, now)
+  const created = await engine.store.commit(id, { job: { id, expected: 0, value: job }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)`, at: now }] }, now)
   if (!created.ok) throw new Error(`job ${id} exists already`)
   await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
   return { ok: true, job }

@@ -5,7 +5,7 @@ import type { JobId, TaskId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
 import type { Versioned } from '../ports/farm-store.ts'
-import { commitOf, type Slice } from './commit.ts'
+import { commitOf, effectsOf, type Slice } from './commit.ts'
 import type { Engine } from './context.ts'
 import { runEffects } from './effects.ts'
 import { RecordCache } from './record-cache.ts'
@@ -53,7 +53,7 @@ export async function transact(engine: Engine, jobId: JobId, reading: Reading, d
     const committed = await engine.store.commit(jobId, commitOf(slice, decision, now, engine.times.leaseMs), now)
     if (!committed.ok) continue
     remember(cache, jobId, slice, decision)
-    await runEffects(engine, jobId, decision.effects ?? [], committed.effectIds)
+    await runEffects(engine, jobId, effectsOf(decision), committed.effectIds)
     return { ok: true, change: decision, counters: committed.counters }
   }
   throw new Error(`job ${jobId}: lost ${RACES_MAX} races for ${JSON.stringify(reading)}`)

@@ -1,4 +1,4 @@
-import type { Effect } from '../domain/effect.ts'
+import type { Credit, Effect } from '../domain/effect.ts'
 import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { JobEvent } from '../protocol/rest.ts'
@@ -36,6 +36,8 @@ export interface Commit {
   /** Queued tasks that only some workers may have, to be chosen by looking; true enters the list, false leaves it. */
   readonly picky: readonly { readonly taskId: TaskId; readonly listed: boolean }[]
   readonly effects: readonly Effect[]
+  /** Added to the counts of workers. */
+  readonly credits: readonly Credit[]
   readonly events: readonly Omit<JobEvent, 'seq'>[]
 }
 
@@ -102,7 +104,6 @@ export interface FarmStore {
   keepSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<boolean>
   endSession(workerId: WorkerId, sessionId: string): Promise<void>
   connectedWorkers(): Promise<Set<WorkerId>>
-  addToWorker(workerId: WorkerId, counts: { completed?: number; failed?: number; refuted?: number }): Promise<void>
 
   /** What an Idempotency-Key was used for: the stored answer if it was, else null and the key is now taken. */
   rememberRequest(key: string, fingerprint: string, ttlMs: number): Promise<{ fingerprint: string; answer: string | null } | null>

@@ -124,7 +124,7 @@ export function aScene(number: number, uploadedAt: number = NOW): SceneRecord {
 
 /** A commit that changes only what is named. */
 export function aCommit(change: Partial<Commit>): Commit {
-  return { tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], events: [], ...change }
+  return { tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [], ...change }
 }
 
 /** A job with this many queued render tasks and as many frames, committed as the planner would. */

@@ -220,7 +220,6 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         { type: 'run_step', step: { step: 'encode', jobId: aJobId(1) } },
         { type: 'run_step', step: { step: 'erase', jobId: aJobId(1) } },
         { type: 'cancel_lease', workerId: aWorker('fast').id, taskId: R0, epoch: 1, reason: 'the job was canceled' },
-        { type: 'credit_worker', workerId: aWorker('fast').id, completed: 1 },
         { type: 'drop_queue' },
       ]
 
@@ -435,11 +434,33 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const { id } = aWorker('fast')
         await store.putWorker(aWorker('fast'))
-        await Promise.all(Array.from({ length: 10 }, () => store.addToWorker(id, { completed: 2, refuted: 1 })))
+        const jobId = await storeJob(store, aJob(1))
+        await Promise.all(Array.from({ length: 10 }, () => store.commit(jobId, aCommit({ credits: [{ type: 'credit_worker', workerId: id, completed: 2, refuted: 1 }] }), NOW)))
         await store.putWorker(aWorker('fast', { state: 'draining', quarantined: true }))
         expect(await store.worker(id)).toEqual(aWorker('fast', { state: 'draining', quarantined: true, tasksCompleted: 20, tasksRefuted: 10 }))
         expect(await store.listWorkers()).toEqual([await store.worker(id)])
       })
+    })
+
+    it('credits nobody with a commit that is refused', async () => {
+      const { store } = open()
+      const { id } = aWorker('fast')
+      await store.putWorker(aWorker('fast'))
+      const jobId = await storeJob(store, aJob(1))
+      const stale = aCommit({ tasks: [{ id: R0, expected: 7, value: aTask(R0) }], credits: [{ type: 'credit_worker', workerId: id, completed: 1 }] })
+      expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
+      expect((await store.worker(id))?.tasksCompleted).toBe(0)
+    })
+
+    it('refuses a commit on a job that has changed since, though the job is not written', async () => {
+      const { store } = open()
+      const jobId = await storeJob(store, aJob(1))
+      const grown = aCommit({ jobVersion: 1, tasks: [{ id: renderTaskId(5), expected: 0, value: aTask(renderTaskId(5)) }] })
+      expect((await store.commit(jobId, grown, NOW)).ok).toBe(true)
+      expect((await store.job(jobId))?.version).toBe(1)
+      const late = aCommit({ jobVersion: 2, tasks: [{ id: renderTaskId(6), expected: 0, value: aTask(renderTaskId(6)) }] })
+      expect(await store.commit(jobId, late, NOW)).toEqual({ ok: false, conflict: jobId })
+      expect(await store.tasks(jobId, [renderTaskId(6)])).toEqual([null])
     })
 
     describe('sessions', () => {

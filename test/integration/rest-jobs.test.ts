@@ -243,7 +243,7 @@ async function deliver(jobId: JobId, frameCount: number): Promise<string[]> {
   }
   const job = await farm.store.job(jobId)
   if (job === null) throw new Error('there is no such job')
-  const committed = await farm.store.commit(jobId, { job: { id: jobId, expected: job.version, value: { ...job.value, files: own } }, tasks: [], frames, counters: {}, leases: [], picky: [], effects: [], events: [] }, Date.now())
+  const committed = await farm.store.commit(jobId, { job: { id: jobId, expected: job.version, value: { ...job.value, files: own } }, tasks: [], frames, counters: {}, leases: [], picky: [], effects: [], credits: [], events: [] }, Date.now())
   expect(committed.ok).toBe(true)
   return [...own, ...frames.flatMap(({ value }) => value?.files ?? [])].map(({ path }) => path)
 }

@@ -3,6 +3,7 @@
  * Each call does its work at once, before it returns, so that a test decides what happens between two calls.
  */
 import assert from 'node:assert'
+import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import type { Commit, FarmStore, Page } from '../../ports/farm-store.ts'
@@ -64,9 +65,15 @@ export class MemoryFarmStore implements FarmStore {
     const committed = shelf.commit(commit, now)
     if (committed.ok) {
       this.#shelves.set(jobId, shelf)
+      for (const credit of commit.credits) this.#credit(credit)
       if (commit.effects.length > 0 || (job && opensJob(job.state))) this.#open.add(jobId)
     }
     return committed
+  }
+
+  #credit({ workerId, completed = 0, failed = 0, refuted = 0 }: Credit) {
+    const old = this.#counts.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
+    this.#counts.set(workerId, { completed: old.completed + completed, failed: old.failed + failed, refuted: old.refuted + refuted })
   }
 
   async renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number) {
@@ -146,12 +153,6 @@ export class MemoryFarmStore implements FarmStore {
   async listWorkers() {
     return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
-  async addToWorker(workerId: WorkerId, counts: Partial<Counts>) {
-    const old = this.#reach().#counts.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
-    const sum = (name: keyof Counts) => old[name] + (counts[name] ?? 0)
-    this.#counts.set(workerId, { completed: sum('completed'), failed: sum('failed'), refuted: sum('refuted') })
-  }
-
   async holdSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
     this.#reach().#holders.set(workerId, sessionId)
     this.#sessionEnds.set(workerId, this.#clock.now() + ttlMs)

@@ -52,6 +52,7 @@ export class JobShelf {
   /** Compares everything first, then writes everything. */
   commit(commit: Commit, now: number): Committed {
     if (this.#job.size === 0 && !commit.job) return { ok: false, conflict: this.#jobId }
+    if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion) return { ok: false, conflict: this.#jobId }
     const conflict = firstConflict(this.#job, commit.job ? [commit.job] : []) ?? firstConflict(this.#tasks, commit.tasks) ?? firstConflict(this.#frames, commit.frames)
     if (conflict !== null) return { ok: false, conflict }
 

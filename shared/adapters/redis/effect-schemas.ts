@@ -7,7 +7,6 @@ import type { Notice } from '../../ports/work-queue.ts'
 import { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 
 const task = { taskId: TaskId, epoch: z.int() }
-const count = z.int().exactOptional()
 
 export const StoredStep = z.discriminatedUnion('step', [
   z.strictObject({ step: z.literal('compare'), jobId: JobId, taskId: TaskId, round: z.int() }),
@@ -22,7 +21,6 @@ export const StoredEffect = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('announce_work') }),
   z.strictObject({ type: z.literal('run_step'), step: StoredStep }),
   z.strictObject({ type: z.literal('cancel_lease'), workerId: WorkerId, ...task, reason: z.string() }),
-  z.strictObject({ type: z.literal('credit_worker'), workerId: WorkerId, completed: count, failed: count, refuted: count }),
   z.strictObject({ type: z.literal('drop_queue') }),
 ]) satisfies z.ZodType<Effect>
 

@@ -13,10 +13,14 @@ import { leaseMember } from './lease-member.ts'
 import type { Link } from './link.ts'
 import { opensJob } from './open-job.ts'
 import { loadScript } from './scripts.ts'
+import { workerCountField } from './workers.ts'
 import { versioned } from './stored.ts'
 
 const COMMIT = loadScript('commit')
 /** Which KEYS of commit.lua hold the records. */
+/** Stands for the JSON of a record that must be at its version and is not written. */
+const ONLY_COMPARED = '='
+const CREDITED = ['completed', 'failed', 'refuted'] as const
 const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
 const CommitReply = z.union([z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]), z.tuple([z.literal(0), z.string()])])
 
@@ -59,6 +63,7 @@ function commitArguments(jobId: JobId, commit: Commit, now: number, member: stri
   assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
   const records = [
     ...(commit.job ? [commit.job] : []).map((write) => record(RECORD_KEY.job, write)),
+    ...(commit.jobVersion === undefined ? [] : [[RECORD_KEY.job, jobId, integer(commit.jobVersion, 'job version'), ONLY_COMPARED]]),
     ...commit.tasks.map((write) => record(RECORD_KEY.task, write)),
     ...commit.frames.map((write) => record(RECORD_KEY.frame, write)),
   ]
@@ -74,6 +79,7 @@ function commitArguments(jobId: JobId, commit: Commit, now: number, member: stri
     ...list(commit.picky.map(({ taskId, listed }) => [taskId, listed ? '1' : '0'])),
     ...list(commit.effects.map((effect) => [JSON.stringify(effect)])),
     ...list(commit.events.map((event) => [JSON.stringify(event)])),
+    ...list(commit.credits.flatMap(({ workerId, type: _credit, ...counts }) => CREDITED.flatMap((name) => (counts[name] === undefined ? [] : [[workerCountField(workerId, name), integer(counts[name], name)]])))),
   ]
 }
 

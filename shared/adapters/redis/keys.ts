@@ -26,7 +26,7 @@
  * | tw:scenes               | hash   | sha256 -> <member of scenes:order>, scene record        | -       | put-scene.lua          |
  * | tw:scenes:order         | zset   | <time of upload>:<sha256>, in the order of spelling     | -       | put-scene.lua          |
  * | tw:workers              | hash   | worker id -> worker record                              | -       | put-worker.lua         |
- * | tw:workers:counts       | hash   | <worker id>:<count> -> number of tasks                  | -       | put-worker.lua, addToWorker |
+ * | tw:workers:counts       | hash   | <worker id>:<count> -> number of tasks                  | -       | put-worker.lua, commit.lua |
  * | tw:sessions             | zset   | worker ids, scored by the time their session expires    | -       | *-session.lua          |
  * | tw:sessions:holders     | hash   | worker id -> its newest session, empty once that ended  | -       | *-session.lua          |
  * | tw:tokens               | hash   | sha256 of a token -> its owner                          | -       | putToken               |
@@ -81,9 +81,9 @@ export function redisKeys(prefix: string = DEFAULT_PREFIX) {
   }
 }
 
-/** The keys that commit.lua names KEYS[1] to KEYS[13]: all of a job but its queue, and the list of open jobs. */
+/** The keys that commit.lua names KEYS[1] to KEYS[14]: all of a job but its queue, the list of open jobs, and the counts of workers. */
 export function commitKeys(keys: Keys, jobId: JobId): string[] {
-  return [...recordKeys(keys, jobId), keys.openJobs]
+  return [...recordKeys(keys, jobId), keys.openJobs, keys.workerCounts]
 }
 
 /** Every key of a job that the farm store writes. */

@@ -14,9 +14,14 @@ const PUT_WORKER = loadScript('put-worker')
 const COUNTS = { completed: 'tasksCompleted', failed: 'tasksFailed', refuted: 'tasksRefuted' } as const
 const COUNT_NAMES = ['completed', 'failed', 'refuted'] as const
 
-export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'listWorkers' | 'addToWorker'> {
+/** Field of the hash of counts. */
+export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number]): string {
+  return `${id}:${name}`
+}
+
+export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'listWorkers'> {
   const { keys } = link
-  const countFields = (id: WorkerId) => COUNT_NAMES.map((name) => `${id}:${name}`)
+  const countFields = (id: WorkerId) => COUNT_NAMES.map((name) => workerCountField(id, name))
   return {
     async worker(id) {
       const [text, counts] = await link.reach((redis) => Promise.all([redis.hget(keys.workers, id), redis.hmget(keys.workerCounts, ...countFields(id))]))
@@ -30,10 +35,6 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'l
       const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))
       const all = records.map((text) => parsed(WorkerRecord, text, keys.workers))
       return all.map((worker) => withCounts(worker, countFields(worker.id).map((field) => counts[field] ?? null))).sort((a, b) => (a.id < b.id ? -1 : 1))
-    },
-    async addToWorker(workerId, counts) {
-      const changes = COUNT_NAMES.flatMap((name) => (counts[name] ? [{ field: `${workerId}:${name}`, by: counts[name] }] : []))
-      await link.reach((redis) => Promise.all(changes.map(({ field, by }) => redis.hincrby(keys.workerCounts, field, by))))
     },
   }
 }

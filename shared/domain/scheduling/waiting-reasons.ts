@@ -10,16 +10,26 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
   if (usable.some((worker) => isEligible(requirement, worker.capabilities))) return []
-  const missing = new Set(usable.flatMap((worker) => shortfalls(requirement, worker.capabilities)))
-  return [...missing].map((need) => `waiting: ${need}, ${bestOf(need, usable)}`)
+  const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))
+  const missing = [...new Set(lacking.flat())]
+  const nobodyHas = missing.filter((need) => lacking.every((needs) => needs.includes(need)))
+  if (nobodyHas.length === 0) return [`waiting: no connected worker meets all of it: ${missing.join(', ')}`]
+  return nobodyHas.map((need) => `waiting: ${need}, ${bestOf(need, requirement, usable)}`)
 }
 
-function bestOf(need: string, workers: readonly WorkerRecord[]): string {
+function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly WorkerRecord[]): string {
   const offers = workers.map((worker) => worker.capabilities)
-  if (need.endsWith('of GPU memory')) return `best connected worker has ${gib(Math.max(...offers.map((offer) => largestGpuMemory(offer.devices))))}`
-  if (need.endsWith('of memory')) return `best connected worker has ${gib(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
-  if (need.includes('Blender')) return `connected workers have ${[...new Set(offers.map((offer) => offer.blender.version))].sort(compareVersions).join(', ')}`
-  if (need.includes('device')) return `connected workers have ${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
-  if (need.includes('tag')) return `tags of connected workers: ${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
-  return `no connected worker meets all of it`
+  if (need.startsWith('needs the tag')) return `tags of connected workers: ${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
+  if (need.endsWith('of GPU memory')) {
+    const usable = offers.map((offer) => offer.devices.filter((device) => deviceKinds === undefined || deviceKinds.includes(device.kind)))
+    return `best connected worker has ${offered(Math.max(...usable.map(largestGpuMemory)))}`
+  }
+  if (need.endsWith('of memory')) return `best connected worker has ${offered(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
+  if (need.startsWith('needs Blender')) return `connected workers have ${[...new Set(offers.map((offer) => offer.blender.version))].sort(compareVersions).join(', ')}`
+  return `connected workers have ${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
+}
+
+/** GiB, rounded down: what is just too little must not read as enough. */
+function offered(bytes: number): string {
+  return gib(Math.floor((bytes / 1024 ** 3) * 10) / 10 * 1024 ** 3)
 }

@@ -1,9 +1,11 @@
 -- Replaces records of one job that are all at the expected version, with everything that hangs on them; or changes nothing.
 -- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence
---       10 outbox  11 outbox order  12 events  13 open jobs; with a new job also 14 jobs  15 jobs of owner  16 jobs of scene
--- ARGV  now, job id, '1' if the job is open after this, its member of 14 and 15 ('' if the job is not new), events kept;
---       then lists, each after its length: records (hash as number of its KEY, id, expected version, json or '' to remove),
---       counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'), effects, events (json)
+--       10 outbox  11 outbox order  12 events  13 open jobs  14 counts of workers; with a new job also 15 jobs  16 jobs of owner
+--       17 jobs of scene
+-- ARGV  now, job id, '1' if the job is open after this, its member of 15 and 16 ('' if the job is not new), events kept;
+--       then lists, each after its length: records (hash as number of its KEY, id, expected version, json, '' to remove or '=' to compare only),
+--       counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'), effects, events (json),
+--       credits (field, change)
 -- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}
 local now, job_id, open, member, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local at = 5
@@ -25,7 +27,9 @@ end
 for _, record in ipairs(records) do
   local hash, id, version, json = record[1], record[2], record[3], record[4]
   local order = hash > 1 and KEYS[hash + 1]
-  if json == '' then
+  if json == '=' then
+    -- only its version counts
+  elseif json == '' then
     redis.call('HDEL', KEYS[hash], id)
     if order then redis.call('ZREM', order, id) end
   else
@@ -49,10 +53,11 @@ for i = 1, tonumber(take()) do
   redis.call('ZADD', KEYS[11], now, ids[i])
 end
 for _ = 1, tonumber(take()) do redis.call('XADD', KEYS[12], 'MAXLEN', '~', kept, '*', 'event', take()) end
+for _ = 1, tonumber(take()) do redis.call('HINCRBY', KEYS[14], take(), take()) end
 if open == '1' then redis.call('ZADD', KEYS[13], 'NX', now, job_id) end
 if member ~= '' then
-  redis.call('ZADD', KEYS[14], 0, member)
   redis.call('ZADD', KEYS[15], 0, member)
-  redis.call('SADD', KEYS[16], job_id)
+  redis.call('ZADD', KEYS[16], 0, member)
+  redis.call('SADD', KEYS[17], job_id)
 end
 return { 1, ids, redis.call('HGETALL', KEYS[6]) }
