@@ -84,16 +84,14 @@ export class Dispatcher {
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. */
   async refresh(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
-    if (job === null || job.value.state !== 'active') {
-      this.#jobs.delete(jobId)
-      return
-    }
+    if (job === null || job.value.state !== 'active') return this.forget(jobId)
     this.#jobs.set(jobId, { record: job.value, running: counters['running.all'] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0 })
     this.kick()
   }
 
+  /** Lets go of all that is held for a job that needs no dispatch any more. */
   forget(jobId: JobId): void {
-    this.#jobs.delete(jobId)
+    if (this.#jobs.delete(jobId)) this.#engine.queue.restJob(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
   }
 
   /** Looks for something to give; many calls at once are one. */
@@ -161,7 +159,6 @@ export class Dispatcher {
       const taken = await this.#engine.queue.takeTask(job.record.id)
       if (taken === null) {
         job.open = 0 // until a notice or the next refresh says otherwise
-        void this.#engine.queue.restJob(job.record.id).catch((error: unknown) => this.#engine.log.warn({ error }, 'queue not rested'))
         return false
       }
       if (!seat.open()) {
