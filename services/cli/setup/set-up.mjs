@@ -66,8 +66,8 @@ function installPrograms(programs, missing, asRoot) {
 }
 
 function installPackages() {
-  // npm talks much; what it warns of is said on standard error, where it is seen.
-  run('npm ci failed; what is wrong stands above. It needs a way to the npm registry.', 'npm', ['ci', '--no-audit', '--no-fund'])
+  // Said whatever `npm run --silent` has asked for: without its errors nobody could tell what is wrong.
+  run('npm ci failed; what is wrong stands above. It needs a way to the npm registry.', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
 async function askToGoOn() {
