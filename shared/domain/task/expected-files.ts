@@ -28,6 +28,9 @@ function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
 const CHANNELS_MAX = 128
 const HEADER_BYTES_MAX = 16 * 1024 ** 2
 
+/** Names of delivered frames (domain/file-names.ts) in any format; letter case does not tell files apart everywhere. */
+const FRAME_FILE = /^m?\d{4,}\.(png|jpg|exr|tif|webp)$/i
+
 /** Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size. */
 export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly ResultFile[]): { ok: true } | Refusal {
   const roles = rolesFor(plan, task)
@@ -43,6 +46,7 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
     if (file.bytes > bytesMax) return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
     if (file.role === 'extra') {
       if (workOf(task) === 'tile') return refuse('result_invalid', `${what}: a tile has no extra files`)
+      if (FRAME_FILE.test(file.name)) return refuse('result_invalid', `${what}: extra files are delivered beside the frames and must not be named like one`)
       continue
     }
     if (!roles.includes(file.role)) return refuse('result_invalid', `${what}: the task asks for ${roles.join(', ')}, not ${file.role}`)

@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest'
+import { isPicky, mayHave } from '../../../../shared/domain/scheduling/task-fit.ts'
+import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { aTask, anAttempt, worker } from '../records.ts'
+
+const [anna, bert, carl] = [worker('anna'), worker('bert'), worker('carl')]
+const audit = (change: Parameters<typeof aTask>[0] = {}) => aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit', audits: renderTaskId(0), avoid: [anna], ...change })
+
+describe('a queued task', () => {
+  test('that nobody failed may go to anybody and need not be looked for', () => {
+    expect(isPicky(aTask())).toBe(false)
+    expect(mayHave(aTask(), anna, [bert])).toBe(true)
+  })
+
+  test('that somebody failed goes to others while there are others', () => {
+    const failed = aTask({ avoid: [anna] })
+    expect(isPicky(failed)).toBe(true)
+    expect(mayHave(failed, anna, [bert])).toBe(false)
+    expect(mayHave(failed, bert, [anna])).toBe(true)
+  })
+
+  test('that everybody here failed may be tried by any of them again', () => {
+    expect(mayHave(aTask({ avoid: [anna] }), anna, [])).toBe(true)
+    expect(mayHave(aTask({ avoid: [anna, bert] }), anna, [bert])).toBe(true)
+    expect(mayHave(aTask({ avoid: [anna, bert] }), anna, [bert, carl])).toBe(false)
+  })
+})
+
+describe('an audit', () => {
+  test('never goes to whoever rendered what it checks, not even when nobody else is there', () => {
+    expect(mayHave(audit(), anna, [])).toBe(false)
+    expect(mayHave(audit(), anna, [bert])).toBe(false)
+    expect(mayHave(audit(), bert, [anna])).toBe(true)
+  })
+
+  test('that its only auditor failed may be tried by that one again', () => {
+    const failed = audit({ avoid: [anna, bert], epoch: 1, attempts: [anAttempt(1, bert, { outcome: 'expired' })] })
+    expect(mayHave(failed, bert, [anna])).toBe(true)
+    expect(mayHave(failed, anna, [bert])).toBe(false)
+    expect(mayHave(failed, bert, [anna, carl])).toBe(false)
+    expect(mayHave(failed, carl, [anna, bert])).toBe(true)
+  })
+
+  test('that one worker must render waits for it while it is connected, and goes to somebody new when it is not', () => {
+    const bound = audit({ avoid: [anna, bert], only: anna })
+    expect(mayHave(bound, anna, [bert])).toBe(true)
+    expect(mayHave(bound, bert, [anna])).toBe(false)
+    expect(mayHave(bound, carl, [anna, bert])).toBe(false)
+    expect(mayHave(bound, carl, [bert])).toBe(true)
+    expect(mayHave(bound, bert, [carl])).toBe(false)
+  })
+})

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest'
+import { checkFiles, filesToSend, needsDisplay, workOf } from '../../../../shared/domain/task/expected-files.ts'
+import { IMAGE_FORMATS } from '../../../../shared/protocol/render-settings.ts'
+import { auditTaskId, finishTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { aFile, aFinish, aPlan, aTask } from '../records.ts'
+
+const tiled = aPlan({ tiles: { columns: 2, rows: 2, overscanPx: 4 } })
+const tile = aTask({ tile: 3 })
+const frames = aTask({ frames: [1, 2] })
+const whole = (frame: number) => [aFile('final', frame), aFile('raw', frame)]
+
+describe('the files of a result', () => {
+  test('are final and raw for each whole frame', () => {
+    expect(checkFiles(aPlan(), frames, [...whole(1), ...whole(2)])).toEqual({ ok: true })
+  })
+
+  test('are one raw file for a tile', () => {
+    expect(checkFiles(tiled, tile, [aFile('raw')])).toEqual({ ok: true })
+    expect(checkFiles(tiled, tile, [aFile('final')])).toMatchObject({ ok: false, code: 'result_invalid' })
+  })
+
+  test('are one final file for a finish, and for the audit of one', () => {
+    expect(checkFiles(tiled, aFinish(), [aFile('final')])).toEqual({ ok: true })
+    expect(checkFiles(tiled, aTask({ id: auditTaskId(finishTaskId(0), 1), kind: 'audit' }), [aFile('final')])).toEqual({ ok: true })
+  })
+
+  test('have a view that can be shown where the format cannot', () => {
+    const plan = aPlan({ format: 'exr' })
+    expect(checkFiles(plan, aTask(), whole(1))).toMatchObject({ ok: false, detail: expect.stringMatching(/display file of frame 1 is missing/) })
+    expect(checkFiles(plan, aTask(), [...whole(1), aFile('display')])).toEqual({ ok: true })
+    expect(IMAGE_FORMATS.filter((format) => needsDisplay(aPlan({ format })))).toEqual(['exr', 'exr-multilayer', 'tiff'])
+  })
+
+  test.each([
+    ['nothing at all', []],
+    ['one frame of two', whole(1)],
+    ['no raw image', [aFile('final', 1), aFile('final', 2), aFile('raw', 1)]],
+    ['a frame of another task', [...whole(1), ...whole(2), aFile('extra', 3)]],
+    ['a name given twice', [...whole(1), ...whole(2).map((file) => ({ ...file, name: `${file.role}-1` }))]],
+    ['two finals of one frame', [...whole(1), ...whole(2), aFile('final', 1, { name: 'another' })]],
+    ['a view that was not asked for', [...whole(1), ...whole(2), aFile('display', 1)]],
+    ['a file larger than any image of this size', [aFile('final', 1, { bytes: 10 * 1024 ** 3 }), aFile('raw', 1), ...whole(2)]],
+  ])('are refused: %s', (_, files) => {
+    expect(checkFiles(aPlan(), frames, files)).toMatchObject({ ok: false, code: 'result_invalid' })
+  })
+
+  test('may have extra files beside, but for a tile, and none that is named like a delivered frame', () => {
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name: 'depth-0001.exr' })])).toEqual({ ok: true })
+    expect(checkFiles(tiled, tile, [aFile('raw'), aFile('extra')])).toMatchObject({ ok: false, code: 'result_invalid' })
+    for (const name of ['0002.png', 'm0012.exr', '123456.jpg', '0002.PNG']) expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name })])).toMatchObject({ ok: false, detail: expect.stringMatching(/named like one/) })
+  })
+})
+
+test('the raw image of a whole frame stays with its worker until somebody wants to look at it', () => {
+  const files = [...whole(1), aFile('extra')]
+  expect(filesToSend(aTask(), files, false).map((file) => file.role)).toEqual(['final', 'extra'])
+  expect(filesToSend(aTask(), files, true)).toEqual(files)
+  expect(filesToSend(aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit' }), files, false)).toEqual(files)
+  expect(filesToSend(tile, [aFile('raw')], false)).toHaveLength(1)
+})
+
+test('a task tells by itself what it is about', () => {
+  expect(workOf(tile)).toBe('tile')
+  expect(workOf(aTask())).toBe('frames')
+  expect(workOf(aFinish())).toBe('finish')
+  expect(workOf(aTask({ id: auditTaskId(finishTaskId(0), 2), kind: 'audit' }))).toBe('finish')
+  expect(workOf(aTask({ id: auditTaskId(renderTaskId(0), 2), kind: 'audit', tile: 0 }))).toBe('tile')
+})

@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Change, Decision } from '../../../../shared/domain/decision.ts'
+import { cancelTask, expireLease, failAttempt, rejectResult, releaseLease } from '../../../../shared/domain/task/fall-back.ts'
+import { act } from '../../../../shared/domain/task/lifecycle.ts'
+import { ATTEMPTS_MAX, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { FAILURES, FailureCode } from '../../../../shared/protocol/failure.ts'
+import { auditTaskId, renderTaskId, type WorkerId } from '../../../../shared/protocol/ids.ts'
+import { JOB_STATES } from '../../../../shared/protocol/job.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
+import type { FrameState, TaskRecord } from '../../../../shared/protocol/task.ts'
+import { TaskRecord as TaskSchema } from '../../../../shared/protocol/task.ts'
+import { NOW, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
+
+const [anna, bert] = [worker('anna'), worker('bert')]
+const failure = (code: FailureCode) => ({ code, message: `it was ${code}`, lastWords: 'the last words' })
+
+function granted(decision: Decision): Change {
+  if (!decision.ok) throw new Error(`${decision.code}: ${decision.detail}`)
+  return decision
+}
+function taskOf(decision: Decision): TaskRecord {
+  const [task] = granted(decision).tasks ?? []
+  if (task === undefined) throw new Error('no task was written')
+  return task
+}
+const credits = (decision: Decision) => (granted(decision).effects ?? []).filter((effect) => effect.type === 'credit_worker')
+
+describe('a failed attempt', () => {
+  test.each(FailureCode.options.filter((code) => FAILURES[code] === 'worker'))('%s is the worker\'s fault: somebody else shall try', (code) => {
+    const decision = failAttempt(aJob(), leasedTo(anna), anna, 1, failure(code), NOW)
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', avoid: [anna], attempts: [{ outcome: 'failed', failure: { code } }] })
+    expect(credits(decision)).toEqual([{ type: 'credit_worker', workerId: anna, failed: 1 }])
+  })
+
+  test.each(FailureCode.options.filter((code) => FAILURES[code] === 'scene'))('%s is the scene\'s fault: nobody is blamed, and another worker says whether it is so', (code) => {
+    const decision = failAttempt(aJob(), leasedTo(anna), anna, 1, failure(code), NOW)
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', avoid: [anna] })
+    expect(credits(decision)).toEqual([])
+  })
+
+  test.each(FailureCode.options.filter((code) => FAILURES[code] === 'farm'))('%s is the farm\'s fault: the same worker may try again at once', (code) => {
+    const decision = failAttempt(aJob(), leasedTo(anna), anna, 1, failure(code), NOW)
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', avoid: [] })
+    expect(granted(decision).effects).toContainEqual({ type: 'queue_tasks', tasks: [{ taskId: renderTaskId(0), epoch: 1 }] })
+    expect(credits(decision)).toEqual([])
+  })
+
+  test('of a task that not everybody may have is announced, not queued for anybody', () => {
+    const decision = granted(failAttempt(aJob(), leasedTo(anna), anna, 1, failure('gpu_error'), NOW))
+    expect(decision.effects?.map((effect) => effect.type)).toEqual(['announce_work', 'credit_worker'])
+  })
+
+  test('by somebody who does not hold the lease is refused', () => {
+    expect(failAttempt(aJob(), leasedTo(anna), bert, 1, failure('gpu_error'), NOW)).toMatchObject({ ok: false, code: 'lease_unknown' })
+    expect(failAttempt(aJob(), leasedTo(anna), anna, 2, failure('gpu_error'), NOW)).toMatchObject({ ok: false, code: 'lease_unknown' })
+    const again = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna, { outcome: 'expired' }), anAttempt(2, anna)] })
+    expect(failAttempt(aJob(), again, anna, 1, failure('gpu_error'), NOW)).toMatchObject({ ok: false, code: 'lease_stale' })
+  })
+
+  test('of a job that is over cancels the task', () => {
+    for (const state of ['completed', 'failed', 'canceled', 'deleting'] as const) {
+      expect(taskOf(failAttempt(aJob({ state }), leasedTo(anna), anna, 1, failure('gpu_error'), NOW)).state).toBe('canceled')
+    }
+  })
+})
+
+describe('a poison scene', () => {
+  test('stops its job after as many faults of its own as the limit says, with Blender\'s last words', () => {
+    let task = aTask()
+    for (let fault = 1; fault <= LIMITS.sceneFaultsMax; fault++) {
+      task = taskOf(leaseTask(aJob(), task, worker(`w${fault}`), [], NOW))
+      const decision = granted(failAttempt(aJob(), task, worker(`w${fault}`), fault, failure('blender_error'), NOW))
+      task = taskOf(decision)
+      if (fault < LIMITS.sceneFaultsMax) {
+        expect(decision.job).toBeUndefined()
+        expect(task.state).toBe('queued')
+      } else {
+        expect(decision.job).toMatchObject({ state: 'failed', endedAt: NOW, failure: { code: 'poison_scene', lastWords: 'the last words', message: expect.stringMatching(/it was blender_error/) } })
+        expect(task.state).toBe('failed')
+        expect(decision.effects).toContainEqual({ type: 'drop_queue' })
+      }
+    }
+  })
+})
+
+describe('tries', () => {
+  const attempt = (task: TaskRecord, end: (task: TaskRecord, workerId: WorkerId) => Decision, number: number) => end(taskOf(leaseTask(aJob(), task, worker(`w${number}`), [], NOW)), worker(`w${number}`))
+
+  test('of a task are bounded, whatever goes wrong and in whatever order', () => {
+    const ends = fc.infiniteStream(fc.constantFrom('blender_crashed', 'interrupted', 'upload_failed', 'expire', 'release'))
+    fc.assert(fc.property(ends, (stream) => {
+      let task = aTask()
+      for (let number = 1; number <= ATTEMPTS_MAX; number++) {
+        const how = stream.next().value
+        const decision = granted(attempt(task, (held, workerId) => {
+          if (how === 'expire') return expireLease(aJob(), held, held.epoch, NOW)
+          if (how === 'release') return releaseLease(aJob(), held, workerId, held.epoch, NOW)
+          return failAttempt(aJob(), held, workerId, held.epoch, failure(FailureCode.parse(how)), NOW)
+        }, number))
+        task = TaskSchema.parse(JSON.parse(JSON.stringify(taskOf(decision))))
+        expect(decision.job?.failure?.code).toBe(task.state === 'failed' ? 'tries_exhausted' : undefined)
+        if (task.state === 'failed') break
+      }
+      expect(task.state).toBe('failed')
+    }), { numRuns: 30 })
+  })
+
+  test('that were given back or ended by the farm\'s fault are free', () => {
+    let task = aTask()
+    for (let number = 1; number < ATTEMPTS_MAX; number++) task = taskOf(attempt(task, (held, workerId) => releaseLease(aJob(), held, workerId, held.epoch, NOW), number))
+    expect(task).toMatchObject({ state: 'queued', avoid: [], epoch: ATTEMPTS_MAX - 1 })
+  })
+
+  test('by a worker\'s fault end the job after the limit', () => {
+    let task = aTask()
+    for (let number = 1; number <= LIMITS.triesPerTaskMax; number++) {
+      expect(task.state).toBe('queued')
+      task = taskOf(attempt(task, (held) => expireLease(aJob(), held, held.epoch, NOW), number))
+    }
+    expect(task.state).toBe('failed')
+  })
+})
+
+describe('an expired lease', () => {
+  test('goes to another worker, and the one that was silent is told', () => {
+    const decision = granted(expireLease(aJob(), leasedTo(anna), 1, NOW))
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', avoid: [anna], attempts: [{ outcome: 'expired', endedAt: NOW }] })
+    expect(decision.effects).toContainEqual(expect.objectContaining({ type: 'cancel_lease', workerId: anna, epoch: 1 }))
+  })
+
+  test('that was renewed by a later one, or handed in, changes nothing', () => {
+    for (const state of ['queued', 'verifying', 'completed', 'failed', 'canceled'] as const) expect(expireLease(aJob(), aTask({ state, epoch: 1 }), 1, NOW)).toEqual({ ok: true })
+    expect(expireLease(aJob(), leasedTo(anna, { epoch: 2 }), 1, NOW)).toEqual({ ok: true })
+  })
+})
+
+describe('a result that is rejected when its file is read', () => {
+  const rendered = (change: Partial<TaskRecord> = {}) => aTask({ state: 'completed', epoch: 1, attempts: [anAttempt(1, anna, { outcome: 'rendered' })], canonical: { taskId: renderTaskId(0), epoch: 1 }, verdict: 'agreed', ...change })
+  const tiles = aJob({ plan: aPlan({ tiles: { columns: 2, rows: 1, overscanPx: 0 } }) })
+
+  test('goes to another worker, and its frame back to rendering', () => {
+    const decision = granted(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong hash', NOW))
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', verdict: 'unverified', avoid: [anna], attempts: [{ outcome: 'rejected', verdict: 'refuted' }] })
+    expect(taskOf(decision).canonical).toBeUndefined()
+    expect(decision.frames).toEqual([aFrame({ state: 'rendering', tasksLeft: 1 })])
+    expect(credits(decision)).toEqual([{ type: 'credit_worker', workerId: anna, failed: 1 }])
+  })
+
+  test('of a finish sends its frame back to finishing, not to rendering', () => {
+    const decision = granted(rejectResult(tiles, rendered({ ...aFinish(), state: 'completed', epoch: 1, attempts: [anAttempt(1, anna, { outcome: 'rendered' })] }), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW))
+    expect(decision.frames).toEqual([aFrame({ state: 'finishing', tasksLeft: 0 })])
+  })
+
+  test.each<[FrameState, boolean]>([['rendering', true], ['stitching', true], ['finishing', false], ['delivering', false], ['delivered', false]])('of a tile while its frame is %s is taken back: %s', (state, back) => {
+    const decision = granted(rejectResult(tiles, rendered({ tile: 0 }), [aFrame({ state, tasksLeft: 0 })], 1, 'wrong', NOW))
+    expect((decision.tasks ?? []).length > 0).toBe(back)
+  })
+
+  test('of a frame that was delivered already changes nothing; of a chunk that is not delivered whole, all of it is rendered again', () => {
+    expect(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivered', tasksLeft: 0 })], 1, 'late', NOW)).toEqual({ ok: true })
+    const chunk = [aFrame({ state: 'delivered', tasksLeft: 0 }), aFrame({ number: 2, position: 1, state: 'delivering', tasksLeft: 0 })]
+    expect(granted(rejectResult(aJob(), rendered({ frames: [1, 2] }), chunk, 1, 'wrong', NOW)).frames?.map((frame) => [frame.state, frame.tasksLeft])).toEqual([['rendering', 1], ['rendering', 1]])
+  })
+
+  test('of a job that is not active any more changes nothing', () => {
+    for (const state of JOB_STATES.filter((each) => each !== 'active')) expect(rejectResult(aJob({ state }), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'late', NOW)).toEqual({ ok: true })
+  })
+
+  test('a second time, or of an older epoch, changes nothing', () => {
+    const once = taskOf(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW))
+    expect(rejectResult(aJob(), once, [aFrame()], 1, 'wrong', NOW)).toEqual({ ok: true })
+    expect(rejectResult(aJob(), { ...rendered(), epoch: 2 }, [aFrame()], 1, 'wrong', NOW)).toEqual({ ok: true })
+  })
+
+  test('is not blamed on the worker whose own result was refuted before, when the result of an audit counts', () => {
+    const decision = rejectResult(aJob(), rendered({ canonical: { taskId: auditTaskId(renderTaskId(0), 1), epoch: 1 } }), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW)
+    expect(taskOf(decision).state).toBe('queued')
+    expect(credits(decision)).toEqual([])
+  })
+})
+
+test('a canceled task takes its lease back, once', () => {
+  const canceled = granted(cancelTask(leasedTo(anna), NOW, 'the job is canceled'))
+  expect(taskOf(canceled)).toMatchObject({ state: 'canceled', attempts: [{ outcome: 'canceled', endedAt: NOW }] })
+  expect(canceled.effects).toEqual([{ type: 'cancel_lease', workerId: anna, taskId: renderTaskId(0), epoch: 1, reason: 'the job is canceled' }])
+  expect(cancelTask(taskOf(canceled), NOW, 'again')).toEqual({ ok: true })
+  expect(granted(cancelTask(act(aTask(), 'fail'), NOW, 'again')).tasks).toBeUndefined()
+})
