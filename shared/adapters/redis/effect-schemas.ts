@@ -30,6 +30,9 @@ export const StoredNotice = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('lease_canceled'), jobId: JobId, ...task, workerId: z.string(), reason: z.string() }),
 ]) satisfies z.ZodType<Notice>
 
-// a kind that a port gains and a schema lacks fails here, not in production
+// A kind that a port gains and a schema lacks fails here, not in production.
 type Covers<All, Known extends All> = [Exclude<All, Known>] extends [never] ? true : never
-export const coverage: readonly [Covers<BackgroundStep['step'], z.infer<typeof StoredStep>['step']>, Covers<Effect['type'], z.infer<typeof StoredEffect>['type']>, Covers<Notice['type'], z.infer<typeof StoredNotice>['type']>] = [true, true, true]
+const stepsCovered: Covers<BackgroundStep['step'], z.infer<typeof StoredStep>['step']> = true
+const effectsCovered: Covers<Effect['type'], z.infer<typeof StoredEffect>['type']> = true
+const noticesCovered: Covers<Notice['type'], z.infer<typeof StoredNotice>['type']> = true
+void [stepsCovered, effectsCovered, noticesCovered]

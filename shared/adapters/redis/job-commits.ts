@@ -13,14 +13,14 @@ import { leaseMember } from './lease-member.ts'
 import type { Link } from './link.ts'
 import { opensJob } from './open-job.ts'
 import { loadScript } from './scripts.ts'
-import { workerCountField } from './workers.ts'
 import { versioned } from './stored.ts'
+import { workerCountField } from './workers.ts'
 
 const COMMIT = loadScript('commit')
-/** Which KEYS of commit.lua hold the records. */
 /** Stands for the JSON of a record that must be at its version and is not written. */
 const ONLY_COMPARED = '='
 const CREDITED = ['completed', 'failed', 'refuted'] as const
+/** Which KEYS of commit.lua hold the records. */
 const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
 const CommitReply = z.union([z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]), z.tuple([z.literal(0), z.string()])])
 

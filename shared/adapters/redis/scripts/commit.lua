@@ -1,14 +1,12 @@
 -- Replaces records of one job that are all at the expected version, with everything that hangs on them; or changes nothing.
--- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence
---       10 outbox  11 outbox order  12 events  13 open jobs  14 counts of workers; with a new job also 15 jobs  16 jobs of owner
---       17 jobs of scene
+-- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence  10 outbox
+--       11 outbox order  12 events  13 open jobs  14 counts of workers; of a new job 15 jobs  16 jobs of owner  17 jobs of scene
 -- ARGV  now, job id, '1' if the job is open after this, its member of 15 and 16 ('' if the job is not new), events kept;
---       then lists, each after its length: records (hash as number of its KEY, id, expected version, json, '' to remove or '=' to compare only),
---       counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'), effects, events (json),
---       credits (field, change)
+--       then lists, each after its length: records (number of their KEY, id, expected version, json or '' to remove or '=' to
+--       compare only), counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'),
+--       effects (json), events (json), credits (field of 14, change)
 -- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}
-local now, job_id, open, member, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local at = 5
+local now, job_id, open, member, kept, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], 5
 local function take()
   at = at + 1
   return ARGV[at]
@@ -27,12 +25,10 @@ end
 for _, record in ipairs(records) do
   local hash, id, version, json = record[1], record[2], record[3], record[4]
   local order = hash > 1 and KEYS[hash + 1]
-  if json == '=' then
-    -- only its version counts
-  elseif json == '' then
+  if json == '' then
     redis.call('HDEL', KEYS[hash], id)
     if order then redis.call('ZREM', order, id) end
-  else
+  elseif json ~= '=' then
     redis.call('HSET', KEYS[hash], id, string.format('%d\n', version + 1) .. json)
     if order and version == '0' then redis.call('ZADD', order, hash == 4 and id or 0, id) end
   end
