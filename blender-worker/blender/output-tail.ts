@@ -32,7 +32,7 @@ export class OutputTail {
     const line = part.slice(0, LINE_LENGTH_MAX).trimEnd()
     if (line === '') return
     this.#onLine(line)
-    if (/^Fra:/.test(line)) return
+    if (line.startsWith('Fra:')) return
     this.#lines.push(line)
     if (this.#lines.length > LINES_KEPT) this.#lines.shift()
   }

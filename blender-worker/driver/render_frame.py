@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import file_outputs, image_format, memory, render_settings, rendering, scene_file
+from driver import continuity, file_outputs, image_format, memory, render_settings, rendering, scene_file
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -14,6 +14,8 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         raise Failure("bad_command", "farm", "a frame needs outputs.final or outputs.raw")
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
+    if continuity.prepare(scene, frame):
+        scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         return {"loadSeconds": load_seconds, **render_and_write(scene, settings, outputs, overrides)}

@@ -36,8 +36,9 @@ def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, A
     """Sets frame, samples, seed, resolution, device and threads, and what must not depend on the artist."""
     render = scene.render
     _go_to(scene, frame, overrides)
-    # The path a command names is written as it is named, whatever lies there.
-    for name, value in (("use_file_extension", False), ("use_overwrite", True), ("use_placeholder", False), ("use_render_cache", False)):
+    # The path a command names is written as it is named, whatever lies there. Persistent data would let
+    # one render see what another left in memory; it saves little beside the render, and order must not count.
+    for name, value in (("use_file_extension", False), ("use_overwrite", True), ("use_placeholder", False), ("use_render_cache", False), ("use_persistent_data", False)):
         overrides.set(render, name, value)
     _set_resolution(render, settings.get("resolution"), overrides)
     _set_samples(scene, settings.get("samples"), overrides)

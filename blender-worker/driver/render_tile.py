@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import image_format, memory, region, render_settings, rendering, scene_file
+from driver import continuity, image_format, memory, region, render_settings, rendering, scene_file
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -20,6 +20,8 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         raise Failure("bad_command", "farm", "a tile needs outputs.raw")
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
+    if continuity.prepare(scene, frame):
+        scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         _frame_window(scene.render, window, overrides)

@@ -15,6 +15,7 @@ class _Opened:
     identity: Optional[tuple[str, int, int, int]] = None
     path: Optional[str] = None
     load_seconds: float = 0.0
+    load_number: int = 0
 
 
 _opened = _Opened()
@@ -58,9 +59,15 @@ def require_open() -> float:
     return _opened.load_seconds
 
 
-def mark_dirty() -> None:
-    """The next command must load the file again: something happened that cannot be put back."""
+def load_again() -> float:
+    """Loads the open file anew, so that nothing rendered so far is left in it; answers the seconds it took."""
     _opened.identity = None
+    return require_open()
+
+
+def load_number() -> int:
+    """Counts loads, so that what was found out about one load is not believed of the next."""
+    return _opened.load_number
 
 
 def _identity(path: str) -> tuple[str, int, int, int]:
@@ -82,6 +89,7 @@ def _load(path: str, identity: tuple[str, int, int, int]) -> None:
     if os.path.abspath(bpy.data.filepath) != os.path.abspath(path):
         raise Failure("blend_unreadable", "scene", f"Blender {bpy.app.version_string} did not open the scene and gave no reason")
     _opened.load_seconds = time.monotonic() - started
+    _opened.load_number += 1
     _opened.identity = identity
     _opened.path = path
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import compositor
+from driver import compositor, history
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
 # need theirs. One pixel was enough in every scene measured; four is what Cycles itself adds around the
@@ -48,6 +48,8 @@ def _always(scene: Any) -> list[str]:
     others = sorted({used["scene"] for used in compositor.layers_used(scene)} - {scene.name})
     if others:
         reasons.append(f"its compositor uses renders of other scenes: {', '.join(others)}")
+    if history.unbaked():
+        reasons.append("its frames depend on earlier frames: simulations are not baked")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons

@@ -81,6 +81,24 @@ describe('state between commands', () => {
   })
 })
 
+describe('a scene whose frames depend on earlier ones', () => {
+  it('is told by inspect, is not to be tiled, and renders a jump as from a fresh file', { timeout: TIMEOUT_MS }, async () => {
+    const path = await open('cloth')
+    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { history: [{ kind: 'cloth' }], tiling: { exact: false } } })
+    const bare = await lab.bare(path, 4, 'cloth-bare')
+    for (const frame of [1, 2, 3]) {
+      expect(await blender.run('render', { mode: 'frame', frame, outputs: { final: lab.path(`cloth-${frame}.png`) } })).toMatchObject({ ok: true })
+    }
+    const inOrder = { final: lab.path('cloth-in-order.png') }
+    expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: inOrder })).toMatchObject({ ok: true })
+    const jumped = { final: lab.path('cloth-jumped.png') }
+    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: jumped })).toMatchObject({ ok: true })
+    expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: jumped })).toMatchObject({ ok: true })
+    expect(await differences(bare, jumped.final)).toBe('')
+    expect(await differences(jumped.final, inOrder.final)).not.toBe('')
+  })
+})
+
 describe('a frame', () => {
   it('reports progress and the sizes of what it wrote', { timeout: TIMEOUT_MS }, async () => {
     await open('plain')
