@@ -31,7 +31,8 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
       const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
       if (!download.ok) return await reportRejected(engine, jobId, task.id, task.epoch, `${file.name}: ${download.message}`)
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await imaging.check(path, { width: plan.width, height: plan.height })
-      if (!checked.ok) return await reportRejected(engine, jobId, task.id, task.epoch, `${file.name}: ${checked.message}`)
+      // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
+      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, jobId, task.id, task.epoch, `${file.name}: ${checked.message}`)
       local.set(file.name, path)
     }
     const final = withRole(files, 'final')

@@ -11,7 +11,10 @@ import { loadAudited, reportCompared, reportRejected } from '../../shared/engine
 import type { JobId, TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey } from '../../shared/protocol/object-keys.ts'
 import type { ResultFile, TaskRecord } from '../../shared/protocol/task.ts'
-import type { Imaging } from '../../shared/ports/imaging.ts'
+import type { ImageRefusal, Imaging } from '../../shared/ports/imaging.ts'
+
+/** Only the kind of the file is asked; the size is checked when it is delivered. */
+const ANY_SIZE = { width: 1, height: 1 }
 
 /** One rendering of the task, its files on this disk. */
 interface Rendering {
@@ -85,21 +88,31 @@ async function compareRenderings(engine: Engine, imaging: Imaging, task: TaskRec
  */
 async function compareFiles(engine: Engine, imaging: Imaging, task: TaskRecord, a: ResultFile & { path: string }, b: ResultFile & { path: string }): Promise<PairVerdict> {
   const float = a.name.endsWith('.exr')
+  if (float && a.role === 'final' && (await bothUnread(imaging, a.path, b.path))) return 'agreed'
   if (workOf(task) === 'finish') {
     const same = await imaging.samePixels(a.path, b.path)
-    if (!same.ok) return refusedImage(engine, task, same.message)
-    if (same.same) return 'agreed'
+    if (same.ok && same.same) return 'agreed'
+    if (!same.ok) return refusedImage(engine, task, same)
   }
   if (float) {
     const measures = await imaging.compareLinear(a.path, b.path)
-    return measures.ok ? imageVerdict(measures) : refusedImage(engine, task, measures.message)
+    return measures.ok ? imageVerdict(measures) : refusedImage(engine, task, measures)
   }
   const measures = await imaging.compareDisplay(a.path, b.path)
-  return measures.ok ? displayVerdict(measures) : refusedImage(engine, task, measures.message)
+  return measures.ok ? displayVerdict(measures) : refusedImage(engine, task, measures)
+}
+
+/**
+ * The artist may want an EXR compression that is not read here (PIZ, PXR24, B44, DWA). Then the raw and the display image beside the
+ * final decide; a final that only one of the two wrote in such a way is no such choice.
+ */
+async function bothUnread(imaging: Imaging, pathA: string, pathB: string): Promise<boolean> {
+  const [a, b] = await Promise.all([imaging.check(pathA, ANY_SIZE), imaging.check(pathB, ANY_SIZE)])
+  return !a.ok && !b.ok && a.code === 'unsupported' && b.code === 'unsupported'
 }
 
 /** Two images that cannot be compared are not the same; who is at fault, a third one shows. */
-function refusedImage(engine: Engine, task: TaskRecord, reason: string): PairVerdict {
-  engine.log.info({ taskId: task.id, reason }, 'images cannot be compared')
+function refusedImage(engine: Engine, task: TaskRecord, refusal: ImageRefusal): PairVerdict {
+  engine.log.info({ taskId: task.id, code: refusal.code, reason: refusal.message }, 'images cannot be compared')
   return 'refuted'
 }
