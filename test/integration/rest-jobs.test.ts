@@ -193,6 +193,19 @@ test('delivered files are listed in whole whatever the page size, with addresses
   expect(problemOf(await farm.ask('ada', { url: `/v1/jobs/${job}/artifacts?cursor=zzz` })).code).toBe('bad_request')
 })
 
+test('the pages of delivered files may change their size on the way', async () => {
+  const job = JobId.parse(await farm.addJob('ada', { frames: '1-6' }))
+  const expected = await deliver(job, 6)
+  const seen: string[] = []
+  const limits = [5, 1, 4, 1, 1, 50]
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: { items: { path: string }[]; next: string | null } = (await farm.ask('ada', { url: `/v1/jobs/${job}/artifacts?limit=${limits.shift() ?? 1}${cursor && `&cursor=${encodeURIComponent(cursor)}`}` })).json()
+    seen.push(...page.items.map(({ path }) => path))
+    cursor = page.next
+  }
+  expect(seen).toEqual(expected)
+})
+
 test('a delivered file is fetched by a redirect to the store', async () => {
   const job = JobId.parse(await farm.addJob('ada', { frames: '1-2' }))
   await deliver(job, 2)
