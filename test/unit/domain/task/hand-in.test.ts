@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest'
+import type { Change, Decision } from '../../../../shared/domain/decision.ts'
+import { acceptDelivery, commitResult, frameStitched } from '../../../../shared/domain/task/hand-in.ts'
+import { leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
+import { auditTaskId, finishTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { JOB_STATES } from '../../../../shared/protocol/job.ts'
+import { TASK_STATES } from '../../../../shared/protocol/task.ts'
+import { HASH, NOW, aFile, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
+
+const [anna, bert] = [worker('anna'), worker('bert')]
+const files = [aFile('final'), aFile('raw')]
+const handedIn = (drawn = false) => ({ files, renderSeconds: 2, peakMemoryBytes: 3, drawn })
+const delivering = (change: Parameters<typeof aTask>[0] = {}, drawn = false) => leasedTo(anna, { state: 'delivering', attempts: [anAttempt(1, anna, { files, drawnForAudit: drawn })], ...change })
+const tiles = aJob({ plan: aPlan({ tiles: { columns: 2, rows: 1, overscanPx: 0 } }) })
+
+function granted(decision: Decision): Change {
+  if (!decision.ok) throw new Error(`${decision.code}: ${decision.detail}`)
+  return decision
+}
+
+describe('a lease', () => {
+  test('is granted for a queued task of an active job only, and raises the epoch', () => {
+    for (const jobState of JOB_STATES) for (const state of TASK_STATES) {
+      const decision = leaseTask(aJob({ state: jobState }), aTask({ state, epoch: 2, attempts: [anAttempt(1, bert, { outcome: 'failed' }), anAttempt(2, bert, { outcome: 'released' })] }), anna, [], NOW)
+      if (jobState === 'active' && state === 'queued') expect(granted(decision).tasks?.[0]).toMatchObject({ state: 'leased', epoch: 3, attempts: [{ epoch: 1 }, { epoch: 2 }, { epoch: 3, workerId: anna, outcome: 'running', startedAt: NOW }] })
+      else expect(decision).toMatchObject({ ok: false, code: 'conflict' })
+    }
+  })
+
+  test('is not granted to whom the task is not for', () => {
+    expect(leaseTask(aJob(), aTask({ avoid: [anna] }), anna, [bert], NOW)).toMatchObject({ ok: false, code: 'conflict' })
+  })
+})
+
+describe('a commitment', () => {
+  test('writes down what was promised and whether it was drawn', () => {
+    expect(granted(commitResult(aJob(), leasedTo(anna), anna, 1, handedIn(true))).tasks?.[0]).toMatchObject({ state: 'delivering', attempts: [{ outcome: 'running', files, renderSeconds: 2, peakMemoryBytes: 3, drawnForAudit: true }] })
+  })
+
+  test('said twice changes nothing; with other files the second time it is refused', () => {
+    expect(commitResult(aJob(), delivering(), anna, 1, handedIn())).toEqual({ ok: true })
+    expect(commitResult(aJob(), delivering(), anna, 1, { ...handedIn(), files: [files[0] ?? aFile('final'), aFile('raw', 1, { bytes: 99 })] })).toMatchObject({ ok: false, code: 'result_invalid' })
+  })
+
+  test('by anybody but the holder of the current epoch of an active job is refused', () => {
+    expect(commitResult(aJob(), leasedTo(anna), bert, 1, handedIn())).toMatchObject({ code: 'lease_unknown' })
+    expect(commitResult(aJob(), leasedTo(anna), anna, 2, handedIn())).toMatchObject({ code: 'lease_unknown' })
+    expect(commitResult(aJob(), aTask(), anna, 1, handedIn())).toMatchObject({ code: 'lease_unknown' })
+    for (const outcome of ['rendered', 'failed', 'expired', 'released', 'rejected', 'canceled'] as const) {
+      expect(commitResult(aJob(), leasedTo(anna, { attempts: [anAttempt(1, anna, { outcome })] }), anna, 1, handedIn())).toMatchObject({ code: 'lease_stale' })
+    }
+    for (const state of JOB_STATES) if (state !== 'active') expect(commitResult(aJob({ state }), leasedTo(anna), anna, 1, handedIn())).toMatchObject({ code: 'lease_stale' })
+  })
+
+  test('to files that were not asked for is refused', () => {
+    expect(commitResult(aJob(), leasedTo(anna), anna, 1, { ...handedIn(), files: [aFile('final')] })).toMatchObject({ code: 'result_invalid' })
+  })
+})
+
+describe('a delivery', () => {
+  test('of a whole frame goes on to the assembler and is credited', () => {
+    const change = granted(acceptDelivery(aJob(), delivering(), [aFrame()], anna, 1, NOW))
+    expect(change.tasks?.[0]).toMatchObject({ state: 'completed', canonical: { taskId: renderTaskId(0), epoch: 1 }, attempts: [{ outcome: 'rendered', endedAt: NOW }] })
+    expect(change.frames).toEqual([aFrame({ state: 'delivering', tasksLeft: 0 })])
+    expect(change.effects).toEqual([{ type: 'run_step', step: { step: 'deliver', jobId: aJob().id, frame: 1 } }, { type: 'credit_worker', workerId: anna, completed: 1 }])
+  })
+
+  test('of a tile brings its frame one nearer; the last one has it stitched', () => {
+    const one = granted(acceptDelivery(tiles, delivering({ tile: 0 }), [aFrame({ tasksLeft: 2 })], anna, 1, NOW))
+    expect(one.frames).toEqual([aFrame({ tasksLeft: 1 })])
+    expect(one.effects?.filter((effect) => effect.type === 'run_step')).toEqual([])
+    const last = granted(acceptDelivery(tiles, delivering({ tile: 1 }), [aFrame({ tasksLeft: 1 })], anna, 1, NOW))
+    expect(last.frames).toEqual([aFrame({ state: 'stitching', tasksLeft: 0 })])
+    expect(last.effects?.[0]).toEqual({ type: 'run_step', step: { step: 'stitch', jobId: aJob().id, frame: 1 } })
+  })
+
+  test('of a finish delivers its frame', () => {
+    const finish = { ...aFinish(), state: 'delivering' as const, epoch: 1, attempts: [anAttempt(1, anna, { files })] }
+    expect(granted(acceptDelivery(tiles, finish, [aFrame({ state: 'finishing', tasksLeft: 0 })], anna, 1, NOW)).frames).toEqual([aFrame({ state: 'delivering', tasksLeft: 0 })])
+  })
+
+  test('that was drawn waits for its audit by somebody else; nothing is credited or assembled yet', () => {
+    const change = granted(acceptDelivery(aJob(), delivering({}, true), [aFrame()], anna, 1, NOW))
+    expect(change.tasks).toMatchObject([{ state: 'verifying', auditRounds: 1 }, { id: auditTaskId(renderTaskId(0), 1), kind: 'audit', state: 'queued', avoid: [anna], audits: renderTaskId(0), epoch: 0 }])
+    expect(change.frames ?? []).toEqual([])
+    expect(change.effects).toEqual([{ type: 'announce_work' }])
+  })
+
+  test('of an audit has it compared', () => {
+    const audit = delivering({ id: auditTaskId(renderTaskId(4), 2), kind: 'audit', audits: renderTaskId(4) })
+    expect(granted(acceptDelivery(aJob(), audit, [aFrame()], anna, 1, NOW)).effects).toContainEqual({ type: 'run_step', step: { step: 'compare', jobId: aJob().id, taskId: renderTaskId(4), round: 2 } })
+  })
+
+  test('said twice changes nothing, even after the job went on or ended', () => {
+    const done = delivering({ state: 'completed', attempts: [anAttempt(1, anna, { outcome: 'rendered', files })] })
+    for (const state of JOB_STATES) expect(acceptDelivery(aJob({ state }), done, [aFrame({ state: 'delivered', tasksLeft: 0 })], anna, 1, NOW)).toEqual({ ok: true })
+  })
+
+  test('before its commitment, too late, or for a job that ended is refused', () => {
+    expect(acceptDelivery(aJob(), leasedTo(anna), [aFrame()], anna, 1, NOW)).toMatchObject({ code: 'result_invalid' })
+    expect(acceptDelivery(aJob(), delivering({ attempts: [anAttempt(1, anna, { outcome: 'expired' })], state: 'queued' }), [aFrame()], anna, 1, NOW)).toMatchObject({ code: 'lease_stale' })
+    expect(acceptDelivery(aJob({ state: 'canceled' }), delivering(), [aFrame()], anna, 1, NOW)).toMatchObject({ code: 'lease_stale' })
+    expect(acceptDelivery(aJob(), delivering(), [aFrame()], bert, 1, NOW)).toMatchObject({ code: 'lease_unknown' })
+  })
+})
+
+test('a stitched frame gets its finish once; told again, or of a frame elsewhere, nothing happens', () => {
+  const stitched = { bytes: 1, sha256: HASH }
+  const change = granted(frameStitched(tiles, aFrame({ state: 'stitching', tasksLeft: 0 }), stitched))
+  expect(change.frames).toEqual([aFrame({ state: 'finishing', tasksLeft: 0, stitched })])
+  expect(change.tasks).toMatchObject([{ id: finishTaskId(0), kind: 'finish', state: 'queued', frames: [1] }])
+  for (const state of ['rendering', 'finishing', 'delivering', 'delivered', 'failed'] as const) expect(frameStitched(tiles, aFrame({ state, tasksLeft: 0 }), stitched)).toEqual({ ok: true })
+  expect(frameStitched({ ...tiles, state: 'canceled' }, aFrame({ state: 'stitching', tasksLeft: 0 }), stitched)).toEqual({ ok: true })
+})
+
+test('tries count what failed, expired or was rejected, and not what the farm is to blame for', () => {
+  const failed = (code: 'gpu_error' | 'upload_failed', epoch: number) => anAttempt(epoch, anna, { outcome: 'failed', failure: { code, message: '' } })
+  expect(triesUsed(aTask({ attempts: [failed('gpu_error', 1), failed('upload_failed', 2), anAttempt(3, anna, { outcome: 'expired' }), anAttempt(4, anna, { outcome: 'released' }), anAttempt(5, anna, { outcome: 'rejected' }), anAttempt(6, anna)] }))).toBe(3)
+})

@@ -1,0 +1,39 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isDrawn } from '../../../../shared/domain/verification/audit-draw.ts'
+import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { aFinish, aJob, aPlan, aTask } from '../records.ts'
+
+const job = (auditRate: number, renderTaskCount = 10) => aJob({ plan: aPlan({ auditRate, renderTaskCount }) })
+const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+
+describe('the audit lottery', () => {
+  test('at rate 0 draws nothing, at rate 1 everything', () => {
+    fc.assert(fc.property(fraction, fraction, fc.nat(9), (draw, lucky, index) => {
+      expect(isDrawn(job(0), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(false)
+      expect(isDrawn(job(1), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(true)
+    }))
+    expect(isDrawn(job(0), aFinish(), 0, 0)).toBe(false)
+  })
+
+  test('at any other rate draws one render task at least, exactly one when every ticket loses', () => {
+    fc.assert(fc.property(fraction, fc.integer({ min: 1, max: 40 }), (lucky, count) => {
+      const drawn = Array.from({ length: count }, (_, index) => isDrawn(job(1e-9, count), aTask({ id: renderTaskId(index) }), 0.5, lucky))
+      expect(drawn.filter(Boolean)).toHaveLength(1)
+    }))
+  })
+
+  test('draws below the rate and not at it', () => {
+    expect(isDrawn(job(0.1), aTask({ id: renderTaskId(3) }), 0.0999, 0)).toBe(true)
+    expect(isDrawn(job(0.1), aTask({ id: renderTaskId(3) }), 0.1, 0)).toBe(false)
+  })
+
+  test('always draws a finish, never an audit', () => {
+    expect(isDrawn(job(1e-9), aFinish(), 0.99, 0)).toBe(true)
+    expect(isDrawn(job(1), aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit' }), 0, 0)).toBe(false)
+  })
+
+  test('draws what replaces a result that was to be audited', () => {
+    expect(isDrawn(job(1e-9), aTask({ id: renderTaskId(3), auditRounds: 1 }), 0.99, 0)).toBe(true)
+  })
+})
