@@ -39,24 +39,58 @@ const caches = new WeakMap<Engine, RecordCache>()
  * lost race, a refusal or a decision to do nothing proves nothing, and is taken again on fresh ones.
  */
 export async function transact(engine: Engine, jobId: JobId, reading: Reading, decide: (facts: Facts, now: number) => Decision): Promise<Transacted> {
-  const cache = cacheOf(engine)
   for (let race = 0; race < RACES_MAX; race++) {
-    const loaded = await load(engine, cache, jobId, reading, race === 0)
-    if (loaded === null) return refuse('not_found', `there is no job ${jobId}`)
-    const { slice, fresh } = loaded
-    const now = engine.clock.now()
-    const decision = decide(factsOf(slice, reading), now)
-    const settled = !decision.ok || isEmpty(decision)
-    if (settled && !fresh) continue
-    if (!decision.ok) return decision
-    if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
-    const committed = await engine.store.commit(jobId, commitOf(slice, decision, now, engine.times.leaseMs), now)
-    if (!committed.ok) continue
-    remember(cache, jobId, slice, decision)
-    await runEffects(engine, jobId, effectsOf(decision), committed.effectIds)
-    return { ok: true, change: decision, counters: committed.counters }
+    const leave = race === 0 ? null : await lineUp(engine, jobId)
+    let outcome: Transacted & { readonly effectIds?: readonly string[] } | 'again'
+    try {
+      outcome = await tryOnce(engine, jobId, reading, decide, race === 0)
+    } finally {
+      leave?.()
+    }
+    if (outcome === 'again') continue
+    if (!outcome.ok) return outcome
+    await runEffects(engine, jobId, effectsOf(outcome.change), outcome.effectIds ?? [])
+    return { ok: true, change: outcome.change, counters: outcome.counters }
   }
   throw new Error(`job ${jobId}: lost ${RACES_MAX} races for ${JSON.stringify(reading)}`)
+}
+
+async function tryOnce(engine: Engine, jobId: JobId, reading: Reading, decide: (facts: Facts, now: number) => Decision, mayRemember: boolean): Promise<Transacted & { readonly effectIds?: readonly string[] } | 'again'> {
+  const cache = cacheOf(engine)
+  const loaded = await load(engine, cache, jobId, reading, mayRemember)
+  if (loaded === null) return refuse('not_found', `there is no job ${jobId}`)
+  const { slice, fresh } = loaded
+  const now = engine.clock.now()
+  const decision = decide(factsOf(slice, reading), now)
+  const settled = !decision.ok || isEmpty(decision)
+  if (settled && !fresh) return 'again'
+  if (!decision.ok) return decision
+  if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
+  const committed = await engine.store.commit(jobId, commitOf(slice, decision, now, engine.times.leaseMs), now)
+  if (!committed.ok) return 'again'
+  remember(cache, jobId, slice, decision)
+  return { ok: true, change: decision, counters: committed.counters, effectIds: committed.effectIds }
+}
+
+/** The last of each line, by farm and job. */
+const lines = new WeakMap<Engine, Map<JobId, Promise<void>>>()
+
+/**
+ * Whoever lost a race waits for the others of this process that lost one over the same job: a hundred workers that deliver
+ * tiles of one frame at the same moment would otherwise all try again at once, and all but one of them in vain.
+ */
+async function lineUp(engine: Engine, jobId: JobId): Promise<() => void> {
+  const ofJobs = lines.get(engine) ?? new Map<JobId, Promise<void>>()
+  lines.set(engine, ofJobs)
+  const ahead = ofJobs.get(jobId)
+  let leave = (): void => undefined
+  const own = new Promise<void>((done) => (leave = done))
+  ofJobs.set(jobId, own)
+  await ahead
+  return () => {
+    leave()
+    if (ofJobs.get(jobId) === own) ofJobs.delete(jobId)
+  }
 }
 
 /**
