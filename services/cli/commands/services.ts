@@ -14,6 +14,9 @@ import type { Shell } from '../shell.ts'
 const UpOptions = z.object({ port: z.string().optional(), host: z.string().optional(), dataDir: z.string().optional(), leash: z.boolean().default(false) })
 const WorkerOptions = z.looseObject({ url: z.string().optional(), token: z.string().optional(), leash: z.boolean().default(false) })
 
+/** Two signals that come at once may be taken for one. */
+const SIGNAL_PAUSE_MS = 300
+
 const BY_ENVIRONMENT = `
 It is set up by the environment: REDIS_URL, S3_BUCKET with S3_ENDPOINT, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY
 (or TILEWORK_STORE_DIR), TILEWORK_SECRET, and more; what is missing or wrong is told at the start.
@@ -29,7 +32,7 @@ export function addServiceCommands(program: Command, shell: Shell): void {
     .addOption(leashOption())
     .action(async (options: unknown) => {
       const { leash, port, host, dataDir } = parseOptions(UpOptions, options)
-      if (leash) endWithStandardInput()
+      if (leash) endWithStandardInput(1)
       const { main } = await import('../../farm/main.ts')
       await main({ ...shell.env, ...(port === undefined ? {} : { PORT: port }), ...(host === undefined ? {} : { HOST: host }), ...(dataDir === undefined ? {} : { TILEWORK_DATA_DIR: dataDir }) })
     })
@@ -73,7 +76,8 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: Exi
     .addHelpText('after', '\nExit codes: 0 drained or stopped, 1 could not start, 2 wrong settings, 69 replaced by another with its identity, 76 the\nfarm speaks another protocol version, 77 the token is not taken.\n')
     .action(async (options: unknown) => {
       const { leash, ...flags } = parseOptions(WorkerOptions, options)
-      if (leash) endWithStandardInput()
+      // The second signal: nobody waits any more for what it renders.
+      if (leash) endWithStandardInput(2)
       const [{ startWorker, WorkerStartError }, { parseWorkerConfig }, { EXIT_CODES: WORKER_EXIT_CODES }, { leaveOnSignals }] = await Promise.all([
         import('../../../blender-worker/main.ts'),
         import('../../../blender-worker/config.ts'),
@@ -98,10 +102,12 @@ function leashOption(): Option {
   return new Option('--leash', 'end when standard input is closed').hideHelp()
 }
 
-function endWithStandardInput(): void {
+function endWithStandardInput(signals: number): void {
   // It must not keep a process alive that has nothing more to do.
   process.stdin.resume().unref()
-  process.stdin.once('close', () => process.kill(process.pid, 'SIGTERM'))
+  process.stdin.once('close', () => {
+    for (let sent = 0; sent < signals; sent++) setTimeout(() => process.kill(process.pid, 'SIGTERM'), sent * SIGNAL_PAUSE_MS)
+  })
 }
 
 async function tokenFor(flags: { url?: string | undefined; token?: string | undefined }, shell: Shell): Promise<{ token?: string }> {
