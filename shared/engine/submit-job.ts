@@ -6,7 +6,7 @@ import { refuse, type Refusal } from '../protocol/errors.ts'
 import { JobId, sortableId } from '../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../protocol/job.ts'
 import { LIMITS } from '../protocol/limits.ts'
-import { journalKey } from '../protocol/object-keys.ts'
+import { jobPrefix, journalKey } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'
 import { transact } from './transact.ts'
 
@@ -36,10 +36,16 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     tasksPlanned: 0,
     files: [],
   }
+  // Into the journal first: an outage then leaves no job behind of which its sender heard nothing.
+  await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
   const created = await engine.store.commit(id, { job: { id, expected: 0, value: job }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)`, at: now }] }, now)
   if (!created.ok) throw new Error(`job ${id} exists already`)
-  await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
-  return { ok: true, job }
+  if ((await engine.store.scene(scene.sha256)) !== null) return { ok: true, job }
+  // Forgotten between the first look and the commit: its bytes are gone, or come back only for jobs that were there before.
+  await engine.store.eraseJob(id)
+  await engine.queue.dropJob(id)
+  await engine.objects.deletePrefix(jobPrefix(id))
+  return refuse('scene_unknown', `scene: the scene ${request.scene} was deleted at this moment; upload it again with POST /v1/scenes`)
 }
 
 /** Writes the tasks of a job down, batch by batch, and lets it run. Goes on where a process that died stopped. */
