@@ -1,0 +1,117 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Decision } from '../../../shared/domain/decision.ts'
+import { isPicky } from '../../../shared/domain/scheduling/task-fit.ts'
+import { cancelTask, expireLease, failAttempt, rejectResult, releaseLease } from '../../../shared/domain/task/fall-back.ts'
+import { acceptDelivery, commitResult } from '../../../shared/domain/task/hand-in.ts'
+import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
+import { leaseTask } from '../../../shared/domain/task/take-up.ts'
+import { type Slice, commitOf, taskCounters } from '../../../shared/engine/commit.ts'
+import { LIMITS } from '../../../shared/protocol/limits.ts'
+import { type TaskId, renderTaskId } from '../../../shared/protocol/ids.ts'
+import type { FrameRecord, TaskRecord } from '../../../shared/protocol/task.ts'
+import type { Versioned } from '../../../shared/ports/farm-store.ts'
+import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from '../domain/records.ts'
+
+const LEASE_MS = 1_000
+const sliceOf = (tasks: readonly TaskRecord[] = [], frames: readonly FrameRecord[] = []): Slice => ({
+  job: { version: 7, value: aJob() },
+  tasks: new Map(tasks.map((task) => [task.id, { version: 3, value: task }])),
+  frames: new Map(frames.map((frame) => [frame.number, { version: 4, value: frame }])),
+})
+const anna = worker('anna')
+
+describe('a change as a commit', () => {
+  test('names the version of everything it replaces, and the job\'s even when it does not write it', () => {
+    const task = aTask()
+    const commit = commitOf(sliceOf([task], [aFrame()]), { ok: true, tasks: [{ ...task, state: 'canceled' }, aTask({ id: renderTaskId(1) })], frames: [aFrame({ tasksLeft: 0 })] }, NOW, LEASE_MS)
+    expect(commit.jobVersion).toBe(7)
+    expect(commit.tasks.map(({ id, expected }) => [id, expected])).toEqual([[renderTaskId(0), 3], [renderTaskId(1), 0]])
+    expect(commit.frames.map(({ id, expected }) => [id, expected])).toEqual([[1, 4]])
+    expect(commitOf(sliceOf(), { ok: true, job: aJob({ state: 'failed' }) }, NOW, LEASE_MS)).toMatchObject({ job: { expected: 7 } })
+  })
+
+  test('begins a lease, keeps it while the result is on its way, and ends it', () => {
+    const leases = (before: TaskRecord, after: TaskRecord) => commitOf(sliceOf([before]), { ok: true, tasks: [after] }, NOW, LEASE_MS).leases
+    const leased = leasedTo(anna)
+    expect(leases(aTask(), leased)).toEqual([{ taskId: leased.id, epoch: 1, expiresAt: NOW + LEASE_MS }])
+    expect(leases(leased, { ...leased, state: 'delivering' })).toEqual([])
+    expect(leases({ ...leased, state: 'delivering' }, { ...leased, state: 'completed' })).toEqual([{ taskId: leased.id, epoch: 1, expiresAt: null }])
+  })
+
+  test('lists a queued task as picky exactly while not everybody may have it', () => {
+    const picky = (before: TaskRecord, after: TaskRecord) => commitOf(sliceOf([before]), { ok: true, tasks: [after] }, NOW, LEASE_MS).picky
+    expect(picky(leasedTo(anna), aTask({ avoid: [anna] }))).toEqual([{ taskId: renderTaskId(0), listed: true }])
+    expect(picky(aTask({ avoid: [anna] }), leasedTo(anna, { avoid: [anna] }))).toEqual([{ taskId: renderTaskId(0), listed: false }])
+    expect(picky(leasedTo(anna), aTask())).toEqual([])
+  })
+
+  test('cuts what others say to the length that an event may have', () => {
+    const commit = commitOf(sliceOf(), { ok: true, events: [{ type: 'attempt_failed', message: 'x'.repeat(2 * LIMITS.messageLengthMax) }] }, NOW, LEASE_MS)
+    expect(commit.events).toEqual([{ type: 'attempt_failed', message: 'x'.repeat(LIMITS.messageLengthMax), at: NOW }])
+  })
+})
+
+/** The least that a store must do: replace records whose version is as expected, and add up. */
+class SmallStore {
+  readonly tasks = new Map<TaskId, Versioned<TaskRecord>>()
+  readonly frames = new Map<number, Versioned<FrameRecord>>()
+  readonly counters: Record<string, number> = {}
+  readonly leases = new Set<string>()
+  readonly picky = new Set<TaskId>()
+  job: Versioned<ReturnType<typeof aJob>> = { version: 1, value: aJob() }
+
+  apply(decision: Decision): void {
+    if (!decision.ok) return
+    const commit = commitOf({ job: this.job, tasks: this.tasks, frames: this.frames }, decision, NOW, LEASE_MS)
+    if (commit.job?.value != null) this.job = { version: this.job.version + 1, value: commit.job.value }
+    for (const { id, expected, value } of commit.tasks) {
+      expect(expected).toBe(this.tasks.get(id)?.version ?? 0)
+      if (value !== null) this.tasks.set(id, { version: expected + 1, value })
+    }
+    for (const { id, expected, value } of commit.frames) if (value !== null) this.frames.set(id, { version: expected + 1, value })
+    for (const [name, by] of Object.entries(commit.counters)) this.counters[name] = (this.counters[name] ?? 0) + by
+    for (const { taskId, epoch, expiresAt } of commit.leases) expiresAt === null ? this.leases.delete(`${taskId}@${epoch}`) : this.leases.add(`${taskId}@${epoch}`)
+    for (const { taskId, listed } of commit.picky) listed ? this.picky.add(taskId) : this.picky.delete(taskId)
+  }
+}
+
+test('after any walk of events the counters, leases and lists are what a recount of the records gives', () => {
+  const happening = fc.record({ index: fc.nat(3), who: fc.constantFrom('anna', 'bert', 'carl'), what: fc.constantFrom('lease', 'lease', 'commit', 'commit', 'deliver', 'deliver', 'fail', 'scene', 'expire', 'release', 'reject', 'cancel'), drawn: fc.boolean() })
+  fc.assert(fc.property(fc.array(happening, { maxLength: 60 }), (walk) => {
+    const store = new SmallStore()
+    store.apply({ ok: true, tasks: [0, 1, 2, 3].map((index) => aTask({ id: renderTaskId(index), frames: [index + 1] })), frames: [1, 2, 3, 4].map((number) => aFrame({ number, position: number - 1 })) })
+    for (const { index, who, what, drawn } of walk) {
+      const task = store.tasks.get(renderTaskId(index))?.value ?? aTask()
+      const holder = task.attempts.at(-1)?.workerId ?? worker(who)
+      const frames = [...store.frames.values()].map((frame) => frame.value).filter((frame) => task.frames.includes(frame.number))
+      const job = store.job.value
+      const files = [aFile('final', index + 1), aFile('raw', index + 1)]
+      if (what === 'lease') store.apply(leaseTask(job, task, worker(who), [], NOW))
+      if (what === 'commit') store.apply(commitResult(job, task, holder, task.epoch, { files, renderSeconds: 1, peakMemoryBytes: 1, drawn }))
+      if (what === 'deliver') store.apply(acceptDelivery(job, task, frames, holder, task.epoch, NOW))
+      if (what === 'fail') store.apply(failAttempt(job, task, holder, task.epoch, { code: 'gpu_error', message: '' }, NOW))
+      if (what === 'scene') store.apply(failAttempt(job, task, holder, task.epoch, { code: 'blender_error', message: '' }, NOW))
+      if (what === 'expire') store.apply(expireLease(job, task, task.epoch, NOW))
+      if (what === 'release') store.apply(releaseLease(job, task, holder, task.epoch, NOW))
+      if (what === 'reject') store.apply(rejectResult(job, task, frames, task.epoch, 'wrong', NOW))
+      if (what === 'cancel' && drawn) store.apply(cancelTask(task, NOW, 'over'))
+    }
+    const tasks = [...store.tasks.values()].map((task) => task.value)
+    const frames = [...store.frames.values()].map((frame) => frame.value)
+    const recount: Record<string, number> = {}
+    for (const name of [...tasks.flatMap(taskCounters), ...frames.map((frame) => `frames.${frame.state}`)]) recount[name] = (recount[name] ?? 0) + 1
+    expect(Object.fromEntries(Object.entries(store.counters).filter(([, count]) => count !== 0))).toEqual(recount)
+    expect([...store.leases].sort()).toEqual(tasks.filter((task) => isHeld(task.state)).map((task) => `${task.id}@${task.epoch}`).sort())
+    expect([...store.picky].sort()).toEqual(tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort())
+    for (const frame of frames) expect(frame.tasksLeft).toBeGreaterThanOrEqual(0)
+  }), { numRuns: 300 })
+})
+
+test('a task stands in every counter that tells something about it', () => {
+  expect(taskCounters(aTask())).toEqual(['render.queued', 'waiting.open'])
+  expect(taskCounters(aTask({ avoid: [anna] }))).toEqual(['render.queued', 'waiting.picky'])
+  expect(taskCounters(leasedTo(anna))).toEqual(['render.leased', 'running.all'])
+  expect(taskCounters(aTask({ kind: 'audit', state: 'completed', verdict: 'refuted' }))).toEqual(['audit.completed', 'verdicts.refuted'])
+  expect(taskCounters(aTask({ state: 'verifying', note: 'disputed', attempts: [anAttempt(1, anna)] }))).toEqual(['render.verifying', 'waiting.disputed'])
+})
