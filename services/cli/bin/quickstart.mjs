@@ -43,8 +43,7 @@ const startedMs = performance.now()
 try {
   const seconds = await setUp({ yes: values.yes })
   const { quickstart } = await import(new URL('../../../.build/services/cli/quickstart/quickstart.js', import.meta.url).href)
-  const { yes, help, ...options } = values
-  process.exitCode = await quickstart({ ...options, startedMs, seconds })
+  process.exitCode = await quickstart({ ...values, startedMs, seconds })
 } catch (error) {
   if (!(error instanceof SetUpFailed)) throw error
   process.stderr.write(`${error.message}\n`)

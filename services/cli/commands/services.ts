@@ -33,8 +33,8 @@ export function addServiceCommands(program: Command, shell: Shell): void {
     .action(async (options: unknown) => {
       const { leash, port, host, dataDir } = parseOptions(UpOptions, options)
       if (leash) endWithStandardInput(1)
-      const { main } = await import('../../farm/main.ts')
-      await main({ ...shell.env, ...(port === undefined ? {} : { PORT: port }), ...(host === undefined ? {} : { HOST: host }), ...(dataDir === undefined ? {} : { TILEWORK_DATA_DIR: dataDir }) })
+      const environment = { ...shell.env, ...(port === undefined ? {} : { PORT: port }), ...(host === undefined ? {} : { HOST: host }), ...(dataDir === undefined ? {} : { TILEWORK_DATA_DIR: dataDir }) }
+      await (shell.stdout.isTTY === true ? upForPeople(environment, shell) : (await import('../../farm/main.ts')).main(environment))
     })
 
   program
@@ -95,6 +95,21 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: Exi
       if ('message' in exit) shell.stderr.write(`error: ${exit.why}: ${exit.message}\n`)
       end(WORKER_EXIT_CODES[exit.why])
     })
+}
+
+// A script gets lines of JSON, of which one says that the farm is ready; a person gets words, and of the log what matters.
+async function upForPeople(environment: NodeJS.ProcessEnv, shell: Shell): Promise<void> {
+  const [{ startFarm }, { makeLog, stopOnSignals }] = await Promise.all([import('../../farm/main.ts'), import('../../wiring/process.ts')])
+  const farm = await startFarm({ LOG_LEVEL: 'warn', ...environment })
+  stopOnSignals(farm, makeLog({ LOG_LEVEL: 'warn' }, 'farm'))
+  const lines = [
+    `The farm runs at ${farm.url}, and describes itself at ${farm.url}/docs.`,
+    `Its tokens are in ${farm.tokensFile}; commands find them there by --data-dir or TILEWORK_DATA_DIR, and by themselves in ./${DATA_DIR_DEFAULT}.`,
+    `Add a worker with: tilework worker --url ${farm.url}`,
+    'Ctrl-C stops it.',
+  ]
+  shell.stdout.write(`${lines.join('\n')}\n`)
+  await farm.stopped
 }
 
 // For whoever starts services as its children: they end even when it is killed and cannot tell them to.

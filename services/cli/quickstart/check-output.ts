@@ -74,7 +74,7 @@ async function checkVideo(folder: string, path: string, frames: number, environm
     throw bad(path, `does not decode: ${error instanceof Error ? error.message : String(error)}`)
   })
   if (stderr.trim() !== '') throw bad(path, `does not decode cleanly: ${stderr.trim()}`)
-  const decoded = stdout.split('\n').filter((line) => /^0,/.test(line)).length
+  const decoded = stdout.split('\n').filter((line) => line.startsWith('0,')).length
   if (decoded !== frames) throw bad(path, `has ${decoded} frames, ${frames} were rendered`)
 }
 

@@ -125,7 +125,7 @@ async function renderSample(run: Run): Promise<Outcome> {
     video: 'mp4',
     ...(run.frames === undefined ? {} : { frames: run.frames }),
   })
-  screen.say(`Rendering ${job.plan.frameCount} frames of ${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; the farm is at ${url}, its description at ${url}/docs.`)
+  screen.say(`Rendering ${job.plan.frameCount} ${job.plan.frameCount === 1 ? 'frame' : 'frames'} of ${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; the farm is at ${url}, its description at ${url}/docs.`)
   const ended = await unlessEnded(watch.time('render', () => watchJob(client, job.id, screen, { signal })))
   if (ended.state !== 'completed') throw new CommandFailure(EXIT_CODES.failed, 'job_not_completed', endingLines(ended).join('\n'))
 
@@ -182,7 +182,7 @@ function summary({ url, jobId, checked }: Outcome, folder: string, watch: Stopwa
   const { audits } = checked.manifest
   return [
     '',
-    `Checked ${checked.files} files: ${checked.frames} frames${checked.video === null ? '' : ', the video'}, previews and the manifest are there and decode.`,
+    `Checked ${checked.files} files: ${checked.frames} ${checked.frames === 1 ? 'frame' : 'frames'}${checked.video === null ? '' : ', the video'}, previews and the manifest are there and decode.`,
     `Audits: ${audits.made} made, ${audits.agreed} agreed, ${audits.refuted} refuted.`,
     '',
     `  frames    ${at('output/frames')}`,
