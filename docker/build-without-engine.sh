@@ -11,7 +11,7 @@
 # Afterwards    podman --root FOLDER/storage --runroot FOLDER/run images    lists them, and    rm -r FOLDER    removes all.
 #
 # npm settings of this machine reach the build by a mount of ~/.npmrc, and the certificates it trusts (NODE_EXTRA_CA_CERTS) by
-# another; neither stays in an image.
+# another; of neither more stays in an image than an empty file.
 set -euo pipefail
 
 project="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
