@@ -78,7 +78,7 @@ class SmallStore {
 
 test('after any walk of events the counters, leases and lists are what a recount of the records gives', () => {
   const happening = fc.record({ index: fc.nat(3), who: fc.constantFrom('anna', 'bert', 'carl'), what: fc.constantFrom('lease', 'lease', 'commit', 'commit', 'deliver', 'deliver', 'fail', 'scene', 'expire', 'release', 'reject', 'cancel'), drawn: fc.boolean() })
-  fc.assert(fc.property(fc.array(happening, { maxLength: 60 }), (walk) => {
+  fc.assert(fc.property(fc.array(happening, { minLength: 30, maxLength: 150, size: 'max' }), (walk) => {
     const store = new SmallStore()
     store.apply({ ok: true, tasks: [0, 1, 2, 3].map((index) => aTask({ id: renderTaskId(index), frames: [index + 1] })), frames: [1, 2, 3, 4].map((number) => aFrame({ number, position: number - 1 })) })
     for (const { index, who, what, drawn } of walk) {
