@@ -49,7 +49,7 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  */
 export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
-  if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed') return { ok: true }
+  if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
