@@ -1,3 +1,4 @@
+import { mayDispatch } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
 import { mayHave } from '../domain/scheduling/task-fit.ts'
@@ -84,7 +85,7 @@ export class Dispatcher {
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. */
   async refresh(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
-    if (job === null || job.value.state !== 'active') return this.forget(jobId)
+    if (job === null || !mayDispatch(job.value.state)) return this.forget(jobId)
     this.#jobs.set(jobId, { record: job.value, running: counters['running.all'] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0 })
     this.kick()
   }
@@ -106,13 +107,14 @@ export class Dispatcher {
 
   async #rounds(): Promise<void> {
     while (this.#again && !this.#stopped) {
+      // One look over all seats for everything that came in this turn of the event loop: a look costs as many steps as there are workers.
+      await new Promise((resolve) => setImmediate(resolve))
       this.#again = false
       try {
         this.#serveAll()
       } catch (error) {
         this.#engine.log.error({ error }, 'dispatch round failed')
       }
-      await Promise.resolve()
     }
   }
 
