@@ -71,8 +71,14 @@ class SmallStore {
     }
     for (const { id, expected, value } of commit.frames) if (value !== null) this.frames.set(id, { version: expected + 1, value })
     for (const [name, by] of Object.entries(commit.counters)) this.counters[name] = (this.counters[name] ?? 0) + by
-    for (const { taskId, epoch, expiresAt } of commit.leases) expiresAt === null ? this.leases.delete(`${taskId}@${epoch}`) : this.leases.add(`${taskId}@${epoch}`)
-    for (const { taskId, listed } of commit.picky) listed ? this.picky.add(taskId) : this.picky.delete(taskId)
+    for (const { taskId, epoch, expiresAt } of commit.leases) {
+      if (expiresAt === null) this.leases.delete(`${taskId}@${epoch}`)
+      else this.leases.add(`${taskId}@${epoch}`)
+    }
+    for (const { taskId, listed } of commit.picky) {
+      if (listed) this.picky.add(taskId)
+      else this.picky.delete(taskId)
+    }
   }
 }
 

@@ -105,7 +105,6 @@ describe('a job is refused', () => {
     ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { engine: 'LUXCORE' }],
     ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { cycles: { useDenoising: true } }],
     ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true }],
-    ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { border: { used: true, crop: false, xMin: 0, xMax: 0.5, yMin: 0, yMax: 1 } }],
     ['format_invalid', { settings: { format: { file: 'jpeg', colorDepth: '16' } } }, {}],
     ['format_invalid', { settings: { format: { file: 'exr', colorDepth: '8' } } }, {}],
     ['too_many_tasks', { frames: '1-1000', tiles: { columns: 64, rows: 64 } }, {}],

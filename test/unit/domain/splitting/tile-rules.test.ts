@@ -12,8 +12,8 @@ describe('tiles of a scene', () => {
   })
 
   test('are told every obstacle, not only the first', () => {
-    const facts = sceneSettings({ hasSequencerStrips: true, cycles: { useDenoising: true }, border: { used: true, crop: true, xMin: 0, xMax: 1, yMin: 0, yMax: 1 } })
-    expect(tileObstacles(facts)).toHaveLength(3)
+    const facts = sceneSettings({ hasSequencerStrips: true, cycles: { useDenoising: true } })
+    expect(tileObstacles(facts)).toHaveLength(2)
   })
 
   test('do not mind strips that are not used, nor denoising settings of another engine', () => {
