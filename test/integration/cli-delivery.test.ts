@@ -2,10 +2,10 @@
 
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { JobView } from '../../shared/protocol/job.ts'
 import type { Artifact } from '../../shared/protocol/rest.ts'
 import { serve, tilework } from '../support/cli.ts'
@@ -120,7 +120,9 @@ describe('fetching what was delivered', () => {
     double.onFile = (path, _request, response) => {
       if (path !== 'frames/0001.png' || cuts++ > 0) return false
       response.writeHead(200, { 'content-length': '200000' })
-      response.write(Buffer.alloc(80_000, '1'), () => response.destroy())
+      response.write(Buffer.alloc(80_000, '1'))
+      // Cut once something has reached the disk; what is still on the way may be lost.
+      void vi.waitFor(async () => expect((await stat(join(out, 'frames/0001.png.part'))).size).toBeGreaterThan(0)).then(() => response.destroy())
       return true
     }
     expect((await run(['download', JOB, '--to', out, '--frames-only'])).exitCode).toBe(0)
@@ -162,6 +164,11 @@ describe('watching a job', () => {
     const { exitCode, stdout, stderr } = await run(['status', JOB, '--watch'])
     expect([exitCode, stdout]).toEqual([0, `${JOB} completed\n`])
     expect(stderr).toContain('render 40/96')
+  })
+
+  test('ends at once when the farm does not let one look any more', async () => {
+    double.views = [jobView(), 401]
+    expect((await run(['status', JOB, '--watch'])).exitCode).toBe(4)
   })
 
   test('ends with 1 and the reason when the job fails', async () => {

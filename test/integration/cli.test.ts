@@ -117,7 +117,8 @@ describe('an upload that is cut', () => {
     const scene = await openSceneFile(blend)
     const cuts: number[] = []
     const client = new FarmClient({ url: proxy.url, token: TOKENS.ada })
-    const uploaded = await uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'notes')), partBytes, firstPauseMs: 1, onCut: (_why, at) => cuts.push(at) })
+    // Parts larger than what goes over the line at once, so that the farm has a piece of the one that was cut.
+    const uploaded = await uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'notes')), partBytes: 4 * partBytes, firstPauseMs: 1, onCut: (_why, at) => cuts.push(at) })
     expect(uploaded).toEqual({ known: false, resumedAt: 0 })
     expect([proxy.cuts, cuts.length]).toEqual([2, 2])
     expect(proxy.bytes).toBeLessThan(2 * bytes)
