@@ -20,7 +20,7 @@ def probe() -> dict[str, Any]:
         "buildPlatform": _text(app.build_platform),
         "devices": _devices(),
         "engines": _engines(),
-        "hasDenoiser": _has_denoiser(),
+        "hasDenoiser": has_denoiser(),
     }
 
 
@@ -47,6 +47,15 @@ def choose(scene: Any, kind: Optional[str], overrides: Overrides) -> None:
     for device in devices:
         device.use = device.type == kind
     overrides.set(scene.cycles, "device", "GPU")
+
+
+def has_denoiser() -> bool:
+    """Whether this Blender was built with OpenImageDenoise; Debian's is not."""
+    try:
+        import _cycles
+    except ImportError:
+        return False
+    return bool(getattr(_cycles, "with_openimagedenoise", False))
 
 
 def _devices() -> list[dict[str, str]]:
@@ -91,14 +100,6 @@ def _engines() -> list[str]:
                 continue
             usable.append(engine)
     return usable
-
-
-def _has_denoiser() -> bool:
-    try:
-        import _cycles
-    except ImportError:
-        return False
-    return bool(getattr(_cycles, "with_openimagedenoise", False))
 
 
 def _text(value: Any) -> str:

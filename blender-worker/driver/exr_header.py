@@ -1,4 +1,4 @@
-"""Reads the header of a single-part scanline EXR: which channels it has and its text attributes.
+"""Reads the header of a single-part scanline EXR: its channels, its attributes, and where its pixels begin.
 
 Pure Python: Blender has no interface for this. Only the header is read, within bounds.
 """
@@ -13,6 +13,14 @@ MAGIC = 20000630
 HEADER_BYTES_MAX = 64 << 20
 
 
+class Attribute(NamedTuple):
+    """One attribute as it stands in the file."""
+
+    name: str
+    kind: str
+    value: bytes
+
+
 class ExrHeader(NamedTuple):
     """Size in pixels of the data window, channel names in file order, and string attributes."""
 
@@ -20,6 +28,13 @@ class ExrHeader(NamedTuple):
     height: int
     channels: list[str]
     strings: dict[str, str]
+    # Sample type of each channel by its code in the format: 0 uint, 1 half, 2 float.
+    types: list[int]
+    # Number of the first row, which blocks are numbered from.
+    first_row: int
+    attributes: list[Attribute]
+    # Bytes before the table of block offsets.
+    length: int
 
 
 def read(path: str) -> ExrHeader:
@@ -36,8 +51,9 @@ def _parse(handle: BinaryIO, path: str) -> ExrHeader:
     if magic != MAGIC or version & 0x1A00:
         raise ValueError("not a single-part scanline EXR")
     window = None
-    channels: list[str] = []
+    channels: list[tuple[str, int]] = []
     strings: dict[str, str] = {}
+    attributes: list[Attribute] = []
     while True:
         name = _text(handle)
         if not name:
@@ -47,6 +63,7 @@ def _parse(handle: BinaryIO, path: str) -> ExrHeader:
         if handle.tell() + size > HEADER_BYTES_MAX:
             raise ValueError(f"its header is larger than {HEADER_BYTES_MAX} bytes")
         value = handle.read(size)
+        attributes.append(Attribute(name, kind, value))
         if name == "dataWindow":
             window = struct.unpack("<4i", value)
         elif name == "channels":
@@ -55,17 +72,27 @@ def _parse(handle: BinaryIO, path: str) -> ExrHeader:
             strings[name] = value.decode("utf-8", "replace")
     if window is None or not channels:
         raise ValueError("its header has no data window or no channels")
-    return ExrHeader(window[2] - window[0] + 1, window[3] - window[1] + 1, channels, strings)
+    return ExrHeader(
+        width=window[2] - window[0] + 1,
+        height=window[3] - window[1] + 1,
+        channels=[name for name, _type in channels],
+        strings=strings,
+        types=[code for _name, code in channels],
+        first_row=window[1],
+        attributes=attributes,
+        length=handle.tell(),
+    )
 
 
-def _channels(value: bytes) -> list[str]:
-    names: list[str] = []
+def _channels(value: bytes) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
     position = 0
     while position < len(value) and value[position] != 0:
         end = value.index(b"\0", position)
-        names.append(value[position:end].decode("utf-8", "replace"))
+        (code,) = struct.unpack_from("<i", value, end + 1)
+        found.append((value[position:end].decode("utf-8", "replace"), code))
         position = end + 1 + 16
-    return names
+    return found
 
 
 def _text(handle: BinaryIO) -> str:

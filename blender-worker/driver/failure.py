@@ -22,6 +22,7 @@ _SPOKEN = (
     (re.compile(r"out of (gpu |host |system )?memory|bad_alloc|memoryerror|cannot allocate", re.I), "out_of_memory", "worker"),
     (re.compile(r"(cuda|optix|hip|metal|oneapi|gpu)\b.*(error|fail|illegal|invalid)|no compatible gpus", re.I), "gpu_error", "worker"),
     (re.compile(r"no space left on device", re.I), "disk_full", "worker"),
+    (re.compile(r"without openimagedenois", re.I), "denoiser_missing", "worker"),
     (re.compile(r"render engine .* not found", re.I), "engine_missing", "worker"),
     (re.compile(r"no (active )?camera|camera is missing|without a camera", re.I), "no_camera", "scene"),
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import exr_header, render_frame, render_settings, scene_file, stitched_engine
+from driver import denoising, exr_header, render_frame, render_settings, scene_file, stitched_engine
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -11,7 +11,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     """Writes outputs.final (and display, raw) from the passes in command.stitched, as the un-split render would.
 
     The stitched file has the size of what is rendered: the artist's border, or the whole image.
-    Raises `stitched_unreadable`, `stitched_wrong_size` and `stitched_incomplete` (farm).
+    Raises `stitched_unreadable`, `stitched_wrong_size` and `stitched_incomplete` (farm), `denoiser_missing` (worker).
     """
     frame, settings, outputs = render_settings.parse(command)
     path = command.get("stitched")
@@ -21,7 +21,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, {}, overrides)
-        source = _source(scene, path)
+        source = _source(scene, path, overrides)
         stitched_engine.register()
         stitched_engine.use(source)
         overrides.undo_with(lambda: stitched_engine.use(None))
@@ -37,7 +37,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         return {"loadSeconds": load_seconds, **answer}
 
 
-def _source(scene: Any, path: str) -> stitched_engine.Source:
+def _source(scene: Any, path: str, overrides: Overrides) -> stitched_engine.Source:
     header = exr_header.read(path)
     region = render_settings.render_region(scene.render)
     if (header.width, header.height) != (region.width, region.height):
@@ -49,4 +49,5 @@ def _source(scene: Any, path: str) -> stitched_engine.Source:
     for layer in scene.view_layers:
         if layer.use and not any(name.startswith(f"{layer.name}.Combined.") for name in header.channels):
             raise Failure("stitched_incomplete", "farm", f"the stitched file lacks the Combined pass of view layer {layer.name!r}")
+    path, header = denoising.denoise(scene, path, header, overrides)
     return stitched_engine.Source(scene.name, path, header, region.width, region.height)

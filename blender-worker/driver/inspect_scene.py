@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import compositor, history, inspect_files, render_settings, scene_file, tiling
+from driver import compositor, denoising, history, inspect_files, render_settings, scene_file, tiling
 from driver.overrides import Overrides
 
 
@@ -135,7 +135,7 @@ def _sampling(scene: Any) -> dict[str, Any]:
         return {
             "samples": cycles.samples,
             "adaptive": bool(cycles.use_adaptive_sampling),
-            "denoising": tiling.denoised_layers(scene) != [],
+            "denoising": denoising.denoised_layers(scene) != [],
             "seed": cycles.seed,
             "animatedSeed": bool(cycles.use_animated_seed),
             "timeLimitSeconds": float(getattr(cycles, "time_limit", 0.0)),

@@ -85,8 +85,9 @@ def _edge(pixel: int, size: int) -> float:
 
 
 def _truncate(edge: float, size: int) -> int:
-    return int(_float32(_float32(edge) * size))
+    return int(float32(float32(edge) * size))
 
 
-def _float32(value: float) -> float:
+def float32(value: float) -> float:
+    """The nearest 32-bit float, which is what Blender computes with."""
     return float(struct.unpack("<f", struct.pack("<f", value))[0])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, image_format, memory, region, render_settings, rendering, scene_file
+from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, scene_file
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -25,6 +25,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         _frame_window(scene.render, window, overrides)
+        denoising.leave_to_finish(scene, overrides)
         overrides.set(scene.render, "use_compositing", False)
         overrides.set(scene.render, "use_sequencer", False)
         image_format.use_raw(scene.render, overrides)

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import compositor, history
+from driver import compositor, denoising, history
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
 # need theirs. One pixel was enough in every scene measured; four is what Cycles itself adds around the
@@ -25,13 +25,6 @@ def uses_sequencer(scene: Any) -> bool:
         return False
     strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     return len(strips) > 0
-
-
-def denoised_layers(scene: Any) -> list[str]:
-    """View layers that Cycles would denoise; none when the build has no denoiser for them."""
-    if scene.render.engine != "CYCLES" or not getattr(scene.cycles, "use_denoising", False):
-        return []
-    return [layer.name for layer in scene.view_layers if layer.use and getattr(layer.cycles, "use_denoising", True)]
 
 
 def _always(scene: Any) -> list[str]:
@@ -66,9 +59,7 @@ def _of_engine(scene: Any) -> list[str]:
 
 def _of_cycles(scene: Any) -> list[str]:
     cycles = scene.cycles
-    reasons: list[str] = []
-    if denoised_layers(scene):
-        reasons.append("Cycles denoising looks at the whole image")
+    reasons = denoising.inexact_reasons(scene)
     if getattr(cycles, "time_limit", 0.0) > 0.0:
         reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):

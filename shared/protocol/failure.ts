@@ -20,6 +20,7 @@ export const FAILURES = {
   no_camera: 'scene',
   blend_unreadable: 'scene',
   engine_missing: 'worker',
+  denoiser_missing: 'worker',
   scene_download_failed: 'farm',
   upload_failed: 'farm',
   interrupted: 'farm',
