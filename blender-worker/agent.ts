@@ -9,6 +9,7 @@ import { leaseKey, leaseRef } from './lease-key.ts'
 import { objectionTo } from './policy.ts'
 import type { Performed } from './rendering/perform.ts'
 import type { RenderProgress } from './rendering/renderer.ts'
+import type { Inspected } from './rendering/slot.ts'
 import type { RenderQueue } from './rendering/render-queue.ts'
 import type { Deliveries } from './results/deliveries.ts'
 
@@ -36,6 +37,8 @@ export class Agent {
   readonly #parts: AgentParts
   /** Failures and releases that found no connection. Their leases count as held until they are told. */
   readonly #untold = new Map<string, { lease: LeaseRef; message: WorkerMessage }>()
+  /** Inspections that the farm has not answered yet. */
+  readonly #inspected = new Map<string, { lease: LeaseRef; message: WorkerMessage }>()
   readonly #progressSentAt = new Map<string, number>()
   #draining = false
   #leaveTimer: NodeJS.Timeout | undefined
@@ -46,7 +49,7 @@ export class Agent {
 
   /** Every lease that this worker has not done with. */
   leases(): LeaseRef[] {
-    const all = [...this.#parts.queue.refs(), ...this.#parts.deliveries.refs(), ...[...this.#untold.values()].map(({ lease }) => lease)]
+    const all = [...this.#parts.queue.refs(), ...this.#parts.deliveries.refs(), ...[...this.#untold.values(), ...this.#inspected.values()].map(({ lease }) => lease)]
     return [...new Map(all.map((lease) => [leaseKey(lease), lease])).values()].slice(0, LIMITS.leasesPerWorkerMax)
   }
 
@@ -59,6 +62,7 @@ export class Agent {
     for (const lease of lost) this.#drop(lease, 'lost while away')
     for (const { message } of this.#untold.values()) this.#parts.send(message)
     this.#untold.clear()
+    for (const { message } of this.#inspected.values()) this.#parts.send(message)
     this.#parts.deliveries.tellAll()
     if (this.#draining) this.#parts.send({ type: 'draining' })
     this.onChange()
@@ -103,6 +107,14 @@ export class Agent {
     this.#progressSentAt.delete(leaseKey(lease))
   }
 
+  /** Told until the farm has answered: nothing of it lies on disk, and asking again costs a worker the opening of the scene. */
+  onInspected(lease: LeaseRef, { inspection, seconds }: Inspected): void {
+    const message: WorkerMessage = { type: 'inspected', ...lease, inspection, seconds }
+    this.#inspected.set(leaseKey(lease), { lease, message })
+    this.#parts.send(message)
+    this.onChange()
+  }
+
   onFailed(lease: LeaseRef, failure: Failure): void {
     this.#progressSentAt.delete(leaseKey(lease))
     this.#tell(lease, { type: 'failure', ...lease, failure })
@@ -137,7 +149,7 @@ export class Agent {
     if (!this.#draining) return
     const { queue, deliveries, onDrained } = this.#parts
     if (queue.size > 0 || deliveries.uploading > 0) return
-    if (deliveries.size === 0 && this.#untold.size === 0) return onDrained()
+    if (deliveries.size === 0 && this.#untold.size === 0 && this.#inspected.size === 0) return onDrained()
     this.#leaveTimer = setTimeout(() => {
       this.#parts.log.warn({ results: deliveries.refs() }, 'leaving; results that the farm has not settled wait on disk')
       onDrained()
@@ -147,7 +159,7 @@ export class Agent {
   #onLease(lease: Lease): void {
     const { queue, deliveries, log, capabilities } = this.#parts
     const ref = leaseRef(lease)
-    if (queue.has(lease) || deliveries.has(lease)) {
+    if (queue.has(lease) || deliveries.has(lease) || this.#inspected.has(leaseKey(lease))) {
       log.debug(ref, 'lease is held already')
       return
     }
@@ -169,7 +181,7 @@ export class Agent {
 
   #drop(lease: LeaseRef, why: string): void {
     const { queue, deliveries, log } = this.#parts
-    const wasUntold = this.#untold.delete(leaseKey(lease))
+    const wasUntold = this.#untold.delete(leaseKey(lease)) || this.#inspected.delete(leaseKey(lease))
     this.#progressSentAt.delete(leaseKey(lease))
     const wasQueued = queue.drop(lease)
     const wasDelivered = deliveries.has(lease)

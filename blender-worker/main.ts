@@ -88,6 +88,7 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
     log,
     onProgress: (lease, frame, progress) => agent.onProgress(lease, frame, progress),
     onRendered: (lease, performed) => agent.onRendered(lease, performed),
+    onInspected: (lease, inspected) => agent.onInspected(lease, inspected),
     onFailed: (lease, failure) => agent.onFailed(lease, failure),
     onSettled: () => agent.onChange(),
   })

@@ -28,6 +28,8 @@ export interface Commands {
   readonly render: {
     readonly mode: 'frame' | 'tile'
     readonly frame: number
+    /** Begins from the file as it was saved where frames depend on one another. */
+    readonly fresh?: boolean
     readonly settings?: DriverSettings
     readonly window?: PixelRectangle
     readonly outputs: DriverOutputs

@@ -19,9 +19,10 @@ class _Run:
 _run = _Run()
 
 
-def prepare(scene: Any, frame: int) -> bool:
+def prepare(scene: Any, frame: int, fresh: bool = False) -> bool:
     """Loads the scene again when what it has simulated would not lead up to `frame`; True when it did.
 
+    `fresh` begins anew even where the frames lead on: what a task gives must not depend on the task before it.
     Every reference to the scene is void after a load: look it up again.
     """
     if _run.load_number != scene_file.load_number():
@@ -29,7 +30,7 @@ def prepare(scene: Any, frame: int) -> bool:
         _run.depends = len(history.unbaked()) > 0
         _run.last = None
     last = _run.last
-    reload = _run.depends and last is not None and (last[0] != scene.name or frame - last[1] not in (0, scene.frame_step))
+    reload = _run.depends and last is not None and (fresh or last[0] != scene.name or frame - last[1] not in (0, scene.frame_step))
     name = scene.name
     if reload:
         scene_file.load_again()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, file_outputs, image_format, memory, render_settings, rendering, scene_file
+from driver import continuity, file_outputs, image_format, memory, render_settings, rendering, scene_file, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -14,7 +14,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         raise Failure("bad_command", "farm", "a frame needs outputs.final or outputs.raw")
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
-    if continuity.prepare(scene, frame):
+    if continuity.prepare(scene, frame, command.get("fresh") is True):
         scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
@@ -27,13 +27,15 @@ def render_and_write(scene: Any, settings: dict[str, Any], outputs: dict[str, An
     redirected = file_outputs.redirect(scene, outputs.get("extraDir"), overrides)
     image_format.use_final(scene.render, settings.get("format"), overrides)
     seconds = rendering.render_to(scene, paths.get("final"), overrides)
+    # A file for each view of a stereo scene: the first is the frame's, the others come along.
+    more_views = views.gather(scene, paths["final"]) if "final" in paths else []
     if "raw" in paths:
         rendering.save_raw(scene, paths["raw"])
     if "display" in paths:
         rendering.save_display(scene, paths["display"])
     return {
         "files": rendering.written(paths),
-        **file_outputs.answer(redirected),
+        **file_outputs.answer(redirected, more_views),
         "renderSeconds": seconds,
         "peakMemoryBytes": memory.peak_bytes(),
         "size": render_settings.file_size(scene.render),

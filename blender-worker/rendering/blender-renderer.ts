@@ -3,6 +3,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FailureCode } from '../../shared/protocol/failure.ts'
+import type { Inspection } from '../../shared/protocol/inspection.ts'
+import type { RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { CommandName } from '../blender/answers.ts'
 import type { Commands, DriverOutputs } from '../blender/commands.ts'
 import type { CommandFailure } from '../blender/crash.ts'
@@ -11,6 +13,7 @@ import type { BlenderInstallation } from '../blender/find.ts'
 import { BlenderProcess, type CommandOutcome } from '../blender/process.ts'
 import type { RenderProgress as BlenderProgress } from '../blender/progress.ts'
 import { WorkFailure } from '../failure.ts'
+import { inspectionOf } from './inspection-report.ts'
 import type { FinishRequest, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from './renderer.ts'
 
 export interface BlenderRendererOptions {
@@ -46,6 +49,10 @@ export class BlenderRenderer implements Renderer {
     await this.#run('open', { path: blendPath }, onProgress)
   }
 
+  async inspect(settings: RenderSettings, onProgress: OnProgress): Promise<Inspection> {
+    return inspectionOf(await this.#run('inspect', { settings }, onProgress))
+  }
+
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
     const { frame, settings, window, device, threads } = request
     const outputs = window === undefined ? await wholeFrameOutputs(request, { raw: true }) : { raw: join(request.folder, 'raw') }
@@ -54,6 +61,7 @@ export class BlenderRenderer implements Renderer {
       {
         mode: window === undefined ? 'frame' : 'tile',
         frame,
+        fresh: request.startsAnew,
         settings,
         outputs,
         ...(window === undefined ? {} : { window }),

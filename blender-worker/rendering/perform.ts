@@ -21,8 +21,11 @@ export interface Performed {
   readonly peakMemoryBytes: number
 }
 
+/** Work that makes files. */
+export type RenderWork = Exclude<Work, { kind: 'inspect' }>
+
 export interface Assignment {
-  readonly work: Work
+  readonly work: RenderWork
   /** Where the stitched image of a finish lies. */
   readonly stitchedPath: string | undefined
   readonly device: DeviceKind
@@ -39,11 +42,11 @@ export async function perform(renderer: Renderer, assignment: Assignment, onProg
   const files: MadeFile[] = []
   let renderSeconds = 0
   let peakMemoryBytes = 0
-  for (const frame of frames) {
+  for (const [index, frame] of frames.entries()) {
     signal.throwIfAborted()
     const folder = join(assignment.folder, frameName(frame))
     await mkdir(folder, { recursive: true })
-    const rendered = await renderFrame(renderer, assignment, frame, folder, (progress) => onProgress(frame, progress))
+    const rendered = await renderFrame(renderer, assignment, { frame, startsAnew: index === 0 }, folder, (progress) => onProgress(frame, progress))
     signal.throwIfAborted()
     files.push(...(await checkAndHash(rendered, work, frame, signal, () => onProgress(frame, undefined))))
     if (files.length > LIMITS.filesPerResultMax) {
@@ -60,15 +63,15 @@ export function frameName(frame: number): string {
   return `${frame < 0 ? 'm' : ''}${String(Math.abs(frame)).padStart(4, '0')}`
 }
 
-async function renderFrame(renderer: Renderer, assignment: Assignment, frame: number, folder: string, onProgress: OnProgress): Promise<Rendered> {
+async function renderFrame(renderer: Renderer, assignment: Assignment, { frame, startsAnew }: { frame: number; startsAnew: boolean }, folder: string, onProgress: OnProgress): Promise<Rendered> {
   const { work, device, threads, stitchedPath } = assignment
   const request = { frame, settings: work.settings, device, threads, folder, display: work.display }
-  if (work.kind === 'render') return renderer.render({ ...request, window: work.window }, onProgress)
+  if (work.kind === 'render') return renderer.render({ ...request, startsAnew, window: work.window }, onProgress)
   if (stitchedPath === undefined) throw new Error('a finish came without its stitched image')
   return renderer.finish({ ...request, stitchedPath }, onProgress)
 }
 
-async function checkAndHash(rendered: Rendered, work: Work, frame: number, signal: AbortSignal, onSignOfLife: () => void): Promise<MadeFile[]> {
+async function checkAndHash(rendered: Rendered, work: RenderWork, frame: number, signal: AbortSignal, onSignOfLife: () => void): Promise<MadeFile[]> {
   const wanted = wantedRoles(work)
   const made: MadeFile[] = []
   let extras = 0
@@ -86,7 +89,7 @@ async function checkAndHash(rendered: Rendered, work: Work, frame: number, signa
   return made
 }
 
-function wantedRoles(work: Work): FileRole[] {
+function wantedRoles(work: RenderWork): FileRole[] {
   const display: FileRole[] = work.display ? ['display'] : []
   if (work.kind === 'finish') return ['final', ...display]
   return work.window === undefined ? ['final', 'raw', ...display] : ['raw']

@@ -11,7 +11,7 @@ import type { Patience } from '../transfer/patience.ts'
 import { httpUrl } from '../transfer/place.ts'
 import type { Performed } from './perform.ts'
 import type { RenderProgress } from './renderer.ts'
-import type { Slot } from './slot.ts'
+import type { Inspected, Slot } from './slot.ts'
 
 export interface RenderQueueOptions {
   readonly slots: readonly Slot[]
@@ -24,6 +24,7 @@ export interface RenderQueueOptions {
   readonly onProgress: (lease: LeaseRef, frame: number, progress: RenderProgress) => void
   /** The lease stays with the queue until this resolves, its files until then where `performed` says. */
   readonly onRendered: (lease: LeaseRef, performed: Performed) => Promise<void>
+  readonly onInspected: (lease: LeaseRef, inspected: Inspected) => void
   readonly onFailed: (lease: LeaseRef, failure: Failure) => void
   /** A lease has left the queue with its result told. */
   readonly onSettled: () => void
@@ -161,7 +162,8 @@ export class RenderQueue {
         signal: abort.signal,
         onProgress: (frame, progress) => this.#options.onProgress(ref, frame, progress),
       })
-      await this.#options.onRendered(ref, performed)
+      if ('inspection' in performed) this.#options.onInspected(ref, performed)
+      else await this.#options.onRendered(ref, performed)
       this.#held.delete(leaseKey(lease))
       this.#options.onSettled()
     } catch (error) {

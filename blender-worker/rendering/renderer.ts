@@ -1,3 +1,4 @@
+import type { Inspection } from '../../shared/protocol/inspection.ts'
 import type { PixelRectangle, RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
 import type { DeviceKind } from '../../shared/protocol/worker.ts'
@@ -40,6 +41,8 @@ interface FrameRequest {
 }
 
 export interface RenderRequest extends FrameRequest {
+  /** The first frame of a task: what this Blender simulated before must not show. */
+  readonly startsAnew: boolean
   /** A tile (only the raw file, compositor off); undefined for the whole frame. */
   readonly window: PixelRectangle | undefined
   /** Also write an 8-bit view of the final image. */
@@ -62,6 +65,8 @@ export interface Renderer {
   probe(): Promise<ProbedBlender>
   /** Loads a scene for the commands that follow; cheap when it is loaded already. */
   open(blendPath: string, onProgress: OnProgress): Promise<void>
+  /** What Blender says of the open scene; renders nothing. */
+  inspect(settings: RenderSettings, onProgress: OnProgress): Promise<Inspection>
   render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered>
   finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered>
   close(): Promise<void>

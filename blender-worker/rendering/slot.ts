@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import type { Sha256 } from '../../shared/protocol/ids.ts'
+import type { Inspection } from '../../shared/protocol/inspection.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
+import type { RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { DeviceKind } from '../../shared/protocol/worker.ts'
 import type { HeldScene } from '../cache/scene-cache.ts'
 import { WorkFailure } from '../failure.ts'
@@ -36,6 +38,12 @@ export interface SlotRun {
   readonly onProgress: (frame: number, progress: RenderProgress) => void
 }
 
+/** What an inspection came to. */
+export interface Inspected {
+  readonly inspection: Inspection
+  readonly seconds: number
+}
+
 /** A place where one lease at a time is rendered, with a Blender that stays open for the next one of the same scene. */
 export class Slot {
   readonly #options: SlotOptions
@@ -55,7 +63,7 @@ export class Slot {
    * Renders a lease; the files it gives lie in the slot's folder until `clear`. Takes over `run.scene` and closes it. Throws
    * WorkFailure; rejects with the signal's reason when aborted, with Blender dead by then.
    */
-  async run(run: SlotRun): Promise<Performed> {
+  async run(run: SlotRun): Promise<Performed | Inspected> {
     const { lease, signal } = run
     clearTimeout(this.#idleTimer)
     const watch = new Watchdog(lease.noProgressSeconds * 1_000, () => void this.close())
@@ -69,6 +77,7 @@ export class Slot {
       signal.throwIfAborted()
       watch.start()
       await renderer.open(run.scene.blendPath, () => watch.reset())
+      if (lease.work.kind === 'inspect') return await inspect(renderer, lease.work.settings, () => watch.reset(), signal)
       const device = lease.work.kind === 'render' ? (lease.work.device ?? this.#options.device) : this.#options.device
       const performed = await perform(renderer, { work: lease.work, stitchedPath, device, threads: this.#options.threads, folder, signal }, (frame, progress) => {
         watch.reset()
@@ -136,6 +145,13 @@ export class Slot {
     }, this.#options.idleCloseMs)
     this.#idleTimer.unref()
   }
+}
+
+async function inspect(renderer: Renderer, settings: RenderSettings, onProgress: () => void, signal: AbortSignal): Promise<Inspected> {
+  const startedAtMs = performance.now()
+  const inspection = await renderer.inspect(settings, onProgress)
+  signal.throwIfAborted()
+  return { inspection, seconds: (performance.now() - startedAtMs) / 1_000 }
 }
 
 /** Calls `onSilence` once when nothing was heard for a while. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stitchedPath } from '../../shared/domain/file-names.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
-import { tileAt } from '../../shared/domain/splitting/tiles.ts'
+import { stitchedSize, tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
 import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/step-reports.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { workKey } from '../../shared/protocol/object-keys.ts'
@@ -28,13 +28,13 @@ export async function stitchFrame({ engine, imaging, scratchDir }: AssemblerCont
       const path = join(dir, `${index}.exr`)
       const download = await engine.objects.download(raw.key, path, { bytesMax: raw.bytes, bytes: raw.bytes, sha256: raw.sha256 })
       if (!download.ok) return await reportRejected(engine, jobId, task.value.id, task.value.epoch, `${raw.name}: ${download.message}`)
-      const { placement, crop, window } = tileAt(plan.width, plan.height, grid, index)
+      const { placement, crop, window } = tileOfPlan(plan, grid, index)
       const size = await imaging.check(path, window)
       if (!size.ok) return await reportRejected(engine, jobId, task.value.id, task.value.epoch, `${raw.name}: ${size.message}`)
       tiles.push({ path, placement, crop })
     }
     const output = join(dir, 'stitched.exr')
-    const stitched = await imaging.stitch(tiles, { width: plan.width, height: plan.height }, output)
+    const stitched = await imaging.stitch(tiles, stitchedSize(plan), output)
     if (!stitched.ok) {
       const culprit = stitched.tileIndex === undefined ? null : tasks[stitched.tileIndex]
       if (culprit != null) return await reportRejected(engine, jobId, culprit.value.id, culprit.value.epoch, `tile ${stitched.tileIndex}: ${stitched.message}`)

@@ -2,6 +2,8 @@ import type { WebSocket } from 'ws'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { Dispatcher, Seat } from '../../shared/engine/dispatcher.ts'
 import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
+import { planTasks } from '../../shared/engine/submit-job.ts'
+import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { isHeld } from '../../shared/domain/task/lifecycle.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
@@ -161,7 +163,11 @@ export class WorkerSession implements Seat {
       case 'result': {
         const lease = this.#leaseOf(message)
         const taken = await takeResult(this.#context.engine, lease, message)
-        if (!taken.ok) return this.#refuse(taken, message)
+        if (!taken.ok) {
+          // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
+          if (taken.code === 'result_invalid') await takeFailure(this.#context.engine, lease, { code: 'output_invalid', message: taken.detail })
+          return this.#refuse(taken, message)
+        }
         this.#held.set(keyOf(message), { ...lease, delivering: true })
         this.#send({ type: 'upload', ...refOf(message), files: taken.upload })
         this.#context.dispatcher.kick() // its slot is free again
@@ -175,6 +181,16 @@ export class WorkerSession implements Seat {
         }
         this.#drop(message)
         this.#send({ type: 'release', ...refOf(message) })
+        return
+      }
+      case 'inspected': {
+        const { engine } = this.#context
+        const taken = await takeInspection(engine, this.#leaseOf(message), message)
+        if (!taken.ok) return this.#refuse(taken, message)
+        this.#drop(message)
+        this.#send({ type: 'release', ...refOf(message) })
+        // At once, so that its first tasks need not wait for the next round over all jobs.
+        planTasks(engine, message.jobId).catch((error: unknown) => engine.log.warn({ jobId: message.jobId, error }, 'planning stopped, the next round goes on'))
         return
       }
       case 'failure': {

@@ -1,11 +1,12 @@
 import type { JobRecord, JobState } from '../protocol/job.ts'
 
 export const JOB_TRANSITIONS = {
+  plan: { from: ['inspecting'], to: 'planning' },
   activate: { from: ['planning'], to: 'active' },
   encode: { from: ['active'], to: 'encoding' },
   complete: { from: ['encoding'], to: 'completed' },
-  fail: { from: ['planning', 'active', 'encoding'], to: 'failed' },
-  cancel: { from: ['planning', 'active', 'encoding'], to: 'canceled' },
+  fail: { from: ['inspecting', 'planning', 'active', 'encoding'], to: 'failed' },
+  cancel: { from: ['inspecting', 'planning', 'active', 'encoding'], to: 'canceled' },
   delete: { from: ['completed', 'failed', 'canceled', 'deleting'], to: 'deleting' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>
 
@@ -20,6 +21,11 @@ export function mayJob(state: JobState, act: JobAct): boolean {
 export function actOnJob(job: JobRecord, name: JobAct, change: Partial<JobRecord> = {}): JobRecord {
   if (!mayJob(job.state, name)) throw new Error(`job ${job.id} is ${job.state}: it cannot ${name}`)
   return { ...job, ...change, state: JOB_TRANSITIONS[name].to }
+}
+
+/** Its tasks may go to workers: those that render once it is active, the inspection before that. */
+export function mayDispatch(state: JobState): boolean {
+  return state === 'active' || state === 'inspecting'
 }
 
 export function jobIsOver(state: JobState): boolean {

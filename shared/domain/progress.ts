@@ -5,6 +5,7 @@ export function countsOf(counters: Readonly<Record<string, number>>): JobCounts 
   const counts: JobCounts = { render: {}, finish: {}, audit: {}, frames: {}, verdicts: {} }
   for (const [name, value] of Object.entries(counters)) {
     const dot = name.indexOf('.')
+    if (name.startsWith('inspect.') && value !== 0) counts.inspect ??= {}
     const group = counts[name.slice(0, dot) as keyof JobCounts]
     if (group !== undefined && value !== 0) group[name.slice(dot + 1)] = value
   }

@@ -1,6 +1,6 @@
 import { frameName, stitchedPath } from '../domain/file-names.ts'
 import { needsDisplay, workOf } from '../domain/task/expected-files.ts'
-import { tileAt } from '../domain/splitting/tiles.ts'
+import { tileOfPlan } from '../domain/splitting/tiles.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { Lease, Work } from '../protocol/messages.ts'
 import { blobKey, workKey } from '../protocol/object-keys.ts'
@@ -28,6 +28,8 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
 
 async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeconds: number): Promise<Work> {
   const { plan } = job
+  // The scene alone, not what this job changes in it: what is found is kept for other jobs.
+  if (workOf(task) === 'inspect') return { kind: 'inspect', settings: { scene: plan.sceneName } }
   const kindsWanted = job.requirement.deviceKinds
   const display = needsDisplay(plan)
   const frame = task.frames[0]
@@ -41,7 +43,7 @@ async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeco
   return {
     kind: 'render',
     frames: task.frames,
-    ...(task.tile === undefined || plan.tiles === undefined ? {} : { window: tileAt(plan.width, plan.height, plan.tiles, task.tile).window }),
+    ...(task.tile === undefined || plan.tiles === undefined ? {} : { window: tileOfPlan(plan, plan.tiles, task.tile).window }),
     settings: plan.settings,
     ...(kindsWanted?.length === 1 && kindsWanted[0] !== undefined ? { device: kindsWanted[0] } : {}),
     display: display && task.tile === undefined,

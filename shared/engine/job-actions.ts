@@ -1,6 +1,6 @@
 import { countsOf, progressOf, secondsLeft } from '../domain/progress.ts'
 import { waitingReasons } from '../domain/scheduling/waiting-reasons.ts'
-import { actOnJob, jobIsOver, mayJob } from '../domain/job-lifecycle.ts'
+import { actOnJob, jobIsOver, mayDispatch, mayJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
@@ -21,7 +21,7 @@ export async function viewOf(engine: Engine, job: JobRecord): Promise<JobView> {
   const counters = await engine.store.counters(job.id)
   const counts = countsOf(counters)
   const progress = progressOf(job, counts)
-  const { waiting, disputes } = job.state === 'active' ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
+  const { waiting, disputes } = mayDispatch(job.state) ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
   return { ...job, counts, progress, secondsLeft: secondsLeft(job, progress, engine.clock.now()), waiting, disputes }
 }
 

@@ -1,13 +1,16 @@
-import { planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
-import { newFrame, newRenderTask } from '../domain/splitting/job-tasks.ts'
+import type { Change } from '../domain/decision.ts'
+import { inspectionOf, planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
+import { blankTask, newFrame, newRenderTask } from '../domain/splitting/job-tasks.ts'
 import { parseFrames } from '../domain/splitting/frames.ts'
 import { actOnJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
-import { JobId, sortableId } from '../protocol/ids.ts'
+import { INSPECT_TASK_ID, JobId, sortableId } from '../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../protocol/job.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { jobPrefix, journalKey } from '../protocol/object-keys.ts'
+import { commitOf, effectsOf, type Slice } from './commit.ts'
 import type { Engine } from './context.ts'
+import { runEffects } from './effects.ts'
 import { transact } from './transact.ts'
 
 /** Task records written in one commit: large enough to be quick, small enough that Redis never stalls on one script. */
@@ -21,13 +24,14 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   if (!planned.ok) return planned
   const open = await engine.store.openJobs()
   if (open.length >= LIMITS.openJobsMax) return refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
+  const inspected = inspectionOf(scene, planned.plan.sceneName) !== undefined
   const now = engine.clock.now()
   const id = JobId.parse(`job_${sortableId(now, engine.random.bytes(16))}`)
   const job: JobRecord = {
     id,
     name: request.name ?? scene.name,
     owner,
-    state: 'planning',
+    state: inspected ? 'planning' : 'inspecting',
     scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
@@ -38,9 +42,19 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   }
   // Into the journal first: an outage then leaves no job behind of which its sender heard nothing.
   await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
-  const created = await engine.store.commit(id, { job: { id, expected: 0, value: job }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)`, at: now }] }, now)
+  const change: Change = {
+    ok: true,
+    job,
+    ...(inspected ? {} : { tasks: [blankTask(INSPECT_TASK_ID, 'inspect', planned.frames.slice(0, 1))], effects: [{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 0 }] }, { type: 'announce_work' }] }),
+    events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)${inspected ? '' : ', as far as the file tells; a worker looks at the scene first'}` }],
+  }
+  const nothing: Slice = { job: { version: 0, value: job }, tasks: new Map(), frames: new Map() }
+  const created = await engine.store.commit(id, commitOf(nothing, change, now, engine.times.leaseMs), now)
   if (!created.ok) throw new Error(`job ${id} exists already`)
-  if ((await engine.store.scene(scene.sha256)) !== null) return { ok: true, job }
+  if ((await engine.store.scene(scene.sha256)) !== null) {
+    await runEffects(engine, id, effectsOf(change), created.effectIds)
+    return { ok: true, job }
+  }
   // Forgotten between the first look and the commit: its bytes are gone, or come back only for jobs that were there before.
   await engine.store.eraseJob(id)
   await engine.queue.dropJob(id)

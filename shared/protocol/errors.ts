@@ -29,6 +29,7 @@ export const ERRORS = {
   frames_too_many: { status: 422, retry: false, title: 'More frames than one job may have' },
   tiles_invalid: { status: 422, retry: false, title: 'The frame cannot be cut into these tiles' },
   tiles_not_exact: { status: 422, retry: false, title: 'Tiles of this scene would not give the same pixels' },
+  frames_not_apart: { status: 422, retry: false, title: 'The frames depend on one another in a way that the farm cannot keep' },
   resolution_invalid: { status: 422, retry: false, title: 'The resolution cannot be rendered' },
   format_invalid: { status: 422, retry: false, title: 'The output format cannot hold what was asked for' },
   too_many_tasks: { status: 422, retry: false, title: 'The job would have more tasks than the limit' },
@@ -37,6 +38,7 @@ export const ERRORS = {
   poison_scene: { status: 422, retry: false, title: 'The scene fails by its own fault' },
   tries_exhausted: { status: 422, retry: false, title: 'A task failed as often as it may' },
   result_disputed: { status: 422, retry: false, title: 'Workers disagree about a result and nobody could settle it' },
+  comparison_failed: { status: 500, retry: true, title: 'Two renderings of a task could not be compared' },
   assembly_failed: { status: 500, retry: true, title: 'A frame could not be put together' },
   encode_failed: { status: 500, retry: true, title: 'The video could not be made' },
   // workers

@@ -18,9 +18,9 @@ export type Sha256 = z.infer<typeof Sha256>
 
 /**
  * A task is named within its job: `r0000012` (render, by number), `s0000012` (finish of frame number 12 of the plan),
- * `a0000012x2` (second audit of render 12), `b0000012x1` (first audit of finish 12).
+ * `a0000012x2` (second audit of render 12), `b0000012x1` (first audit of finish 12), `i0000000` (the inspection).
  */
-export const TaskId = z.string().regex(/^[rs]\d{7}$|^[ab]\d{7}x\d{1,2}$/, 'a task id looks like r0000012').brand<'TaskId'>()
+export const TaskId = z.string().regex(/^[irs]\d{7}$|^[ab]\d{7}x\d{1,2}$/, 'a task id looks like r0000012').brand<'TaskId'>()
 export type TaskId = z.infer<typeof TaskId>
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -40,6 +40,9 @@ export function sortableId(nowMs: number, random: Uint8Array): string {
 export function renderTaskId(index: number): TaskId {
   return TaskId.parse(`r${String(index).padStart(7, '0')}`)
 }
+
+/** The task that looks at the scene before anything is rendered. */
+export const INSPECT_TASK_ID: TaskId = TaskId.parse('i0000000')
 
 /** The finish task of the frame at `position` in the job's frame list. */
 export function finishTaskId(position: number): TaskId {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { JobId, Sha256 } from './ids.ts'
 import { LIMITS } from './limits.ts'
-import { ImageFormat, RenderSettings } from './render-settings.ts'
+import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
 import { Requirement } from './worker.ts'
 
 export const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
@@ -36,10 +36,10 @@ export const JobRequest = z
 export type JobRequest = z.infer<typeof JobRequest>
 
 /**
- * planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
+ * inspecting: a worker looks at the scene, which nobody has before. planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
  * are made. Then one of three ends. deleting: every key and byte of it is being removed.
  */
-export const JOB_STATES = ['planning', 'active', 'encoding', 'completed', 'failed', 'canceled', 'deleting'] as const
+export const JOB_STATES = ['inspecting', 'planning', 'active', 'encoding', 'completed', 'failed', 'canceled', 'deleting'] as const
 export const JobState = z.enum(JOB_STATES)
 export type JobState = z.infer<typeof JobState>
 
@@ -54,16 +54,22 @@ export const JobPlan = z.strictObject({
   frameCount: z.int().min(1).max(LIMITS.framesPerJobMax),
   width: z.int().min(1).max(LIMITS.resolutionMax),
   height: z.int().min(1).max(LIMITS.resolutionMax),
+  /** The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched image lie in it. */
+  region: PixelRectangle.optional(),
   tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
   chunk: z.int().min(1).max(LIMITS.framesPerChunkMax),
+  /** Frames depend on the ones before them: one worker renders all of them, in order. */
+  ordered: z.literal(true).optional(),
   renderTaskCount: z.int().min(1).max(LIMITS.tasksPerJobMax),
   settings: RenderSettings,
   format: ImageFormat,
   video: VideoChoice,
   fps: z.number().min(0.01).max(1_000),
   auditRate: z.number().min(0).max(1),
+  /** Files that are missing do not stop the job. */
+  allowMissingFiles: z.literal(true).optional(),
   /** Things the artist should know: why tiles have overscan, what was ignored. */
-  notes: z.array(z.string().max(LIMITS.messageLengthMax)).max(50),
+  notes: z.array(z.string().max(LIMITS.messageLengthMax)).max(LIMITS.notesPerPlanMax),
 })
 export type JobPlan = z.infer<typeof JobPlan>
 
@@ -94,6 +100,8 @@ export type JobRecord = z.infer<typeof JobRecord>
 /** Numbers of tasks and frames by state; always recomputable from the records. */
 export const JobCounts = z
   .strictObject({
+    /** Absent when the scene had been inspected before. */
+    inspect: z.record(z.string(), z.int()).optional(),
     render: z.record(z.string(), z.int()),
     finish: z.record(z.string(), z.int()),
     audit: z.record(z.string(), z.int()),

@@ -32,6 +32,10 @@ export const LIMITS = {
   /** Leases one worker may hold at once: its slots and one in advance for each. */
   leasesPerWorkerMax: 64,
   framesPerChunkMax: 100,
+  /** Remarks in a plan: each is a different thing, and there are not more of them. */
+  notesPerPlanMax: 50,
+  /** Inspections kept with a file, oldest dropped first: files with more scenes than this are rarely rendered from more. */
+  inspectionsPerSceneKept: 32,
   /** Jobs not yet ended; each active one may cost the coordinator one Redis connection. */
   openJobsMax: 2_000,
   pageSizeMax: 500,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Failure } from './failure.ts'
 import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
+import { Inspection } from './inspection.ts'
 import { LIMITS } from './limits.ts'
 import { PixelRectangle, RenderSettings } from './render-settings.ts'
 import { ResultFile } from './task.ts'
@@ -54,13 +55,16 @@ export const Result = z
   })
   .meta({ id: 'Result' })
 
+/** What an inspection found; it is the whole result, nothing is uploaded. */
+export const Inspected = z.strictObject({ type: z.literal('inspected'), ...LeaseName, inspection: Inspection, seconds: z.number().min(0).max(1e8) }).meta({ id: 'Inspected' })
+
 export const Uploaded = z.strictObject({ type: z.literal('uploaded'), ...LeaseName }).meta({ id: 'Uploaded' })
 export const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failure: Failure }).meta({ id: 'Failed' })
 /** Gives a lease back untried or interrupted; nobody is blamed. */
 export const Released = z.strictObject({ type: z.literal('released'), ...LeaseName }).meta({ id: 'Released' })
 export const Draining = z.strictObject({ type: z.literal('draining') }).meta({ id: 'Draining' })
 
-export const WorkerMessage = z.discriminatedUnion('type', [Hello, Heartbeat, Progress, Result, Uploaded, Failed, Released, Draining])
+export const WorkerMessage = z.discriminatedUnion('type', [Hello, Heartbeat, Progress, Result, Inspected, Uploaded, Failed, Released, Draining])
 export type WorkerMessage = z.infer<typeof WorkerMessage>
 
 // --- coordinator -> worker ------------------------------------------------------------------------------------------
@@ -79,9 +83,11 @@ const Download = z.strictObject({ url: Url, sha256: Sha256, bytes: z.int().min(1
 
 /**
  * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off. render without:
- * for each frame the final image and the raw EXR. finish: compositor and file format on `stitched`.
+ * for each frame the final image and the raw EXR. finish: compositor and file format on `stitched`. inspect: say what Blender
+ * makes of the scene, rendering nothing.
  */
 export const Work = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('inspect'), settings: RenderSettings }),
   z.strictObject({ kind: z.literal('render'), frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax), window: PixelRectangle.optional(), settings: RenderSettings, device: DeviceKind.optional(), display: z.boolean() }),
   z.strictObject({ kind: z.literal('finish'), frame: z.int(), stitched: Download, settings: RenderSettings, display: z.boolean() }),
 ])

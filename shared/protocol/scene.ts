@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Sha256 } from './ids.ts'
+import { SceneInspection } from './inspection.ts'
 import { LIMITS } from './limits.ts'
 import { SceneFacts } from './scene-facts.ts'
 
@@ -17,6 +18,8 @@ export const SceneRecord = z
     /** Linked files that are neither packed nor in the archive. */
     missingFiles: z.array(z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), reason: z.string().max(LIMITS.messageLengthMax) })).max(1_000),
     uploadedAt: z.int(),
+    /** What workers found when they looked at it with Blender, the newest last; one for each scene of the file that was looked at. */
+    inspections: z.array(SceneInspection).max(LIMITS.inspectionsPerSceneKept).optional(),
   })
   .meta({ id: 'Scene' })
 export type SceneRecord = z.infer<typeof SceneRecord>

@@ -3,8 +3,11 @@ import { Failure } from './failure.ts'
 import { Sha256, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
 
-/** render: pixels from the scene; finish: compositor and file format on a stitched frame; audit: a task rendered again to check it. */
-export const TASK_KINDS = ['render', 'finish', 'audit'] as const
+/**
+ * inspect: what Blender says of the scene, before anything is rendered; render: pixels from the scene; finish: compositor and file
+ * format on a stitched frame; audit: a task rendered again to check it.
+ */
+export const TASK_KINDS = ['inspect', 'render', 'finish', 'audit'] as const
 export const TaskKind = z.enum(TASK_KINDS)
 export type TaskKind = z.infer<typeof TaskKind>
 

@@ -56,6 +56,7 @@ interface Sent {
 
 /** Hands in files for a lease as a worker would: commitment, upload, delivery. */
 async function handIn(worker: ScriptedWorker, lease: Lease, sent: readonly Sent[]) {
+  if (lease.work.kind === 'inspect') throw new Error('an inspection hands in no files')
   const frame = lease.work.kind === 'finish' ? lease.work.frame : (lease.work.frames[0] ?? 0)
   const files = sent.map(({ role, content }) => ({ name: `${frame}.${role}.${role === 'raw' ? 'exr' : 'png'}`, frame, role, bytes: content.length, sha256: Sha256.parse(createHash('sha256').update(content).digest('hex')) }))
   const taken = await takeResult(farm.engine, worker.heldLease(lease), { files, renderSeconds: 1, peakMemoryBytes: 1 })

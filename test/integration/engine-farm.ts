@@ -24,19 +24,21 @@ import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from 
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
 import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
 import { planTasks, submitJob } from '../../shared/engine/submit-job.ts'
+import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import type { Clock } from '../../shared/ports/core.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { finishTaskId, type JobId, Sha256, type TaskId } from '../../shared/protocol/ids.ts'
 import { JobRecord, type JobRequest } from '../../shared/protocol/job.ts'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
+import type { Inspection } from '../../shared/protocol/inspection.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
 import { attemptKey } from '../../shared/protocol/object-keys.ts'
 import { JobEvent } from '../../shared/protocol/rest.ts'
 import type { SceneSettings } from '../../shared/protocol/scene-facts.ts'
 import { FrameRecord, type ResultFile, TaskRecord } from '../../shared/protocol/task.ts'
 import type { Capabilities } from '../../shared/protocol/worker.ts'
-import { HASH, NOW, aScene, aWorker, capabilities } from '../unit/domain/records.ts'
+import { HASH, NOW, aScene, aSceneInspection, aWorker, anInspection, capabilities } from '../unit/domain/records.ts'
 
 export class VirtualClock implements Clock {
   #now = NOW
@@ -114,7 +116,7 @@ export class EngineFarm {
   }
 
   async submitUnplanned(request: Partial<JobRequest> = {}, settings: Partial<SceneSettings> = {}): Promise<JobId> {
-    await this.store.putScene(aScene(settings))
+    await this.store.putScene(aScene(settings, { inspections: [aSceneInspection({}, settings)] }))
     const submitted = await submitJob(this.engine, 'ada', { scene: HASH, auditRate: 0, video: 'none', ...request })
     if (!submitted.ok) throw new Error(submitted.detail)
     return submitted.job.id
@@ -249,7 +251,7 @@ export class EngineFarm {
     if (final === undefined) throw new Error('nothing to deliver')
     const fetched = await this.#fetch(jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
     if (!fetched.ok) return reportRejected(this.engine, jobId, source.value.id, source.value.epoch, fetched.why)
-    await reportDelivered(this.engine, jobId, number, [{ path: `frames/${number}: ${fetched.line}`, bytes: fetched.line.length, sha256: final.sha256, contentType: 'text/plain' }])
+    await reportDelivered(this.engine, jobId, number, [{ path: `frames/${number}: ${fetched.line}`, bytes: fetched.line.length, sha256: final.sha256, contentType: 'text/plain' }], source.value)
   }
 
   async #compare(jobId: JobId, taskId: TaskId): Promise<void> {
@@ -350,6 +352,7 @@ export class ScriptedWorker implements Seat {
 
   filesOf(lease: Lease, honesty: Honesty = 'honest'): { file: ResultFile; line: string }[] {
     const { work } = lease
+    if (work.kind === 'inspect') return []
     const frames = work.kind === 'finish' ? [work.frame] : work.frames
     const roles: ResultFile['role'][] = work.kind === 'finish' ? ['final'] : work.window === undefined ? ['final', 'raw'] : ['raw']
     return [...frames].flatMap((frame) => roles.map((role) => {
@@ -388,8 +391,16 @@ export class ScriptedWorker implements Seat {
 
   /** Renders and hands in one lease. */
   async finish(lease: Lease, honesty: Honesty = 'honest') {
+    if (lease.work.kind === 'inspect') return this.inspected(lease)
     const committed = await this.commit(lease, honesty)
     return committed.ok ? this.deliver(lease) : committed
+  }
+
+  /** Tells what it found in the scene. */
+  async inspected(lease: Lease, inspection: Inspection = anInspection()) {
+    const taken = await takeInspection(this.#farm.engine, this.heldLease(lease), { inspection, seconds: 1 })
+    this.#drop(lease)
+    return taken
   }
 
   async fail(lease: Lease, code: FailureCode = 'blender_crashed') {

@@ -132,6 +132,7 @@ async function lyingRenderers(dataDir: string, lie: Lie): Promise<(scratchFolder
     return {
       probe: () => honest.probe(),
       open: (path, onProgress) => honest.open(path, onProgress),
+      inspect: (settings, onProgress) => honest.inspect(settings, onProgress),
       render: (request, onProgress) => honest.render(lie(request), onProgress),
       finish: (request, onProgress) => honest.finish(request, onProgress),
       close: () => honest.close(),

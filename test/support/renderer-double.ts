@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WorkFailure } from '../../blender-worker/failure.ts'
+import type { Inspection } from '../../shared/protocol/inspection.ts'
+import { anInspection } from '../unit/domain/records.ts'
 import type { FinishRequest, NewRenderer, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
@@ -22,6 +24,8 @@ export class RendererDouble {
   rendersAtOnce = true
   /** What is written instead of an image. */
   output: Buffer | undefined
+  /** What an inspection finds; undefined: it fails. */
+  inspection: Inspection | undefined = anInspection()
   readonly #begun: BegunRender[] = []
   readonly #waiting: ((render: BegunRender) => void)[] = []
 
@@ -75,6 +79,12 @@ class OneRenderer implements Renderer {
 
   async open(blendPath: string): Promise<void> {
     this.#double.log.push(`open ${blendPath.split('/').at(-1)}`)
+  }
+
+  async inspect(): Promise<Inspection> {
+    this.#double.log.push('inspect')
+    if (this.#double.inspection === undefined) throw new WorkFailure('blender_error', 'the scene breaks Blender')
+    return this.#double.inspection
   }
 
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {

@@ -16,10 +16,12 @@ import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
 import { SystemClock } from '../../shared/adapters/system/clock.ts'
 import type { Engine } from '../../shared/engine/context.ts'
+import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import { ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { planTasks } from '../../shared/engine/submit-job.ts'
 import { Problem } from '../../shared/protocol/rest.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
+import { aSceneInspection } from '../unit/domain/records.ts'
 
 /** Tokens of the farm under test, by whom they belong to. */
 export const TOKENS = { ada: 'ada-token', ben: 'ben-token', root: 'root-token', worker: 'worker-token' } as const
@@ -117,12 +119,20 @@ export function sceneForm({ scene, fileName = 'tiny.blend', before = {}, after =
   return { payload, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } }
 }
 
-/** The real actions, with the tasks of a job written down before its answer. */
+/** As if a worker had looked at every scene of the file and found nothing in the way. */
+export async function inspectScene(store: Pick<FarmStore, 'scene' | 'putScene'>, sha256: string): Promise<void> {
+  const scene = await store.scene(sha256)
+  if (scene === null || scene.inspections !== undefined) return
+  await store.putScene({ ...scene, inspections: scene.facts.scenes.map((settings) => aSceneInspection({}, settings)) })
+}
+
+/** The real actions, with scenes that are inspected already and the tasks of a job written down before its answer. */
 function plannedAtOnce(engine: Engine): FarmActions {
   const actions = farmActions(engine, () => {})
   return {
     ...actions,
     submitJob: async (owner, request) => {
+      await inspectScene(engine.store, request.scene)
       const submitted = await actions.submitJob(owner, request)
       if (submitted.ok) await planTasks(engine, submitted.job.id)
       return submitted

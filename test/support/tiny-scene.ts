@@ -7,10 +7,17 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const SCRIPT = fileURLToPath(new URL('../fixtures/tiny-scene.py', import.meta.url))
 
-/** Builds the tiny scene with real Blender. Features: `adaptive`. */
+/** Builds the tiny scene with real Blender. Features: `adaptive`, `border` or `border-crop`, `cloth`, `rigid`. */
 export async function buildTinyScene(path: string, ...features: string[]): Promise<string> {
   await run('blender', ['-b', '--factory-startup', '-noaudio', '--python-exit-code', '9', '--python', SCRIPT, '--', path, ...features])
   return path
+}
+
+/** What the artist's own machine writes for the whole animation, in one go: paths by frame number. */
+export async function renderBareAnimation(blend: string, folder: string): Promise<Map<number, string>> {
+  await run('blender', ['-b', blend, '-noaudio', '-o', join(folder, 'animation-####'), '-a'])
+  const names = (await readdir(folder)).filter((each) => /^animation-\d{4}\.png$/.test(each)).sort()
+  return new Map(names.map((name) => [Number(name.slice(10, 14)), join(folder, name)]))
 }
 
 /** What the artist's own machine writes for a frame: bare Blender, no farm. */

@@ -1,12 +1,15 @@
 import { type Refusal, refuse } from '../../protocol/errors.ts'
+import type { SceneInspection } from '../../protocol/inspection.ts'
 import type { JobPlan, JobRequest, VideoChoice } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import type { ImageFormat, RenderSettings } from '../../protocol/render-settings.ts'
+import type { ImageFormat, PixelRectangle, RenderSettings } from '../../protocol/render-settings.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
+import { applyInspection } from './apply-inspection.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tileObstacles, overscanFor } from './tile-rules.ts'
-import { checkGrid } from './tiles.ts'
+import { regionOf } from './region.ts'
+import { checkGrid, stitchedSize } from './tiles.ts'
 
 /** The share of tasks that are rendered again when a request says nothing. */
 export const AUDIT_RATE_DEFAULT = 0.1
@@ -38,7 +41,8 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   const chunk = request.chunk ?? 1
   let tiles: JobPlan['tiles']
   if (request.tiles !== undefined && request.tiles.columns * request.tiles.rows > 1) {
-    const fits = checkGrid(size.width, size.height, request.tiles)
+    const rendered = stitchedSize(size)
+    const fits = checkGrid(rendered.width, rendered.height, request.tiles)
     if (!fits.ok) return fits
     const obstacles = tileObstacles(facts)
     if (obstacles.length > 0) return refuse('tiles_not_exact', `tiles of scene "${facts.name}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`)
@@ -52,28 +56,35 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   const settings: RenderSettings = { ...request.settings, scene: facts.name, format: format.settings }
   const text = formatFrames(frames.frames)
   if (text.length > LIMITS.messageLengthMax * 4) return refuse('frames_invalid', 'frames: too many separate ranges; split the job')
-  return {
-    ok: true,
-    frames: frames.frames,
-    plan: {
-      sceneName: facts.name,
-      ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
-      engine: facts.engine,
-      frames: text,
-      frameCount: frames.frames.length,
-      width: size.width,
-      height: size.height,
-      ...(tiles === undefined ? {} : { tiles }),
-      chunk,
-      renderTaskCount,
-      settings,
-      format: format.file,
-      video: videoChoice(request.video, facts, frames.frames.length),
-      fps: Math.min(1_000, Math.max(0.01, facts.fps)),
-      auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,
-      notes,
-    },
+  const plan: JobPlan = {
+    sceneName: facts.name,
+    ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
+    engine: facts.engine,
+    frames: text,
+    frameCount: frames.frames.length,
+    width: size.width,
+    height: size.height,
+    ...(size.region === undefined ? {} : { region: size.region }),
+    ...(tiles === undefined ? {} : { tiles }),
+    chunk,
+    renderTaskCount,
+    settings,
+    format: format.file,
+    video: videoChoice(request.video, facts, frames.frames.length),
+    fps: Math.min(1_000, Math.max(0.01, facts.fps)),
+    auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,
+    ...(request.allowMissingFiles === true ? { allowMissingFiles: true } : {}),
+    notes,
   }
+  const inspection = inspectionOf(scene, facts.name)
+  if (inspection === undefined) return { ok: true, frames: frames.frames, plan }
+  const stricter = applyInspection(plan, scene, inspection)
+  return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan } : stricter
+}
+
+/** What a worker found in a scene of the file; undefined when none has looked yet. */
+export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, sceneName: string): SceneInspection | undefined {
+  return scene.inspections?.find((inspection) => inspection.scene === sceneName)
 }
 
 function missingText(scene: SceneRecord): string {
@@ -87,21 +98,22 @@ function sceneFrames(facts: SceneSettings): string {
   return facts.frameEnd === facts.frameStart ? String(facts.frameStart) : `${facts.frameStart}-${facts.frameEnd}${step === 1 ? '' : `:${step}`}`
 }
 
-/** Pixels of the final image. Blender computes percentages with whole numbers: size * percent / 100, cut off. */
-function imageSize(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; width: number; height: number } | Refusal {
+/** Pixels of the final image, and what is rendered of the whole one where that is not all. Blender computes percentages with whole numbers: size * percent / 100, cut off. */
+function imageSize(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; width: number; height: number; region?: PixelRectangle } | Refusal {
   const asked = settings?.resolution
   const percentage = asked !== undefined && 'percentage' in asked ? asked.percentage : asked === undefined ? facts.resolutionPercentage : 100
   const full = asked !== undefined && 'width' in asked ? asked : { width: facts.resolutionX, height: facts.resolutionY }
-  let width = Math.trunc((full.width * percentage) / 100)
-  let height = Math.trunc((full.height * percentage) / 100)
-  if (facts.border.used && facts.border.crop) {
-    width = Math.max(0, Math.trunc(Math.fround(facts.border.xMax) * width) - Math.trunc(Math.fround(facts.border.xMin) * width))
-    height = Math.max(0, Math.trunc(Math.fround(facts.border.yMax) * height) - Math.trunc(Math.fround(facts.border.yMin) * height))
-  }
+  const width = Math.trunc((full.width * percentage) / 100)
+  const height = Math.trunc((full.height * percentage) / 100)
   if (width < 1 || height < 1 || width > LIMITS.resolutionMax || height > LIMITS.resolutionMax) {
     return refuse('resolution_invalid', `settings.resolution: the image would have ${width}x${height} pixels; each side must be 1 to ${LIMITS.resolutionMax}`)
   }
-  return { ok: true, width, height }
+  if (!facts.border.used) return { ok: true, width, height }
+  const region = regionOf(facts.border, width, height)
+  if (region.width < 1 || region.height < 1) {
+    return refuse('resolution_invalid', `the render region of the scene holds no pixel of ${width}x${height}; draw it anew or switch it off (Output > Format > Render Region), save, and upload again, or ask for a larger resolution`)
+  }
+  return facts.border.crop ? { ok: true, width: region.width, height: region.height, region } : { ok: true, width, height, region }
 }
 
 const FROM_BLENDER: Readonly<Record<string, ImageFormat>> = { PNG: 'png', JPEG: 'jpeg', OPEN_EXR: 'exr', OPEN_EXR_MULTILAYER: 'exr-multilayer', TIFF: 'tiff', WEBP: 'webp' }

@@ -12,7 +12,6 @@ const TILEABLE = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORK
 export function tileObstacles(facts: SceneSettings): string[] {
   const obstacles: string[] = []
   if (!TILEABLE.includes(facts.engine)) obstacles.push(`the engine ${facts.engine} is not known to render tiles exactly`)
-  if (facts.border.used) obstacles.push('it has a render region of its own')
   if (facts.useSequencer && facts.hasSequencerStrips) obstacles.push('its image comes from the video sequencer')
   if (facts.engine === 'CYCLES' && facts.cycles.useDenoising === true) obstacles.push('Cycles denoising looks at the whole image')
   return obstacles

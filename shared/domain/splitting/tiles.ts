@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../../protocol/errors.ts'
+import type { JobPlan } from '../../protocol/job.ts'
 import type { PixelRectangle } from '../../protocol/render-settings.ts'
 
 export interface TileGrid {
@@ -9,9 +10,9 @@ export interface TileGrid {
 }
 
 export interface Tile {
-  /** The pixels it stands for, origin top left of the whole image. */
+  /** The pixels it stands for, origin top left of what is rendered: the stitched image. */
   readonly placement: PixelRectangle
-  /** The pixels to render: the placement and its overscan, clamped to the image. */
+  /** The pixels to render: the placement and its overscan, clamped to what is rendered. */
   readonly window: PixelRectangle
   /** What to cut off the rendered window at its left and top. */
   readonly crop: { readonly left: number; readonly top: number }
@@ -38,6 +39,20 @@ export function tileAt(width: number, height: number, grid: TileGrid, index: num
 
 function edge(size: number, parts: number, index: number): number {
   return Math.floor((size * index) / parts)
+}
+
+/** Tile `index` of a job's frames: placed in the stitched image, with the window to render in pixels of the whole image. */
+export function tileOfPlan(plan: Pick<JobPlan, 'width' | 'height' | 'region'>, grid: TileGrid, index: number): Tile {
+  const { width, height } = stitchedSize(plan)
+  const tile = tileAt(width, height, grid, index)
+  const { x, y } = plan.region ?? { x: 0, y: 0 }
+  return { ...tile, window: { ...tile.window, x: tile.window.x + x, y: tile.window.y + y } }
+}
+
+/** Pixels of the stitched image of a frame: the render region where the artist set one. */
+export function stitchedSize(plan: Pick<JobPlan, 'width' | 'height' | 'region'>): { width: number; height: number } {
+  const { width, height } = plan.region ?? plan
+  return { width, height }
 }
 
 /** Refused with `tiles_invalid` when a tile would have no pixel. */

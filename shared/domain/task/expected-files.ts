@@ -1,7 +1,7 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobPlan } from '../../protocol/job.ts'
 import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
-import { tileAt } from '../splitting/tiles.ts'
+import { tileOfPlan } from '../splitting/tiles.ts'
 
 /** Float finals cannot be shown: previews and video are made from an 8-bit view that the worker writes beside them. */
 export function needsDisplay(plan: JobPlan): boolean {
@@ -9,13 +9,15 @@ export function needsDisplay(plan: JobPlan): boolean {
 }
 
 /** What a task is about: an audit of a finish has `b` before its number. */
-export function workOf(task: TaskRecord): 'tile' | 'frames' | 'finish' {
+export function workOf(task: TaskRecord): 'inspect' | 'tile' | 'frames' | 'finish' {
+  if (task.kind === 'inspect') return 'inspect'
   if (task.kind === 'finish' || task.id.startsWith('b')) return 'finish'
   return task.tile === undefined ? 'frames' : 'tile'
 }
 
 function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
   const work = workOf(task)
+  if (work === 'inspect') return []
   if (work === 'tile') return ['raw']
   const display: FileRole[] = needsDisplay(plan) ? ['display'] : []
   return work === 'finish' ? ['final', ...display] : ['final', 'raw', ...display]
@@ -36,7 +38,7 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
   const roles = rolesFor(plan, task)
   const names = new Set<string>()
   const seen = new Set<string>()
-  const pixels = task.tile === undefined || plan.tiles === undefined ? plan.width * plan.height : area(tileAt(plan.width, plan.height, plan.tiles, task.tile).window)
+  const pixels = task.tile === undefined || plan.tiles === undefined ? plan.width * plan.height : area(tileOfPlan(plan, plan.tiles, task.tile).window)
   const bytesMax = pixels * 4 * CHANNELS_MAX + HEADER_BYTES_MAX
   for (const file of files) {
     const what = `file ${file.name} of task ${task.id}`

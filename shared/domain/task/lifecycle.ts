@@ -3,6 +3,8 @@ import type { TaskRecord, TaskState } from '../../protocol/task.ts'
 /** What can happen to a task, by the name of the act. */
 export const TASK_TRANSITIONS = {
   lease: { from: ['queued'], to: 'leased' },
+  /** An inspection is its own result: no files follow. */
+  inspected: { from: ['leased'], to: 'completed' },
   commit_result: { from: ['leased'], to: 'delivering' },
   verify: { from: ['delivering'], to: 'verifying' },
   complete: { from: ['delivering', 'verifying'], to: 'completed' },

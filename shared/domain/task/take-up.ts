@@ -11,7 +11,7 @@ export const ATTEMPTS_MAX = 48
 
 /** A worker gets the right to try. `others`: other connected workers eligible for the job. Refused with `conflict` when it may not. */
 export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number): Decision {
-  if (job.state !== 'active') return refuse('conflict', `job ${job.id} is ${job.state}`)
+  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!mayHave(task, workerId, others)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   const epoch = task.epoch + 1

@@ -1,5 +1,7 @@
 import type { Attempt, FrameRecord, ResultFile, TaskRecord } from '../../../shared/protocol/task.ts'
 import { JobId, Sha256, WorkerId, finishTaskId, renderTaskId } from '../../../shared/protocol/ids.ts'
+import { regionOf } from '../../../shared/domain/splitting/region.ts'
+import type { Inspection, SceneInspection } from '../../../shared/protocol/inspection.ts'
 import type { JobPlan, JobRecord } from '../../../shared/protocol/job.ts'
 import type { SceneSettings } from '../../../shared/protocol/scene-facts.ts'
 import type { SceneRecord } from '../../../shared/protocol/scene.ts'
@@ -73,6 +75,22 @@ export function sceneSettings(change: Partial<SceneSettings> = {}): SceneSetting
     output: { fileFormat: 'PNG', colorDepth: 8, colorMode: 'RGBA', path: '//', quality: 90 }, hasCamera: true, useCompositing: true, hasNodeTree: false,
     useSequencer: true, hasSequencerStrips: false, border: { used: false, crop: false, xMin: 0, xMax: 1, yMin: 0, yMax: 1 }, cycles: {}, eeveeSamples: null, ...change,
   }
+}
+
+/** What Blender finds in the scene of `sceneSettings` with the same change: nothing that stands in the way. */
+export function anInspection(change: Partial<Inspection> = {}, settings: Partial<SceneSettings> = {}): Inspection {
+  const { name, engine, resolutionX, resolutionY, resolutionPercentage, border, hasCamera } = sceneSettings(settings)
+  const [width, height] = [resolutionX, resolutionY].map((pixels) => Math.trunc((pixels * resolutionPercentage) / 100)) as [number, number]
+  return {
+    scene: name, blenderVersion: '3.4.1', engine, image: { width, height, region: border.used ? regionOf(border, width, height) : { x: 0, y: 0, width, height }, cropsToBorder: border.used && border.crop },
+    hasCamera, tiling: { exact: true, overscanPx: 0, reasons: [] }, history: [], missingFiles: [], fileOutputs: [], blockedScripts: [], denoising: false, stereo: false, motionBlur: false,
+    burnsStamp: false, timeLimitSeconds: 0, cut: false, ...change,
+  }
+}
+
+/** The same, as it is kept with a scene. */
+export function aSceneInspection(change: Partial<Inspection> = {}, settings: Partial<SceneSettings> = {}): SceneInspection {
+  return { ...anInspection(change, settings), inspectedBy: worker('seer'), inspectedAt: NOW }
 }
 
 export function aScene(settings: Partial<SceneSettings> = {}, change: Partial<SceneRecord> = {}): SceneRecord {

@@ -21,6 +21,7 @@ function writing(roles: readonly FileRole[]): Renderer {
   return {
     probe: nothing,
     open: nothing,
+    inspect: nothing,
     finish: nothing,
     close: nothing,
     render: async (request) => {

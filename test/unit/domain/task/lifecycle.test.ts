@@ -8,7 +8,7 @@ import { aJob, aTask } from '../records.ts'
 /** Which acts each state allows, written down a second time on purpose. */
 const TASK_ALLOWS: Record<(typeof TASK_STATES)[number], Partial<Record<TaskAct, string>>> = {
   queued: { lease: 'leased', fail: 'failed', cancel: 'canceled' },
-  leased: { commit_result: 'delivering', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
+  leased: { inspected: 'completed', commit_result: 'delivering', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   delivering: { verify: 'verifying', complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   verifying: { complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   completed: { requeue: 'queued', fail: 'failed' },
@@ -16,6 +16,7 @@ const TASK_ALLOWS: Record<(typeof TASK_STATES)[number], Partial<Record<TaskAct, 
   canceled: {},
 }
 const JOB_ALLOWS: Record<(typeof JOB_STATES)[number], Partial<Record<JobAct, string>>> = {
+  inspecting: { plan: 'planning', fail: 'failed', cancel: 'canceled' },
   planning: { activate: 'active', fail: 'failed', cancel: 'canceled' },
   active: { encode: 'encoding', fail: 'failed', cancel: 'canceled' },
   encoding: { complete: 'completed', fail: 'failed', cancel: 'canceled' },

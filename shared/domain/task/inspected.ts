@@ -1,0 +1,46 @@
+import { refuse } from '../../protocol/errors.ts'
+import type { WorkerId } from '../../protocol/ids.ts'
+import type { Inspection } from '../../protocol/inspection.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import type { SceneRecord } from '../../protocol/scene.ts'
+import type { TaskRecord } from '../../protocol/task.ts'
+import type { Decision } from '../decision.ts'
+import { actOnJob } from '../job-lifecycle.ts'
+import { applyInspection } from '../splitting/apply-inspection.ts'
+import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
+import { failJob } from './fall-back.ts'
+import { act } from './lifecycle.ts'
+
+/**
+ * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice it changes
+ * nothing. Refused with `result_invalid` when it tells of another scene than was asked.
+ */
+export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<SceneRecord, 'missingFiles'>, workerId: WorkerId, epoch: number, told: { inspection: Inspection; seconds: number }, now: number): Decision {
+  const attempt = attemptOf(task, epoch)
+  if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true }
+  if (job.state !== 'inspecting') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
+  const holder = checkHolder(task, workerId, epoch)
+  if (!holder.ok) return holder
+  if (task.kind !== 'inspect') return refuse('result_invalid', `task ${task.id} is no inspection`)
+  const { inspection, seconds } = told
+  if (inspection.scene !== job.plan.sceneName) return refuse('result_invalid', `asked for was the scene "${job.plan.sceneName}", told was "${inspection.scene}"`)
+  const done = act(withAttempt(task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
+  const credit = { type: 'credit_worker', workerId, completed: 1 } as const
+  const planned = applyInspection(job.plan, known, inspection)
+  if (!planned.ok) {
+    return {
+      ok: true,
+      job: failJob(job, now, planned.code, planned.detail),
+      tasks: [done],
+      effects: [credit, { type: 'drop_queue' }],
+      events: [{ type: 'job_failed', message: `${planned.code}: ${planned.detail}`, taskId: task.id, workerId }],
+    }
+  }
+  return {
+    ok: true,
+    job: actOnJob(job, 'plan', { plan: planned.plan }),
+    tasks: [done],
+    effects: [credit],
+    events: [{ type: 'scene_inspected', message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`, taskId: task.id, workerId }],
+  }
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { WorkerId } from './ids.ts'
+import { LIMITS } from './limits.ts'
+import { PixelRectangle } from './render-settings.ts'
+import { DATABLOCK_NAME_LENGTH_MAX } from './scene-facts.ts'
+import { BlenderVersion } from './worker.ts'
+
+/**
+ * Most entries and characters of each list of an inspection. A worker cuts at them and tells in `cut` that it did; all of them full
+ * still fit into one message of `workerMessageBytesMax`.
+ */
+export const INSPECTION_LIMITS = { reasons: 40, reasonLength: 500, simulations: 50, kindLength: 60, files: 50, fileLength: 500, scripts: 30, scriptLength: 300, nodes: 50 } as const
+
+const Datablock = z.string().max(DATABLOCK_NAME_LENGTH_MAX)
+
+/** What Blender itself says of one scene of a file, told before anything is rendered. From a worker, so never more than a reason to be stricter. */
+export const Inspection = z
+  .strictObject({
+    scene: Datablock,
+    /** The Blender that looked. */
+    blenderVersion: BlenderVersion,
+    engine: z.string().max(64),
+    image: z.strictObject({
+      /** Pixels of the whole image as the scene sets it. */
+      width: z.int().min(1).max(LIMITS.resolutionMax),
+      height: z.int().min(1).max(LIMITS.resolutionMax),
+      /** What is rendered of it: all of it, or the artist's render region. */
+      region: PixelRectangle,
+      /** The written image has the region's size. */
+      cropsToBorder: z.boolean(),
+    }),
+    hasCamera: z.boolean(),
+    tiling: z.strictObject({
+      exact: z.boolean(),
+      overscanPx: z.int().min(0).max(64),
+      /** Why not, as parts of a sentence. */
+      reasons: z.array(z.string().max(INSPECTION_LIMITS.reasonLength)).max(INSPECTION_LIMITS.reasons),
+    }),
+    /** Simulations that are not baked: a frame depends on those before it. Empty when each frame stands alone. */
+    history: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations),
+    /** Files outside of the .blend that Blender looked for and did not find. */
+    missingFiles: z.array(z.strictObject({ kind: z.string().max(INSPECTION_LIMITS.kindLength), path: z.string().max(INSPECTION_LIMITS.fileLength) })).max(INSPECTION_LIMITS.files),
+    /** File Output nodes of the compositor. */
+    fileOutputs: z.array(Datablock).max(INSPECTION_LIMITS.nodes),
+    /** Scripts and Python drivers, which do not run on a farm. */
+    blockedScripts: z.array(z.string().max(INSPECTION_LIMITS.scriptLength)).max(INSPECTION_LIMITS.scripts),
+    denoising: z.boolean(),
+    stereo: z.boolean(),
+    motionBlur: z.boolean(),
+    /** The render time and the like are burned into the image: no two renders are equal. */
+    burnsStamp: z.boolean(),
+    /** Above 0 the speed of the machine decides the pixels. */
+    timeLimitSeconds: z.number().min(0).max(1e9),
+    /** Some list was longer than it may be. */
+    cut: z.boolean(),
+  })
+  .meta({ id: 'Inspection' })
+export type Inspection = z.infer<typeof Inspection>
+
+/** An inspection as it is kept with its scene. */
+export const SceneInspection = z
+  .strictObject({ ...Inspection.shape, inspectedBy: WorkerId, inspectedAt: z.int() })
+  .meta({ id: 'SceneInspection' })
+export type SceneInspection = z.infer<typeof SceneInspection>
