@@ -32,9 +32,9 @@ def redirect(scene: Any, extra_dir: Optional[str], overrides: Overrides) -> Redi
     return result
 
 
-def answer(redirected: Redirected) -> dict[str, Any]:
-    """What the File Output nodes wrote, and the names of those that were not honoured."""
-    extra = []
+def answer(redirected: Redirected, more_views: list[str]) -> dict[str, Any]:
+    """What was written beside the frame, by File Output nodes and for further views (node ""), and the nodes that were not honoured."""
+    extra = [{"node": "", "path": path, "bytes": os.path.getsize(path)} for path in more_views]
     for node_name, folder in redirected.folders.items():
         for parent, _folders, names in os.walk(folder):
             for name in sorted(names):

@@ -39,10 +39,10 @@ def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Override
 
 def use_raw(render: Any, overrides: Overrides) -> None:
     """Every pass of every view layer and view in one lossless file: 32-bit float multilayer EXR, ZIP."""
+    # Color management of the file's own is left alone: passes are written without any, and switching it off
+    # and on again would replace what the artist chose for it by the scene's.
     image_settings = render.image_settings
     overrides.keep_image_settings(image_settings)
-    if hasattr(image_settings, "color_management"):
-        _set(image_settings, "color_management", "FOLLOW_SCENE")
     _set_format(image_settings, MULTILAYER)
     _set(image_settings, "color_depth", "32")
     _set(image_settings, "exr_codec", "ZIP")
@@ -51,11 +51,9 @@ def use_raw(render: Any, overrides: Overrides) -> None:
 
 
 def use_display(render: Any, overrides: Overrides) -> None:
-    """An 8-bit PNG with the scene's view transform, for people to look at."""
+    """An 8-bit PNG with the view transform of the final file, for people to look at."""
     image_settings = render.image_settings
     overrides.keep_image_settings(image_settings)
-    if hasattr(image_settings, "color_management"):
-        _set(image_settings, "color_management", "FOLLOW_SCENE")
     _set_format(image_settings, "PNG")
     _set(image_settings, "color_mode", "RGBA" if render.film_transparent else "RGB")
     _set(image_settings, "color_depth", "8")

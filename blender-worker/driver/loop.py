@@ -71,14 +71,14 @@ def _parse(line: str) -> dict[str, Any]:
 
 def _handlers() -> dict[str, Handler]:
     # Imported late so that a broken import is seen on standard error with its traceback, after `bpy` is there.
-    from driver import devices, finish, inspect_scene, render_frame, render_tile, scene_file
+    from driver import devices, finish, inspect_scene, render_tile, render_views, scene_file
 
     scene_file.prepare_blender()
 
     def render(command: dict[str, Any]) -> dict[str, Any]:
         mode = command.get("mode")
         if mode == "frame":
-            return render_frame.run(command)
+            return render_views.run(command)
         if mode == "tile":
             return render_tile.run(command)
         raise Failure("bad_command", "farm", f"mode is 'frame' or 'tile', not {mode!r}")

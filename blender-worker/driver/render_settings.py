@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import devices
+from driver import devices, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -65,12 +65,13 @@ def render_region(render: Any) -> Rectangle:
 
 
 def file_size(render: Any) -> dict[str, int]:
-    """The size of the file that is written: the border's when it crops, else the whole image's."""
+    """The size of the file that is written: the border's when it crops, else the whole image's; both eyes may share it."""
     if render.use_border and render.use_crop_to_border:
-        region = render_region(render)
-        return {"width": region.width, "height": region.height}
-    width, height = image_size(render)
-    return {"width": width, "height": height}
+        _x, _y, width, height = render_region(render)
+    else:
+        width, height = image_size(render)
+    across, down = views.in_one_file(render)
+    return {"width": width * across, "height": height * down}
 
 
 def _go_to(scene: Any, frame: int, overrides: Overrides) -> None:

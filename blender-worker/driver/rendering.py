@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import image_format, memory
+from driver import image_format, memory, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -35,6 +35,8 @@ def save_display(scene: Any, path: str) -> None:
     with Overrides() as overrides:
         image_format.use_display(scene.render, overrides)
         _render_result().save_render(path, scene=scene)
+        for other in views.gather(scene, path):
+            os.remove(other)
 
 
 def written(paths: dict[str, str]) -> dict[str, dict[str, Any]]:

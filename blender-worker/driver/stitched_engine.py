@@ -5,16 +5,20 @@ Render Layers nodes of every view layer, Cryptomatte, compositor, view transform
 any file format, multilayer EXR included. Blender cannot tell the stitched passes from rendered ones.
 """
 
+import re
 import traceback
 from typing import Any, NamedTuple, Optional
 
 import bpy
 
+from driver import views
 from driver.exr_header import ExrHeader
 
 ENGINE = "TILEWORK_STITCHED"
 # Channel letters of a pass in Blender's order; a file lists them by the alphabet.
 _ORDER = "RGBAXYZWUVrgbaxyzwuv"
+# What the engine itself noted about the frame as a whole. Its times are those of one tile, so they stay out.
+_METADATA = re.compile(r"cryptomatte/|cycles\..*\.(samples|range_start_sample|range_num_samples)$")
 _SPECIAL = {frozenset("UVA"): "UVA", frozenset("XYZW"): "XYZW"}
 
 
@@ -62,7 +66,7 @@ class StitchedEngine(bpy.types.RenderEngine):
         source = _state.source
         if source is None or scene is None or renderlayer is None or scene.name != source.scene:
             return
-        for one in passes_of(source.header.channels, renderlayer.name, _views(scene)):
+        for one in passes_of(source.header.channels, renderlayer.name, views.names(scene)):
             self.register_pass(scene, renderlayer, one.name, len(one.channel_ids), one.channel_ids, one.kind)
 
     def render(self, depsgraph: Any) -> None:
@@ -78,16 +82,21 @@ class StitchedEngine(bpy.types.RenderEngine):
         if source is None or depsgraph.scene.name != source.scene:
             raise RuntimeError(f"no stitched passes for scene {depsgraph.scene.name!r}")
         layer = depsgraph.view_layer.name
-        view = self.camera_override_view() if hasattr(self, "camera_override_view") else ""
-        for one in passes_of(source.header.channels, layer, _views(depsgraph.scene)):
+        named = views.names(depsgraph.scene)
+        for one in passes_of(source.header.channels, layer, named):
             if one.name != "Combined":
                 self.add_pass(one.name, len(one.channel_ids), one.channel_ids, layer=layer)
-        result = self.begin_result(0, 0, source.width, source.height, layer=layer, view=view)
-        result.load_from_file(source.path)
+        for view in named or [""]:
+            if view:
+                self.active_view_set(view)
+            result = self.begin_result(0, 0, source.width, source.height, layer=layer, view=view)
+            result.load_from_file(source.path)
+            self.end_result(result)
+        # What Blender writes into files comes from the whole result, not from this layer's part of it.
+        whole = self.get_result()
         for name, value in source.header.strings.items():
-            if name.startswith("cryptomatte/"):
-                result.stamp_data_add_field(name, value)
-        self.end_result(result)
+            if _METADATA.match(name):
+                whole.stamp_data_add_field(name, value)
 
 
 def register() -> None:
@@ -108,14 +117,14 @@ def failure() -> Optional[str]:
     return _state.failed
 
 
-def passes_of(channels: list[str], layer: str, views: list[str]) -> list[Pass]:
+def passes_of(channels: list[str], layer: str, view_names: list[str]) -> list[Pass]:
     """The passes that a file has for one view layer, by its channel names `layer.pass[.view].letter`."""
     letters: dict[str, list[str]] = {}
     for channel in channels:
         if not channel.startswith(layer + "."):
             continue
         name, _dot, letter = channel[len(layer) + 1 :].rpartition(".")
-        for view in views:
+        for view in view_names:
             if name.endswith("." + view):
                 name = name[: -len(view) - 1]
                 break
@@ -130,10 +139,3 @@ def _ordered(found: list[str]) -> str:
     if special is not None:
         return special
     return "".join(sorted(found, key=lambda letter: _ORDER.find(letter)))
-
-
-def _views(scene: Any) -> list[str]:
-    render = scene.render
-    if not getattr(render, "use_multiview", False):
-        return []
-    return [view.name for view in render.views]

@@ -36,8 +36,6 @@ def _always(scene: Any) -> list[str]:
         reasons.append("Freestyle draws its lines over the whole image")
     if any(data_object.type in ("GPENCIL", "GREASEPENCIL") for data_object in scene.objects):
         reasons.append("grease pencil is drawn over the whole image")
-    if getattr(render, "use_multiview", False):
-        reasons.append("stereo rendering in tiles has not been shown to be exact")
     others = sorted({used["scene"] for used in compositor.layers_used(scene)} - {scene.name})
     if others:
         reasons.append(f"its compositor uses renders of other scenes: {', '.join(others)}")

@@ -54,11 +54,11 @@ export async function measureFrame({ lab, first, second }: Workers, subject: Sub
   const output = `${facts.output.fileFormat} ${facts.output.colorDepth}`
   const extension = extname(bare[0] ?? '')
   const rows: Row[] = []
-  const compare = async (split: string, promise: Claim, attempt: () => Promise<Rendered>, wholeRaw?: string): Promise<void> => {
+  const compare = async (split: string, promise: Claim, attempt: () => Promise<Rendered & { readonly passes?: string }>): Promise<void> => {
     const shared = { scene: name, split, output, ...promise }
     try {
       const rendered = await attempt()
-      const passPixels = wholeRaw === undefined || rendered.files.raw === undefined ? {} : { passPixels: await differingPixels(wholeRaw, rendered.files.raw.path) }
+      const passPixels = rendered.passes === undefined ? {} : { passPixels: await differingPixels(whole.raw, rendered.passes) }
       rows.push({ ...shared, ...(await compareFiles(bare, bareNodes, rendered)), ...passPixels })
     } catch (error) {
       rows.push({ ...shared, pixels: error instanceof Error ? error.message.slice(0, 300) : String(error), bytes: 'none' })
@@ -78,8 +78,11 @@ export async function measureFrame({ lab, first, second }: Workers, subject: Sub
         frame, region: facts.image.region, ...split.grid(facts.image.region), overscanPx: facts.tiling.overscanPx, name: label,
         ...(split.twoWorkers ? { alsoBy: [{ blender: second, threads: 1 }] } : {}),
       })
-      return must(await first.run('finish', { frame, stitched, outputs: await outputs(split.name) }))
-    }, whole.raw)
+      const { raw, ...rest } = await outputs(split.name)
+      // Of a stereo frame Blender cannot write the passes beside the image; then those that were stitched are compared.
+      const finished = must(await first.run('finish', { frame, stitched, outputs: facts.stereo ? rest : { ...rest, raw } }))
+      return { ...finished, passes: facts.stereo ? stitched : raw }
+    })
   }
   return rows
 }

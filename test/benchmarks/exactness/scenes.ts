@@ -44,6 +44,7 @@ export const SCENES: readonly MatrixScene[] = [
   scene('stereo, anaglyph', 'stereo-anaglyph'),
   scene('stereo, side by side', 'stereo-sides,adaptive,compositor'),
   scene('stereo, a file per eye', 'stereo-files'),
+  scene('three views in one EXR', 'own-views,adaptive'),
   scene('render border', 'border,adaptive,compositor'),
   scene('render border, cropped', 'border-crop,compositor,adaptive'),
   scene('50 % of 193 x 109', 'half,adaptive,compositor'),

@@ -1,0 +1,41 @@
+"""Stereo and multi-view scenes: which views are rendered, and the files that Blender writes for them."""
+
+import os
+from typing import Any
+
+
+def names(scene: Any) -> list[str]:
+    """The views that a render makes, in Blender's order; empty for an ordinary scene, which has one without a name."""
+    return [view.name for view in _used(scene.render)]
+
+
+def gather(scene: Any, path: str) -> list[str]:
+    """Makes the first view's file the one at `path`, where a file was written for each view; answers the others' paths."""
+    views = _used(scene.render)
+    if scene.render.image_settings.views_format != "INDIVIDUAL" or not views:
+        return []
+    stem, extension = os.path.splitext(path)
+    written = [f"{stem}{view.file_suffix}{extension}" for view in views]
+    written = [one for one in written if os.path.exists(one)]
+    if not written:
+        return []
+    os.replace(written[0], path)
+    return written[1:]
+
+
+def in_one_file(render: Any) -> tuple[int, int]:
+    """How many images one file holds side by side and one above the other: (1, 1) but for stereo in one file."""
+    image_settings = render.image_settings
+    if not _used(render) or image_settings.views_format != "STEREO_3D":
+        return 1, 1
+    stereo = image_settings.stereo_3d_format
+    if stereo.use_squeezed_frame:
+        return 1, 1
+    return {"SIDEBYSIDE": (2, 1), "TOPBOTTOM": (1, 2)}.get(stereo.display_mode, (1, 1))
+
+
+def _used(render: Any) -> list[Any]:
+    if not getattr(render, "use_multiview", False):
+        return []
+    views = render.stereo_views if render.views_format == "STEREO_3D" else render.views
+    return [view for view in views if view.use]
