@@ -55,7 +55,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     }
     await deliver(finalKey(jobId, 'previews', `${frameName(frame)}.jpg`), preview, `previews/${frameName(frame)}.jpg`, 'image/jpeg')
     if (shown !== final) await engine.objects.put(workKey(jobId, displayPath(frame)), { filePath: local.get(shown.name) ?? '' }, { contentType: 'image/png' })
-    await reportDelivered(engine, jobId, frame, delivered)
+    await reportDelivered(engine, jobId, frame, delivered, task)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

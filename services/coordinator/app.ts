@@ -20,6 +20,7 @@ import { addArtifactRoutes } from './routes/artifacts.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobPartRoutes } from './routes/job-parts.ts'
 import { addJobRoutes } from './routes/jobs.ts'
+import { addPlanRoutes } from './routes/plans.ts'
 import { problems } from './routes/problem-responses.ts'
 import type { RestApp } from './routes/rest-app.ts'
 import { addSceneRoutes } from './routes/scenes.ts'
@@ -40,6 +41,8 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     bodyLimit: limits.restBodyBytesMax,
     connectionTimeout: limits.silenceMsMax,
     trustProxy: deps.trustProxy ?? false,
+    // A connection that somebody keeps open must not keep a coordinator that stops from stopping.
+    forceCloseConnections: true,
     // An address that cannot be parsed reaches no route and no error handler.
     frameworkErrors: (error, _request, reply) => {
       reply.hijack()
@@ -70,6 +73,7 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     await limitRate(scope, limits.requestsPerMinuteMax)
     demandToken(scope, deps.store)
     addJobRoutes(scope, deps)
+    addPlanRoutes(scope, deps)
     addJobPartRoutes(scope, deps)
     addArtifactRoutes(scope, deps)
     addWorkerRoutes(scope, deps)

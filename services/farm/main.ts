@@ -7,6 +7,7 @@ import { startAssembler } from '../assembler/main.ts'
 import { startCoordinator } from '../coordinator/main.ts'
 import { startVerifier } from '../verifier/main.ts'
 import { readConfig } from '../wiring/config.ts'
+import { lockFolder } from '../wiring/lock.ts'
 import { makeLog, type RunningService, stoppable, stopOnSignals } from '../wiring/process.ts'
 
 /** Tokens and the farm's secret, made at the first start; readable by their owner only. */
@@ -24,6 +25,7 @@ export interface RunningFarm extends RunningService {
 export async function startFarm(env: Readonly<Record<string, string | undefined>>): Promise<RunningFarm> {
   const dataDir = resolve(env['TILEWORK_DATA_DIR'] ?? '.tilework')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const unlock = await lockFolder(dataDir)
   const tokensFile = join(dataDir, 'tokens.json')
   const tokens = await readTokens(tokensFile)
   const log = makeLog({ LOG_LEVEL: 'info' }, 'farm')
@@ -44,11 +46,13 @@ export async function startFarm(env: Readonly<Record<string, string | undefined>
     const service = stoppable(async () => {
       await Promise.all([coordinator.stop(), verifier.stop(), assembler.stop()])
       await redis?.stop()
+      await unlock()
     })
     void redis?.ended.then(() => service.stop()) // a farm without its state must not pretend to run
     return { ...service, url: coordinator.url, tokensFile }
   } catch (error) {
     await redis?.stop()
+    await unlock()
     throw error
   }
 }

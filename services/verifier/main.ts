@@ -1,5 +1,6 @@
 import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
+import { attemptStep } from '../../shared/engine/attempt-step.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
 import { connectFarm, dataFolder } from '../wiring/connect.ts'
@@ -15,8 +16,9 @@ export async function startVerifier(config: FarmConfig, log: Logger): Promise<Ru
     queue: 'verify',
     concurrency: config.TILEWORK_CONCURRENCY,
     log,
-    run: async (step) => {
-      if (step.step === 'compare') await compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId)
+    run: async (step, attempt) => {
+      if (step.step !== 'compare') throw new Error(`${step.step} is the assembler's`)
+      await attemptStep(connections.engine, step, 'comparison_failed', attempt, () => compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId))
     },
   })
   await consumer.start()

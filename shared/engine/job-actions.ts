@@ -84,7 +84,7 @@ export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: tru
     const canceled = await cancelJob(engine, jobId, 'the job is deleted')
     if (!canceled.ok && canceled.code !== 'conflict') return canceled
   }
-  const marked = await transact(engine, jobId, {}, ({ job: current }) => ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
+  const marked = await transact(engine, jobId, {}, ({ job: current }) => !mayJob(current.state, 'delete') ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`) : ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
   if (!marked.ok) return marked
   await engine.bulletin.publish({ type: 'job_changed', jobId })
   return { ok: true }

@@ -29,11 +29,16 @@ export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskI
   })
 }
 
-/** The files of a frame lie in `final/`, read back and whole. The last frame of a job begins its video. */
-export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[]): Promise<void> {
-  await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => {
+/**
+ * The files of a frame lie in `final/`, read back and whole. `source` is the task they came from, as it was read: a result that
+ * was rejected and rendered anew meanwhile is delivered by a step of its own. The last frame of a job begins its video.
+ */
+export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[], source: Pick<TaskRecord, 'id' | 'canonical'>): Promise<void> {
+  await transact(engine, jobId, { tasks: [source.id], frames: [frame] }, ({ job, task, frames }) => {
     const record = frames[0]
     if (record === undefined || job.state !== 'active' || record.state !== 'delivering') return { ok: true }
+    const now = task(source.id)?.canonical
+    if (now?.taskId !== source.canonical?.taskId || now?.epoch !== source.canonical?.epoch) return { ok: true }
     return { ok: true, frames: [{ ...record, state: 'delivered', files: [...files] }] }
   })
   await endRendering(engine, jobId)

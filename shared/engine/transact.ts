@@ -61,7 +61,13 @@ async function tryOnce(engine: Engine, jobId: JobId, reading: Reading, decide: (
   if (loaded === null) return refuse('not_found', `there is no job ${jobId}`)
   const { slice, fresh } = loaded
   const now = engine.clock.now()
-  const decision = decide(factsOf(slice, reading), now)
+  let decision: Decision
+  try {
+    decision = decide(factsOf(slice, reading), now)
+  } catch (error) {
+    if (fresh) throw error // a bug; on old records it may only mean that they are old
+    return 'again'
+  }
   const settled = !decision.ok || isEmpty(decision)
   if (settled && !fresh) return 'again'
   if (!decision.ok) return decision

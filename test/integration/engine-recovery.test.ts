@@ -6,7 +6,7 @@ import { reapLeases } from '../../shared/engine/loops/lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from '../../shared/engine/loops/reconcile.ts'
 import { reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
 import { planTasks } from '../../shared/engine/submit-job.ts'
-import { type JobId, renderTaskId } from '../../shared/protocol/ids.ts'
+import { finishTaskId, type JobId, renderTaskId } from '../../shared/protocol/ids.ts'
 import { jobPrefix } from '../../shared/protocol/object-keys.ts'
 import { HASH } from '../unit/domain/records.ts'
 import { EngineFarm } from './engine-farm.ts'
@@ -118,7 +118,7 @@ describe('a message said twice', () => {
     const id = await farm.submit({ frames: '1', tiles: { columns: 2, rows: 1 } })
     const reports = [
       () => reportStitched(farm.engine, id, 1, { bytes: 2, sha256: HASH }),
-      () => reportDelivered(farm.engine, id, 1, []),
+      async () => reportDelivered(farm.engine, id, 1, [], (await farm.tasks(id)).find((task) => task.kind === 'finish') ?? { id: finishTaskId(0) }),
       () => reportEncoded(farm.engine, id, []),
       () => reportStitched(farm.engine, id, 77, { bytes: 2, sha256: HASH }),
     ]

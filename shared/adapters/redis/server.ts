@@ -56,6 +56,7 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
     throw new RedisServerFailed('path_too_long', `the socket ${socket} would have a path of more than ${SOCKET_PATH_BYTES_MAX} bytes: choose a data folder with a shorter path`)
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  await endLeftBehind(socket)
   const child = spawn(binary, serverArguments(folder, socket), { stdio: ['ignore', 'pipe', 'pipe'] })
   let words = ''
   const listen = (chunk: Buffer) => (words = (words + chunk.toString()).slice(-LAST_WORDS_LENGTH_MAX))
@@ -82,7 +83,25 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
     throw startFailure(binary, failure, words)
   }
   options.log?.info({ pid: child.pid, folder }, 'redis server started')
+  // A process that ends at once takes its server with it.
+  const takeAlong = (): void => void child.kill('SIGTERM')
+  process.once('exit', takeAlong)
+  void ended.then(() => process.off('exit', takeAlong))
   return { url: socket, pid: child.pid ?? 0, ended, stop: () => stopChild(child, ended, running) }
+}
+
+/**
+ * A farm that was killed leaves its server running, and two servers on one append-only file would spoil it. The caller holds the
+ * folder, so a server that answers here is nobody's.
+ */
+async function endLeftBehind(socket: string): Promise<void> {
+  for (const giveUpAt = performance.now() + STOP_DEADLINE_MS; await answers(socket); await pause(POLL_PAUSE_MS)) {
+    if (performance.now() > giveUpAt) throw new RedisServerFailed('did_not_start', `a redis-server of before still runs on ${socket} and does not end; end it, then start again`)
+    const redis = new Redis(socket, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 })
+    redis.on('error', () => undefined) // it hangs up when it ends, and that is what is wanted
+    await redis.shutdown().catch(() => undefined)
+    redis.disconnect()
+  }
 }
 
 function serverArguments(folder: string, socket: string): string[] {
