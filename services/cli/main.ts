@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addDownloadCommand } from './commands/download.ts'
 import { addJobCommands } from './commands/jobs.ts'
+import { addPlanCommand } from './commands/plan.ts'
 import { addServiceCommands, addWorkerCommand } from './commands/services.ts'
 import { addSubmitCommand } from './commands/submit.ts'
 import { addWorkersCommand } from './commands/workers.ts'
@@ -33,6 +34,7 @@ function newProgram(shell: Shell, version: string, end: (code: number) => void):
     .addHelpText('after', EXIT_CODE_HELP)
   addFarmOptions(program)
   program.commandsGroup('Jobs:')
+  addPlanCommand(program, shell, end)
   addSubmitCommand(program, shell, end)
   addJobCommands(program, shell, end)
   addDownloadCommand(program, shell)

@@ -1,4 +1,5 @@
 import { cancelJob, deleteJob, viewJob, viewOf } from '../../shared/engine/job-actions.ts'
+import { planRequest } from '../../shared/engine/plan-view.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
@@ -13,6 +14,7 @@ export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmA
       plan(submitted.job.id)
       return { ok: true, job: await viewOf(engine, submitted.job) }
     },
+    planJob: (owner, request) => planRequest(engine, owner.scopes.includes('admin') ? null : owner.name, request),
     viewJob: (jobId) => viewJob(engine, jobId),
     viewOf: (record) => viewOf(engine, record),
     cancelJob: (jobId, why) => cancelJob(engine, jobId, why),

@@ -1,6 +1,7 @@
 import type { Refusal } from '../../shared/protocol/errors.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 import type { JobRecord, JobRequest, JobView } from '../../shared/protocol/job.ts'
+import type { PlanView } from '../../shared/protocol/plan.ts'
 
 export const SCOPES = ['user', 'worker', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -14,6 +15,8 @@ export interface Owner {
 /** What the routes need of the engine. A refusal is a value; an outage of the farm state or the object store throws. */
 export interface FarmActions {
   submitJob(owner: Owner, request: JobRequest): Promise<{ ok: true; job: JobView } | Refusal>
+  /** What a job of this request would be; writes nothing. */
+  planJob(owner: Owner, request: JobRequest): Promise<{ ok: true; plan: PlanView } | Refusal>
   /** The job with its counts, progress and reasons for waiting worked out; null when there is none. */
   viewJob(jobId: JobId): Promise<JobView | null>
   viewOf(record: JobRecord): Promise<JobView>

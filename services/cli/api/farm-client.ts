@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import { JobView } from '../../../shared/protocol/job.ts'
 import type { JobRequest, JobState } from '../../../shared/protocol/job.ts'
+import { PlanView } from '../../../shared/protocol/plan.ts'
 import { ArtifactPage, FarmInfo, JobPage, WorkerPage } from '../../../shared/protocol/rest.ts'
 import type { Artifact } from '../../../shared/protocol/rest.ts'
 import { SceneRecord } from '../../../shared/protocol/scene.ts'
@@ -44,6 +45,11 @@ export class FarmClient {
 
   scene(sha256: string): Promise<SceneRecord> {
     return this.requests.json(`/v1/scenes/${sha256}`, SceneRecord)
+  }
+
+  /** What a job of this request would be. */
+  plan(request: JobRequest): Promise<PlanView> {
+    return this.requests.json('/v1/plans', PlanView, { method: 'POST', json: request })
   }
 
   async submit(request: JobRequest): Promise<JobView> {

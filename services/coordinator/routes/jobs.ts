@@ -7,15 +7,14 @@ import { isAdmin, ownerOf } from '../plugins/authentication.ts'
 import { filteredPage } from './filtered-page.ts'
 import { IdempotencyHeaders, once } from './idempotency.ts'
 import { noSuchJob, ownJob } from './own-job.ts'
+import { PLANNING_CODES } from './plans.ts'
 import { problems } from './problem-responses.ts'
 import type { RestApp } from './rest-app.ts'
 
 /** What a submission can be refused for besides the form of the request. */
 const SUBMISSION_CODES = [
   'idempotency_mismatch', 'conflict', 'too_large', 'unsupported_media_type', 'too_many_jobs',
-  'scene_unknown', 'scene_missing_files', 'scene_no_camera', 'scene_not_in_file',
-  'frames_invalid', 'frames_empty', 'frames_too_many', 'tiles_invalid', 'tiles_not_exact',
-  'resolution_invalid', 'format_invalid', 'too_many_tasks',
+  ...PLANNING_CODES,
 ] as const
 
 const NoBody = z.strictObject({}).nullish()

@@ -1,0 +1,32 @@
+import { openSceneFile } from '../api/scene-file.ts'
+import type { SceneFile } from '../api/scene-file.ts'
+import { uploadScene } from '../api/upload.ts'
+import { UploadNotes, uploadNotesFolder } from '../api/upload-notes.ts'
+import { bar } from '../progress/job-text.ts'
+import type { Screen } from '../progress/screen.ts'
+import { formatBytes } from '../quantities.ts'
+import type { FarmSession, Shell } from '../shell.ts'
+
+const BAR_AFTER_MS = 1_000
+
+/** Sends a scene to the farm unless it has it, going on where an earlier upload stopped. */
+export async function handIn({ client, screen }: FarmSession, path: string, main: string | undefined, shell: Shell): Promise<SceneFile> {
+  const scene = await openSceneFile(path, byteBar(screen, 'reading'))
+  const uploaded = await uploadScene(client, scene, {
+    main,
+    notes: new UploadNotes(uploadNotesFolder(shell.env)),
+    onProgress: byteBar(screen, 'sending'),
+    onCut: (why, atBytes) => screen.say(`the upload was cut at ${formatBytes(atBytes)}, trying again: ${why}`),
+  })
+  screen.say(uploaded.known ? `${scene.name}: the farm has it already` : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, after ${formatBytes(uploaded.resumedAt)} that were there` : ''}`)
+  return scene
+}
+
+// What is over in a second needs no bar.
+function byteBar(screen: Screen, what: string): (done: number, of: number) => void {
+  const startedAtMs = performance.now()
+  return (done, of) => {
+    const line = `${what} ${bar(done, of)} ${formatBytes(done)} of ${formatBytes(of)}`
+    if (performance.now() - startedAtMs > BAR_AFTER_MS) screen.paint([line], line)
+  }
+}

@@ -1,0 +1,45 @@
+import type { PlanView } from '../../../shared/protocol/plan.ts'
+import { formatSeconds } from '../quantities.ts'
+
+/** Columns of the names at the left. */
+const NAME_LENGTH = 10
+/** Tiles and files listed one by one; the rest is counted. */
+const LISTED_MAX = 16
+
+/** A plan as lines for people. */
+export function planLines(view: PlanView): string[] {
+  const { plan, tasks, exactness } = view
+  const video = plan.video === 'none' ? '' : `, ${plan.video} video`
+  const region = plan.region === undefined ? '' : `, render region ${area(plan.region)}`
+  return [
+    ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
+    ...named('frames', [`${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`]),
+    ...named('tasks', [`${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`, tasks.rule, ...(tasks.inspect > 0 ? ['before them one that looks at the scene in Blender'] : [])]),
+    ...(view.tiles.length === 0 ? [] : named('tiles', listed(view.tiles.map(({ placement, window }) => `${area(placement)}, rendered as ${area(window)}`)))),
+    ...named('exact', [`${exactness.exact ? 'yes' : 'no'}: ${exactness.why[0] ?? ''}`, ...exactness.why.slice(1)]),
+    ...named('in tiles', exactness.tiles.exact ? [`exact, with ${exactness.tiles.overscanPx} px of overscan`] : ['not exact', ...exactness.tiles.reasons]),
+    ...named('missing', view.missingFiles.length === 0 ? ['no files'] : listed(view.missingFiles.map(({ path, reason }) => `${path}: ${reason}`))),
+    ...named('estimate', [estimate(view.estimate)]),
+    ...(plan.notes.length === 0 ? [] : named('notes', plan.notes)),
+    ...(view.refusal === undefined ? [] : ['', `A job of this request would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
+  ]
+}
+
+function named(name: string, lines: readonly string[]): string[] {
+  return lines.map((line, index) => `${(index === 0 ? name : '').padEnd(NAME_LENGTH)}${line}`)
+}
+
+function listed(lines: readonly string[]): string[] {
+  return lines.length <= LISTED_MAX ? [...lines] : [...lines.slice(0, LISTED_MAX), `and ${lines.length - LISTED_MAX} more`]
+}
+
+function area({ x, y, width, height }: { x: number; y: number; width: number; height: number }): string {
+  return `${width} x ${height} at ${x},${y}`
+}
+
+function estimate(found: PlanView['estimate']): string {
+  if (found === null) return 'none: nothing of this scene was rendered before'
+  const pace = `from ${found.fromTasks} ${found.fromTasks === 1 ? 'task' : 'tasks'} of ${found.fromJobs} earlier ${found.fromJobs === 1 ? 'job' : 'jobs'}`
+  const alone = `${formatSeconds(found.workerSeconds)} of one worker`
+  return found.seconds === null ? `${alone}, ${pace}; no connected worker may have it` : `${formatSeconds(found.seconds)} with the workers that are connected (${alone}), ${pace}`
+}

@@ -1,0 +1,94 @@
+import { type Refusal } from '../../protocol/errors.ts'
+import type { JobPlan, JobRequest } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { PlanView } from '../../protocol/plan.ts'
+import type { SceneRecord } from '../../protocol/scene.ts'
+import type { SceneInspection } from '../../protocol/inspection.ts'
+import { inspectedObstacles } from './apply-inspection.ts'
+import { tilesPerFrame } from './job-tasks.ts'
+import { inspectionOf, planJob } from './plan-job.ts'
+import { overscanFor, tileObstacles } from './tile-rules.ts'
+import { tileOfPlan } from './tiles.ts'
+
+/** A plan as it is shown; how long it would take is not known here. */
+export type PlanDescription = Omit<PlanView, 'estimate'>
+
+/**
+ * What a job of this request would be. A request that only its missing files or its tiles stand against is planned without
+ * them, and the refusal is told beside the plan; any other refusal is the answer.
+ */
+export function describePlan(request: JobRequest, scene: SceneRecord): { ok: true; plan: PlanDescription } | Refusal {
+  let planned = planJob(request, scene)
+  let refusal: Refusal | undefined
+  let asked = request
+  for (const relaxed of [withMissingFiles, withoutTiles]) {
+    if (planned.ok || planned.code !== relaxed.code) continue
+    refusal ??= planned
+    asked = relaxed.change(asked)
+    planned = planJob(asked, scene)
+  }
+  if (!planned.ok) return planned
+  const { plan } = planned
+  const inspection = inspectionOf(scene, plan.sceneName)
+  const grid = plan.tiles
+  return {
+    ok: true,
+    plan: {
+      scene: { sha256: scene.sha256, name: scene.name },
+      plan,
+      ...(refusal === undefined ? {} : { refusal: { code: refusal.code, detail: refusal.detail.slice(0, LIMITS.messageLengthMax) } }),
+      tasks: { inspect: inspection === undefined ? 1 : 0, render: plan.renderTaskCount, finish: finishCount(plan), audits: auditsExpected(plan), rule: ruleOf(plan) },
+      tiles: grid === undefined ? [] : Array.from({ length: tilesPerFrame(plan) }, (_, index) => placed(plan, grid, index)),
+      exactness: exactnessOf(plan, scene, inspection),
+      inspected: inspection === undefined ? null : { by: inspection.inspectedBy, at: inspection.inspectedAt, blenderVersion: inspection.blenderVersion },
+      missingFiles: missingFiles(scene, inspection),
+    },
+  }
+}
+
+const withMissingFiles = { code: 'scene_missing_files', change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }) } as const
+const withoutTiles = { code: 'tiles_not_exact', change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request } as const
+
+export function finishCount(plan: JobPlan): number {
+  return plan.tiles === undefined ? 0 : plan.frameCount
+}
+
+/** One render task at least and each finish, once auditing is on at all (verification/audit-draw.ts). */
+function auditsExpected(plan: JobPlan): number {
+  return plan.auditRate === 0 ? 0 : Math.max(1, Math.round(plan.auditRate * plan.renderTaskCount)) + finishCount(plan)
+}
+
+function ruleOf(plan: JobPlan): string {
+  const frames = plan.frameCount === 1 ? 'the frame' : `each of the ${plan.frameCount} frames`
+  if (plan.tiles !== undefined) return `${frames} is cut into ${plan.tiles.columns} x ${plan.tiles.rows} tiles, a task each; stitched, a worker finishes it (compositor, view, file format)`
+  if (plan.ordered === true) return `all ${plan.frameCount} frames are one task, because they depend on one another`
+  if (plan.chunk > 1) return `${plan.chunk} frames to a task`
+  return plan.frameCount === 1 ? 'the frame is one task' : 'a task for each frame'
+}
+
+function placed(plan: JobPlan, grid: NonNullable<JobPlan['tiles']>, index: number): PlanView['tiles'][number] {
+  const { placement, window } = tileOfPlan(plan, grid, index)
+  const { x, y } = plan.region ?? { x: 0, y: 0 }
+  return { placement: { ...placement, x: placement.x + x, y: placement.y + y }, window }
+}
+
+function exactnessOf(plan: JobPlan, scene: SceneRecord, inspection: SceneInspection | undefined): PlanView['exactness'] {
+  const facts = scene.facts.scenes.find((each) => each.name === plan.sceneName)
+  if (facts === undefined) throw new Error(`scene ${scene.sha256} has no scene "${plan.sceneName}", though a plan was made for it`)
+  const against: string[] = []
+  if (inspection?.burnsStamp === true) against.push('the render time and the like are burned into the images: no two renders are equal')
+  if ((inspection?.timeLimitSeconds ?? 0) > 0) against.push('a time limit lets the speed of a machine decide the pixels')
+  const why = against.length > 0 ? against : [plan.tiles === undefined ? 'whole frames are rendered by Blender as it would without a farm' : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything after the render is done on the whole frame`]
+  if (inspection === undefined) why.push('so far the file alone was read; the job begins with a worker that looks at the scene in Blender, and fails early if that finds something against it')
+  const reasons = [...new Set([...tileObstacles(facts), ...(inspection === undefined ? [] : inspectedObstacles(inspection))])]
+  return {
+    exact: against.length === 0,
+    why,
+    tiles: { exact: reasons.length === 0, overscanPx: Math.max(overscanFor(facts).px, inspection?.tiling.overscanPx ?? 0), reasons },
+  }
+}
+
+function missingFiles(scene: SceneRecord, inspection: SceneInspection | undefined): PlanView['missingFiles'] {
+  const seen = (inspection?.missingFiles ?? []).filter(({ path }) => !scene.missingFiles.some((file) => file.path === path))
+  return [...scene.missingFiles, ...seen.map(({ path, kind }) => ({ path, reason: `Blender does not find this ${kind}` }))].slice(0, 1_000)
+}
