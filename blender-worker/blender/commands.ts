@@ -7,6 +7,8 @@ export interface DriverSettings {
   readonly resolution?: { readonly width: number; readonly height: number } | { readonly percentage: number } | undefined
   readonly format?: { readonly file: string; readonly colorDepth?: string | undefined; readonly colorMode?: string | undefined; readonly quality?: number | undefined } | undefined
   readonly seed?: number | undefined
+  /** Tiles only: renders samples `offset` up to, not including, `offset + count` of the scene's. */
+  readonly sampleRange?: { readonly offset: number; readonly count: number } | undefined
 }
 
 /** Where the driver writes: absolute paths inside the scratch folder. */

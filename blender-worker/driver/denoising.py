@@ -55,6 +55,8 @@ def inexact_reasons(scene: Any) -> list[str]:
         reasons.append(f"the denoiser {cycles.denoiser} has not been shown to be exact on tiles")
     if cycles.device == "GPU" and getattr(cycles, "denoising_use_gpu", False):
         reasons.append("denoising on a GPU has not been shown to be exact on tiles")
+    if getattr(scene.render, "use_multiview", False):
+        reasons.append("denoising several views has not been shown to be exact on tiles")
     # Blender says it of every light.
     if any(one.is_shadow_catcher and one.type != "LIGHT" for one in scene.objects):
         reasons.append("the shadow catcher is denoised by itself, which cannot be done on tiles")

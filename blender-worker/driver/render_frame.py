@@ -12,6 +12,8 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     frame, settings, outputs = render_settings.parse(command)
     if not isinstance(outputs.get("final"), str) and not isinstance(outputs.get("raw"), str):
         raise Failure("bad_command", "farm", "a frame needs outputs.final or outputs.raw")
+    if settings.get("sampleRange") is not None:
+        raise Failure("bad_command", "farm", "settings.sampleRange is for tiles: a part of the samples is not a finished frame")
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
     if continuity.prepare(scene, frame, command.get("fresh") is True):

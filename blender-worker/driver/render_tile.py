@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, scene_file
+from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, sample_range, scene_file
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -11,7 +11,8 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     """Renders command.window (pixels of the whole image, from the top left) into outputs.raw.
 
     Raises `window_outside_region` (farm) when a pixel of it is not rendered in the un-split frame:
-    outside the image, or outside the artist's own render border.
+    outside the image, or outside the artist's own render border. With settings.sampleRange {offset, count} only
+    those samples are rendered; raises `samples_not_splittable` (scene) where such parts would not make up the whole.
     """
     frame, settings, outputs = render_settings.parse(command)
     window = region.parse_window(command.get("window"))
@@ -20,12 +21,13 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         raise Failure("bad_command", "farm", "a tile needs outputs.raw")
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
-    if continuity.prepare(scene, frame):
+    if continuity.prepare(scene, frame, command.get("fresh") is True):
         scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         _frame_window(scene.render, window, overrides)
         denoising.leave_to_finish(scene, overrides)
+        sample_range.apply(scene, settings.get("sampleRange"), overrides)
         overrides.set(scene.render, "use_compositing", False)
         overrides.set(scene.render, "use_sequencer", False)
         image_format.use_raw(scene.render, overrides)
