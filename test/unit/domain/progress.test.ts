@@ -9,6 +9,11 @@ test('counters are sorted into their groups; the farm\'s own and those at zero s
   expect(JobCounts.parse(counts)).toEqual({ render: { queued: 3 }, finish: {}, audit: {}, frames: { delivered: 1 }, verdicts: { agreed: 2 } })
 })
 
+test('inspections are counted only where there are any', () => {
+  expect(JobCounts.parse(countsOf({ 'inspect.completed': 1, 'inspect.leased': 0 })).inspect).toEqual({ completed: 1 })
+  expect(countsOf({ 'inspect.queued': 0, 'render.queued': 1 }).inspect).toBeUndefined()
+})
+
 test('progress grows with every task and frame, and is whole only when the job is completed', () => {
   const job = aJob({ plan: aPlan({ renderTaskCount: 10, frameCount: 5 }) })
   fc.assert(fc.property(fc.nat(10), fc.nat(5), (rendered, delivered) => {

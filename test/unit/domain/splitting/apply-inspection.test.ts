@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest'
+import { applyInspection } from '../../../../shared/domain/splitting/apply-inspection.ts'
+import { planJob } from '../../../../shared/domain/splitting/plan-job.ts'
+import type { Inspection } from '../../../../shared/protocol/inspection.ts'
+import { JobPlan, type JobRequest } from '../../../../shared/protocol/job.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
+import type { SceneSettings } from '../../../../shared/protocol/scene-facts.ts'
+import { HASH, aScene, aSceneInspection, anInspection } from '../records.ts'
+
+const CLOTH = { object: 'Flag', kind: 'cloth' }
+const NOTHING_MISSING = { missingFiles: [] }
+
+function planOf(request: Omit<JobRequest, 'scene'> = {}, settings: Partial<SceneSettings> = {}): JobPlan {
+  const planned = planJob({ scene: HASH, ...request }, aScene(settings))
+  if (!planned.ok) throw new Error(planned.detail)
+  return planned.plan
+}
+
+function applied(found: Partial<Inspection>, request: Omit<JobRequest, 'scene'> = {}, settings: Partial<SceneSettings> = {}): JobPlan {
+  const plan = applyInspection(planOf(request, settings), NOTHING_MISSING, anInspection(found, settings))
+  if (!plan.ok) throw new Error(`${plan.code}: ${plan.detail}`)
+  return JobPlan.parse(plan.plan)
+}
+
+function refused(found: Partial<Inspection>, request: Omit<JobRequest, 'scene'> = {}) {
+  return applyInspection(planOf(request), NOTHING_MISSING, anInspection(found))
+}
+
+describe('an inspection that finds nothing', () => {
+  test('leaves the plan as the file gave it', () => {
+    expect(applied({})).toEqual(planOf())
+    expect(applied({}, { tiles: { columns: 2, rows: 2 }, chunk: 1 })).toEqual(planOf({ tiles: { columns: 2, rows: 2 } }))
+  })
+
+  test('and calls everything exact, never makes a plan laxer', () => {
+    expect(applied({ tiling: { exact: true, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 2 } }).tiles?.overscanPx).toBe(4)
+    const denoised = planJob({ scene: HASH, tiles: { columns: 2, rows: 2 } }, aScene({ cycles: { useDenoising: true } }, { inspections: [aSceneInspection()] }))
+    expect(denoised).toMatchObject({ ok: false, code: 'tiles_not_exact' })
+  })
+})
+
+describe('tiles that Blender says are not exact', () => {
+  const found = { tiling: { exact: false, overscanPx: 0, reasons: ['Freestyle draws its lines over the whole image'] } }
+
+  test('are refused with the reason, where tiles were asked for', () => {
+    expect(refused(found, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ ok: false, code: 'tiles_not_exact', detail: expect.stringMatching(/Freestyle/) })
+    expect(applied(found).renderTaskCount).toBe(10)
+  })
+
+  test('are refused even if the worker gives no reason, or calls unbaked simulations exact', () => {
+    expect(refused({ tiling: { exact: false, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ code: 'tiles_not_exact' })
+    expect(refused({ history: [CLOTH] }, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ code: 'tiles_not_exact', detail: expect.stringMatching(/cloth of "Flag"/) })
+  })
+
+  test('have more overscan where Blender asks for it', () => {
+    const plan = applied({ tiling: { exact: true, overscanPx: 16, reasons: [] } }, { tiles: { columns: 2, rows: 2 } })
+    expect(plan.tiles).toEqual({ columns: 2, rows: 2, overscanPx: 16 })
+    expect(plan.notes.join()).toMatch(/16 px/)
+  })
+})
+
+describe('frames that depend on earlier ones', () => {
+  test('become one task, and say so', () => {
+    const plan = applied({ history: [CLOTH] }, { frames: '1-10' })
+    expect(plan).toMatchObject({ ordered: true, chunk: 10, renderTaskCount: 1, frameCount: 10 })
+    expect(plan.notes.join()).toMatch(/cloth of "Flag".*one worker.*bake/)
+  })
+
+  test('are not broken by chunks that were asked for', () => {
+    const plan = applied({ history: [CLOTH] }, { frames: '1-10', chunk: 3 })
+    expect(plan).toMatchObject({ chunk: 10, renderTaskCount: 1 })
+    expect(plan.notes.join()).toMatch(/chunks of 3 frames/)
+  })
+
+  test('fill one task at most, and are refused with the advice to bake beyond it', () => {
+    expect(applied({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax}` }).renderTaskCount).toBe(1)
+    expect(refused({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax + 1}` })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/Bake/) })
+  })
+
+  test.each(['rigid bodies', 'soft body', 'fluid', 'geometry nodes simulation', 'something new'])('by %s are refused: rendered in order they are not what Blender shows', (kind) => {
+    expect(refused({ history: [CLOTH, { object: 'World', kind }] })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringContaining(kind) })
+    expect(applied({ history: [{ object: 'World', kind }] }, { frames: '7' })).toMatchObject({ renderTaskCount: 1, frameCount: 1 })
+  })
+})
+
+describe('what Blender knows better than the file', () => {
+  test('a scene without a camera', () => {
+    expect(refused({ hasCamera: false })).toMatchObject({ ok: false, code: 'scene_no_camera' })
+  })
+
+  test('files that are missing, unless that was allowed', () => {
+    const found = { missingFiles: [{ kind: 'cache', path: '//sim/cloud.abc' }] }
+    expect(refused(found)).toMatchObject({ ok: false, code: 'scene_missing_files', detail: expect.stringContaining('//sim/cloud.abc') })
+    expect(applied(found, { allowMissingFiles: true }).notes.join()).toMatch(/cloud\.abc/)
+  })
+
+  test('but not those that the file told of itself', () => {
+    const known = { missingFiles: [{ path: '//wood.png', reason: 'not there' }] }
+    expect(applyInspection(planOf({ allowMissingFiles: true }), known, anInspection({ missingFiles: [{ kind: 'image', path: '//wood.png' }] }))).toEqual({ ok: true, plan: planOf({ allowMissingFiles: true }) })
+  })
+
+  test('another size than the file says, but for a resolution of the job\'s own', () => {
+    const found = { image: { width: 320, height: 180, region: { x: 0, y: 0, width: 320, height: 180 }, cropsToBorder: false } }
+    expect(refused(found)).toMatchObject({ ok: false, code: 'resolution_invalid', detail: expect.stringMatching(/640x360.*320x180/) })
+    expect(applied(found, { settings: { resolution: { percentage: 50 } } })).toMatchObject({ width: 320 })
+  })
+
+  test('the same render region as the file', () => {
+    const settings = { border: { used: true, crop: true, xMin: 0.21, xMax: 0.83, yMin: 0.13, yMax: 0.77 } }
+    expect(applied({}, {}, settings).region).toEqual(anInspection({}, settings).image.region)
+    const moved = anInspection({}, { border: { ...settings.border, crop: true, xMin: 0.22, xMax: 0.84 } })
+    expect(applyInspection(planOf({}, settings), NOTHING_MISSING, moved)).toMatchObject({ ok: false, code: 'resolution_invalid' })
+  })
+
+  test('is told in notes where it does not stand in the way', () => {
+    const notes = applied({ burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE' }).notes.join('\n')
+    for (const word of ['burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE']) expect(notes).toContain(word)
+  })
+})
