@@ -5,7 +5,7 @@
 #
 #   sudo docker/try-without-engine.sh [--scratch FOLDER] [--scene FILE.blend] [--frames 1-2]
 #
-# Needs root and   apt install --no-install-recommends podman runc redis-server
+# Needs root and   apt install --no-install-recommends podman runc catatonit redis-server
 # Objects go to versitygw where it is on PATH (or VERSITYGW names it), as in docker-compose.yml; else to a folder.
 # Containers run as compose runs them: read-only, without capabilities, as user 10001. Where the engine starts no health checks
 # by itself (podman without systemd), they are asked for. Everything started here is stopped at the end.
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ "$(id -u)" = 0 ] || { echo "this needs root" >&2; exit 1; }
-for tool in podman runc redis-server node; do command -v "$tool" > /dev/null || { echo "$tool is missing: apt install --no-install-recommends podman runc redis-server" >&2; exit 1; }; done
+for tool in podman runc redis-server node; do command -v "$tool" > /dev/null || { echo "$tool is missing: apt install --no-install-recommends podman runc catatonit redis-server" >&2; exit 1; }; done
 [ -d "$scratch/storage" ] || { echo "$scratch has no images: run docker/build-without-engine.sh --scratch $scratch first" >&2; exit 1; }
 
 tag="tilework-try-$$"
@@ -44,17 +44,21 @@ stop_all() {
 }
 trap stop_all EXIT
 
+# As in docker-compose.yml, but on the host's network. The limits are what a machine without privileges may set.
+contained=(--network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all --security-opt no-new-privileges)
+# So that SIGTERM is passed on from the first moment; podman brings it as a package of its own.
+! command -v catatonit > /dev/null || contained+=(--init)
+
 say() { printf '== %s (%s s)\n' "$1" "$SECONDS" >&2; }
-free_port() { node --print 'const s = require("net").createServer().listen(0, "127.0.0.1"); const p = s.address().port; s.close(); p'; }
+free_port() { node --eval 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# run_service NAME IMAGE PODMAN-ARGUMENTS… : as in docker-compose.yml, on the host's network and with the limits of a small machine.
+# run_service NAME IMAGE PODMAN-ARGUMENTS…
 run_service() {
   local name="$tag-$1" image="localhost/tilework/$2"
   shift 2
   containers+=("$name")
-  pod run --detach --name "$name" --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
-    --read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all --security-opt no-new-privileges "$@" "$image" > /dev/null
+  pod run --detach --name "$name" "${contained[@]}" "$@" "$image" > /dev/null
 }
 # until_healthy NAME: its own health check passes within two minutes.
 until_healthy() {
@@ -68,7 +72,7 @@ until_healthy() {
   return 1
 }
 command_of_the_farm() {
-  pod run --rm --network host --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --env TILEWORK_URL="http://127.0.0.1:$port" --env TILEWORK_TOKEN="$api_token" \
+  pod run --rm --timeout 600 "${contained[@]}" --env TILEWORK_URL="http://127.0.0.1:$port" --env TILEWORK_TOKEN="$api_token" \
     --volume "$(dirname "$scene"):/scene:ro" --volume "$work/out:/out" localhost/tilework/coordinator "$@"
 }
 
@@ -103,8 +107,8 @@ if [ -n "$versitygw" ]; then
   processes+=($!)
   for _ in $(seq 50); do node --eval "fetch('http://127.0.0.1:$s3_port/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))" && break; sleep 0.2; done
   farm+=(--env S3_ENDPOINT="http://127.0.0.1:$s3_port" --env S3_BUCKET=tilework --env S3_ACCESS_KEY_ID=tilework --env S3_SECRET_ACCESS_KEY="$s3_secret")
-  pod run --rm --network host --read-only "${farm[@]}" --entrypoint node localhost/tilework/coordinator docker/s3/make-bucket.mjs
-  say "objects go to $("$versitygw" --version | head -1)"
+  pod run --rm "${contained[@]}" "${farm[@]}" --entrypoint node localhost/tilework/coordinator docker/s3/make-bucket.mjs
+  say "objects go to versitygw"
 else
   chown 10001:10001 "$work/objects"
   farm+=(--env TILEWORK_STORE_DIR=/objects --env TILEWORK_PUBLIC_URL="http://127.0.0.1:$port" --volume "$work/objects:/objects")
@@ -132,8 +136,10 @@ find "$work/out" -type f -printf '%P %s bytes\n' | sort
 
 # --- A worker drains ---------------------------------------------------------------------------------------------------------
 
-job="$(command_of_the_farm submit "$file" "${small[@]}" --quiet --name drained | tail -1)"
-for _ in $(seq 120); do pod logs "$tag-worker-1" 2>&1 | grep -q "$job" && break; sleep 0.5; done
+# Frames that take some seconds, and no audits, which would wait for a second worker.
+job="$(command_of_the_farm submit "$file" --frames "$frames" --resolution 100% --samples 64 --video none --audit 0 --quiet --name drained | tail -1)"
+for _ in $(seq 120); do pod logs "$tag-worker-1" 2>&1 | grep "$job" | grep -q '"msg":"rendering"' && break; sleep 0.5; done
+say "worker-1 renders, and is asked to leave"
 pod stop --time 300 "$tag-worker-1" > /dev/null
 status="$(pod inspect --format '{{.State.ExitCode}}' "$tag-worker-1")"
 pod logs --tail 3 "$tag-worker-1"

@@ -6,7 +6,8 @@
 import { Redis } from 'ioredis'
 import { beatingProcess, endWith } from './check.mjs'
 
-const ANSWER_TIMEOUT_MS = 8_000
+/** In ms; half of what the image gives the whole check, so that there is time to say what was wrong. */
+const ANSWER_TIMEOUT_MS = 5_000
 
 await endWith(async () => {
   const queue = process.argv[2]
