@@ -9,10 +9,11 @@ import { openSceneFile } from '../../services/cli/api/scene-file.ts'
 import { uploadScene } from '../../services/cli/api/upload.ts'
 import { UploadNotes } from '../../services/cli/api/upload-notes.ts'
 import { JobView } from '../../shared/protocol/job.ts'
+import { PlanView } from '../../shared/protocol/plan.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
 import { startProxy, tilework } from '../support/cli.ts'
 import type { CommandRun, Proxy } from '../support/cli.ts'
-import { startRestFarm, TOKENS } from '../support/rest-farm.ts'
+import { inspectScene, startRestFarm, TOKENS } from '../support/rest-farm.ts'
 import type { RestFarm } from '../support/rest-farm.ts'
 
 const UNKNOWN_JOB = 'job_01m84kjtdn7rah38frtxad39tj'
@@ -45,6 +46,40 @@ async function submitted(...options: string[]): Promise<JobView> {
   expect(run).toMatchObject({ exitCode: 0, stderr: '' })
   return JobView.parse(JSON.parse(run.stdout))
 }
+
+describe('planning', () => {
+  test('shows what a job would be, and makes none', async () => {
+    const run = await ada('plan', blend, '--frames', '1-3', '--tiles', '2x1', '--audit', '0')
+    expect(run.exitCode).toBe(0)
+    for (const line of [/^tasks +6 to render, 3 to finish, about 0 audits$/m, /^tiles +160 x 180 at 0,0, rendered as 164 x 180 at 0,0$/m, /^exact +yes: /m, /^missing +no files$/m, /^estimate +none: /m]) expect(run.stdout).toMatch(line)
+    expect((await ada('jobs')).stdout).toBe('no jobs\n')
+  })
+
+  test('answers with one document for machines', async () => {
+    const run = await ada('plan', blend, '--json')
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(PlanView.parse(JSON.parse(run.stdout)).tasks).toMatchObject({ render: 24, inspect: 1 })
+  })
+
+  test('fails where a submission would be refused, and says why', async () => {
+    const scene = PlanView.parse(JSON.parse((await ada('plan', blend, '--json')).stdout)).scene.sha256
+    await inspectScene(farm.store, scene)
+    const record = await farm.store.scene(scene)
+    if (record?.inspections === undefined) throw new Error('no inspection')
+    await farm.store.putScene({ ...record, inspections: record.inspections.map((each) => ({ ...each, missingFiles: [{ kind: 'font', path: '//a.ttf' }] })) })
+    const run = await ada('plan', blend)
+    expect(run.exitCode).toBe(1)
+    expect(run.stdout).toMatch(/^missing +\/\/a\.ttf: Blender does not find this font$/m)
+    expect(run.stdout).toMatch(/would be refused: scene_missing_files: /)
+    expect((await ada('plan', blend, '--allow-missing')).exitCode).toBe(0)
+  })
+
+  test('what is typed wrong costs no upload', async () => {
+    const run = await ada('plan', blend, '--tiles', 'two')
+    expect(run).toMatchObject({ exitCode: 2, stdout: '' })
+    expect((await farm.store.listScenes({ limit: 10 })).items).toEqual([])
+  })
+})
 
 describe('submitting', () => {
   test('sends the scene, and says nothing on standard output but the id of the job', async () => {
