@@ -1,11 +1,13 @@
 import { cancelTask } from '../domain/task/fall-back.ts'
 import { isOver } from '../domain/task/lifecycle.ts'
 import { jobIsOver } from '../domain/job-lifecycle.ts'
-import type { JobId } from '../protocol/ids.ts'
+import type { JobId, TaskId } from '../protocol/ids.ts'
 import { attemptsPrefix, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'
 import { transact } from './transact.ts'
 
+/** Tasks canceled in one commit. */
+const CANCELED_AT_ONCE = 250
 /** Tasks of an ended job looked at in one page. */
 const PAGE = 500
 
@@ -23,13 +25,8 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   let cursor: string | undefined
   do {
     const page = await engine.store.listTasks(jobId, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
-    for (const task of page.items) {
-      if (isOver(task.state)) continue
-      await transact(engine, jobId, { tasks: [task.id] }, ({ task: find }, now) => {
-        const record = find(task.id)
-        return record === undefined ? { ok: true } : cancelTask(record, now, `the job is ${job.value.state}`)
-      })
-    }
+    const left = page.items.filter((task) => !isOver(task.state)).map((task) => task.id)
+    for (let from = 0; from < left.length; from += CANCELED_AT_ONCE) await cancelTasks(engine, jobId, left.slice(from, from + CANCELED_AT_ONCE), `the job is ${job.value.state}`)
     cursor = page.next ?? undefined
   } while (cursor !== undefined)
   const outstanding = await engine.store.pendingEffects(jobId, Number.MAX_SAFE_INTEGER, 1)
@@ -44,6 +41,18 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   await engine.objects.deletePrefix(workPrefix(jobId))
   await engine.store.closeJob(jobId)
   return true
+}
+
+/** Takes back several tasks of a job that is over, in one commit. */
+async function cancelTasks(engine: Engine, jobId: JobId, ids: readonly TaskId[], why: string): Promise<void> {
+  await transact(engine, jobId, { tasks: ids }, ({ task }, now) => {
+    const canceled = ids.flatMap((id) => {
+      const record = task(id)
+      const decision = record === undefined ? undefined : cancelTask(record, now, why)
+      return decision?.ok === true ? [decision] : []
+    })
+    return { ok: true, tasks: canceled.flatMap((each) => each.tasks ?? []), effects: canceled.flatMap((each) => each.effects ?? []) }
+  })
 }
 
 /** Every byte and key of a job that is being deleted. The scene's blob stays: other jobs may use it. */
