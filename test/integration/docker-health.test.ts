@@ -25,8 +25,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function check(script: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ status: number | null; said: string }> {
-  const child = spawn(process.execPath, [join(HEALTH, script), ...args], { env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+async function check(service: string, env: Readonly<Record<string, string>>): Promise<{ status: number | null; said: string }> {
+  const child = spawn(process.execPath, [join(HEALTH, 'check.mjs'), service], { env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const [status] = await once(child, 'close')
@@ -63,13 +63,19 @@ describe('the heartbeat', () => {
   })
 })
 
+describe('the check', () => {
+  it('asks which service is meant', async () => {
+    expect(await check('dashboard', {})).toEqual({ status: 1, said: 'say of which service: coordinator, verifier, assembler, worker' })
+  })
+})
+
 describe('the check of a coordinator', () => {
   it('follows /readyz', async () => {
     let status = 200
     const { port } = await listening(createHttpServer((request, response) => response.writeHead(request.url === '/readyz' ? status : 404).end('{"code":"redis_unavailable"}')))
-    expect(await check('coordinator.mjs', [], { PORT: String(port) })).toEqual({ status: 0, said: 'ready' })
+    expect(await check('coordinator', { PORT: String(port) })).toEqual({ status: 0, said: 'ready' })
     status = 503
-    const failing = await check('coordinator.mjs', [], { PORT: String(port) })
+    const failing = await check('coordinator', { PORT: String(port) })
     expect(failing.status).toBe(1)
     expect(failing.said).toContain('503: {"code":"redis_unavailable"}')
   })
@@ -77,7 +83,7 @@ describe('the check of a coordinator', () => {
   it('fails where nothing listens', async () => {
     const { server, port } = await listening(createServer())
     server.close()
-    expect(await check('coordinator.mjs', [], { PORT: String(port) })).toMatchObject({ status: 1, said: expect.stringContaining('does not answer') })
+    expect(await check('coordinator', { PORT: String(port) })).toMatchObject({ status: 1, said: expect.stringContaining('does not answer') })
   })
 })
 
@@ -90,23 +96,23 @@ describe('the check of a worker', () => {
     const [peer] = await accepted
     beat(process.pid)
     const env = { TILEWORK_WORKER_URL: `ws://127.0.0.1:${port}` }
-    expect(await check('worker.mjs', [], env)).toEqual({ status: 0, said: `connected to 127.0.0.1:${port}` })
+    expect(await check('worker', env)).toEqual({ status: 0, said: `connected to 127.0.0.1:${port}` })
 
     beat(process.ppid)
-    expect((await check('worker.mjs', [], env)).said).toContain('no connection to port') // somebody else's connection is not the worker's
+    expect((await check('worker', env)).said).toContain('no connection to port') // somebody else's connection is not the worker's
     beat(process.pid)
     const closed = once(socket, 'close')
     peer.destroy()
     socket.destroy()
     await closed
-    expect(await check('worker.mjs', [], env)).toMatchObject({ status: 1, said: expect.stringContaining('no connection to port') })
+    expect(await check('worker', env)).toMatchObject({ status: 1, said: expect.stringContaining('no connection to port') })
   })
 
   it('fails without a heartbeat and with an old one', async () => {
     const env = { TILEWORK_WORKER_URL: 'ws://127.0.0.1:8470' }
-    expect(await check('worker.mjs', [], env)).toMatchObject({ status: 1, said: expect.stringContaining('has not started') })
+    expect(await check('worker', env)).toMatchObject({ status: 1, said: expect.stringContaining('has not started') })
     beat(process.pid, 120_000)
-    expect(await check('worker.mjs', [], env)).toMatchObject({ status: 1, said: 'the last heartbeat is 120 s old: the process hangs' })
+    expect(await check('worker', env)).toMatchObject({ status: 1, said: 'the last heartbeat is 120 s old: the process hangs' })
   })
 })
 
@@ -118,13 +124,13 @@ describe('the check of a verifier', () => {
     const consumer = connectWaiting(test.url, { name: 'tilework-verify', log: silent })
     cleanups.push(() => consumer.disconnect())
     await consumer.ping()
-    expect(await check('step-consumer.mjs', ['verify'], { REDIS_URL: test.url })).toEqual({ status: 0, said: 'consumes verify' })
-    expect((await check('step-consumer.mjs', ['assemble'], { REDIS_URL: test.url })).said).toContain('sees no consumer of the queue assemble')
+    expect(await check('verifier', { REDIS_URL: test.url })).toEqual({ status: 0, said: 'consumes verify' })
+    expect((await check('assembler', { REDIS_URL: test.url })).said).toContain('sees no consumer of the queue assemble')
   })
 
   it('fails while Redis is away', async () => {
     beat(process.pid)
-    const { status, said } = await check('step-consumer.mjs', ['verify'], { REDIS_URL: join(folder, 'no.sock') })
+    const { status, said } = await check('verifier', { REDIS_URL: join(folder, 'no.sock') })
     expect(status).toBe(1)
     expect(said).toContain('Redis cannot be reached')
   })

@@ -38,13 +38,8 @@ describe.each(SERVICES)('docker/%s/Dockerfile', (service) => {
   it('ends as the user 10001, with a health check and its own command', () => {
     expect(last.filter((line) => line.startsWith('USER '))).toEqual(['USER 10001:10001'])
     expect(last.findIndex((line) => line.startsWith('RUN '))).toBeLessThan(last.indexOf('USER 10001:10001'))
-    expect(last.find((line) => line.startsWith('HEALTHCHECK '))).toMatch(/CMD \["node", "docker\/health\/[a-z-]+\.mjs"/)
+    expect(last.find((line) => line.startsWith('HEALTHCHECK '))).toContain(`CMD ["node", "docker/health/check.mjs", "${service}"]`)
     expect(last.at(-1)).toBe(`CMD ["${service}"]`)
-  })
-
-  it('runs a health check that is there', () => {
-    const script = /"(docker\/health\/[a-z-]+\.mjs)"/.exec(last.find((line) => line.startsWith('HEALTHCHECK ')) ?? '')?.[1] ?? ''
-    expect(existsSync(join(ROOT, script))).toBe(true)
   })
 
   it('copies what is there and what .dockerignore lets through', () => {
