@@ -78,6 +78,40 @@ function asksFor(one: Lease, names: string[]) {
 
 const resultsOnDisk = () => readdir(join(folder, 'data', 'results'))
 
+describe('an inspection', () => {
+  const inspection = () => lease(0, { work: { kind: 'inspect', settings: { scene: 'Scene' } } })
+
+  test('is told with what Blender said of the scene, and forgotten on release', async () => {
+    const { line } = await connected()
+    const one = inspection()
+    line.send(one)
+    const told = await line.next('inspected')
+    expect(told).toMatchObject({ ...nameOf(one), inspection: { scene: 'Scene', tiling: { exact: true } } })
+    expect(blender.log).toEqual(['close', 'open scene.blend', 'inspect']) // the probe closes its own Blender
+    line.send({ type: 'release', ...nameOf(one) })
+    await beatWithout(line, one)
+    expect(await resultsOnDisk()).toEqual([])
+  })
+
+  test('is told again on the next connection until the farm has answered', async () => {
+    const { line } = await connected()
+    const one = inspection()
+    line.send(one)
+    await line.next('inspected')
+    line.drop()
+    const again = await coordinator.connection()
+    expect((await again.welcome()).leases).toEqual([nameOf(one)])
+    expect(await again.next('inspected')).toMatchObject(nameOf(one))
+  })
+
+  test('that Blender cannot make is a failure of its lease', async () => {
+    blender.inspection = undefined
+    const { line } = await connected()
+    line.send(inspection())
+    expect((await line.next('failure')).failure).toMatchObject({ code: 'blender_error' })
+  })
+})
+
 describe('the way of a lease', () => {
   test('a chunk of frames is rendered, told, uploaded as asked, and forgotten on release', async () => {
     const { line } = await connected()
