@@ -1,0 +1,28 @@
+import { triesUsed } from '../../../shared/domain/task/attempts.ts'
+import { AUDIT_ROUNDS_MAX } from '../../../shared/domain/task/conclude-audit.ts'
+import { ATTEMPTS_MAX } from '../../../shared/domain/task/take-up.ts'
+import { LIMITS } from '../../../shared/protocol/limits.ts'
+import { TaskRecord } from '../../../shared/protocol/task.ts'
+import type { Checker } from '../checker.ts'
+
+/** Nobody tries for ever, and nobody gives up early: a job stops over a task only when that was tried as often as is allowed. */
+export function attemptsBounded(): Checker {
+  return {
+    name: 'attempts-bounded',
+    committed({ jobId, before, job, tasks }, report) {
+      for (const { after } of tasks) {
+        if (triesUsed(after) > LIMITS.triesPerTaskMax) report(`${jobId} ${after.id} was tried ${triesUsed(after)} times, ${LIMITS.triesPerTaskMax} are allowed`)
+        if (after.attempts.length > ATTEMPTS_MAX) report(`${jobId} ${after.id} has ${after.attempts.length} attempts, ${ATTEMPTS_MAX} are allowed`)
+        // A round may ask every side of a dispute once more.
+        if ((after.auditRounds ?? 0) > 2 * AUDIT_ROUNDS_MAX) report(`${jobId} ${after.id} was audited ${after.auditRounds} times`)
+        const stored = TaskRecord.safeParse(after)
+        if (!stored.success) report(`${jobId} ${after.id} cannot be stored: ${stored.error.message}`)
+      }
+      if (job.state !== 'failed' || before?.state === 'failed') return
+      const exhausted = tasks.some(({ after }) => triesUsed(after) >= LIMITS.triesPerTaskMax || after.attempts.length >= ATTEMPTS_MAX)
+      const poisoned = tasks.some(({ after }) => after.attempts.filter(({ failure }) => failure !== undefined).length >= LIMITS.sceneFaultsMax)
+      if (job.failure?.code === 'tries_exhausted' && !exhausted) report(`${jobId} gives up early: ${job.failure.message}`)
+      if (job.failure?.code === 'poison_scene' && !poisoned) report(`${jobId} calls its scene poison early: ${job.failure.message}`)
+    },
+  }
+}

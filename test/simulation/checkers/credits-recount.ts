@@ -1,0 +1,42 @@
+import { blameOf } from '../../../shared/domain/task/attempts.ts'
+import type { Attempt, TaskRecord } from '../../../shared/protocol/task.ts'
+import type { Checker } from '../checker.ts'
+
+type Counts = { completed: number; failed: number; refuted: number }
+
+/** What is counted for a worker is what became of its attempts, each once. */
+export function creditsRecount(): Checker {
+  const due = new Map<string, Counts>()
+  const countsOf = (workerId: string) => {
+    const counts = due.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
+    due.set(workerId, counts)
+    return counts
+  }
+  return {
+    name: 'credits-recount',
+    committed({ tasks }) {
+      for (const { before, after } of tasks) {
+        for (const [index, is] of after.attempts.entries()) count(countsOf(is.workerId), before, after, before?.attempts[index], is)
+      }
+    },
+    async swept(world, report) {
+      for (const worker of world.workers) {
+        const record = await world.twin.worker(worker.id)
+        if (record === null) continue
+        const wanted = countsOf(worker.id)
+        const kept: Counts = { completed: record.tasksCompleted, failed: record.tasksFailed, refuted: record.tasksRefuted }
+        if (JSON.stringify(kept) !== JSON.stringify(wanted)) report(`${worker.id} is credited ${JSON.stringify(kept)}, its attempts say ${JSON.stringify(wanted)}`)
+      }
+    },
+  }
+}
+
+function count(counts: Counts, before: TaskRecord | undefined, after: TaskRecord, was: Attempt | undefined, is: Attempt): void {
+  const ended = was?.outcome !== is.outcome
+  if (ended && is.outcome === 'rendered' && (after.kind === 'audit' || after.state === 'completed')) counts.completed += 1
+  if (ended && (is.outcome === 'expired' || (is.outcome === 'failed' && blameOf(is) === 'worker'))) counts.failed += 1
+  if (ended && is.outcome === 'rejected' && (before?.canonical === undefined || before.canonical.taskId === after.id)) counts.failed += 1
+  const judged = was?.verdict !== is.verdict && is.outcome === 'rendered'
+  if (judged && is.verdict === 'refuted') counts.refuted += 1
+  if (judged && is.verdict === 'agreed' && after.kind !== 'audit') counts.completed += 1
+}

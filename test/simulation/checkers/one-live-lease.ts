@@ -1,0 +1,33 @@
+import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
+import type { Checker } from '../checker.ts'
+
+/** Each epoch of a task belongs to one worker, epochs rise by one, and an attempt that is over never comes to life again. */
+export function oneLiveLease(): Checker {
+  const told = new Map<string, string>()
+  return {
+    name: 'one-live-lease',
+    committed({ jobId, tasks }, report) {
+      for (const { before, after } of tasks) {
+        const what = `${jobId} ${after.id}`
+        const running = after.attempts.filter((attempt) => attempt.outcome === 'running')
+        if (running.length !== (isHeld(after.state) ? 1 : 0)) report(`${what} is ${after.state} with ${running.length} running attempts`)
+        if (after.epoch !== after.attempts.length || after.attempts.some((attempt, index) => attempt.epoch !== index + 1)) report(`${what}: epochs ${after.attempts.map(({ epoch }) => epoch).join()} at epoch ${after.epoch}`)
+        const old = before?.attempts ?? []
+        if (after.attempts.length > old.length + 1) report(`${what}: ${after.attempts.length - old.length} leases in one commit`)
+        if (after.attempts.length > old.length && before !== undefined && before.state !== 'queued') report(`${what}: leased anew while it is ${before.state}`)
+        for (const [index, was] of old.entries()) {
+          const is = after.attempts[index]
+          if (is === undefined || is.workerId !== was.workerId) report(`${what}: epoch ${was.epoch} of ${was.workerId} is ${is === undefined ? 'gone' : `of ${is.workerId} now`}`)
+          else if (is.outcome !== was.outcome && was.outcome !== 'running' && !(was.outcome === 'rendered' && is.outcome === 'rejected')) report(`${what}: epoch ${was.epoch} was ${was.outcome} and is ${is.outcome} now`)
+        }
+      }
+    },
+    sent(to, message, _, report) {
+      if (message.type !== 'lease') return
+      const lease = `${message.jobId} ${message.taskId}@${message.epoch}`
+      const holder = told.get(lease) ?? to.id
+      told.set(lease, holder)
+      if (holder !== to.id) report(`${lease} is given to ${to.id} and to ${holder}`)
+    },
+  }
+}
