@@ -137,7 +137,7 @@ find "$work/out" -type f -printf '%P %s bytes\n' | sort
 # --- A worker drains ---------------------------------------------------------------------------------------------------------
 
 # Frames that take some seconds, and no audits, which would wait for a second worker.
-job="$(command_of_the_farm submit "$file" --frames "$frames" --resolution 100% --samples 64 --video none --audit 0 --quiet --name drained | tail -1)"
+job="$(command_of_the_farm submit "$file" --frames "$frames" --resolution 50% --samples 64 --video none --audit 0 --quiet --name drained | tail -1)"
 for _ in $(seq 120); do pod logs "$tag-worker-1" 2>&1 | grep "$job" | grep -q '"msg":"rendering"' && break; sleep 0.5; done
 say "worker-1 renders, and is asked to leave"
 pod stop --time 300 "$tag-worker-1" > /dev/null
