@@ -5,10 +5,11 @@
 # as they are: the base is imported under the name they ask for. It stands in for the official image and is no copy of it.
 #
 #   sudo docker/build-without-engine.sh [--scratch FOLDER] [coordinator|verifier|assembler|worker …]
+#   sudo docker/build-without-engine.sh [--scratch FOLDER] --remove
 #
 # Needs Linux, root, Node.js 20 with npm, and   apt install --no-install-recommends buildah debootstrap
 # Everything lands in FOLDER (default: tilework-images in $TMPDIR or /tmp), some 10 GB; run again, it goes on from what is there.
-# Afterwards    podman --root FOLDER/storage --runroot FOLDER/run images    lists them, and    rm -r FOLDER    removes all.
+# Afterwards    podman --root FOLDER/storage --runroot FOLDER/run images    lists them, and --remove removes the folder.
 #
 # npm settings of this machine reach the build by a mount of ~/.npmrc, and the certificates it trusts (NODE_EXTRA_CA_CERTS) by
 # another; of neither more stays in an image than an empty file.
@@ -17,11 +18,13 @@ set -euo pipefail
 project="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 scratch="${TMPDIR:-/tmp}/tilework-images"
 images=()
+remove=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --scratch) scratch="${2:?--scratch needs a folder}"; shift 2 ;;
+    --remove) remove=yes; shift ;;
     coordinator | verifier | assembler | worker) images+=("$1"); shift ;;
-    *) sed -n '3,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 done
 [ ${#images[@]} -gt 0 ] || images=(coordinator verifier assembler worker)
@@ -49,6 +52,15 @@ storage_driver() {
 }
 driver="$(storage_driver)"
 store=(--root "$scratch/storage" --runroot "$scratch/run" --storage-driver "$driver")
+
+if [ "$remove" = yes ]; then
+  # A build that broke off leaves its container, and the store stays mounted: neither can be deleted as a mere folder.
+  buildah "${store[@]}" rm --all > /dev/null
+  buildah "${store[@]}" rmi --all --force > /dev/null
+  ! mountpoint --quiet "$scratch/storage/overlay" || umount "$scratch/storage/overlay"
+  rm -r "$scratch"
+  exit 0
+fi
 
 # --- The base image -------------------------------------------------------------------------------------------------
 
