@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 import bpy
 
-from driver import devices, exr_header, exr_pixels, region, render_settings
+from driver import devices, exr_header, exr_pixels, region, render_settings, sample_count
 from driver.exr_header import Attribute, ExrHeader
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -33,6 +33,9 @@ class _Layer(NamedTuple):
     # image times each of `after` in turn is what it makes of that.
     before: float
     after: tuple[float, ...]
+    # Channel with the number of samples of each pixel, which the denoised image is multiplied by and divided by.
+    counts: Optional[str]
+    exposure: float
 
 
 def denoised_layers(scene: Any) -> list[str]:
@@ -62,7 +65,10 @@ def inexact_reasons(scene: Any) -> list[str]:
         reasons.append("the shadow catcher is denoised by itself, which cannot be done on tiles")
     odd = sorted({samples for samples in (_samples(scene, name) for name in layers) if not _is_power_of_two(samples)})
     if cycles.use_adaptive_sampling:
-        reasons.append("denoising after adaptive sampling rounds the last bit by each pixel's number of samples, which tiles do not tell")
+        if not sample_count.is_told():
+            reasons.append("denoising after adaptive sampling rounds by each pixel's number of samples, which Blender tells from 4.0 on")
+        elif _cut_at(scene, _TILE_PX_MAX):
+            reasons.append("denoising after adaptive sampling has not been shown to be exact for images this large")
     elif odd and not _cut_by_cycles(scene):
         reasons.append(f"denoising rounds differently unless the samples are a power of two, not {', '.join(map(str, odd))}")
     if not _is_power_of_two(cycles.film_exposure):
@@ -70,13 +76,20 @@ def inexact_reasons(scene: Any) -> list[str]:
     return reasons
 
 
-def leave_to_finish(scene: Any, overrides: Overrides) -> None:
-    """Makes a tile noisy, with the passes that denoising the whole frame needs."""
+def leave_to_finish(scene: Any, overrides: Overrides) -> list[str]:
+    """Makes a tile noisy, with the passes that denoising the whole frame needs; answers the layers that are to be counted."""
     layers = denoised_layers(scene)
     for name in layers:
         overrides.set(scene.view_layers[name].cycles, "denoising_store_passes", True)
+    counted = layers if scene.cycles.use_adaptive_sampling and sample_count.is_told() and not _cut_at(scene, _TILE_PX_MAX) else []
+    if counted:
+        sample_count.ask(scene, counted, overrides)
+        # Else large tiles are cut once more, and each piece is done after samples of its own.
+        overrides.set(scene.cycles, "use_auto_tile", False)
+        overrides.set(scene.cycles, "tile_size", _TILE_PX_MAX)
     if layers:
         overrides.set(scene.cycles, "use_denoising", False)
+    return counted
 
 
 def denoise(scene: Any, path: str, header: ExrHeader, overrides: Overrides) -> tuple[str, ExrHeader]:
@@ -108,15 +121,16 @@ def _layer(scene: Any, header: ExrHeader, name: str) -> _Layer:
     missing = [channel for channel in wanted if types.get(channel) != exr_pixels.FLOAT]
     if missing:
         raise Failure("stitched_incomplete", "farm", f"denoising needs {', '.join(missing[:3])} as 32-bit float, which the stitched file does not have")
-    before, after = _factors(scene, _samples_rendered(header, name) or _samples(scene, name))
-    return _Layer(name, {found[0] for found in engine.list_render_passes(scene, scene.view_layers[name])}, before, after)
+    exposure = scene.cycles.film_exposure if scene.cycles.film_exposure > 0.0 else 1.0
+    passes = {found[0] for found in engine.list_render_passes(scene, scene.view_layers[name])}
+    if scene.cycles.use_adaptive_sampling:
+        counts = f"{name}.{sample_count.PASS}.X"
+        return _Layer(name, passes, 1.0 / exposure, (), counts, exposure) if counts in header.channels else _Layer(name, passes, 1.0 / exposure, (exposure,), None, exposure)
+    before, after = _factors(scene, exposure, _samples_rendered(header, name) or _samples(scene, name))
+    return _Layer(name, passes, before, after, None, exposure)
 
 
-def _factors(scene: Any, samples: int) -> tuple[float, tuple[float, ...]]:
-    cycles = scene.cycles
-    exposure = cycles.film_exposure if cycles.film_exposure > 0.0 else 1.0
-    if cycles.use_adaptive_sampling:
-        return 1.0 / exposure, (exposure,)
+def _factors(scene: Any, exposure: float, samples: int) -> tuple[float, tuple[float, ...]]:
     one_sample = region.float32(region.float32(1.0 / samples) * exposure)
     # Cycles denoises the sum of the samples where all pixels have the same number of them. Where it counts them
     # for each pixel, it denoises their mean, and makes a sum of that afterwards.
@@ -127,14 +141,15 @@ def _factors(scene: Any, samples: int) -> tuple[float, tuple[float, ...]]:
 
 def _cut_by_cycles(scene: Any) -> bool:
     """Whether the image is so large that Cycles renders it in tiles of its own; it counts samples then."""
-    cycles = scene.cycles
-    if not getattr(cycles, "use_auto_tile", False):
-        return False
+    # From 5.0 on it always does, and keeps the switch for nothing.
+    return (scene.cycles.use_auto_tile or bpy.app.version >= (5, 0, 0)) and _cut_at(scene, scene.cycles.tile_size)
+
+
+def _cut_at(scene: Any, side: int) -> bool:
+    """Whether what is rendered has more pixels than a tile of this side, as Cycles counts it."""
     rendered = render_settings.render_region(scene.render)
-    side = cycles.tile_size
     if side > _TILE_STEP_PX:
-        side = -(-side // _TILE_STEP_PX) * _TILE_STEP_PX
-    side = min(side, _TILE_PX_MAX)
+        side = min(-(-side // _TILE_STEP_PX) * _TILE_STEP_PX, _TILE_PX_MAX)
     return side * side < rendered.width * rendered.height or max(rendered.width, rendered.height) > _TILE_PX_MAX
 
 
@@ -189,7 +204,13 @@ def _replace(path: str, header: ExrHeader, layers: list[_Layer], clean: dict[str
             channels += names
         for number, row in exr_pixels.rows(path, header):
             row.update({to: row[source] for source, to in renamed})
-            row.update({name: plane[at, number].tobytes() for at, name in enumerate(channels)})
+            for at, name in enumerate(channels):
+                layer = layers[at // 3]
+                samples = plane[at, number]
+                if layer.counts is not None:
+                    counts = numpy.frombuffer(row[layer.counts], "<f4")
+                    samples = samples * counts * (numpy.float32(1.0) / counts * numpy.float32(layer.exposure))
+                row[name] = samples.tobytes()
             writer.write(number, row)
         del plane
 
@@ -203,7 +224,7 @@ def _changes(header: ExrHeader, layers: list[_Layer]) -> tuple[set[str], list[tu
             if not channel.startswith(layer.name + "."):
                 continue
             name, _dot, letter = channel[len(layer.name) + 1 :].rpartition(".")
-            if name.startswith("Denoising ") and name not in layer.passes:
+            if (name.startswith("Denoising ") or name == sample_count.PASS) and name not in layer.passes:
                 dropped.add(channel)
             if name == "Combined" and "Noisy Image" in layer.passes:
                 renamed.append((channel, f"{layer.name}.Noisy Image.{letter}"))

@@ -1,8 +1,9 @@
 """Rows of scanline EXR files, read and written one at a time, so that a frame of any size fits into memory."""
 
+import os
 import struct
 import zlib
-from typing import Any, BinaryIO, Iterator
+from typing import Any, BinaryIO, Callable, Iterator
 
 from driver.exr_header import MAGIC, Attribute, ExrHeader
 from driver.failure import Failure
@@ -24,6 +25,29 @@ def rows(path: str, header: ExrHeader) -> Iterator[tuple[int, Row]]:
             yield from _rows(handle, header)
     except (OSError, struct.error, zlib.error, ValueError) as error:
         raise Failure("stitched_unreadable", "farm", f"cannot read the pixels of {path}: {error}") from error
+
+
+def rewrite(path: str, header: ExrHeader, change: Callable[[Row], None]) -> None:
+    """Lets `change` alter the samples of every row of a file, in place; compression and attributes stay."""
+    block_rows = _ROWS_PER_BLOCK[_compression(header)]
+    beside = f"{path}.rewritten"
+    offsets: list[int] = []
+    with open(path, "rb") as before, open(beside, "wb") as after:
+        after.write(before.read(header.length))
+        after.write(bytes(8 * -(-header.height // block_rows)))
+        pending: list[bytes] = []
+        for number, row in rows(path, header):
+            change(row)
+            pending.append(b"".join(row[name] for name in header.channels))
+            if len(pending) == block_rows or number == header.height - 1:
+                raw = b"".join(pending)
+                packed = _pack(raw) if _compression(header) != 0 else raw
+                offsets.append(after.tell())
+                after.write(struct.pack("<ii", header.first_row + number - len(pending) + 1, len(packed)) + packed)
+                pending = []
+        after.seek(header.length)
+        after.write(struct.pack(f"<{len(offsets)}Q", *offsets))
+    os.replace(beside, path)
 
 
 class RowWriter:
@@ -57,10 +81,9 @@ class RowWriter:
 
 
 def _rows(handle: BinaryIO, header: ExrHeader) -> Iterator[tuple[int, Row]]:
-    (compression,) = [attribute.value[0] for attribute in header.attributes if attribute.name == "compression"]
-    if compression not in _ROWS_PER_BLOCK:
-        raise ValueError(f"compression {compression} is not read here")
-    block_rows = _ROWS_PER_BLOCK[compression]
+    block_rows = _ROWS_PER_BLOCK.get(_compression(header))
+    if block_rows is None:
+        raise ValueError(f"compression {_compression(header)} is not read here")
     lengths = [(name, _SAMPLE_BYTES[code] * header.width) for name, code in zip(header.channels, header.types)]
     row_bytes = sum(length for _name, length in lengths)
     handle.seek(header.length)
@@ -81,6 +104,20 @@ def _rows(handle: BinaryIO, header: ExrHeader) -> Iterator[tuple[int, Row]]:
                 row[name] = raw[position : position + length]
                 position += length
             yield first + at // row_bytes, row
+
+
+def _compression(header: ExrHeader) -> int:
+    return next(attribute.value[0] for attribute in header.attributes if attribute.name == "compression")
+
+
+def _pack(raw: bytes) -> bytes:
+    import numpy
+
+    ordered: Any = numpy.frombuffer(raw, numpy.uint8)
+    ordered = numpy.concatenate((ordered[0::2], ordered[1::2]))
+    ordered[1:] = numpy.diff(ordered) - 128
+    packed = zlib.compress(ordered.tobytes(), 1)
+    return packed if len(packed) < len(raw) else raw
 
 
 def _unpack(block: bytes, raw_bytes: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, sample_range, scene_file
+from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, sample_count, sample_range, scene_file
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -26,12 +26,14 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         _frame_window(scene.render, window, overrides)
-        denoising.leave_to_finish(scene, overrides)
+        counted = denoising.leave_to_finish(scene, overrides)
         sample_range.apply(scene, settings.get("sampleRange"), overrides)
         overrides.set(scene.render, "use_compositing", False)
         overrides.set(scene.render, "use_sequencer", False)
         image_format.use_raw(scene.render, overrides)
         seconds = rendering.render_to(scene, path, overrides)
+        if counted:
+            sample_count.make_absolute(path, scene, counted)
         return {
             "files": rendering.written({"raw": path}),
             "loadSeconds": load_seconds,

@@ -50,14 +50,19 @@ def _of_engine(scene: Any) -> list[str]:
     engine = scene.render.engine
     if engine == "CYCLES":
         return _of_cycles(scene)
-    if engine == "BLENDER_EEVEE":
-        return _of_eevee(scene)
+    if engine == "BLENDER_EEVEE" and hasattr(scene.eevee, "use_bloom") or engine == "BLENDER_WORKBENCH":
+        # Both draw the whole image for any border and keep that part of it: exact with every effect, but no faster in tiles.
+        return []
+    if engine.startswith("BLENDER_EEVEE"):
+        return ["this EEVEE traces rays in the part of the image that it draws"]
     return [f"tiles of {engine} have not been shown to be exact"]
 
 
 def _of_cycles(scene: Any) -> list[str]:
     cycles = scene.cycles
     reasons = denoising.inexact_reasons(scene)
+    if cycles.use_adaptive_sampling and any(layer.use and getattr(layer.cycles, "pass_debug_sample_count", False) for layer in scene.view_layers):
+        reasons.append("its pass of sample counts is relative to all samples that the whole image needs")
     if getattr(cycles, "time_limit", 0.0) > 0.0:
         reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):
@@ -66,17 +71,6 @@ def _of_cycles(scene: Any) -> list[str]:
         reasons.append("adaptive subdivision depends on what is in view")
     if getattr(scene.render, "use_persistent_data", False) and getattr(scene.render, "use_simplify", False) and getattr(cycles, "use_camera_cull", False):
         reasons.append("camera culling with persistent data depends on what was rendered before")
-    return reasons
-
-
-def _of_eevee(scene: Any) -> list[str]:
-    eevee = scene.eevee
-    effects = {"use_bloom": "bloom", "use_ssr": "screen-space reflections", "use_gtao": "ambient occlusion", "use_motion_blur": "motion blur"}
-    reasons = [f"EEVEE computes {said} from the whole image" for name, said in effects.items() if getattr(eevee, name, False)]
-    if not hasattr(eevee, "use_bloom"):
-        reasons.append("this EEVEE traces rays in the image on screen")
-    if scene.camera is not None and getattr(scene.camera.data, "dof", None) is not None and scene.camera.data.dof.use_dof:
-        reasons.append("EEVEE computes depth of field from the whole image")
     return reasons
 
 

@@ -51,6 +51,9 @@ describe('a denoised scene that inspection calls exact is the same bare and in t
   it.each([
     ['denoise', WHOLE],
     ['denoise,prefilter-fast,compositor', WHOLE],
+    ['denoise,adaptive', WHOLE],
+    ['denoise,loosely-adaptive,denoise-layers,compositor', WHOLE],
+    ['denoise,loosely-adaptive,denoise-auto-tile,exposure-2', WHOLE],
     ['denoise,prefilter-none,denoise-albedo', WHOLE],
     ['denoise,denoise-rgb,transparent', WHOLE],
     ['denoise,denoise-store,exr-multilayer', WHOLE],
@@ -68,7 +71,6 @@ describe('a denoised scene that inspection calls exact is the same bare and in t
 describe('a denoised scene that is not exact in tiles', () => {
   it.each([
     ['denoise,samples-12', 'power of two, not 12'],
-    ['denoise,adaptive', 'adaptive sampling rounds the last bit'],
     ['denoise,exposure-0.7', 'film exposure'],
   ])('%s: inspection says why, and it differs by rounding alone', { timeout: TIMEOUT_MS }, async (features, reason) => {
     const result = await compared(features, WHOLE)
