@@ -62,7 +62,10 @@ function keepOrder(plan: JobPlan, found: Inspection): Split {
     return refuse('frames_not_apart', `${historyText(found)}, so one worker must render all ${plan.frameCount} frames in order, and ${LIMITS.framesPerChunkMax} frames in one task is the limit. Bake the simulations in Blender, save (a cache on disk must be in the project .zip), and upload again; or submit at most ${LIMITS.framesPerChunkMax} frames`)
   }
   const note = `${historyText(found)}: one worker renders all frames in order, and another one would begin anew; bake them to let many workers render`
-  return { ok: true, change: { chunk: plan.frameCount, ordered: true, renderTaskCount: 1 }, notes: plan.chunk > 1 && plan.chunk < plan.frameCount ? [note, `chunks of ${plan.chunk} frames would break that order and are not made`] : [note] }
+  const notes = [note]
+  if (plan.chunk > 1 && plan.chunk < plan.frameCount) notes.push(`chunks of ${plan.chunk} frames would break that order and are not made`)
+  if (/[,:]/.test(plan.frames)) notes.push('a frame that does not follow the one before it by the scene\'s frame step begins the simulation anew, as rendering that frame alone does')
+  return { ok: true, change: { chunk: plan.frameCount, ordered: true, renderTaskCount: 1 }, notes }
 }
 
 function historyText(found: Inspection): string {

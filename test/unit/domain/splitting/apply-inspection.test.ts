@@ -72,6 +72,11 @@ describe('frames that depend on earlier ones', () => {
     expect(plan.notes.join()).toMatch(/chunks of 3 frames/)
   })
 
+  test('with gaps between them say what a gap does', () => {
+    expect(applied({ history: [CLOTH] }, { frames: '1-10' }).notes.join()).not.toMatch(/anew, as/)
+    for (const frames of ['1-3, 7', '1-9:2']) expect(applied({ history: [CLOTH] }, { frames }).notes.join()).toMatch(/begins the simulation anew, as/)
+  })
+
   test('fill one task at most, and are refused with the advice to bake beyond it', () => {
     expect(applied({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax}` }).renderTaskCount).toBe(1)
     expect(refused({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax + 1}` })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/Bake/) })
