@@ -11,6 +11,7 @@ import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
+import { HeldLeases, refOf } from './held-leases.ts'
 
 /** Messages of one worker under way at once; more wait in the socket. */
 const IN_FLIGHT_MAX = 32
@@ -20,8 +21,6 @@ const UNSENT_BYTES_MAX = 4 * 1024 ** 2
 const RECORD_EVERY_MS = 15_000
 /** How long a worker may take to answer a close, in ms: a round trip over a bad line. */
 const CLOSING_MS = 2_000
-/** Frame numbers of progress kept for the job's page. */
-type Told = { frame: number; samplesDone: number; samplesTotal: number; secondsLeft?: number }
 
 export interface SessionContext {
   readonly engine: Engine
@@ -42,8 +41,7 @@ export class WorkerSession implements Seat {
   readonly #context: SessionContext
   #record: WorkerRecord | null = null
   #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
-  /** Leases the worker renders or waits to render; those being delivered do not take a slot. */
-  readonly #held = new Map<string, HeldLease & { delivering: boolean; progress?: Told }>()
+  readonly #held = new HeldLeases()
   #reserved = 0
   #inFlight = 0
   #recordedAt = 0
@@ -83,9 +81,7 @@ export class WorkerSession implements Seat {
   }
 
   held(): number {
-    let rendering = 0
-    for (const lease of this.#held.values()) if (!lease.delivering) rendering += 1
-    return rendering
+    return this.#held.rendering()
   }
 
   busy(): boolean {
@@ -101,14 +97,14 @@ export class WorkerSession implements Seat {
 
   give(lease: Lease): boolean {
     if (!this.open()) return false
-    this.#held.set(keyOf(lease), { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch, workerId: this.workerId, delivering: false })
+    this.#held.keep(this.#leaseOf(lease), false)
     return this.#send(lease)
   }
 
   // --- what others ask ----------------------------------------------------------------------------------------------
 
   cancel(jobId: JobId, taskId: TaskId, epoch: number, reason: string): void {
-    this.#held.delete(keyOf({ jobId, taskId, epoch }))
+    this.#held.drop({ jobId, taskId, epoch })
     this.#send({ type: 'cancel', jobId, taskId, epoch, reason })
     this.#context.dispatcher.kick()
   }
@@ -156,9 +152,8 @@ export class WorkerSession implements Seat {
       case 'heartbeat':
         return this.#heartbeat(message.leases)
       case 'progress': {
-        const held = this.#held.get(keyOf(message))
-        if (held !== undefined) held.progress = { frame: message.frame, samplesDone: message.samplesDone, samplesTotal: message.samplesTotal, ...(message.secondsLeft === undefined ? {} : { secondsLeft: message.secondsLeft }) }
-        return
+        const { jobId, taskId, frame, samplesDone, samplesTotal, secondsLeft } = message
+        return this.#held.tell(message, { jobId, taskId, frame, samplesDone, samplesTotal, ...(secondsLeft === undefined ? {} : { secondsLeft }) })
       }
       case 'result': {
         const lease = this.#leaseOf(message)
@@ -168,7 +163,7 @@ export class WorkerSession implements Seat {
           if (taken.code === 'result_invalid') await takeFailure(this.#context.engine, lease, { code: 'output_invalid', message: taken.detail })
           return this.#refuse(taken, message)
         }
-        this.#held.set(keyOf(message), { ...lease, delivering: true })
+        this.#held.keep(lease, true)
         this.#send({ type: 'upload', ...refOf(message), files: taken.upload })
         this.#context.dispatcher.kick() // its slot is free again
         return
@@ -253,7 +248,7 @@ export class WorkerSession implements Seat {
     if (task.value.attempts.find((attempt) => attempt.epoch === lease.epoch)?.workerId !== this.workerId) return false
     const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
     if (gone.length > 0) return false
-    this.#held.set(keyOf(lease), { ...refOf(lease), workerId: this.workerId, delivering: task.value.state === 'delivering' })
+    this.#held.keep(this.#leaseOf(lease), task.value.state === 'delivering')
     return true
   }
 
@@ -261,11 +256,11 @@ export class WorkerSession implements Seat {
     const { engine, sessionId } = this.#context
     if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs()))) return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
     for (const jobId of new Set(leases.map((lease) => lease.jobId))) {
-      const own = leases.filter((lease) => lease.jobId === jobId && this.#held.has(keyOf(lease))).map(({ taskId, epoch }) => ({ taskId, epoch }))
+      const own = leases.filter((lease) => lease.jobId === jobId && this.#held.has(lease)).map(({ taskId, epoch }) => ({ taskId, epoch }))
       const gone = await engine.store.renew(jobId, own, engine.clock.now() + engine.times.leaseMs)
-      for (const { taskId, epoch } of gone) if (this.#held.has(keyOf({ jobId, taskId, epoch }))) this.cancel(jobId, taskId, epoch, 'the lease is over')
+      for (const { taskId, epoch } of gone) if (this.#held.has({ jobId, taskId, epoch })) this.cancel(jobId, taskId, epoch, 'the lease is over')
     }
-    for (const lease of leases) if (!this.#held.has(keyOf(lease))) this.#send({ type: 'cancel', ...refOf(lease), reason: 'this lease is not yours' })
+    for (const lease of leases) if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...refOf(lease), reason: 'this lease is not yours' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
 
@@ -276,7 +271,7 @@ export class WorkerSession implements Seat {
   }
 
   #drop(lease: LeaseRef): void {
-    this.#held.delete(keyOf(lease))
+    this.#held.drop(lease)
     this.#context.dispatcher.kick()
   }
 
@@ -301,7 +296,7 @@ export class WorkerSession implements Seat {
     const now = engine.clock.now()
     this.#recordedAt = now
     const stored = await engine.store.worker(this.#record.id)
-    this.#record = { ...this.#record, ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, lastSeenAt: now }
+    this.#record = { ...this.#record, ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, rendering: this.#held.told(), lastSeenAt: now }
     await engine.store.putWorker(this.#record)
   }
 
@@ -332,12 +327,4 @@ export class WorkerSession implements Seat {
     }
     engine.log.info({ workerId: record.id, held: this.#held.size }, 'worker disconnected')
   }
-}
-
-function keyOf(lease: { jobId: string; taskId: string; epoch: number }): string {
-  return `${lease.jobId} ${lease.taskId} ${lease.epoch}`
-}
-
-function refOf(lease: LeaseRef): LeaseRef {
-  return { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch }
 }

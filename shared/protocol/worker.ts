@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WorkerId } from './ids.ts'
+import { JobId, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
 
 export const DEVICE_KINDS = ['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI'] as const
@@ -58,6 +58,8 @@ export const WorkerRecord = z
     capabilities: Capabilities,
     state: z.enum(['connected', 'draining', 'offline']),
     leases: z.int().min(0).max(LIMITS.leasesPerWorkerMax),
+    /** What it last told of the tasks it renders; a few seconds old. */
+    rendering: z.array(z.strictObject({ jobId: JobId, taskId: TaskId, frame: z.int(), samplesDone: z.int().min(0), samplesTotal: z.int().min(0), secondsLeft: z.number().min(0).optional() })).max(LIMITS.leasesPerWorkerMax).optional(),
     tasksCompleted: z.int().min(0),
     tasksFailed: z.int().min(0),
     tasksRefuted: z.int().min(0),
