@@ -51,6 +51,15 @@ test('inexact tiles are told beside the plan without them', async () => {
   expect(view).toMatchObject({ refusal: { code: 'tiles_not_exact', detail: expect.stringContaining('it glows') }, tiles: [], exactness: { tiles: { exact: false, reasons: ['it glows'] } } })
 })
 
+test('what an inspection found is told of the scene itself, and left out of the list', async () => {
+  const scene = await farm.addScene()
+  await inspectScene(farm.store, scene)
+  const [listed] = (await farm.ask('ada', { url: '/v1/scenes' })).json().items
+  expect(listed).toMatchObject({ sha256: scene })
+  expect(listed.inspections).toBeUndefined()
+  expect((await farm.ask('ada', { url: `/v1/scenes/${scene}` })).json().inspections).toMatchObject([{ inspectedBy: 'wrk_seer', tiling: { exact: true } }])
+})
+
 test('a plan needs a token of a user', async () => {
   const payload = { scene: await farm.addScene() }
   expect(problemOf(await farm.ask(null, { method: 'POST', url: '/v1/plans', payload })).code).toBe('unauthorized')

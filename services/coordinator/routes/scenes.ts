@@ -63,10 +63,11 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
   })
 
   app.get('/v1/scenes', {
-    schema: { tags: ['scenes'], summary: 'List scenes', querystring: z.strictObject(PageQuery.shape), response: { 200: ScenePage.describe('A page of scenes'), ...problems() } },
+    schema: { tags: ['scenes'], summary: 'List scenes', description: 'Without what inspections found; a scene by itself tells that.', querystring: z.strictObject(PageQuery.shape), response: { 200: ScenePage.describe('A page of scenes'), ...problems() } },
     handler: async (request) => {
       const page = await store.listScenes(storeQuery(request.query))
-      return { items: [...page.items], next: page.next }
+      // What inspections found can be long; it is told of one scene at a time.
+      return { items: page.items.map(({ inspections: _inspections, ...scene }) => scene), next: page.next }
     },
   })
 
