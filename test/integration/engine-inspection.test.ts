@@ -61,6 +61,25 @@ describe('a job of a scene that nobody has looked at', () => {
     expect((await farm.job(await submit(farm))).state).toBe('planning')
   })
 
+  test('takes the worker by its first word: told again, otherwise, it changes nothing', async () => {
+    const { farm } = await newScene()
+    const ann = await farm.connect('ann')
+    const lease = ann.next()
+    await ann.inspected(lease)
+    const before = await farm.store.scene(HASH)
+    expect(await ann.inspected(lease, anInspection({ history: [{ object: 'Flag', kind: 'cloth' }] }))).toEqual({ ok: true })
+    expect(await farm.store.scene(HASH)).toEqual(before)
+  })
+
+  test('keeps nothing with an archive that was handed in anew for another .blend of it', async () => {
+    const { farm, id } = await newScene()
+    const ann = await farm.connect('ann')
+    await farm.store.putScene(aScene({}, { mainBlend: 'other.blend' }))
+    await ann.finish(ann.next())
+    expect((await farm.job(id)).state).toBe('planning')
+    expect((await farm.store.scene(HASH))?.inspections).toBeUndefined()
+  })
+
   test('fails early with the reason, and its next submission at once', async () => {
     const { farm, id } = await newScene({ tiles: { columns: 2, rows: 2 } })
     const ann = await farm.connect('ann')
