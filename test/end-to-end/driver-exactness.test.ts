@@ -1,69 +1,74 @@
-// What the driver writes, whole or put together from tiles, against what Blender writes on its own.
+// What the driver writes, whole or put together from tiles, against what Blender writes on its own: the part of the matrix of
+// `npm run bench:exactness` that is quick. TILEWORK_TEST_BLENDER names another Blender to hold it to.
 
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
-import { Lab, type Region, differences } from '../fixtures/driver/lab.ts'
+import { type Workers, measureChunk, measureFrame } from '../benchmarks/exactness/measure.ts'
+import { QUARTERS, ROTATED, SMALLEST, type TileSplit } from '../benchmarks/exactness/splits.ts'
+import { verdictOf } from '../benchmarks/exactness/table.ts'
+import { Lab } from '../fixtures/driver/lab.ts'
 
-const WHOLE: Region = { x: 0, y: 0, width: 96, height: 54 }
-/** 0.21 to 0.83 of 96 and 0.13 to 0.77 of 54 from the bottom, truncated as Blender does. */
-const BORDER: Region = { x: 20, y: 13, width: 59, height: 34 }
-/** 61 % of 157 x 91, truncated. */
-const ODD: Region = { x: 0, y: 0, width: 95, height: 55 }
 const TIMEOUT_MS = 120_000
 
-let lab: Lab
-let blender: BlenderProcess
+let workers: Workers
 
 beforeAll(async () => {
-  lab = await Lab.open()
-  blender = await lab.start()
+  const lab = await Lab.open()
+  workers = { lab, first: await lab.start(), second: await lab.start() }
 }, TIMEOUT_MS)
 
 afterAll(async () => {
-  await blender.stop()
-  await lab.close()
+  await workers.first.stop()
+  await workers.second.stop()
+  await workers.lab.close()
 })
 
-const CASES: { features: string; region?: Region; overscanPx?: number; frame?: number }[] = [
-  { features: 'plain' },
-  { features: 'adaptive', overscanPx: 4 },
-  { features: 'compositor', frame: 3 },
-  { features: 'adaptive,cryptomatte,compressed', overscanPx: 4, frame: 3 },
-  { features: 'two-layers' },
-  { features: 'two-layers-composited', frame: 2 },
-  { features: 'border', region: BORDER },
-  { features: 'border-crop,compositor,adaptive', region: BORDER, overscanPx: 4 },
-  { features: 'exr,compositor' },
-  { features: 'exr-multilayer' },
-  { features: 'exr-multilayer,cryptomatte,two-layers' },
-  { features: 'transparent,compositor' },
-  { features: 'motion', frame: 2 },
-  { features: 'odd-size,adaptive', region: ODD, overscanPx: 4 },
-  { features: 'jpeg,high-contrast' },
-  { features: 'tiff16' },
-  { features: 'camera-markers', frame: 3 },
-  { features: 'animated-settings', frame: 3 },
+const [UNEVEN, TWO_WORKERS, ROWS, COLUMNS] = ROTATED
+
+/** Several features share a scene: what breaks one shows all the same, and Blender starts less often. */
+const CASES: { features: string; frame?: number; split?: TileSplit | undefined }[] = [
+  { features: 'adaptive,dof,compositor', split: UNEVEN },
+  { features: 'motion-blur,hair,subsurface,defocus', frame: 3, split: TWO_WORKERS },
+  { features: 'volume,vector-blur', frame: 2, split: ROWS },
+  { features: 'shadow-catcher,adaptive,glares', split: COLUMNS },
+  { features: 'all-passes,exr-layers-half,two-layers', frame: 2, split: UNEVEN },
+  { features: 'adaptive,cryptomatte,compressed,metadata', frame: 3 },
+  { features: 'two-layers-composited,lens-distortion,denoise-node', frame: 2 },
+  { features: 'output-nodes,transparent,png16', split: TWO_WORKERS },
+  { features: 'border,blurs,own-colors' },
+  { features: 'border-crop,compositor,adaptive,sheared', split: ROWS },
+  { features: 'half,adaptive,curves,tiff16' },
+  { features: 'tiny,adaptive,compositor', split: SMALLEST },
+  { features: 'odd-size,panorama,jpeg,high-contrast', split: COLUMNS },
+  { features: 'stereo-files,adaptive,compositor' },
+  { features: 'stereo-sides,standard' },
+  { features: 'own-views' },
+  { features: 'exr-dwaa,glass,texture' },
+  { features: 'webp,many-lights' },
+  { features: 'workbench-shaded' },
 ]
 
-describe.each(CASES)('a scene with $features', ({ features, region = WHOLE, overscanPx = 0, frame = 1 }) => {
-  it('is the same rendered bare, as a frame, in 2x2 tiles and in 3x2 uneven tiles', { timeout: TIMEOUT_MS }, async () => {
-    const scene = await lab.scene(features)
-    const name = features.replaceAll(',', '+')
-    const bare = await lab.bare(scene, frame, `${name}-bare`)
-    const extension = bare.slice(bare.lastIndexOf('.'))
-
-    const opened = await blender.run('open', { path: scene })
-    expect(opened).toMatchObject({ ok: true })
-    const whole = { final: lab.path(`${name}-whole${extension}`), raw: lab.path(`${name}-whole-raw.exr`) }
-    expect(await blender.run('render', { mode: 'frame', frame, outputs: whole, device: 'CPU' })).toMatchObject({ ok: true })
-    expect(await differences(bare, whole.final)).toBe('')
-
-    for (const [columns, rows] of [[2, 2], [3, 2]] as const) {
-      const stitched = await lab.tiles(blender, { frame, region, columns, rows, overscanPx, name })
-      const finished = { final: lab.path(`${name}-${columns}x${rows}${extension}`), raw: lab.path(`${name}-${columns}x${rows}-raw.exr`) }
-      expect(await blender.run('finish', { frame, stitched, outputs: finished })).toMatchObject({ ok: true })
-      expect(await differences(bare, finished.final)).toBe('')
-      expect(await differences(whole.raw, finished.raw)).toBe('')
-    }
+describe.each(CASES)('a scene with $features', ({ features, frame = 1, split }) => {
+  it('is promised to be the same however it is split, and is, with all its passes and the bytes of its files', { timeout: TIMEOUT_MS }, async () => {
+    const rows = await measureFrame(workers, await subject(features, frame), split === undefined ? [QUARTERS] : [QUARTERS, split])
+    expect(rows.map((row) => `${row.split}: ${verdictOf(row)} (${row.pixels}, ${row.passPixels ?? 0}), bytes ${row.bytes}`)).toEqual(rows.map((row) => expect.stringMatching(`^${row.split}: exact \\(0, 0\\), bytes equal`)))
   })
 })
+
+describe('frames rendered one after the other', () => {
+  it.each(['animated-settings,camera-markers,driven,geometry-nodes', 'particles'])('are those of bare Blender for a scene with %s', { timeout: TIMEOUT_MS }, async (features) => {
+    const rows = await measureChunk(workers, await subject(features, 1))
+    expect(rows.filter((row) => row.promised).map(verdictOf)).toEqual(features === 'particles' ? ['exact'] : ['exact', 'exact'])
+  })
+})
+
+/** Each scene in a folder of its own, for what its File Output nodes write. */
+async function subject(features: string, frame: number): Promise<{ name: string; path: string; frame: number }> {
+  const name = features.replaceAll(',', '+')
+  const folder = join(workers.lab.folder, `of-${name}`)
+  await mkdir(folder)
+  const path = join(folder, 'scene.blend')
+  await copyFile(await workers.lab.scene(features), path)
+  return { name, path, frame }
+}

@@ -2,8 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { isExr } from '../../../shared/adapters/imaging/exr-check.ts'
-import { openExr } from '../../../shared/adapters/imaging/exr-reader.ts'
+import { EXR_FLAG, EXR_MAGIC } from '../../../shared/adapters/imaging/exr-format.ts'
 
 /** What two runs of one Blender on one machine write differently: when it was, and how long it took. */
 const OF_THE_RUN = /^(Date|RenderTime|Memory|capDate|DateTime|cycles\..*_time)$/
@@ -20,15 +19,15 @@ interface Parts {
 export async function compareBytes(pathA: string, pathB: string): Promise<BytesVerdict> {
   const [bytesA, bytesB] = [await readFile(pathA), await readFile(pathB)]
   if (bytesA.equals(bytesB)) return 'equal'
-  const [a, b] = [await takeApart(pathA, bytesA), await takeApart(pathB, bytesB)]
+  const [a, b] = [takeApart(bytesA), takeApart(bytesB)]
   if (!a.rest.equals(b.rest)) return 'differ'
   const names = new Set([...a.notes.keys(), ...b.notes.keys()])
   const other = [...names].filter((name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name))
   return other.length === 0 ? 'equal but for date and time' : `metadata differs: ${other.slice(0, 6).join(', ')}`
 }
 
-async function takeApart(path: string, bytes: Buffer): Promise<Parts> {
-  if (await isExr(path)) return await exrParts(path, bytes)
+function takeApart(bytes: Buffer): Parts {
+  if (bytes.readUInt32LE(0) === EXR_MAGIC && (bytes.readUInt32LE(4) & EXR_FLAG.multipart) === 0) return exrParts(bytes)
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return pngParts(bytes)
   if (bytes.readUInt16BE(0) === 0xffd8) return jpegParts(bytes)
   return { notes: new Map(), rest: bytes }
@@ -65,16 +64,27 @@ function jpegParts(bytes: Buffer): Parts {
   return { notes, rest: Buffer.concat([...rest, bytes.subarray(at)]) }
 }
 
-/** The pixels of an EXR follow a table of their places, which moves with the length of the header. */
-async function exrParts(path: string, bytes: Buffer): Promise<Parts> {
-  const opened = await openExr(path)
-  if (!opened.ok) return { notes: new Map(), rest: bytes }
+/**
+ * A single-part EXR of any codec: its attributes, and its pixels, which follow a table of their places. The table moves with the
+ * length of the header, so it is left out; it ends where its own first entry points to.
+ */
+function exrParts(bytes: Buffer): Parts {
   const notes = new Map<string, string>()
-  const { attributes } = opened.reader.header
-  await opened.reader.close()
-  for (const { name, type, value } of attributes) note(notes, name, Buffer.concat([Buffer.from(type), value]))
-  const headerBytes = 8 + attributes.reduce((sum, { name, type, value }) => sum + Buffer.byteLength(name) + Buffer.byteLength(type) + 2 + 4 + value.length, 0) + 1
-  return { notes, rest: bytes.subarray(headerBytes + opened.reader.header.blockCount * 8) }
+  let at = 8
+  const text = (): string => {
+    const end = bytes.indexOf(0, at)
+    const found = bytes.subarray(at, end).toString('latin1')
+    at = end + 1
+    return found
+  }
+  while (bytes[at] !== 0) {
+    const name = text()
+    const kind = text()
+    const size = bytes.readInt32LE(at)
+    note(notes, name, Buffer.concat([Buffer.from(kind), bytes.subarray(at + 4, at + 4 + size)]))
+    at += 4 + size
+  }
+  return { notes, rest: bytes.subarray(Number(bytes.readBigUInt64LE(at + 1))) }
 }
 
 function note(notes: Map<string, string>, name: string, value: Buffer): void {

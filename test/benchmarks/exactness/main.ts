@@ -1,6 +1,11 @@
 // The first promise as a table: scenes x splits x outputs, each compared with bare Blender on this machine. Ends with 1 when a row
-// that is promised is not exact. Run the built file: `npm run bench:exactness [-- --scene FILE.blend] [--frame N] [--only WORDS]
-// [--picture OUT.jpg]`; TILEWORK_TEST_BLENDER names another Blender than the one found. Writes .benchmarks/exactness.json.
+// that is promised is not exact. `npm run bench:exactness [-- OPTIONS]`; TILEWORK_TEST_BLENDER names another Blender than the one
+// found. Writes .benchmarks/exactness.json.
+//
+//   --scene FILE.blend   this file in every split, instead of the matrix; at --frame N, or the frame it was saved at
+//   --only, --skip RE    scenes by their names or features
+//   --summary            a line for each scene
+//   --picture OUT.jpg    nothing of this: draws the picture for the README
 
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -8,6 +13,7 @@ import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Lab } from '../../fixtures/driver/lab.ts'
 import { type Row, type Workers, measureChunk, measureFrame } from './measure.ts'
+import { drawPicture } from './picture.ts'
 import { OUTPUTS, SCENES } from './scenes.ts'
 import { QUARTERS, ROTATED, SMALLEST, type TileSplit } from './splits.ts'
 import { markdown, summary, verdictOf } from './table.ts'
@@ -15,12 +21,18 @@ import { markdown, summary, verdictOf } from './table.ts'
 /** Scenes whose frames are rendered one after the other besides. */
 const CHUNKED = ['motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles']
 
-const { values } = parseArgs({ options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, summary: { type: 'boolean' } } })
+const { values } = parseArgs({ options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, picture: { type: 'string' } } })
+if (values.picture !== undefined) {
+  const differing = await drawPicture(values.picture)
+  console.log(`${values.picture}: ${differing} pixels differ`)
+  process.exit(differing === 0 ? 0 : 1)
+}
 
 const lab = await Lab.open()
 const workers: Workers = { lab, first: await lab.start(), second: await lab.start() }
 const probed = await workers.first.run('probe', {})
-const blender = probed.ok ? probed.value.blenderVersion : 'unknown'
+if (!probed.ok) throw new Error(probed.message)
+const { blenderVersion: blender, hasDenoiser } = probed.value
 const rows: Row[] = []
 try {
   if (values.scene === undefined) await measureMatrix()
@@ -42,7 +54,12 @@ process.exitCode = broken.length === 0 ? 0 : 1
 
 async function measureMatrix(): Promise<void> {
   for (const [index, { about, features, frame }] of [...SCENES, ...OUTPUTS].entries()) {
-    if (values.only !== undefined && !`${about} ${features}`.includes(values.only)) continue
+    const words = `${about} ${features}`
+    if (!new RegExp(values.only ?? '', 'i').test(words) || (values.skip !== undefined && new RegExp(values.skip, 'i').test(words))) continue
+    if (features.includes('denoising') && !hasDenoiser) {
+      console.error(`        ${about}: left out, this Blender was built without OpenImageDenoise`)
+      continue
+    }
     const own = join(lab.folder, String(index))
     await mkdir(own)
     const path = join(own, 'scene.blend')

@@ -4,6 +4,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import type { AnswerTo } from '../../../blender-worker/blender/answers.ts'
 import type { BlenderProcess } from '../../../blender-worker/blender/process.ts'
+import { isExr } from '../../../shared/adapters/imaging/exr-check.ts'
 import type { Lab } from '../../fixtures/driver/lab.ts'
 import { type BytesVerdict, compareBytes } from './file-bytes.ts'
 import { differingPixels } from './pixels.ts'
@@ -144,7 +145,11 @@ async function compareFiles(bare: readonly string[], bareNodes: readonly string[
   const written = rendered.extra.filter((file) => file.node !== '')
   if (written.length !== bareNodes.length) return { pixels: `File Output nodes wrote ${bareNodes.length} files bare and ${written.length} here`, bytes: 'none' }
   for (const node of bareNodes) {
-    const same = written.find((file) => basename(file.path) === basename(node) && extname(file.path) === extname(node))
+    // The driver leaves extensions to the farm, which tells formats by their content. So does this.
+    const exr = await isExr(node)
+    const named = written.filter((file) => basename(file.path, extname(node)) === basename(node, extname(node)))
+    const kinds = await Promise.all(named.map((file) => isExr(file.path)))
+    const same = named[kinds.indexOf(exr)]
     if (same === undefined) return { pixels: `no File Output node wrote ${basename(node)}`, bytes: 'none' }
     pairs.push([node, same.path])
   }
