@@ -8,12 +8,11 @@ export const ADAPTIVE_OVERSCAN_PX = 4
 
 const TILEABLE = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORKBENCH']
 
-/** Why tiles of this scene would not be exact; empty when they are. One sentence part each. */
+/** Why tiles of this scene would not be exact, as far as the file itself tells; Blender's inspection has the last word. One sentence part each. */
 export function tileObstacles(facts: SceneSettings): string[] {
   const obstacles: string[] = []
   if (!TILEABLE.includes(facts.engine)) obstacles.push(`the engine ${facts.engine} is not known to render tiles exactly`)
   if (facts.useSequencer && facts.hasSequencerStrips) obstacles.push('its image comes from the video sequencer')
-  if (facts.engine === 'CYCLES' && facts.cycles.useDenoising === true) obstacles.push('Cycles denoising looks at the whole image')
   return obstacles
 }
 

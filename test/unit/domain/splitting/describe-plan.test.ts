@@ -47,8 +47,8 @@ describe('a plan shows', () => {
 
 describe('a request that would be refused', () => {
   test('for its tiles is planned without them, and told', () => {
-    const plan = described({ tiles: { columns: 2, rows: 2 } }, { cycles: { useDenoising: true } })
-    expect(plan).toMatchObject({ refusal: { code: 'tiles_not_exact' }, tiles: [], tasks: { render: 10 }, exactness: { tiles: { exact: false, reasons: [expect.stringMatching(/denoising/)] } } })
+    const plan = described({ tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true })
+    expect(plan).toMatchObject({ refusal: { code: 'tiles_not_exact' }, tiles: [], tasks: { render: 10 }, exactness: { tiles: { exact: false, reasons: [expect.stringMatching(/sequencer/)] } } })
   })
 
   test('for missing files lists them, those that Blender found too', () => {
@@ -59,7 +59,7 @@ describe('a request that would be refused', () => {
   })
 
   test('for both tells the first and is still planned', () => {
-    const plan = described({ tiles: { columns: 2, rows: 2 } }, { cycles: { useDenoising: true } }, { missingFiles: [{ path: '//wood.png', reason: 'not packed' }] })
+    const plan = described({ tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true }, { missingFiles: [{ path: '//wood.png', reason: 'not packed' }] })
     expect(plan).toMatchObject({ refusal: { code: 'scene_missing_files' }, tiles: [] })
   })
 

@@ -103,7 +103,7 @@ describe('a job is refused', () => {
     ['tiles_invalid', { tiles: { columns: 64, rows: 1 }, settings: { resolution: { width: 63, height: 100 } } }, {}],
     ['tiles_invalid', { tiles: { columns: 2, rows: 2 }, chunk: 2 }, {}],
     ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { engine: 'LUXCORE' }],
-    ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { cycles: { useDenoising: true } }],
+    ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true }],
     ['tiles_not_exact', { tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true }],
     ['format_invalid', { settings: { format: { file: 'jpeg', colorDepth: '16' } } }, {}],
     ['format_invalid', { settings: { format: { file: 'exr', colorDepth: '8' } } }, {}],

@@ -12,13 +12,13 @@ describe('tiles of a scene', () => {
   })
 
   test('are told every obstacle, not only the first', () => {
-    const facts = sceneSettings({ hasSequencerStrips: true, cycles: { useDenoising: true } })
+    const facts = sceneSettings({ engine: 'LUXCORE', hasSequencerStrips: true })
     expect(tileObstacles(facts)).toHaveLength(2)
   })
 
-  test('do not mind strips that are not used, nor denoising settings of another engine', () => {
+  test('do not mind strips that are not used, nor denoising: which settings of it are exact, the inspection tells', () => {
     expect(tileObstacles(sceneSettings({ useSequencer: false, hasSequencerStrips: true }))).toEqual([])
-    expect(tileObstacles(sceneSettings({ engine: 'BLENDER_EEVEE', cycles: { useDenoising: true } }))).toEqual([])
+    expect(tileObstacles(sceneSettings({ cycles: { useDenoising: true } }))).toEqual([])
   })
 
   test('have overscan when Cycles samples adaptively, which it does unless it is switched off', () => {
