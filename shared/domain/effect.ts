@@ -10,8 +10,7 @@ export type BackgroundStep =
 
 /** What must happen after a commit, at least once. */
 export type Effect =
-  /** `ahead`: before what waits already, so that a frame that is nearly done is done first. */
-  | { readonly type: 'queue_tasks'; readonly tasks: readonly { readonly taskId: TaskId; readonly epoch: number }[]; readonly ahead?: boolean }
+  | { readonly type: 'queue_tasks'; readonly tasks: readonly { readonly taskId: TaskId; readonly epoch: number }[] }
   | { readonly type: 'announce_work' }
   | { readonly type: 'run_step'; readonly step: BackgroundStep }
   | { readonly type: 'cancel_lease'; readonly workerId: WorkerId; readonly taskId: TaskId; readonly epoch: number; readonly reason: string }

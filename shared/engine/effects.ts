@@ -29,7 +29,7 @@ export async function runEffects(engine: Engine, jobId: JobId, effects: readonly
 export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): Promise<void> {
   switch (effect.type) {
     case 'queue_tasks':
-      return engine.queue.addTasks(jobId, effect.tasks, { ahead: effect.ahead === true })
+      return engine.queue.addTasks(jobId, effect.tasks)
     case 'announce_work':
       return engine.bulletin.publish({ type: 'work_waiting', jobId })
     case 'run_step':

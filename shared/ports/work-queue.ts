@@ -15,8 +15,8 @@ export interface TakenTask {
  * queued: an entry whose epoch is not the task's any more is stale and dropped by whoever takes it.
  */
 export interface WorkQueue {
-  /** Adding the same (task, epoch) again while it waits is a no-op. `ahead` puts them before what waits already. */
-  addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[], options?: { ahead?: boolean }): Promise<void>
+  /** Adding the same (task, epoch) again while it waits is a no-op. */
+  addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[]): Promise<void>
   takeTask(jobId: JobId): Promise<TakenTask | null>
   waitingTasks(jobId: JobId): Promise<number>
   /** Frees what is held for a job that has nothing waiting. */

@@ -91,13 +91,6 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
       expect(await drain(queue, JOB)).toEqual(['r0000000@0'])
     })
 
-    it('puts what is added ahead before what waits', async () => {
-      const { queue } = await open()
-      await queue.addTasks(JOB, tasks(0, 1))
-      await queue.addTasks(JOB, tasks(7), { ahead: true })
-      expect(await drain(queue, JOB)).toEqual(['r0000007@0', 'r0000000@0', 'r0000001@0'])
-    })
-
     it('puts what is given back in front', async () => {
       const { queue } = await open()
       await queue.addTasks(JOB, tasks(0, 1, 2))

@@ -87,13 +87,13 @@ class BullWorkQueue implements WorkQueue {
     this.#stepBackoffMs = options.stepBackoffMs ?? STEP_BACKOFF_MS
   }
 
-  async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[], { ahead = false }: { ahead?: boolean } = {}): Promise<void> {
+  async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[]): Promise<void> {
     if (tasks.length === 0) return
     const held = await this.#hold(jobId)
     if (!held.described) await this.#reach(() => held.queue.getBackend().setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT }))
     held.described = true
     for (let from = 0; from < tasks.length; from += ADD_CHUNK) {
-      const entries = tasks.slice(from, from + ADD_CHUNK).map(({ taskId, epoch }) => ({ name: TASK_ENTRY, data: {}, opts: { jobId: `${taskId}-${epoch}`, lifo: ahead } }))
+      const entries = tasks.slice(from, from + ADD_CHUNK).map(({ taskId, epoch }) => ({ name: TASK_ENTRY, data: {}, opts: { jobId: `${taskId}-${epoch}` } }))
       await this.#reach(() => held.queue.addBulk(entries))
     }
   }

@@ -45,7 +45,7 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#lockMs = options.lockMs ?? LOCK_MS
   }
 
-  async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[], { ahead = false }: { ahead?: boolean } = {}): Promise<void> {
+  async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[]): Promise<void> {
     const queue: JobQueue = this.#jobs.get(jobId) ?? { waiting: [], taken: new Map() }
     if (tasks.length > 0) this.#jobs.set(jobId, queue)
     const known = new Set([...queue.waiting.map(nameOf), ...queue.taken.keys()])
@@ -53,8 +53,7 @@ export class MemoryWorkQueue implements WorkQueue {
       const entry = { taskId, epoch }
       if (known.has(nameOf(entry))) continue
       known.add(nameOf(entry))
-      if (ahead) queue.waiting.unshift(entry)
-      else queue.waiting.push(entry)
+      queue.waiting.push(entry)
     }
   }
 

@@ -17,7 +17,7 @@ export const StoredStep = z.discriminatedUnion('step', [
 ]) satisfies z.ZodType<BackgroundStep>
 
 export const StoredEffect = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('queue_tasks'), tasks: z.array(z.strictObject(task)), ahead: z.boolean().exactOptional() }),
+  z.strictObject({ type: z.literal('queue_tasks'), tasks: z.array(z.strictObject(task)) }),
   z.strictObject({ type: z.literal('announce_work') }),
   z.strictObject({ type: z.literal('run_step'), step: StoredStep }),
   z.strictObject({ type: z.literal('cancel_lease'), workerId: WorkerId, ...task, reason: z.string() }),
