@@ -35,7 +35,8 @@ export class WorkerGateway {
           engine: this.#engine,
           dispatcher: this.#dispatcher,
           sessionId: Buffer.from(this.#engine.random.bytes(12)).toString('hex'),
-          owner,
+          owner: owner.name,
+          anchor: owner.anchor,
           onReady: (ready) => {
             this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
             this.#ready.set(ready.workerId, ready)
@@ -74,10 +75,10 @@ export class WorkerGateway {
     await Promise.all(sessions.map((session) => session.ended))
   }
 
-  async #ownerOf(authorization: string | undefined): Promise<string | null> {
+  async #ownerOf(authorization: string | undefined): Promise<{ name: string; anchor: boolean } | null> {
     const token = /^Bearer (.{1,512})$/.exec(authorization ?? '')?.[1]
     if (token === undefined) return null
     const known = await this.#engine.store.token(createHash('sha256').update(token).digest('hex'))
-    return known !== null && known.scopes.includes('worker') ? known.name : null
+    return known !== null && known.scopes.includes('worker') ? { name: known.name, anchor: known.scopes.includes('anchor') } : null
   }
 }

@@ -27,6 +27,8 @@ export interface SessionContext {
   readonly dispatcher: Dispatcher
   readonly sessionId: string
   readonly owner: string
+  /** The token is one of the operator's own machines. */
+  readonly anchor?: boolean
   /** Called once when the session is over. */
   onClose(session: WorkerSession): void
   onReady(session: WorkerSession): void
@@ -219,6 +221,7 @@ export class WorkerSession implements Seat {
       name: hello.name,
       owner,
       agentVersion: hello.agentVersion,
+      ...(this.#context.anchor === true ? { anchor: true } : {}),
       capabilities: hello.capabilities,
       state: 'connected',
       leases: hello.leases.length,

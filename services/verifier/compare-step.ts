@@ -83,22 +83,27 @@ async function compareRenderings(engine: Engine, imaging: Imaging, task: TaskRec
 }
 
 /**
- * Linear float images block by block; display images by visible steps. A finish has no noise and must give the same pixels;
- * where it does not, the display rule says whether by much.
+ * Linear float images block by block; display images by visible steps. A finish has no noise and must give the same pixels bit
+ * for bit: any difference asks a third worker, a large one refutes.
  */
 async function compareFiles(engine: Engine, imaging: Imaging, task: TaskRecord, a: ResultFile & { path: string }, b: ResultFile & { path: string }): Promise<PairVerdict> {
   const float = a.name.endsWith('.exr')
   if (float && a.role === 'final' && (await bothUnread(imaging, a.path, b.path))) return 'agreed'
   if (workOf(task) === 'finish') {
     const same = await imaging.samePixels(a.path, b.path)
-    if (same.ok && same.same) return 'agreed'
     if (!same.ok) return refusedImage(engine, task, same)
+    if (same.same) return 'agreed'
+    return worstVerdict(['grey', await compareFloatOrDisplay(engine, imaging, task, a.path, b.path)])
   }
-  if (float) {
-    const measures = await imaging.compareLinear(a.path, b.path)
+  return compareFloatOrDisplay(engine, imaging, task, a.path, b.path)
+}
+
+async function compareFloatOrDisplay(engine: Engine, imaging: Imaging, task: TaskRecord, pathA: string, pathB: string): Promise<PairVerdict> {
+  if (pathA.endsWith('.exr')) {
+    const measures = await imaging.compareLinear(pathA, pathB)
     return measures.ok ? imageVerdict(measures) : refusedImage(engine, task, measures)
   }
-  const measures = await imaging.compareDisplay(a.path, b.path)
+  const measures = await imaging.compareDisplay(pathA, pathB)
   return measures.ok ? displayVerdict(measures) : refusedImage(engine, task, measures)
 }
 

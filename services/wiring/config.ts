@@ -31,6 +31,8 @@ export const FarmConfig = z.object({
   TILEWORK_SECRET: z.string().min(32, 'TILEWORK_SECRET needs 32 characters or more, the same in every process of the farm').max(512),
   TILEWORK_API_TOKENS: Tokens,
   TILEWORK_WORKER_TOKENS: Tokens,
+  /** Of workers that the operator owns and trusts: frames are finished on them when one is connected. */
+  TILEWORK_ANCHOR_TOKENS: Tokens,
   TILEWORK_ADMIN_TOKENS: Tokens,
   /** Where this coordinator is reached from outside; needed with a folder as object store. */
   TILEWORK_PUBLIC_URL: Url.optional(),

@@ -82,6 +82,7 @@ async function putTokens(store: FarmStore, config: FarmConfig): Promise<void> {
   const groups = [
     { tokens: config.TILEWORK_API_TOKENS, scopes: ['user'] },
     { tokens: config.TILEWORK_WORKER_TOKENS, scopes: ['worker'] },
+    { tokens: config.TILEWORK_ANCHOR_TOKENS, scopes: ['worker', 'anchor'] },
     { tokens: config.TILEWORK_ADMIN_TOKENS, scopes: ['user', 'admin'] },
   ]
   for (const { tokens, scopes } of groups) {

@@ -55,6 +55,7 @@ export class Dispatcher {
   readonly #seats = new Map<WorkerId, Seat>()
   readonly #jobs = new Map<JobId, OpenJob>()
   #connected: ReadonlyMap<WorkerId, Capabilities> = new Map()
+  #anchors: ReadonlySet<WorkerId> = new Set()
   #inFlight = 0
   #round: Promise<void> | null = null
   #again = false
@@ -78,8 +79,9 @@ export class Dispatcher {
   }
 
   /** Other connected workers of the whole farm, so that a task is not withheld for somebody who left. */
-  setConnected(workers: ReadonlyMap<WorkerId, Capabilities>): void {
+  setConnected(workers: ReadonlyMap<WorkerId, Capabilities>, anchors: ReadonlySet<WorkerId> = new Set()): void {
     this.#connected = workers
+    this.#anchors = anchors
   }
 
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. */
@@ -182,8 +184,9 @@ export class Dispatcher {
     if (ids.length === 0) job.picky = 0
     const tasks = await this.#engine.store.tasks(job.record.id, ids)
     const others = this.othersFor(job.record, seat.workerId)
+    const anchors = this.#anchorsFor(job.record)
     for (const task of tasks) {
-      if (task === null || task.value.state !== 'queued' || !mayHave(task.value, seat.workerId, others)) continue
+      if (task === null || task.value.state !== 'queued' || !mayHave(task.value, seat.workerId, others, anchors)) continue
       if (await this.#lease(seat, job, task.value.id, task.value.epoch)) {
         job.picky = Math.max(0, job.picky - 1)
         return true
@@ -201,7 +204,7 @@ export class Dispatcher {
       leased = undefined
       const task = facts.task(taskId)
       if (task === undefined || task.epoch !== queuedEpoch || task.state !== 'queued') return { ok: true } // a stale entry of the queue
-      const decision = leaseTask(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now)
+      const decision = leaseTask(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now, this.#anchorsFor(facts.job))
       leased = decision.ok ? decision.tasks?.[0] : undefined
       return decision
     })
@@ -218,6 +221,14 @@ export class Dispatcher {
     this.#engine.log.info({ jobId: job.record.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
     await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
     return false
+  }
+
+  /** Connected machines of the operator's own that could have tasks of the job. */
+  #anchorsFor(job: JobRecord): WorkerId[] {
+    return [...this.#anchors].filter((id) => {
+      const capabilities = this.#connected.get(id)
+      return capabilities !== undefined && isEligible(job.requirement, capabilities)
+    })
   }
 
   /** Connected workers other than `workerId` that could have tasks of the job. */

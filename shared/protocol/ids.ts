@@ -49,6 +49,10 @@ export function finishTaskId(position: number): TaskId {
   return TaskId.parse(`s${String(position).padStart(7, '0')}`)
 }
 
+export function isFinishTask(id: TaskId): boolean {
+  return id.startsWith('s')
+}
+
 /** The `round`-th audit (from 1) of a render or finish task. */
 export function auditTaskId(audited: TaskId, round: number): TaskId {
   return TaskId.parse(`${audited.startsWith('r') ? 'a' : 'b'}${audited.slice(1)}x${round}`)

@@ -55,6 +55,8 @@ export const WorkerRecord = z
     /** Whose token it came with: two workers of one owner never check each other where there is a choice. */
     owner: Name,
     agentVersion: z.string().max(40),
+    /** A machine the operator owns and trusts: frames are finished on it, and not checked by others. */
+    anchor: z.boolean().optional(),
     capabilities: Capabilities,
     state: z.enum(['connected', 'draining', 'offline']),
     leases: z.int().min(0).max(LIMITS.leasesPerWorkerMax),

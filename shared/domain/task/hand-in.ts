@@ -99,7 +99,7 @@ export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: NonN
     ok: true,
     frames: [{ ...frame, state: 'finishing', stitched }],
     tasks: [finish],
-    effects: [{ type: 'queue_tasks', tasks: [{ taskId: finish.id, epoch: 0 }] }, { type: 'announce_work' }],
+    effects: [{ type: 'announce_work' }],
   }
 }
 

@@ -47,7 +47,8 @@ export class Rounds {
   async round(): Promise<void> {
     this.#count += 1
     const [workers, connected] = await Promise.all([this.#engine.store.listWorkers(), this.#engine.store.connectedWorkers()])
-    this.#dispatcher.setConnected(new Map(workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined).map((worker) => [worker.id, worker.capabilities])))
+    const usable = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined)
+    this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))
     for (const jobId of await this.#engine.store.openJobs()) {
       try {
         await this.#look(jobId)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isPicky, mayHave } from '../../../../shared/domain/scheduling/task-fit.ts'
 import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
-import { aTask, anAttempt, worker } from '../records.ts'
+import { aFinish, aTask, anAttempt, worker } from '../records.ts'
 
 const [anna, bert, carl] = [worker('anna'), worker('bert'), worker('carl')]
 const audit = (change: Parameters<typeof aTask>[0] = {}) => aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit', audits: renderTaskId(0), avoid: [anna], ...change })
@@ -48,5 +48,28 @@ describe('an audit', () => {
     expect(mayHave(bound, carl, [anna, bert])).toBe(false)
     expect(mayHave(bound, carl, [bert])).toBe(true)
     expect(mayHave(bound, bert, [carl])).toBe(false)
+  })
+})
+
+describe('a finish', () => {
+  const finish = aFinish()
+
+  test('is chosen by looking, since it may matter who does it', () => {
+    expect(isPicky(finish)).toBe(true)
+  })
+
+  test('goes to anybody while no anchor is there', () => {
+    expect(mayHave(finish, anna, [bert])).toBe(true)
+  })
+
+  test('goes to an anchor only while one is there', () => {
+    expect(mayHave(finish, bert, [anna], [anna])).toBe(false)
+    expect(mayHave(finish, anna, [bert], [anna])).toBe(true)
+  })
+
+  test('goes to somebody else when every anchor has failed it', () => {
+    const failed = aFinish({ avoid: [anna] })
+    expect(mayHave(failed, bert, [anna], [anna])).toBe(true)
+    expect(mayHave(failed, bert, [anna, carl], [anna, carl])).toBe(false)
   })
 })

@@ -33,6 +33,11 @@ describe('the audit lottery', () => {
     expect(isDrawn(job(1), aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit' }), 0, 0)).toBe(false)
   })
 
+  test('draws no finish of an anchor, and every render task of one as of anybody', () => {
+    expect(isDrawn(job(1), aFinish(), 0, 0, true)).toBe(false)
+    expect(isDrawn(job(1), aTask({ id: renderTaskId(3) }), 0.5, 0, true)).toBe(true)
+  })
+
   test('draws what replaces a result that was to be audited', () => {
     expect(isDrawn(job(1e-9), aTask({ id: renderTaskId(3), auditRounds: 1 }), 0.99, 0)).toBe(true)
   })
