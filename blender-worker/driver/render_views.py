@@ -15,7 +15,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     _frame, settings, outputs = render_settings.parse(command)
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
-    if "raw" not in outputs or not views.names(scene):
+    if "raw" not in outputs or not views.names(scene) or not views.can_be_read_back():
         return render_frame.run(command)
     with Overrides() as overrides:
         render_settings.apply(scene, scene.frame_current, settings, {}, overrides)

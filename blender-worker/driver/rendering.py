@@ -27,7 +27,15 @@ def save_raw(scene: Any, path: str) -> None:
     """Writes the render that is in memory with all its passes, as 32-bit multilayer EXR."""
     with Overrides() as overrides:
         image_format.use_raw(scene.render, overrides)
-        _render_result().save_render(path, scene=scene)
+        try:
+            _render_result().save_render(path, scene=scene)
+        except RuntimeError:
+            # Of several views it may write a file each and call that a failure; the first is kept.
+            if not views.names(scene):
+                raise
+        if not os.path.exists(path):
+            for other in views.gather(scene, path, always=True):
+                os.remove(other)
 
 
 def save_display(scene: Any, path: str) -> None:

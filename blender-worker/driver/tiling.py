@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import compositor, denoising, history
+from driver import compositor, denoising, history, views
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
 # need theirs. One pixel was enough in every scene measured; four is what Cycles itself adds around the
@@ -41,6 +41,8 @@ def _always(scene: Any) -> list[str]:
         reasons.append(f"its compositor uses renders of other scenes: {', '.join(others)}")
     if history.unbaked():
         reasons.append("its frames depend on earlier frames: simulations are not baked")
+    if views.names(scene) and not views.can_be_read_back():
+        reasons.append("this Blender cannot read the passes of several views back")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons
@@ -67,11 +69,19 @@ def _of_cycles(scene: Any) -> list[str]:
         reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):
         reasons.append("path guiding learns from the whole image")
+    if not getattr(cycles, "volume_biased", True) and _has_volumes():
+        reasons.append("this Cycles learns from neighbouring pixels where volumes scatter")
     if getattr(cycles, "feature_set", "") == "EXPERIMENTAL" and _dices_adaptively():
         reasons.append("adaptive subdivision depends on what is in view")
     if getattr(scene.render, "use_persistent_data", False) and getattr(scene.render, "use_simplify", False) and getattr(cycles, "use_camera_cull", False):
         reasons.append("camera culling with persistent data depends on what was rendered before")
     return reasons
+
+
+def _has_volumes() -> bool:
+    trees = [block.node_tree for block in (*bpy.data.materials, *bpy.data.worlds) if block.users > 0 and block.node_tree is not None]
+    outputs = [node for tree in trees for node in tree.nodes if node.type in ("OUTPUT_MATERIAL", "OUTPUT_WORLD")]
+    return any("Volume" in node.inputs and node.inputs["Volume"].is_linked for node in outputs) or len(getattr(bpy.data, "volumes", ())) > 0
 
 
 def _dices_adaptively() -> bool:

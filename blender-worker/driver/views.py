@@ -3,16 +3,26 @@
 import os
 from typing import Any
 
+import bpy
+
 
 def names(scene: Any) -> list[str]:
     """The views that a render makes, in Blender's order; empty for an ordinary scene, which has one without a name."""
     return [view.name for view in _used(scene.render)]
 
 
-def gather(scene: Any, path: str) -> list[str]:
-    """Makes the first view's file the one at `path`, where a file was written for each view; answers the others' paths."""
+def can_be_read_back() -> bool:
+    """Whether Blender finds the passes of several views in a file: 5.0 looks for them under other names, and leaves the image black."""
+    return bpy.app.version < (5, 0, 0)
+
+
+def gather(scene: Any, path: str, always: bool = False) -> list[str]:
+    """Makes the first view's file the one at `path`, where a file was written for each view; answers the others' paths.
+
+    `always`: whatever the settings say of files.
+    """
     views = _used(scene.render)
-    if scene.render.image_settings.views_format != "INDIVIDUAL" or not views:
+    if not views or not always and scene.render.image_settings.views_format != "INDIVIDUAL":
         return []
     stem, extension = os.path.splitext(path)
     written = [f"{stem}{view.file_suffix}{extension}" for view in views]

@@ -145,9 +145,9 @@ async function compareFiles(bare: readonly string[], bareNodes: readonly string[
   const written = rendered.extra.filter((file) => file.node !== '')
   if (written.length !== bareNodes.length) return { pixels: `File Output nodes wrote ${bareNodes.length} files bare and ${written.length} here`, bytes: 'none' }
   for (const node of bareNodes) {
-    // The driver leaves extensions to the farm, which tells formats by their content. So does this.
+    // The driver leaves extensions to the farm, which tells formats by their content, and 5.0 leaves the number of a single frame out.
     const exr = await isExr(node)
-    const named = written.filter((file) => basename(file.path, extname(node)) === basename(node, extname(node)))
+    const named = written.filter((file) => plainName(file.path) === plainName(node))
     const kinds = await Promise.all(named.map((file) => isExr(file.path)))
     const same = named[kinds.indexOf(exr)]
     if (same === undefined) return { pixels: `no File Output node wrote ${basename(node)}`, bytes: 'none' }
@@ -160,6 +160,10 @@ async function compareFiles(bare: readonly string[], bareNodes: readonly string[
     if (found.bytes !== 'equal' && (worst.bytes === 'equal' || found.bytes !== 'equal but for date and time')) worst = found
   }
   return worst
+}
+
+function plainName(path: string): string {
+  return basename(path).replace(/(\d{4})?(\.\w+)?$/, '')
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
