@@ -24,7 +24,7 @@ export function engineOf(world: World, process: SimulatedProcess, bulletin: Bull
   return {
     store: simulated(world.store, process, farm, { name: 'store', outage: farmStoreOutage }),
     queue: simulated(world.queue, process, farm, { name: 'queue', outage: farmStoreOutage, wrap: inHand }),
-    objects: simulated(world.objects, process, objects, { name: 'objects', outage: objectStoreOutage, direct: ['signedGet', 'signedPut'] }),
+    objects: simulated(world.objectsSeen, process, objects, { name: 'objects', outage: objectStoreOutage, direct: ['signedGet', 'signedPut'] }),
     bulletin,
     clock: { now: () => Math.floor(agenda.now() + skewMs) },
     random: { float: () => noise.float(), bytes: (count) => noise.bytes(count) },

@@ -56,7 +56,8 @@ export class Network {
     this.#agenda.after(this.#random.between(0, this.#random.chance(0.3) ? 60_000 : 2_000), () => wire.coordinator.enter(() => wire.socket.ended(1006)))
   }
 
-  carry(wire: Wire, to: 'worker' | 'coordinator', what: string, deliver: () => void): void {
+  /** `sure`: the end of a connection, of which each side hears whatever becomes of its messages. */
+  carry(wire: Wire, to: 'worker' | 'coordinator', what: string, deliver: () => void, sure = false): void {
     const { kind, delayMsMax, loss, duplication } = this.weather
     const target = wire[to]
     const at = (delayMs: number) =>
@@ -66,7 +67,7 @@ export class Network {
         target.enter(deliver)
       })
     const delay = () => this.#random.float() * delayMsMax
-    if (kind === 'stream') {
+    if (kind === 'stream' || sure) {
       const now = this.#agenda.now()
       wire.busyUntil[to] = Math.max(wire.busyUntil[to], now + delay())
       return void at(wire.busyUntil[to] - now)
@@ -106,7 +107,7 @@ export class Wire {
       this.dead = true
       this.#network.wires.delete(this)
       this.socket.ended(1005)
-    })
+    }, true)
   }
 }
 
@@ -142,13 +143,13 @@ export class SimulatedSocket extends EventEmitter {
     this.readyState = 2
     this.#network.carry(this.#wire, 'worker', `closed with ${code}`, () => {
       this.#wire.end.closed(code)
-      this.#network.carry(this.#wire, 'coordinator', 'has closed', () => this.terminate())
-    })
+      this.#network.carry(this.#wire, 'coordinator', 'has closed', () => this.terminate(), true)
+    }, true)
   }
 
   terminate(): void {
     if (this.#wire.dead) return this.ended(1006)
-    this.#network.carry(this.#wire, 'worker', 'terminated', () => this.#wire.end.closed(1006))
+    this.#network.carry(this.#wire, 'worker', 'terminated', () => this.#wire.end.closed(1006), true)
     this.#network.wires.delete(this.#wire)
     this.ended(1006)
   }

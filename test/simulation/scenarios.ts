@@ -62,25 +62,28 @@ export function drawScenario(random: SeededRandom): Scenario {
   // Swarm: most faults are off in any one seed, so that one of them is not hidden behind the others.
   const some = (share: number, draw: () => number) => (bad.chance(share) ? draw() : 0)
   const every = (share: number) => some(share, () => bad.between(5_000, 90_000))
-  const healsAt = bad.chance(0.1) ? 1_000 : bad.between(30_000, 240_000)
+  const drawnHealsAt = bad.chance(0.1) ? 1_000 : bad.between(30_000, 240_000)
   const liars = shape.chance(0.4)
   const ring = liars && shape.chance(0.15)
   const names = ['anna', 'bert', 'carl', 'dora', 'emil', 'fran', 'gert'].slice(0, 1 + shape.below(7))
-  const fails = some(0.4, () => bad.between(0, 0.25))
+  const fails = some(0.45, () => bad.between(0, bad.chance(0.3) ? 0.9 : 0.25))
   const poison = bad.chance(0.1)
+  // A farm on which nothing succeeds, long enough for jobs to give up.
+  const hopeless = bad.chance(0.05)
+  const healsAt = hopeless ? 240_000 : drawnHealsAt
   const workers = names.map((name, index): Character => {
     const slowest = shape.chance(0.2) ? shape.between(60_000, 200_000) : shape.between(2_000, 30_000)
     const lies = liars && (index === 0 || shape.chance(0.25))
     return {
       name,
       capabilities: capabilities({ slots: shape.chance(0.3) ? 2 : 1, tags: shape.chance(0.7) ? ['big'] : [] }),
-      renderMsMin: slowest / 4,
-      renderMsMax: slowest,
+      renderMsMin: hopeless ? 500 : slowest / 4,
+      renderMsMax: hopeless ? 4_000 : slowest,
       lieShare: lies ? shape.between(0.2, 1) : 0,
       garbageShare: lies && shape.chance(0.4) ? shape.between(0, 0.3) : 0,
       ring: ring && lies,
-      failShare: fails,
-      failures: poison && shape.chance(0.5) ? [...WORKER_FAULTS, ...SCENE_FAULTS] : WORKER_FAULTS,
+      failShare: hopeless ? 1 : poison ? Math.max(fails, 0.3) : fails,
+      failures: poison && shape.chance(0.7) ? [...WORKER_FAULTS, ...SCENE_FAULTS] : WORKER_FAULTS,
       forgetShare: some(0.2, () => bad.between(0, 0.15)),
     }
   })

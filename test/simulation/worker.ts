@@ -54,6 +54,8 @@ export class SimulatedWorker {
   process: SimulatedProcess
   readonly #world: World
   readonly #random: SeededRandom
+  /** When its line began, in ms. */
+  connectedAt = 0
   #wire: Wire | null = null
   #welcome = false
   #heartbeatMs = 15_000
@@ -159,6 +161,7 @@ export class SimulatedWorker {
     switch (message.type) {
       case 'welcome':
         this.#welcome = true
+        this.connectedAt = this.#world.agenda.now()
         this.#heartbeatMs = message.heartbeatSeconds * 1000
         for (const lost of message.lost) this.#drop(lost)
         for (const held of this.leases.values()) if (held.told !== null) this.#tell(held, held.told)

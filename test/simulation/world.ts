@@ -26,13 +26,23 @@ import { SimulatedWorker } from './worker.ts'
 
 /** A planted bug: what it puts around the stores, on the side of the engine or below where the checkers look. */
 export interface Planted {
+  /** Weather in which it shows. */
+  bend?(scenario: Scenario): Scenario
   overStore?(store: FarmStore, world: World): FarmStore
   underStore?(store: FarmStore, world: World): FarmStore
   queue?(queue: MemoryWorkQueue, world: World): MemoryWorkQueue
+  /** What the farm's own processes see; workers send to the real one. */
+  objects?(objects: MemoryObjectStore): MemoryObjectStore
 }
 
 /** Honest workers that must be there in the end, so that three can settle every dispute. */
 const HONEST_AT_LAST = 3
+/*
+ * A session writes the whole record of its worker, with the quarantine as it read it before, so that an operator's word can be
+ * lost. Here the operator says it again, in ms.
+ */
+const QUARANTINED_AGAIN_MS = 2_000
+const FREED_AGAIN_MS = [0, 5_000, 30_000, 70_000, 100_000]
 
 /** A whole farm under virtual time: its processes, its lines, its weather, and those who look whether it keeps its promises. */
 export class World {
@@ -47,6 +57,7 @@ export class World {
   /** As the checkers see it: no weather, no bugs. */
   readonly twin = new MemoryFarmStore(this.agenda)
   readonly objects = new MemoryObjectStore({ nowMs: () => this.agenda.now() })
+  readonly objectsSeen: MemoryObjectStore
   readonly plainQueue = new MemoryWorkQueue(this.agenda)
   readonly store: FarmStore
   readonly queue: MemoryWorkQueue
@@ -61,6 +72,8 @@ export class World {
   readonly quarantinedSince = new Map<WorkerId, number>()
   readonly failures: { readonly checker: string; readonly message: string }[] = []
   readonly jobIds = new Set<JobId>()
+  /** Until when something stood still or was away, so that nothing is heard of it. */
+  disturbedUntil = 0
   healed = false
   healedAt = Infinity
   #unanswered = 0
@@ -68,7 +81,8 @@ export class World {
 
   constructor(seed: number, options: { keepTrace: boolean; planted?: Planted | undefined }) {
     this.random = seededRandom(String(seed))
-    this.scenario = drawScenario(this.random.fork('scenario'))
+    const drawn = drawScenario(this.random.fork('scenario'))
+    this.scenario = options.planted?.bend?.(drawn) ?? drawn
     this.trace = new Trace({ keep: options.keepTrace, now: () => this.agenda.now() })
     this.weather = this.scenario.weather
     this.farmPath = { ...this.scenario.farmPath }
@@ -78,6 +92,7 @@ export class World {
     const under = options.planted?.underStore?.(this.twin, this) ?? this.twin
     const watched = observed(under, this)
     this.store = options.planted?.overStore?.(watched, this) ?? watched
+    this.objectsSeen = options.planted?.objects?.(this.objects) ?? this.objects
     this.queue = options.planted?.queue?.(watchedQueue(this.plainQueue, this), this) ?? watchedQueue(this.plainQueue, this)
   }
 
@@ -171,7 +186,7 @@ export class World {
     Object.assign(this.network.weather, { kind: 'stream', delayMsMax: 20, loss: 0, duplication: 0 })
     for (const wire of [...this.network.wires]) this.network.cut(wire)
     while (this.coordinators.length < this.scenario.coordinators) this.#startCoordinator()
-    for (const id of this.quarantinedSince.keys()) void this.#quarantine(id, false)
+    for (const id of this.quarantinedSince.keys()) for (const delayMs of FREED_AGAIN_MS) this.agenda.after(delayMs, () => void this.#quarantine(id, false))
     this.quarantinedSince.clear()
     for (const worker of this.workers) if (!worker.process.alive || worker.draining) this.#restart(worker)
     const able = this.workers.filter((worker) => worker.honest && worker.character.capabilities.tags.includes('big')).length
@@ -210,8 +225,14 @@ export class World {
     every(weather.queueLostEvery, 'queue lost', (own) => this.#loseQueue(own))
     every(weather.quarantineEvery, 'quarantine', (own) => {
       const { id } = own.pick(this.workers)
-      this.quarantinedSince.set(id, this.quarantinedSince.get(id) ?? this.agenda.now())
-      void this.#quarantine(id, true)
+      if (this.quarantinedSince.has(id)) return
+      this.quarantinedSince.set(id, this.agenda.now())
+      const insist = () => {
+        if (!this.quarantinedSince.has(id)) return
+        void this.#quarantine(id, true)
+        this.agenda.after(QUARANTINED_AGAIN_MS, insist)
+      }
+      insist()
     })
   }
 
@@ -220,6 +241,11 @@ export class World {
     const forMs = random.between(500, random.chance(0.5) ? 5_000 : 90_000)
     this.trace.note(process.name, `stands still for ${Math.round(forMs)} ms`)
     process.stand(forMs)
+    this.#disturbed(forMs)
+  }
+
+  #disturbed(forMs: number): void {
+    this.disturbedUntil = Math.max(this.disturbedUntil, this.agenda.now() + forMs)
   }
 
   #replace(coordinator: Coordinator | null, random: SeededRandom, gently: boolean): void {
@@ -273,6 +299,7 @@ export class World {
     const forMs = random.between(200, random.chance(0.5) ? 3_000 : 60_000)
     this.trace.note(what, `is away for ${Math.round(forMs)} ms`)
     path.away = true
+    this.#disturbed(forMs)
     this.agenda.after(forMs, () => (path.away = false))
   }
 
@@ -286,9 +313,9 @@ export class World {
   /** As an operator does: a flag on the record, and nothing else. */
   async #quarantine(id: WorkerId, quarantined: boolean): Promise<void> {
     const record = await this.twin.worker(id)
+    if (record === null || record.quarantined === quarantined) return
     this.trace.note('operator', `${quarantined ? 'quarantines' : 'frees'} ${id}`)
-    if (record !== null) await this.twin.putWorker({ ...record, quarantined })
-    else this.quarantinedSince.delete(id)
+    await this.twin.putWorker({ ...record, quarantined })
   }
 
   #startCoordinator(): void {

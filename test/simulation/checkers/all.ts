@@ -16,5 +16,5 @@ import { truePixels } from './true-pixels.ts'
 
 /** Fresh checkers for one run; some remember what they saw. */
 export function allCheckers(): Checker[] {
-  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), nothingLeftAfterDeletion(), everythingEnds()]
+  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), everythingEnds(), nothingLeftAfterDeletion()]
 }

@@ -1,6 +1,6 @@
-import { triesUsed } from '../../../shared/domain/task/attempts.ts'
 import { AUDIT_ROUNDS_MAX } from '../../../shared/domain/task/conclude-audit.ts'
 import { ATTEMPTS_MAX } from '../../../shared/domain/task/take-up.ts'
+import { FAILURES } from '../../../shared/protocol/failure.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { TaskRecord } from '../../../shared/protocol/task.ts'
 import type { Checker } from '../checker.ts'
@@ -25,4 +25,9 @@ export function attemptsBounded(): Checker {
       if (job.failure?.code === 'poison_scene' && !poisoned) report(`${jobId} calls its scene poison early: ${job.failure.message}`)
     },
   }
+}
+
+/** Counted here anew, so that the rule and its check cannot be wrong together. */
+function triesUsed(task: TaskRecord): number {
+  return task.attempts.filter(({ outcome, failure }) => outcome === 'expired' || outcome === 'rejected' || (outcome === 'failed' && (failure === undefined || FAILURES[failure.code] !== 'farm'))).length
 }

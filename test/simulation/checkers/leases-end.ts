@@ -4,8 +4,8 @@ import { keyOf } from '../worker.ts'
 
 /** In calm weather a lease that ran out is taken back within this time, in ms: rounds come every second. */
 const OVERDUE_MS = 30_000
-/** In calm weather a worker hears within this time, in ms, that what it holds is not its own any more: a reconnect and two heartbeats. */
-const UNTOLD_MS = 120_000
+/** On a line that holds, a worker hears within this time, in ms, that what it holds is not its own any more: three heartbeats and a bit. */
+const UNTOLD_MS = 75_000
 
 /** No lease outlives its end for long, in the store or in the mind of a worker. */
 export function leasesEnd(): Checker {
@@ -14,8 +14,7 @@ export function leasesEnd(): Checker {
     name: 'leases-end',
     async swept(world, report) {
       const now = world.agenda.now()
-      if (now < world.healedAt + UNTOLD_MS) return
-      for (const job of await world.jobs()) {
+      for (const job of now < world.healedAt + UNTOLD_MS ? [] : await world.jobs()) {
         const overdue = await world.twin.expiredLeases(job.id, now - OVERDUE_MS, 10)
         for (const { taskId, epoch } of overdue) report(`${job.id}: the lease of ${taskId}@${epoch} ran out ${OVERDUE_MS} ms ago and is still there`)
       }
@@ -27,8 +26,9 @@ export function leasesEnd(): Checker {
           const [task] = await world.twin.tasks(lease.jobId, [lease.taskId])
           if (task != null && task.value.epoch === lease.epoch && isHeld(task.value.state)) continue
           held.add(name)
-          const since = strangeSince.get(name) ?? now
-          strangeSince.set(name, since)
+          strangeSince.set(name, strangeSince.get(name) ?? now)
+          if (world.network.weather.kind !== 'stream') continue
+          const since = Math.max(strangeSince.get(name) ?? now, worker.connectedAt, world.disturbedUntil)
           if (now - since > UNTOLD_MS) report(`${name}: for ${now - since} ms nobody told this worker that its lease is over`)
         }
       }

@@ -1,3 +1,4 @@
+import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
 import { attemptsPrefix, jobPrefix, type ObjectPrefix, workPrefix } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 import type { World } from '../world.ts'
@@ -10,6 +11,7 @@ export function nothingLeftAfterDeletion(): Checker {
       const open = await world.twin.openJobs()
       for (const id of world.jobIds) {
         const job = await world.twin.job(id)
+        if (job !== null && !jobIsOver(job.value.state)) continue
         const kept = job === null ? await left(world, jobPrefix(id)) : [...(await left(world, attemptsPrefix(id))), ...(await left(world, workPrefix(id)))]
         if (kept.length > 0) report(`${id} is ${job?.value.state ?? 'deleted'}, and there still is ${kept.join(', ')}`)
         if ((await world.plainQueue.waitingTasks(id)) > 0) report(`${id} is ${job?.value.state ?? 'deleted'}, and tasks of it wait in the queue`)

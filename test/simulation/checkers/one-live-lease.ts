@@ -1,12 +1,12 @@
 import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
 import type { Checker } from '../checker.ts'
 
-/** Each epoch of a task belongs to one worker, epochs rise by one, and an attempt that is over never comes to life again. */
+/** Each epoch of a task belongs to one worker, epochs rise by one, and an attempt that is over never comes to life again; a job that is over gives none. */
 export function oneLiveLease(): Checker {
   const told = new Map<string, string>()
   return {
     name: 'one-live-lease',
-    committed({ jobId, tasks }, report) {
+    committed({ jobId, job, tasks }, report) {
       for (const { before, after } of tasks) {
         const what = `${jobId} ${after.id}`
         const running = after.attempts.filter((attempt) => attempt.outcome === 'running')
@@ -14,6 +14,7 @@ export function oneLiveLease(): Checker {
         if (after.epoch !== after.attempts.length || after.attempts.some((attempt, index) => attempt.epoch !== index + 1)) report(`${what}: epochs ${after.attempts.map(({ epoch }) => epoch).join()} at epoch ${after.epoch}`)
         const old = before?.attempts ?? []
         if (after.attempts.length > old.length + 1) report(`${what}: ${after.attempts.length - old.length} leases in one commit`)
+        if (after.attempts.length > old.length && job.state !== (after.kind === 'inspect' ? 'inspecting' : 'active')) report(`${what} is leased though the job is ${job.state}`)
         if (after.attempts.length > old.length && before !== undefined && before.state !== 'queued') report(`${what}: leased anew while it is ${before.state}`)
         for (const [index, was] of old.entries()) {
           const is = after.attempts[index]
