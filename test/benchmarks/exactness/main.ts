@@ -13,7 +13,6 @@ import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Lab } from '../../fixtures/driver/lab.ts'
 import { type Row, type Workers, measureChunk, measureFrame } from './measure.ts'
-import { drawPicture } from './picture.ts'
 import { OUTPUTS, SCENES } from './scenes.ts'
 import { QUARTERS, ROTATED, SMALLEST, type TileSplit } from './splits.ts'
 import { markdown, summary, verdictOf } from './table.ts'
@@ -23,6 +22,8 @@ const CHUNKED = ['motion blur, rolling shutter', 'animated settings, camera mark
 
 const { values } = parseArgs({ options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, picture: { type: 'string' } } })
 if (values.picture !== undefined) {
+  // Late: it brings a whole farm along.
+  const { drawPicture } = await import('./picture.ts')
   const differing = await drawPicture(values.picture)
   console.log(`${values.picture}: ${differing} pixels differ`)
   process.exit(differing === 0 ? 0 : 1)
