@@ -4,7 +4,7 @@ import { changed, type Mutant, PORT_MUTANTS, RULE_MUTANTS } from './mutants.ts'
 import { simulate } from './simulate.ts'
 
 /** Seeds tried for each; most are caught by the first few. */
-const SEEDS_MAX = 60
+const SEEDS_MAX = 150
 
 /** Which bug is in the rules now. */
 const bug = vi.hoisted(() => ({ name: '' }))

@@ -47,10 +47,12 @@ export class SimulatedProcess {
   stand(forMs: number): void {
     if (!this.#alive || this.#still) return
     this.#still = true
-    this.#agenda.after(forMs, () => {
-      this.#still = false
-      for (const run of this.#waiting.splice(0)) this.#agenda.after(0, () => this.enter(run))
-    })
+    this.#agenda.after(forMs, () => this.goOn())
+  }
+
+  goOn(): void {
+    this.#still = false
+    for (const run of this.#waiting.splice(0)) this.#agenda.after(0, () => this.enter(run))
   }
 
   get still(): boolean {

@@ -37,8 +37,12 @@ export async function simulate(seed: number, options: { keepTrace?: boolean; pla
     await play(world, healsAt, true)
     if (world.failures.length === 0) {
       world.heal()
-      await play(world, agenda.now() + LIVENESS_MS, true)
-      if (world.failures.length === 0) await play(world, agenda.now() + AFTERMATH_MS, false)
+      const endsAt = agenda.now() + LIVENESS_MS
+      // What comes late may begin something new: a submission that was thought lost.
+      do {
+        await play(world, endsAt, true)
+        if (world.failures.length === 0) await play(world, agenda.now() + AFTERMATH_MS, false)
+      } while (world.failures.length === 0 && agenda.now() < endsAt && !(await world.isDone()))
       nobodyRuns()
       if (world.failures.length === 0) await world.end()
     }

@@ -185,6 +185,8 @@ export class World {
     Object.assign(this.objectPath, { delayMsMax: Math.min(this.objectPath.delayMsMax, 20), lostShare: 0, answerLostShare: 0, away: false })
     Object.assign(this.network.weather, { kind: 'stream', delayMsMax: 20, loss: 0, duplication: 0 })
     for (const wire of [...this.network.wires]) this.network.cut(wire)
+    for (const { process } of [...this.coordinators, ...this.runners, ...this.workers]) process.goOn()
+    this.disturbedUntil = 0
     while (this.coordinators.length < this.scenario.coordinators) this.#startCoordinator()
     for (const id of this.quarantinedSince.keys()) for (const delayMs of FREED_AGAIN_MS) this.agenda.after(delayMs, () => void this.#quarantine(id, false))
     this.quarantinedSince.clear()
