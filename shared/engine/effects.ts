@@ -1,5 +1,6 @@
 import { assertNever } from '../domain/decision.ts'
 import type { Effect } from '../domain/effect.ts'
+import { jobIsOver } from '../domain/job-lifecycle.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { Engine } from './context.ts'
 
@@ -29,7 +30,8 @@ export async function runEffects(engine: Engine, jobId: JobId, effects: readonly
 export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): Promise<void> {
   switch (effect.type) {
     case 'queue_tasks':
-      return engine.queue.addTasks(jobId, effect.tasks)
+      await engine.queue.addTasks(jobId, effect.tasks)
+      return dropIfOver(engine, jobId)
     case 'announce_work':
       return engine.bulletin.publish({ type: 'work_waiting', jobId })
     case 'run_step':
@@ -41,4 +43,10 @@ export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): P
     default:
       return assertNever(effect)
   }
+}
+
+/** An effect that runs late may come after its job has ended, or is erased: nobody would drop that queue again. */
+async function dropIfOver(engine: Engine, jobId: JobId): Promise<void> {
+  const job = await engine.store.job(jobId)
+  if (job === null || jobIsOver(job.value.state)) await engine.queue.dropJob(jobId)
 }
