@@ -7,6 +7,8 @@ import { finishTaskId, type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { finalKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import { IMAGE_CONTENT_TYPES } from '../../shared/protocol/render-settings.ts'
 import type { FinalFile } from '../../shared/protocol/task.ts'
+import type { JobPlan } from '../../shared/protocol/job.ts'
+import type { Imaging } from '../../shared/ports/imaging.ts'
 import { canonicalFiles, withRole } from './canonical-file.ts'
 import type { AssemblerContext } from './context.ts'
 
@@ -30,7 +32,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
       const path = join(dir, file.name)
       const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
       if (!download.ok) return await reportRejected(engine, jobId, task.id, task.epoch, `${file.name}: ${download.message}`)
-      const checked = file.role === 'extra' ? ({ ok: true } as const) : await imaging.check(path, { width: plan.width, height: plan.height })
+      const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
       if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, jobId, task.id, task.epoch, `${file.name}: ${checked.message}`)
       local.set(file.name, path)
@@ -59,6 +61,14 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
+}
+
+/** One of the sizes that the plan allows; of several views an artist may want two side by side, or one above the other. */
+async function checkSize(imaging: Imaging, path: string, { width, height, stereo }: JobPlan): ReturnType<Imaging['check']> {
+  const checked = await imaging.check(path, { width, height })
+  if (checked.ok || stereo !== true || checked.code !== 'sizes_differ') return checked
+  const wide = await imaging.check(path, { width: width * 2, height })
+  return wide.ok ? wide : imaging.check(path, { width, height: height * 2 })
 }
 
 const BY_EXTENSION: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg', '.exr': 'image/x-exr', '.tif': 'image/tiff', '.webp': 'image/webp' }

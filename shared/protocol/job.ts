@@ -56,6 +56,8 @@ export const JobPlan = z.strictObject({
   height: z.int().min(1).max(LIMITS.resolutionMax),
   /** The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched image lie in it. */
   region: PixelRectangle.optional(),
+  /** The scene renders several views: files of two views in one image are twice as wide or as high. */
+  stereo: z.boolean().optional(),
   tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
   chunk: z.int().min(1).max(LIMITS.framesPerChunkMax),
   /** Frames depend on the ones before them: one worker renders all of them, in order. */

@@ -65,7 +65,7 @@ export const WorkerRecord = z
     tasksCompleted: z.int().min(0),
     tasksFailed: z.int().min(0),
     tasksRefuted: z.int().min(0),
-    /** A worker whose result was refuted twice gets no more leases until an operator releases it. */
+    /** Gets no leases while it is set. Nothing in the farm sets it by itself yet. */
     quarantined: z.boolean(),
     connectedAt: z.int(),
     lastSeenAt: z.int(),

@@ -115,6 +115,20 @@ describe('a whole frame', () => {
     expect(await finalKeys(jobId)).toEqual(['frames/0007.png', 'manifest.json', 'previews/0007.jpg'])
   })
 
+  it.each([
+    ['twice as wide', { width: 1280, height: 360 }],
+    ['twice as high', { width: 640, height: 720 }],
+  ])('of a stereo scene may be %s', async (_how, size) => {
+    const jobId = await farm.submit({ frames: '7' })
+    const job = await farm.store.job(jobId)
+    if (job === null) throw new Error('no job')
+    const stereo = { ...job.value, plan: { ...job.value.plan, stereo: true } }
+    await farm.store.commit(jobId, { job: { id: jobId, expected: job.version, value: stereo }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [] }, farm.clock.now())
+    await handIn(ann, ann.next(), [{ role: 'final', content: await png(size) }, { role: 'raw', content: await exr(SIZE) }])
+    await runSteps()
+    expect((await farm.job(jobId)).state).toBe('completed')
+  })
+
   it('is not accepted when a file in the store has another length than was committed to', async () => {
     await farm.submit({ frames: '7' })
     const image = await png()

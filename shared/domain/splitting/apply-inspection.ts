@@ -28,7 +28,7 @@ export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missing
   const split = plan.tiles === undefined ? keepOrder(plan, found) : checkTiles(plan, plan.tiles, found)
   if (!split.ok) return split
   const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) => note.slice(0, LIMITS.messageLengthMax))
-  return { ok: true, plan: { ...plan, ...split.change, notes: notes.slice(0, LIMITS.notesPerPlanMax) } }
+  return { ok: true, plan: { ...plan, ...split.change, ...(found.stereo ? { stereo: true } : {}), notes: notes.slice(0, LIMITS.notesPerPlanMax) } }
 }
 
 /** Why tiles would not be exact, as parts of a sentence; empty when they are. */
