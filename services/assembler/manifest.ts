@@ -1,11 +1,11 @@
 import { parseFrames } from '../../shared/domain/splitting/frames.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { Engine } from '../../shared/engine/context.ts'
+import { pages } from '../../shared/engine/pages.ts'
 import { finishTaskId } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
 import { Manifest } from '../../shared/protocol/manifest.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../../shared/protocol/task.ts'
-import type { Page } from '../../shared/ports/farm-store.ts'
 
 const PAGE = 500
 
@@ -61,12 +61,8 @@ function told(task: TaskRecord): Manifest['frames'][number]['tasks'][number] {
   return { id, kind, verdict, attempts, ...(tile === undefined ? {} : { tile }), ...(canonical === undefined ? {} : { canonical }), ...(audits === undefined ? {} : { audits }) }
 }
 
-async function everyPage<T>(read: (cursor: { cursor?: string }) => Promise<Page<T>>): Promise<T[]> {
+async function everyPage<T>(read: Parameters<typeof pages<T>>[0]): Promise<T[]> {
   const all: T[] = []
-  for (let cursor: { cursor?: string } | null = {}; cursor !== null; ) {
-    const page: Page<T> = await read(cursor)
-    all.push(...page.items)
-    cursor = page.next === null ? null : { cursor: page.next }
-  }
+  for await (const page of pages(read)) all.push(...page)
   return all
 }

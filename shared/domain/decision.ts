@@ -14,9 +14,6 @@ export interface Change {
   readonly events?: readonly Omit<JobEvent, 'seq' | 'at'>[]
 }
 
-/** Nothing to do: what the event tells is already so (a repeated message, a step that ran twice). */
-export const NOTHING: Change = { ok: true }
-
 export type Decision = Change | Refusal
 
 export function assertNever(value: never): never {

@@ -36,7 +36,7 @@ export const LIMITS = {
   notesPerPlanMax: 50,
   /** Inspections kept with a file, oldest dropped first: files with more scenes than this are rarely rendered from more. */
   inspectionsPerSceneKept: 32,
-  /** Jobs not yet ended; each active one may cost the coordinator one Redis connection. */
+  /** Jobs not yet ended; each coordinator looks at every one of them once a second. */
   openJobsMax: 2_000,
   pageSizeMax: 500,
   nameLengthMax: 200,

@@ -5,6 +5,7 @@ import type { BackgroundStep } from '../../domain/effect.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Engine } from '../context.ts'
 import { runEffects } from '../effects.ts'
+import { pages } from '../pages.ts'
 import { endRendering } from '../step-reports.ts'
 
 const PAGE = 500
@@ -25,7 +26,7 @@ export async function sweepOutbox(engine: Engine, jobId: JobId, graceMs = EFFECT
 export async function reconcileJob(engine: Engine, job: JobRecord): Promise<void> {
   const counters = await engine.store.counters(job.id)
   if ((counters['waiting.open'] ?? 0) > (await engine.queue.waitingTasks(job.id))) await requeueTasks(engine, job.id)
-  if ((counters['audit.completed'] ?? 0) > 0) await askForComparisons(engine, job.id)
+  if ((counters['render.verifying'] ?? 0) + (counters['finish.verifying'] ?? 0) > 0) await askForComparisons(engine, job.id)
   if ((counters['frames.stitching'] ?? 0) + (counters['frames.delivering'] ?? 0) > 0) await askForFrames(engine, job.id)
   if (job.state === 'encoding') await engine.queue.addStep({ step: 'encode', jobId: job.id })
   await endRendering(engine, job.id)
@@ -51,13 +52,5 @@ async function askForFrames(engine: Engine, jobId: JobId): Promise<void> {
       const step: BackgroundStep['step'] | null = frame.state === 'stitching' ? 'stitch' : frame.state === 'delivering' ? 'deliver' : null
       if (step !== null) await engine.queue.addStep({ step, jobId, frame: frame.number })
     }
-  }
-}
-
-async function* pages<T>(read: (cursor: { cursor?: string }) => Promise<{ items: readonly T[]; next: string | null }>): AsyncGenerator<readonly T[]> {
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: { items: readonly T[]; next: string | null } = await read(cursor === '' ? {} : { cursor })
-    yield page.items
-    cursor = page.next
   }
 }
