@@ -96,7 +96,13 @@ export interface FarmStore {
   jobsOfScene(sha256: string): Promise<JobId[]>
 
   worker(id: WorkerId): Promise<WorkerRecord | null>
+  /**
+   * Stores what a worker told of itself. Its counts and its quarantine are taken from the first record only; later ones may be
+   * older than what somebody else said meanwhile.
+   */
   putWorker(worker: WorkerRecord): Promise<void>
+  /** Puts a worker into quarantine, or lets it out. One that is not known yet comes into it when it connects. */
+  setQuarantined(id: WorkerId, quarantined: boolean): Promise<void>
   listWorkers(): Promise<WorkerRecord[]>
   /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */
   holdSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<void>

@@ -436,9 +436,29 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         await store.putWorker(aWorker('fast'))
         const jobId = await storeJob(store, aJob(1))
         await Promise.all(Array.from({ length: 10 }, () => store.commit(jobId, aCommit({ credits: [{ type: 'credit_worker', workerId: id, completed: 2, refuted: 1 }] }), NOW)))
-        await store.putWorker(aWorker('fast', { state: 'draining', quarantined: true }))
-        expect(await store.worker(id)).toEqual(aWorker('fast', { state: 'draining', quarantined: true, tasksCompleted: 20, tasksRefuted: 10 }))
+        await store.putWorker(aWorker('fast', { state: 'draining' }))
+        expect(await store.worker(id)).toEqual(aWorker('fast', { state: 'draining', tasksCompleted: 20, tasksRefuted: 10 }))
         expect(await store.listWorkers()).toEqual([await store.worker(id)])
+      })
+
+      it('stay in quarantine, and out of it, whatever a record says that was read before', async () => {
+        const { store } = open()
+        const { id } = aWorker('fast')
+        await store.putWorker(aWorker('fast'))
+        for (const quarantined of [true, false]) {
+          await store.setQuarantined(id, quarantined)
+          await store.putWorker(aWorker('fast', { quarantined: !quarantined }))
+          expect(await store.worker(id)).toEqual(aWorker('fast', { quarantined }))
+          expect(await store.listWorkers()).toEqual([aWorker('fast', { quarantined })])
+        }
+      })
+
+      it('may be in quarantine before they are known, and come with it in their first record', async () => {
+        const { store } = open()
+        await store.setQuarantined(aWorker('fast').id, true)
+        await store.putWorker(aWorker('fast'))
+        await store.putWorker(aWorker('slow', { quarantined: true }))
+        expect((await store.listWorkers()).map(({ name, quarantined }) => [name, quarantined])).toEqual([['fast', true], ['slow', true]])
       })
     })
 

@@ -37,12 +37,6 @@ export interface Planted {
 
 /** Honest workers that must be there in the end, so that three can settle every dispute. */
 const HONEST_AT_LAST = 3
-/*
- * A session writes the whole record of its worker, with the quarantine as it read it before, so that an operator's word can be
- * lost. Here the operator says it again, in ms.
- */
-const QUARANTINED_AGAIN_MS = 2_000
-const FREED_AGAIN_MS = [0, 5_000, 30_000, 70_000, 100_000]
 
 /** A whole farm under virtual time: its processes, its lines, its weather, and those who look whether it keeps its promises. */
 export class World {
@@ -188,7 +182,7 @@ export class World {
     for (const { process } of [...this.coordinators, ...this.runners, ...this.workers]) process.goOn()
     this.disturbedUntil = 0
     while (this.coordinators.length < this.scenario.coordinators) this.#startCoordinator()
-    for (const id of this.quarantinedSince.keys()) for (const delayMs of FREED_AGAIN_MS) this.agenda.after(delayMs, () => void this.#quarantine(id, false))
+    for (const id of this.quarantinedSince.keys()) this.#quarantine(id, false)
     this.quarantinedSince.clear()
     for (const worker of this.workers) if (!worker.process.alive || worker.draining) this.#restart(worker)
     const able = this.workers.filter((worker) => worker.honest && worker.character.capabilities.tags.includes('big')).length
@@ -229,12 +223,7 @@ export class World {
       const { id } = own.pick(this.workers)
       if (this.quarantinedSince.has(id)) return
       this.quarantinedSince.set(id, this.agenda.now())
-      const insist = () => {
-        if (!this.quarantinedSince.has(id)) return
-        void this.#quarantine(id, true)
-        this.agenda.after(QUARANTINED_AGAIN_MS, insist)
-      }
-      insist()
+      this.#quarantine(id, true)
     })
   }
 
@@ -312,12 +301,10 @@ export class World {
     void this.plainQueue.dropJob(jobId)
   }
 
-  /** As an operator does: a flag on the record, and nothing else. */
-  async #quarantine(id: WorkerId, quarantined: boolean): Promise<void> {
-    const record = await this.twin.worker(id)
-    if (record === null || record.quarantined === quarantined) return
+  /** As an operator does, once. */
+  #quarantine(id: WorkerId, quarantined: boolean): void {
     this.trace.note('operator', `${quarantined ? 'quarantines' : 'frees'} ${id}`)
-    await this.twin.putWorker({ ...record, quarantined })
+    void this.twin.setQuarantined(id, quarantined)
   }
 
   #startCoordinator(): void {

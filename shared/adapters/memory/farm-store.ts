@@ -29,6 +29,7 @@ export class MemoryFarmStore implements FarmStore {
   readonly #scenes = new Map<string, SceneRecord>()
   readonly #workers = new Map<WorkerId, WorkerRecord>()
   readonly #counts = new Map<WorkerId, Counts>()
+  readonly #quarantines = new Map<WorkerId, boolean>()
   /** Newest session of each worker; empty once that ended. */
   readonly #holders = new Map<WorkerId, string>()
   readonly #sessionEnds = new Map<WorkerId, number>()
@@ -149,6 +150,10 @@ export class MemoryFarmStore implements FarmStore {
     this.#reach().#workers.set(worker.id, structuredClone(worker))
     const first = { completed: worker.tasksCompleted, failed: worker.tasksFailed, refuted: worker.tasksRefuted }
     if (!this.#counts.has(worker.id)) this.#counts.set(worker.id, first)
+    if (!this.#quarantines.has(worker.id)) this.#quarantines.set(worker.id, worker.quarantined)
+  }
+  async setQuarantined(id: WorkerId, quarantined: boolean) {
+    this.#reach().#quarantines.set(id, quarantined)
   }
   async listWorkers() {
     return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -203,6 +208,6 @@ export class MemoryFarmStore implements FarmStore {
   }
   #withCounts(worker: WorkerRecord): WorkerRecord {
     const counts = this.#counts.get(worker.id) ?? { completed: 0, failed: 0, refuted: 0 }
-    return { ...structuredClone(worker), tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted }
+    return { ...structuredClone(worker), tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted, quarantined: this.#quarantines.get(worker.id) ?? false }
   }
 }

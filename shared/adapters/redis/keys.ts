@@ -26,7 +26,7 @@
  * | tw:scenes               | hash   | sha256 -> <member of scenes:order>, scene record        | -       | put-scene.lua          |
  * | tw:scenes:order         | zset   | <time of upload>:<sha256>, in the order of spelling     | -       | put-scene.lua          |
  * | tw:workers              | hash   | worker id -> worker record                              | -       | put-worker.lua         |
- * | tw:workers:counts       | hash   | <worker id>:<count> -> number of tasks                  | -       | put-worker.lua, commit.lua |
+ * | tw:workers:counts       | hash   | <worker id>:<count> -> number of tasks; <worker id>:quarantined -> 1 or 0 | - | put-worker.lua, commit.lua, setQuarantined |
  * | tw:sessions             | zset   | worker ids, scored by the time their session expires    | -       | *-session.lua          |
  * | tw:sessions:holders     | hash   | worker id -> its newest session, empty once that ended  | -       | *-session.lua          |
  * | tw:tokens               | hash   | sha256 of a token -> its owner                          | -       | putToken               |

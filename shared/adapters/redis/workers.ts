@@ -1,6 +1,6 @@
 /*
- * What is known of workers. Their counts of tasks lie apart from the record: a coordinator that writes what a worker told in
- * `hello` must not undo what another one just counted.
+ * What is known of workers. Their counts of tasks and their quarantine lie apart from the record: a coordinator that writes what a
+ * worker told must not undo what another one just counted, or what the operator just said.
  */
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { WorkerId } from '../../protocol/ids.ts'
@@ -14,14 +14,17 @@ const PUT_WORKER = loadScript('put-worker')
 const COUNTS = { completed: 'tasksCompleted', failed: 'tasksFailed', refuted: 'tasksRefuted' } as const
 const COUNT_NAMES = ['completed', 'failed', 'refuted'] as const
 
+/** 1 while the worker is in quarantine, else 0. */
+const QUARANTINED = 'quarantined' as const
+
 /** Field of the hash of counts. */
-export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number]): string {
+export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number] | typeof QUARANTINED): string {
   return `${id}:${name}`
 }
 
-export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'listWorkers'> {
+export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'listWorkers'> {
   const { keys } = link
-  const countFields = (id: WorkerId) => COUNT_NAMES.map((name) => workerCountField(id, name))
+  const countFields = (id: WorkerId) => [...COUNT_NAMES, QUARANTINED].map((name) => workerCountField(id, name))
   return {
     async worker(id) {
       const [text, counts] = await link.reach((redis) => Promise.all([redis.hget(keys.workers, id), redis.hmget(keys.workerCounts, ...countFields(id))]))
@@ -29,7 +32,10 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'l
     },
     async putWorker(worker) {
       const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
-      await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts])
+      await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
+    },
+    async setQuarantined(id, quarantined) {
+      await link.reach((redis) => redis.hset(keys.workerCounts, workerCountField(id, QUARANTINED), quarantined ? 1 : 0))
     },
     async listWorkers() {
       const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))
@@ -40,6 +46,6 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'l
 }
 
 function withCounts(worker: WorkerRecord, counts: readonly (string | null)[]): WorkerRecord {
-  const [completed, failed, refuted] = counts
-  return { ...worker, tasksCompleted: Number(completed ?? 0), tasksFailed: Number(failed ?? 0), tasksRefuted: Number(refuted ?? 0) }
+  const [completed, failed, refuted, quarantined] = counts
+  return { ...worker, tasksCompleted: Number(completed ?? 0), tasksFailed: Number(failed ?? 0), tasksRefuted: Number(refuted ?? 0), quarantined: quarantined === '1' }
 }

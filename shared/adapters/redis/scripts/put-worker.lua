@@ -1,4 +1,5 @@
--- Stores what is known of a worker. Its counts begin with those of the first record; later only addToWorker changes them.
+-- Stores what is known of a worker. Its counts and its quarantine begin with those of the first record; later only commits and
+-- setQuarantined change them.
 -- KEYS  1 workers  2 worker counts
 -- ARGV  worker id, json; then count name, number, count name, number …
 -- returns 1
