@@ -6,25 +6,10 @@ import type { AnswerTo } from '../../../blender-worker/blender/answers.ts'
 import type { BlenderProcess } from '../../../blender-worker/blender/process.ts'
 import { isExr } from '../../../shared/adapters/imaging/exr-check.ts'
 import type { Lab } from '../../fixtures/driver/lab.ts'
-import { type BytesVerdict, compareBytes } from './file-bytes.ts'
+import { compareBytes } from './file-bytes.ts'
 import { differingPixels } from './pixels.ts'
+import type { Row } from './record.ts'
 import type { TileSplit } from './splits.ts'
-
-/** One line of the matrix. */
-export interface Row {
-  readonly scene: string
-  readonly split: string
-  /** As Blender names the format: `PNG 8`, `OPEN_EXR 16`. */
-  readonly output: string
-  readonly promised: boolean
-  /** Why nothing is promised. */
-  readonly reasons: readonly string[]
-  /** Of the files that the artist gets, the worst; words where they cannot be compared or there are none. */
-  readonly pixels: number | string
-  /** Of all passes as 32-bit floats, against those of the whole frame; absent where there is nothing to compare. */
-  readonly passPixels?: number | string
-  readonly bytes: BytesVerdict | 'none'
-}
 
 /** What the rows of one scene share. */
 export interface Subject {
@@ -116,7 +101,7 @@ export async function measureChunk({ lab, first }: Workers, subject: Subject): P
 
 interface Claim {
   readonly promised: boolean
-  readonly reasons: readonly string[]
+  readonly reasons: string[]
 }
 
 function tilePromise(facts: Inspected): Claim {

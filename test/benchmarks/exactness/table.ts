@@ -1,4 +1,4 @@
-import type { Row } from './measure.ts'
+import type { Row } from './record.ts'
 
 export type Verdict = 'exact' | 'exact, not promised' | 'not exact, not promised' | 'NOT EXACT'
 
@@ -29,11 +29,19 @@ export function summary(rows: readonly Row[]): string {
     const tiled = own.filter((row) => row.split !== 'frame' && !row.split.startsWith('frames '))
     const of = (some: readonly Row[]): string => (some.length === 0 ? '' : String(some.reduce<number | string>((worst, row) => worstOf(worst, row), 0)))
     const whole = own.filter((row) => row.split === 'frame' || row.split.startsWith('frames '))
-    return [scene, own[0]?.output ?? '', of(whole), of(tiled), tiled.every((row) => row.promised) ? 'yes' : 'no', tiled.map((row) => row.split).join(', ')]
+    return [scene, own[0]?.output ?? '', of(whole), worstBytes(whole), of(tiled), worstBytes(tiled), tiled.every((row) => row.promised) ? 'yes' : 'no', tiled.map((row) => row.split).join(', ')]
   })
-  return [['scene', 'output', 'whole: pixels that differ', 'split: pixels that differ', 'split promised', 'splits'], Array.from({ length: 6 }, () => '---'), ...lines]
+  return [['scene', 'output', 'whole: pixels that differ', 'whole: file bytes', 'split: pixels that differ', 'split: file bytes', 'split promised', 'splits'], Array.from({ length: 8 }, () => '---'), ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n')
+}
+
+/** From the best to the worst, as `compareBytes` tells them; a list of metadata comes before the last two. */
+const BYTES = ['equal', 'equal but for date and time', 'differ', 'none']
+
+function worstBytes(rows: readonly Row[]): string {
+  const rank = ({ bytes }: Row): number => (BYTES.includes(bytes) ? BYTES.indexOf(bytes) : 1.5)
+  return rows.toSorted((one, other) => rank(other) - rank(one))[0]?.bytes ?? ''
 }
 
 function worstOf(worst: number | string, row: Row): number | string {
