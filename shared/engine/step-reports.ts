@@ -1,11 +1,11 @@
-import { concludeAudit } from '../domain/task/conclude-audit.ts'
+import { AUDITS_OF_TASK_MAX, concludeAudit } from '../domain/task/conclude-audit.ts'
 import { failJob, rejectResult } from '../domain/task/fall-back.ts'
 import { frameStitched } from '../domain/task/hand-in.ts'
 import { actOnJob, mayJob } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
-import { auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
+import { auditedTaskId, auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../protocol/task.ts'
 import type { Engine } from './context.ts'
@@ -23,9 +23,13 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
 
 /** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. */
 export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string): Promise<void> {
-  await transact(engine, jobId, { tasks: [taskId], framesOf: true }, ({ job, task, frames }, now) => {
+  const checked = auditedTaskId(taskId)
+  // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
+  const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, round + 1)) : [checked]
+  await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)
-    return record === undefined ? { ok: true } : rejectResult(job, record, frames, epoch, reason, now)
+    if (record === undefined) return { ok: true }
+    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []))
   })
 }
 

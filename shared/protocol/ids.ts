@@ -57,3 +57,9 @@ export function isFinishTask(id: TaskId): boolean {
 export function auditTaskId(audited: TaskId, round: number): TaskId {
   return TaskId.parse(`${audited.startsWith('r') ? 'a' : 'b'}${audited.slice(1)}x${round}`)
 }
+
+/** The render or finish task that an audit checks; undefined for every other task. */
+export function auditedTaskId(id: TaskId): TaskId | undefined {
+  const number = /^[ab](\d{7})x/.exec(id)?.[1]
+  return number === undefined ? undefined : TaskId.parse(`${id.startsWith('a') ? 'r' : 's'}${number}`)
+}

@@ -1,5 +1,6 @@
 import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
@@ -11,6 +12,8 @@ import { act, isOver } from './lifecycle.ts'
 
 /** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
 export const AUDIT_ROUNDS_MAX = 7
+/** Audits that a task can have: the last round may ask every side of the dispute once more, and each rejected result is audited anew. */
+export const AUDITS_OF_TASK_MAX = 2 * AUDIT_ROUNDS_MAX + LIMITS.triesPerTaskMax
 
 /** All that was rendered of one task: its own current attempt first, then the completed audits. */
 export function candidatesOf(task: TaskRecord, audits: readonly TaskRecord[]): (Candidate & { taskId: TaskRecord['id']; epoch: number })[] {

@@ -8,7 +8,7 @@ import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { isPicky } from '../scheduling/task-fit.ts'
-import { checkHolder, sceneFaults, triesUsed, withAttempt } from './attempts.ts'
+import { attemptOf, checkHolder, sceneFaults, triesUsed, withAttempt } from './attempts.ts'
 import { act, isHeld, isOver } from './lifecycle.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
 
@@ -46,8 +46,10 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
  * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
  * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
+ * `related`: the audits of a task, or the task that an audit checks. Audits that are still open are canceled, since there is nothing
+ * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks.
  */
-export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number): Decision {
+export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = []): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
@@ -55,14 +57,19 @@ export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly 
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
   const ownFault = task.canonical === undefined || task.canonical.taskId === task.id
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
-  const rejected = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
+  const checked = related.find((other) => other.id === task.audits)
+  const author = checked === undefined ? undefined : attemptOf(checked, checked.epoch)?.workerId
+  const blamed = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
+  const rejected = author === undefined ? blamed : avoiding(blamed, author)
+  const overtaken = related.filter((other) => other.audits === task.id).map((audit) => cancelTask(audit, now, 'what it checks was rejected'))
   const again = tryAgain(job, rejected, now, {
-    effects: ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 }] : [],
+    effects: [...(ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 } as const] : []), ...overtaken.flatMap((change) => change.effects ?? [])],
     events: [{ type: 'result_rejected', message: reason, taskId: task.id, workerId: attempt.workerId }],
   })
-  if (!counted) return again
+  const tasks = [...(again.tasks ?? []), ...overtaken.flatMap((change) => change.tasks ?? [])]
+  if (!counted) return { ...again, tasks }
   const back = frames.map((frame): FrameRecord => (task.kind === 'finish' ? { ...frame, state: 'finishing' } : { ...frame, state: 'rendering', tasksLeft: frame.tasksLeft + 1 }))
-  return { ...again, frames: back }
+  return { ...again, tasks, frames: back }
 }
 
 /** Whether what a completed task gave is still being looked at: a stitched image or a delivered frame was read whole by somebody. */

@@ -173,6 +173,21 @@ describe('a result that is rejected when its file is read', () => {
     expect(rejectResult(aJob(), { ...rendered(), epoch: 2 }, [aFrame()], 1, 'wrong', NOW)).toEqual({ ok: true })
   })
 
+  test('cancels the audits of it that are open: there is nothing to check, and one of them might go to whoever renders it now', () => {
+    const id = renderTaskId(0)
+    const audit = (round: number, change: Partial<TaskRecord>) => aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, ...change })
+    const audits = [audit(1, { state: 'completed', epoch: 1, attempts: [anAttempt(1, bert, { outcome: 'rendered' })], canonical: { taskId: auditTaskId(id, 1), epoch: 1 } }), audit(2, {}), audit(3, { state: 'leased', epoch: 1, attempts: [anAttempt(1, worker('carl'))] })]
+    const decision = granted(rejectResult(aJob(), rendered({ state: 'verifying', canonical: undefined, auditRounds: 3 }), [aFrame()], 1, 'wrong', NOW, audits))
+    expect(decision.tasks?.map((task) => [task.id, task.state])).toEqual([[id, 'queued'], [auditTaskId(id, 2), 'canceled'], [auditTaskId(id, 3), 'canceled']])
+    expect(decision.effects).toContainEqual(expect.objectContaining({ type: 'cancel_lease', workerId: worker('carl'), taskId: auditTaskId(id, 3) }))
+  })
+
+  test('of an audit does not go to whoever rendered what it checks, though somebody else had when the audit was made', () => {
+    const checked = aTask({ state: 'verifying', epoch: 2, attempts: [anAttempt(1, bert, { outcome: 'rejected' }), anAttempt(2, worker('carl'), { outcome: 'rendered' })], auditRounds: 2 })
+    const audit = rendered({ id: auditTaskId(checked.id, 1), kind: 'audit', audits: checked.id, avoid: [bert], canonical: { taskId: auditTaskId(checked.id, 1), epoch: 1 } })
+    expect(taskOf(rejectResult(aJob(), audit, [], 1, 'wrong', NOW, [checked]))).toMatchObject({ state: 'queued', avoid: [bert, anna, worker('carl')] })
+  })
+
   test('is not blamed on the worker whose own result was refuted before, when the result of an audit counts', () => {
     const decision = rejectResult(aJob(), rendered({ canonical: { taskId: auditTaskId(renderTaskId(0), 1), epoch: 1 } }), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW)
     expect(taskOf(decision).state).toBe('queued')
