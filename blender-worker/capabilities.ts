@@ -33,7 +33,7 @@ export async function capabilitiesOf(blender: ProbedBlender, offer: Offer): Prom
   }
   return ok(
     Capabilities.parse({
-      blender: { version: blender.version, buildHash: blender.buildHash, path: blender.path, engines: blender.engines },
+      blender: { version: blender.version, buildHash: blender.buildHash, path: blender.path, engines: blender.engines, hasDenoiser: blender.hasDenoiser },
       devices,
       memoryBytes: memoryBytesOfMachine(),
       cpuThreads: offer.threads ?? availableParallelism(),

@@ -39,6 +39,8 @@ export const Inspection = z.object({
   }),
   compositor: z.object({ used: z.boolean(), layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000), fileOutputs: z.array(Name).max(10_000) }),
   usesSequencer: z.boolean(),
+  /** Whether Cycles or the compositor denoises, and whether this Blender can. */
+  denoiser: z.enum(['unneeded', 'here', 'missing']),
   stereo: z.boolean(),
   motionBlur: z.boolean(),
   /** Date, render time and the like are burned into the image: no two renders are equal. */

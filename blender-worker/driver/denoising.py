@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 
 import bpy
 
-from driver import devices, exr_header, exr_pixels, region, render_settings, sample_count
+from driver import compositor, devices, exr_header, exr_pixels, region, render_settings, sample_count
 from driver.exr_header import Attribute, ExrHeader
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -45,6 +45,16 @@ def denoised_layers(scene: Any) -> list[str]:
     return [layer.name for layer in scene.view_layers if layer.use and getattr(layer.cycles, "use_denoising", True)]
 
 
+def denoiser(scene: Any) -> str:
+    """Whether the scene needs OpenImageDenoise, and this Blender has it: `unneeded`, `here` or `missing`.
+
+    A Denoise node without it passes the noisy image on in silence, which is not what the artist sees.
+    """
+    if not denoised_layers(scene) and not any(node.type == "DENOISE" for node in compositor.nodes_of(compositor.tree_of(scene))):
+        return "unneeded"
+    return "here" if devices.has_denoiser() else "missing"
+
+
 def inexact_reasons(scene: Any) -> list[str]:
     """Why the denoised whole would not be bit-identical to Blender's own, as parts of a sentence; empty where it is."""
     layers = denoised_layers(scene)
@@ -52,9 +62,8 @@ def inexact_reasons(scene: Any) -> list[str]:
         return []
     cycles = scene.cycles
     reasons: list[str] = []
-    if not devices.has_denoiser():
-        reasons.append("it is denoised, and this Blender was built without OpenImageDenoise")
-    elif cycles.denoiser != "OPENIMAGEDENOISE":
+    # A Blender without the denoiser does not tell which one was chosen.
+    if devices.has_denoiser() and cycles.denoiser != "OPENIMAGEDENOISE":
         reasons.append(f"the denoiser {cycles.denoiser} has not been shown to be exact on tiles")
     if cycles.device == "GPU" and getattr(cycles, "denoising_use_gpu", False):
         reasons.append("denoising on a GPU has not been shown to be exact on tiles")

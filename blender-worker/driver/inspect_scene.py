@@ -33,6 +33,7 @@ def facts(scene: Any) -> dict[str, Any]:
         "sampling": _sampling(scene),
         "compositor": _compositor(scene),
         "usesSequencer": tiling.uses_sequencer(scene),
+        "denoiser": denoising.denoiser(scene),
         "stereo": bool(getattr(scene.render, "use_multiview", False)),
         "motionBlur": bool(scene.render.use_motion_blur),
         "burnsStamp": bool(scene.render.use_stamp),

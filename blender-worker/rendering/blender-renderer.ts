@@ -42,7 +42,7 @@ export class BlenderRenderer implements Renderer {
   async probe(): Promise<ProbedBlender> {
     const { installation } = this.#options
     const answer = await this.#run('probe', {}, () => undefined)
-    return { version: answer.blenderVersion, buildHash: answer.buildHash, path: installation.executable, engines: answer.engines, devices: answer.devices.map(({ kind, name }) => ({ kind, name })) }
+    return { version: answer.blenderVersion, buildHash: answer.buildHash, path: installation.executable, engines: answer.engines, hasDenoiser: answer.hasDenoiser, devices: answer.devices.map(({ kind, name }) => ({ kind, name })) }
   }
 
   async open(blendPath: string, onProgress: OnProgress): Promise<void> {

@@ -22,6 +22,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
     blockedScripts: found.blockedScripts.slice(0, MAX.scripts).map((script) => script.slice(0, MAX.scriptLength)),
     denoising: found.sampling.denoising,
+    denoiser: found.denoiser,
     stereo: found.stereo,
     motionBlur: found.motionBlur,
     burnsStamp: found.burnsStamp,

@@ -8,6 +8,7 @@ export interface ProbedBlender {
   readonly buildHash: string
   readonly path: string
   readonly engines: readonly string[]
+  readonly hasDenoiser: boolean
   readonly devices: readonly { readonly kind: DeviceKind; readonly name: string }[]
 }
 

@@ -1,10 +1,12 @@
 import { describePlan } from '../domain/splitting/describe-plan.ts'
 import { addPace, estimateOf, NO_PACE } from '../domain/splitting/estimate.ts'
-import { isEligible } from '../domain/scheduling/eligibility.ts'
+import { inspectionOf } from '../domain/splitting/plan-job.ts'
+import { boundTo } from '../domain/scheduling/eligibility.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobRequest } from '../protocol/job.ts'
 import type { PlanView } from '../protocol/plan.ts'
 import type { SceneRecord } from '../protocol/scene.ts'
+import { ableWorkers, withUsableInspections } from './able-workers.ts'
 import type { Engine } from './context.ts'
 
 /** Earlier jobs of a scene that are looked at for their pace, the newest first, and how many tasks of each. */
@@ -15,8 +17,9 @@ const JOBS_PASSED_OVER_MAX = 50
 
 /** What a job of this request would be, and how long it would take. Writes nothing. `owner` sees the pace of own jobs only, null that of all. */
 export async function planRequest(engine: Engine, owner: string | null, request: JobRequest): Promise<{ ok: true; plan: PlanView } | Refusal> {
-  const scene = await engine.store.scene(request.scene)
-  if (scene === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  const stored = await engine.store.scene(request.scene)
+  if (stored === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  const scene = await withUsableInspections(engine, stored, request.requirement)
   const described = describePlan(request, scene)
   if (!described.ok) return described
   return { ok: true, plan: { ...described.plan, estimate: await estimate(engine, owner, request, scene, described.plan) } }
@@ -37,7 +40,7 @@ async function estimate(engine: Engine, owner: string | null, request: JobReques
     if (after.renderTasks > pace.renderTasks) jobs += 1
     pace = after
   }
-  const [workers, connected] = await Promise.all([engine.store.listWorkers(), engine.store.connectedWorkers()])
-  const able = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined && isEligible(request.requirement ?? {}, worker.capabilities))
+  const found = inspectionOf(scene, plan.sceneName, request.requirement)
+  const able = await ableWorkers(engine, found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found))
   return estimateOf(plan, facts, tasks.audits, pace, jobs, able.reduce((sum, worker) => sum + worker.capabilities.slots, 0))
 }

@@ -2,12 +2,12 @@ import { AUDITS_OF_TASK_MAX, concludeAudit } from '../domain/task/conclude-audit
 import { failJob, rejectResult } from '../domain/task/fall-back.ts'
 import { frameStitched } from '../domain/task/hand-in.ts'
 import { actOnJob, mayJob } from '../domain/job-lifecycle.ts'
-import { isEligible } from '../domain/scheduling/eligibility.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { auditedTaskId, auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../protocol/task.ts'
+import { ableWorkers } from './able-workers.ts'
 import type { Engine } from './context.ts'
 import { transact } from './transact.ts'
 
@@ -83,9 +83,9 @@ export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId):
 
 /** Every pair of renderings has been compared. */
 export async function reportCompared(engine: Engine, jobId: JobId, taskId: TaskId, pairs: readonly Pair[]): Promise<void> {
-  const [job, workers, connected, known] = await Promise.all([engine.store.job(jobId), engine.store.listWorkers(), engine.store.connectedWorkers(), loadAudited(engine, jobId, taskId)])
+  const [job, known] = await Promise.all([engine.store.job(jobId), loadAudited(engine, jobId, taskId)])
   if (job === null || known === null) return
-  const eligible: WorkerId[] = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined && isEligible(job.value.requirement, worker.capabilities)).map((worker) => worker.id)
+  const eligible: WorkerId[] = (await ableWorkers(engine, job.value.requirement)).map((worker) => worker.id)
   const ids = auditIds(known.task)
   await transact(engine, jobId, { tasks: [taskId, ...ids], framesOf: true }, ({ job: current, task, frames }, now) => {
     const record = task(taskId)

@@ -1,4 +1,5 @@
 import type { Change } from '../domain/decision.ts'
+import { boundTo } from '../domain/scheduling/eligibility.ts'
 import { inspectionOf, planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
 import { blankTask, newFrame, newRenderTask } from '../domain/splitting/job-tasks.ts'
 import { parseFrames } from '../domain/splitting/frames.ts'
@@ -8,6 +9,7 @@ import { INSPECT_TASK_ID, JobId, sortableId } from '../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../protocol/job.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { jobPrefix, journalKey } from '../protocol/object-keys.ts'
+import { withUsableInspections } from './able-workers.ts'
 import { commitOf, effectsOf, type Slice } from './commit.ts'
 import type { Engine } from './context.ts'
 import { runEffects } from './effects.ts'
@@ -18,13 +20,15 @@ const PLAN_BATCH = 500
 
 /** Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind. */
 export async function submitJob(engine: Engine, owner: string, request: JobRequest): Promise<{ ok: true; job: JobRecord } | Refusal> {
-  const scene = await engine.store.scene(request.scene)
-  if (scene === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  const stored = await engine.store.scene(request.scene)
+  if (stored === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  const scene = await withUsableInspections(engine, stored, request.requirement)
   const planned = planJob(request, scene)
   if (!planned.ok) return planned
   const open = await engine.store.openJobs()
   if (open.length >= LIMITS.openJobsMax) return refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
-  const inspected = inspectionOf(scene, planned.plan.sceneName) !== undefined
+  const inspection = inspectionOf(scene, planned.plan.sceneName, request.requirement)
+  const inspected = inspection !== undefined
   const now = engine.clock.now()
   const id = JobId.parse(`job_${sortableId(now, engine.random.bytes(16))}`)
   const job: JobRecord = {
@@ -35,7 +39,7 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
-    requirement: request.requirement ?? {},
+    requirement: inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
     createdAt: now,
     tasksPlanned: 0,
     files: [],

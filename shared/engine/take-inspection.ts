@@ -15,13 +15,14 @@ import { transact } from './transact.ts'
 export async function takeInspection(engine: Engine, lease: HeldLease, told: { inspection: Inspection; seconds: number }): Promise<{ ok: true } | Refusal> {
   const job = await engine.store.job(lease.jobId)
   if (job === null) return refuse('lease_unknown', `there is no job ${lease.jobId}`)
-  const scene = await engine.store.scene(job.value.scene.sha256)
+  const [scene, worker] = await Promise.all([engine.store.scene(job.value.scene.sha256), engine.store.worker(lease.workerId)])
+  const blenderVersion = worker?.capabilities.blender.version ?? told.inspection.blenderVersion
   let decided: JobRecord | undefined
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job: current, task }, now) => {
     const record = task(lease.taskId)
     if (record === undefined) return refuse('lease_unknown', `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`)
-    const decision = takeInspected(current, record, scene ?? { missingFiles: [] }, lease.workerId, lease.epoch, told, now)
-    decided = decision.ok ? decision.job : undefined
+    const decision = takeInspected(current, record, scene ?? { missingFiles: [] }, lease.workerId, lease.epoch, { ...told, blenderVersion }, now)
+    decided = decision.ok && decision.job?.state !== 'inspecting' ? decision.job : undefined
     return decision
   })
   if (!taken.ok) {
@@ -41,6 +42,6 @@ async function keepInspection(engine: Engine, job: JobRecord, lease: HeldLease, 
 }
 
 function withInspection(scene: SceneRecord, { workerId }: HeldLease, inspection: Inspection, now: number): SceneRecord {
-  const others = (scene.inspections ?? []).filter((each) => each.scene !== inspection.scene)
+  const others = (scene.inspections ?? []).filter((each) => each.scene !== inspection.scene || each.blenderVersion !== inspection.blenderVersion)
   return { ...scene, inspections: [...others, { ...inspection, inspectedBy: workerId, inspectedAt: now }].slice(-LIMITS.inspectionsPerSceneKept) }
 }

@@ -45,6 +45,8 @@ export const Inspection = z
     /** Scripts and Python drivers, which do not run on a farm. */
     blockedScripts: z.array(z.string().max(INSPECTION_LIMITS.scriptLength)).max(INSPECTION_LIMITS.scripts),
     denoising: z.boolean(),
+    /** Whether Cycles or the compositor denoises, and if so whether the Blender that looked can (OpenImageDenoise). */
+    denoiser: z.enum(['unneeded', 'here', 'missing']).optional(),
     stereo: z.boolean(),
     motionBlur: z.boolean(),
     /** The render time and the like are burned into the image: no two renders are equal. */

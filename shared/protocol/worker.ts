@@ -21,7 +21,14 @@ export type Device = z.infer<typeof Device>
 /** What a worker offers, as it tells in `hello`. */
 export const Capabilities = z
   .strictObject({
-    blender: z.strictObject({ version: BlenderVersion, buildHash: z.string().max(64), path: z.string().max(LIMITS.pathLengthMax), engines: z.array(Name).max(64) }),
+    blender: z.strictObject({
+      version: BlenderVersion,
+      buildHash: z.string().max(64),
+      path: z.string().max(LIMITS.pathLengthMax),
+      engines: z.array(Name).max(64),
+      /** Built with OpenImageDenoise; Debian's is not. */
+      hasDenoiser: z.boolean().optional(),
+    }),
     devices: z.array(Device).min(1).max(64),
     memoryBytes: z.int().min(0).max(2 ** 50),
     cpuThreads: z.int().min(1).max(4_096),
@@ -42,6 +49,8 @@ export const Requirement = z
     /** Both ends belong to the range; `4.2` as upper end takes 4.2.x too. */
     blenderVersionMin: BlenderVersion.optional(),
     blenderVersionMax: BlenderVersion.optional(),
+    /** Only a Blender with OpenImageDenoise. */
+    denoiser: z.literal(true).optional(),
     tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32).optional(),
   })
   .meta({ id: 'Requirement' })

@@ -10,6 +10,7 @@ const WHOLE = { x: 0, y: 0, width: 96, height: 54 }
 
 let lab: Lab
 let blender: BlenderProcess
+let hasDenoiser: boolean
 let expected: object
 
 beforeAll(async () => {
@@ -17,7 +18,8 @@ beforeAll(async () => {
   blender = await lab.start()
   const probed = await blender.run('probe', {})
   if (!probed.ok) throw new Error(probed.message)
-  expected = probed.value.hasDenoiser ? { ok: true } : { ok: false, code: 'denoiser_missing', blame: 'worker' }
+  hasDenoiser = probed.value.hasDenoiser
+  expected = hasDenoiser ? { ok: true } : { ok: false, code: 'denoiser_missing', blame: 'worker' }
   expect(await blender.run('open', { path: await lab.scene('denoise') })).toMatchObject({ ok: true })
 }, TIMEOUT_MS)
 
@@ -35,7 +37,15 @@ describe('a scene with denoising', () => {
   it('is told by inspection', async () => {
     const inspected = await blender.run('inspect', {})
     expect(inspected).toMatchObject({ ok: true, value: { sampling: { denoising: true } } })
-    if (inspected.ok && 'ok' in expected && expected.ok === false) expect(inspected.value.tiling).toMatchObject({ exact: false, reasons: ['it is denoised, and this Blender was built without OpenImageDenoise'] })
+    if (inspected.ok) expect(inspected.value).toMatchObject({ denoiser: hasDenoiser ? 'here' : 'missing', tiling: { exact: true } })
+  })
+
+  it('is told by inspection of a Denoise node too, and of no other scene', { timeout: TIMEOUT_MS }, async () => {
+    for (const [features, denoiser] of [['denoise-node', hasDenoiser ? 'here' : 'missing'], ['glares', 'unneeded']] as const) {
+      expect(await blender.run('open', { path: await lab.scene(features) })).toMatchObject({ ok: true })
+      expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { denoiser } })
+    }
+    expect(await blender.run('open', { path: await lab.scene('denoise') })).toMatchObject({ ok: true })
   })
 
   it('is rendered in noisy tiles by any Blender, and finished by one that has the denoiser', { timeout: TIMEOUT_MS }, async () => {

@@ -74,7 +74,7 @@ class OneRenderer implements Renderer {
   }
 
   async probe(): Promise<ProbedBlender> {
-    return { version: '4.2.0', buildHash: 'abc', path: '/opt/blender', engines: ['CYCLES'], devices: [{ kind: 'CPU', name: 'A processor' }] }
+    return { version: '4.2.0', buildHash: 'abc', path: '/opt/blender', engines: ['CYCLES'], hasDenoiser: true, devices: [{ kind: 'CPU', name: 'A processor' }] }
   }
 
   async open(blendPath: string): Promise<void> {

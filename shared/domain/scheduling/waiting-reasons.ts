@@ -1,5 +1,5 @@
-import type { Requirement, WorkerRecord } from '../../protocol/worker.ts'
-import { compareVersions, gib, isEligible, largestGpuMemory, shortfalls } from './eligibility.ts'
+import type { Capabilities, Requirement, WorkerRecord } from '../../protocol/worker.ts'
+import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, shortfalls } from './eligibility.ts'
 
 /**
  * Why queued tasks of a job do not run, told with what the best connected worker has; empty when some connected
@@ -25,8 +25,13 @@ function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly Wo
     return `best connected worker has ${offered(Math.max(...usable.map(largestGpuMemory)))}`
   }
   if (need.endsWith('of memory')) return `best connected worker has ${offered(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
-  if (need.startsWith('needs Blender')) return `connected workers have ${[...new Set(offers.map((offer) => offer.blender.version))].sort(compareVersions).join(', ')}`
+  if (need === DENOISER_NEEDED) return `connected workers have ${versionsOf(offers)} without it`
+  if (need.startsWith('needs Blender')) return `connected workers have ${versionsOf(offers)}`
   return `connected workers have ${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
+}
+
+function versionsOf(offers: readonly Capabilities[]): string {
+  return [...new Set(offers.map((offer) => offer.blender.version))].sort(compareVersions).join(', ')
 }
 
 /** GiB, rounded down: what is just too little must not read as enough. */

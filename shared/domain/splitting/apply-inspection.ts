@@ -95,6 +95,7 @@ function checkFiles(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, fou
 function oddities(plan: JobPlan, found: Inspection): string[] {
   const notes: string[] = []
   if (found.engine !== plan.engine) notes.push(`the file names the engine ${plan.engine}, Blender ${found.blenderVersion} renders with ${found.engine || 'none'}`)
+  if (found.denoiser === 'here') notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
   if (found.burnsStamp) notes.push('the render time and the like are burned into the images, so no two renders of a frame are equal')
   if (found.timeLimitSeconds > 0) notes.push(`the scene limits the render time to ${found.timeLimitSeconds} s, so the speed of a machine decides its pixels`)
   if (found.blockedScripts.length > 0) notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)

@@ -29,7 +29,7 @@ export function describePlan(request: JobRequest, scene: SceneRecord): { ok: tru
   }
   if (!planned.ok) return planned
   const { plan } = planned
-  const inspection = inspectionOf(scene, plan.sceneName)
+  const inspection = inspectionOf(scene, plan.sceneName, request.requirement)
   const grid = plan.tiles
   return {
     ok: true,

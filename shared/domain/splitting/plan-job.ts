@@ -5,6 +5,8 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { ImageFormat, PixelRectangle, RenderSettings } from '../../protocol/render-settings.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
+import type { Requirement } from '../../protocol/worker.ts'
+import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tileObstacles, overscanFor } from './tile-rules.ts'
@@ -76,15 +78,15 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
     ...(request.allowMissingFiles === true ? { allowMissingFiles: true } : {}),
     notes,
   }
-  const inspection = inspectionOf(scene, facts.name)
+  const inspection = inspectionOf(scene, facts.name, request.requirement)
   if (inspection === undefined) return { ok: true, frames: frames.frames, plan }
   const stricter = applyInspection(plan, scene, inspection)
   return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan } : stricter
 }
 
-/** What a worker found in a scene of the file; undefined when none has looked yet. */
-export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, sceneName: string): SceneInspection | undefined {
-  return scene.inspections?.find((inspection) => inspection.scene === sceneName)
+/** What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet. */
+export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, sceneName: string, requirement: Requirement = {}): SceneInspection | undefined {
+  return scene.inspections?.findLast((inspection) => inspection.scene === sceneName && mayDecide(requirement, inspection))
 }
 
 function missingText(scene: SceneRecord): string {

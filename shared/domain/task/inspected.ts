@@ -6,16 +6,18 @@ import type { SceneRecord } from '../../protocol/scene.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { actOnJob } from '../job-lifecycle.ts'
+import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
 import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
-import { failJob } from './fall-back.ts'
+import { failJob, releaseLease } from './fall-back.ts'
 import { act } from './lifecycle.ts'
 
 /**
  * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice it changes
- * nothing. Refused with `result_invalid` when it tells of another scene than was asked.
+ * nothing. A Blender without the denoiser that the scene needs does not decide: one that has it looks again. Refused with
+ * `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's own, `blenderVersion`.
  */
-export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<SceneRecord, 'missingFiles'>, workerId: WorkerId, epoch: number, told: { inspection: Inspection; seconds: number }, now: number): Decision {
+export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<SceneRecord, 'missingFiles'>, workerId: WorkerId, epoch: number, told: { inspection: Inspection; seconds: number; blenderVersion: string }, now: number): Decision {
   const attempt = attemptOf(task, epoch)
   if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true }
   if (job.state !== 'inspecting') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -24,6 +26,14 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
   if (task.kind !== 'inspect') return refuse('result_invalid', `task ${task.id} is no inspection`)
   const { inspection, seconds } = told
   if (inspection.scene !== job.plan.sceneName) return refuse('result_invalid', `asked for was the scene "${job.plan.sceneName}", told was "${inspection.scene}"`)
+  // All tasks go to this version, so nobody may name one that is not there.
+  if (inspection.blenderVersion !== told.blenderVersion) return refuse('result_invalid', `the worker said that it has Blender ${told.blenderVersion}, and now that ${inspection.blenderVersion} looked; restart the worker`)
+  if (inspection.denoiser === 'missing' && job.requirement.denoiser !== true) {
+    const choosier: JobRecord = { ...job, requirement: { ...job.requirement, denoiser: true } }
+    const message = `the scene is denoised, and Blender ${inspection.blenderVersion} of this worker has no OpenImageDenoise: one that has it looks again`
+    const released = releaseLease(choosier, task, workerId, epoch, now)
+    return released.ok ? { ...released, job: choosier, events: [{ type: 'denoiser_wanted', message, taskId: task.id, workerId }] } : released
+  }
   const done = act(withAttempt(task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
   const credit = { type: 'credit_worker', workerId, completed: 1 } as const
   const planned = applyInspection(job.plan, known, inspection)
@@ -38,7 +48,7 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
   }
   return {
     ok: true,
-    job: actOnJob(job, 'plan', { plan: planned.plan }),
+    job: actOnJob(job, 'plan', { plan: planned.plan, requirement: boundTo(job.requirement, inspection) }),
     tasks: [done],
     effects: [credit],
     events: [{ type: 'scene_inspected', message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`, taskId: task.id, workerId }],

@@ -10,7 +10,7 @@ function answer(change: Partial<Answer> = {}): Answer {
     loadSeconds: 0.1, blenderVersion: '3.4.1', fileVersion: '3.4.1', scene: 'Scene', engine: 'CYCLES', frames: { start: 1, end: 9, step: 1, current: 1, fps: 24 },
     image: { width: 96, height: 54, percentage: 100, pixelAspect: 1, region: { x: 0, y: 0, width: 96, height: 54 }, usesBorder: false, cropsToBorder: false },
     output: { fileFormat: 'PNG', colorMode: 'RGB', colorDepth: '8', quality: 90, path: '//' }, scenes: [], hasCamera: true, sampling: { samples: 8, adaptive: true, denoising: false },
-    compositor: { used: true, layers: [], fileOutputs: ['Depth'] }, usesSequencer: false, stereo: false, motionBlur: false, burnsStamp: false,
+    compositor: { used: true, layers: [], fileOutputs: ['Depth'] }, usesSequencer: false, denoiser: 'unneeded', stereo: false, motionBlur: false, burnsStamp: false,
     externalFiles: [{ kind: 'image', name: 'wood', path: '//wood.png', missing: true }, { kind: 'image', name: 'iron', path: '//iron.png', missing: false }],
     history: [{ object: 'Flag', kind: 'cloth' }], blockedScripts: [], tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] }, ...change,
   })

@@ -36,6 +36,8 @@ describe('a job that waits says why', () => {
     [{ memoryBytesMin: 64 * GIB }, 'waiting: needs 64 GiB of memory, best connected worker has 16'],
     [{ blenderVersionMin: '4.2' }, 'waiting: needs Blender 4.2 or newer, connected workers have 3.4.1'],
     [{ deviceKinds: ['OPTIX' as const] }, 'waiting: needs a OPTIX device, connected workers have CPU'],
+    [{ denoiser: true as const }, 'waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'],
+    [{ blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' }, 'waiting: needs Blender 5.0.1, connected workers have 3.4.1'],
     [{ tags: ['studio-a'] }, 'waiting: needs the tag "studio-a", tags of connected workers: none'],
     [{ tags: ['device-lab'] }, 'waiting: needs the tag "device-lab", tags of connected workers: none'],
   ])('%j', (requirement, sentence) => {

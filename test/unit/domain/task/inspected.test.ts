@@ -10,7 +10,7 @@ const ann = worker('ann')
 const plan = aPlan({ width: 640, height: 360 })
 const job = aJob({ state: 'inspecting', plan, tasksPlanned: 0 })
 const task = leasedTo(ann, { id: INSPECT_TASK_ID, kind: 'inspect' })
-const take = (inspection = anInspection(), of = job, record = task) => takeInspected(of, record, { missingFiles: [] }, ann, 1, { inspection, seconds: 2 }, NOW)
+const take = (inspection = anInspection(), of = job, record = task) => takeInspected(of, record, { missingFiles: [] }, ann, 1, { inspection, seconds: 2, blenderVersion: '3.4.1' }, NOW)
 
 describe('what a worker found in a scene', () => {
   test('lets its job be planned, and counts as work', () => {
@@ -33,12 +33,28 @@ describe('what a worker found in a scene', () => {
     expect(take(anInspection(), aJob({ ...job, state: 'active' }), after)).toEqual({ ok: true })
   })
 
-  test('of another scene than was asked is no result', () => {
+  test('of another scene than was asked is no result, nor by another Blender than the worker has', () => {
     expect(take(anInspection({ scene: 'Another' }))).toMatchObject({ ok: false, code: 'result_invalid' })
+    expect(take(anInspection({ blenderVersion: '99.0.0' }))).toMatchObject({ ok: false, code: 'result_invalid' })
+  })
+
+  test('binds the job to the Blender that looked, and to the denoiser where the scene is denoised', () => {
+    expect(take()).toMatchObject({ job: { requirement: { blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1' } } })
+    const denoised = take(anInspection({ denoiser: 'here' }), aJob({ ...job, requirement: { tags: ['studio-a'], blenderVersionMin: '3.4' } }))
+    expect(denoised).toMatchObject({ job: { state: 'planning', requirement: { tags: ['studio-a'], blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1', denoiser: true } } })
+    expect(denoised.ok && denoised.job?.plan.notes).toContainEqual(expect.stringContaining('OpenImageDenoise'))
+  })
+
+  test('does not count where the scene is denoised and that Blender cannot: one that can looks again, and nobody is blamed', () => {
+    const taken = take(anInspection({ denoiser: 'missing' }))
+    if (!taken.ok) throw new Error(taken.detail)
+    expect(JobRecord.parse(taken.job)).toMatchObject({ state: 'inspecting', plan: job.plan, requirement: { denoiser: true } })
+    expect(taken.tasks).toMatchObject([{ state: 'queued', avoid: [], attempts: [{ outcome: 'released' }] }])
+    expect(taken.effects).toEqual([{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] }, { type: 'announce_work' }])
   })
 
   test('is refused from whoever does not hold the lease, of a task that is no inspection, and for a job that is past it', () => {
-    expect(takeInspected(job, task, { missingFiles: [] }, worker('bob'), 1, { inspection: anInspection(), seconds: 1 }, NOW)).toMatchObject({ ok: false, code: 'lease_unknown' })
+    expect(takeInspected(job, task, { missingFiles: [] }, worker('bob'), 1, { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' }, NOW)).toMatchObject({ ok: false, code: 'lease_unknown' })
     expect(take(anInspection(), job, leasedTo(ann))).toMatchObject({ ok: false, code: 'result_invalid' })
     expect(take(anInspection(), aJob({ state: 'canceled' }))).toMatchObject({ ok: false, code: 'lease_stale' })
   })
