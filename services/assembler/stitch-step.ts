@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { stitchedPath } from '../../shared/domain/file-names.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { stitchedSize, tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
+import { resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/step-reports.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { workKey } from '../../shared/protocol/object-keys.ts'
@@ -27,17 +28,17 @@ export async function stitchFrame({ engine, imaging, scratchDir }: AssemblerCont
       if (raw === undefined) throw new Error(`task ${task.value.id} has no raw file of frame ${frame}`)
       const path = join(dir, `${index}.exr`)
       const download = await engine.objects.download(raw.key, path, { bytesMax: raw.bytes, bytes: raw.bytes, sha256: raw.sha256 })
-      if (!download.ok) return await reportRejected(engine, jobId, task.value.id, task.value.epoch, `${raw.name}: ${download.message}`)
+      if (!download.ok) return await reportRejected(engine, jobId, task.value.id, resultEpoch(task.value), `${raw.name}: ${download.message}`)
       const { placement, crop, window } = tileOfPlan(plan, grid, index)
       const size = await imaging.check(path, window)
-      if (!size.ok) return await reportRejected(engine, jobId, task.value.id, task.value.epoch, `${raw.name}: ${size.message}`)
+      if (!size.ok) return await reportRejected(engine, jobId, task.value.id, resultEpoch(task.value), `${raw.name}: ${size.message}`)
       tiles.push({ path, placement, crop })
     }
     const output = join(dir, 'stitched.exr')
     const stitched = await imaging.stitch(tiles, stitchedSize(plan), output)
     if (!stitched.ok) {
       const culprit = stitched.tileIndex === undefined ? null : tasks[stitched.tileIndex]
-      if (culprit != null) return await reportRejected(engine, jobId, culprit.value.id, culprit.value.epoch, `tile ${stitched.tileIndex}: ${stitched.message}`)
+      if (culprit != null) return await reportRejected(engine, jobId, culprit.value.id, resultEpoch(culprit.value), `tile ${stitched.tileIndex}: ${stitched.message}`)
       return await reportStepFailed(engine, jobId, 'assembly_failed', `frame ${frame}: the tiles do not fit together: ${stitched.message}`)
     }
     const put = await engine.objects.put(workKey(jobId, stitchedPath(frame)), { filePath: output }, { contentType: 'image/x-exr' })

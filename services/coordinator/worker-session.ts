@@ -5,7 +5,7 @@ import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from 
 import { planTasks } from '../../shared/engine/submit-job.ts'
 import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
-import { isHeld } from '../../shared/domain/task/lifecycle.ts'
+import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
@@ -247,8 +247,7 @@ export class WorkerSession implements Seat {
   async #takeUp(lease: LeaseRef): Promise<boolean> {
     const { engine } = this.#context
     const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
-    if (task == null || task.value.epoch !== lease.epoch || !isHeld(task.value.state)) return false
-    if (task.value.attempts.find((attempt) => attempt.epoch === lease.epoch)?.workerId !== this.workerId) return false
+    if (task == null || !checkHolder(task.value, this.workerId, lease.epoch).ok) return false
     const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
     if (gone.length > 0) return false
     this.#held.keep(this.#leaseOf(lease), task.value.state === 'delivering')

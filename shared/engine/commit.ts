@@ -1,6 +1,8 @@
 import type { Change } from '../domain/decision.ts'
 import type { Effect } from '../domain/effect.ts'
+import { paceOf } from '../domain/scheduling/stragglers.ts'
 import { isPicky } from '../domain/scheduling/task-fit.ts'
+import { liveAttempts } from '../domain/task/attempts.ts'
 import { isHeld } from '../domain/task/lifecycle.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
@@ -23,26 +25,25 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
   const counters: Record<string, number> = {}
   const leases: { taskId: TaskId; epoch: number; expiresAt: number | null }[] = []
   const picky: { taskId: TaskId; listed: boolean }[] = []
-  const count = (names: readonly string[], by: number) => {
-    for (const name of names) counters[name] = (counters[name] ?? 0) + by
+  const count = (amounts: Readonly<Record<string, number>>, times: 1 | -1) => {
+    for (const [name, amount] of Object.entries(amounts)) counters[name] = (counters[name] ?? 0) + amount * times
   }
 
   const tasks = (change.tasks ?? []).map((after) => {
     const before = slice.tasks.get(after.id)
-    count(before === undefined ? [] : taskCounters(before.value), -1)
+    if (before !== undefined) count(taskCounters(before.value), -1)
     count(taskCounters(after), 1)
-    const held = before !== undefined && isHeld(before.value.state) ? before.value.epoch : null
-    const holds = isHeld(after.state) ? after.epoch : null
-    if (held !== null && held !== holds) leases.push({ taskId: after.id, epoch: held, expiresAt: null })
-    if (holds !== null && held !== holds) leases.push({ taskId: after.id, epoch: holds, expiresAt: now + leaseMs })
+    const [held, holds] = [before === undefined ? [] : heldEpochs(before.value), heldEpochs(after)]
+    for (const epoch of held) if (!holds.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: null })
+    for (const epoch of holds) if (!held.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: now + leaseMs })
     const listed = before !== undefined && isListed(before.value)
     if (listed !== isListed(after)) picky.push({ taskId: after.id, listed: !listed })
     return { id: after.id, expected: before?.version ?? 0, value: after }
   })
   const frames = (change.frames ?? []).map((after) => {
     const before = slice.frames.get(after.number)
-    if (before !== undefined) count([`frames.${before.value.state}`], -1)
-    count([`frames.${after.state}`], 1)
+    if (before !== undefined) count(frameCounters(before.value), -1)
+    count(frameCounters(after), 1)
     return { id: after.number, expected: before?.version ?? 0, value: after }
   })
   return {
@@ -59,19 +60,37 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
   }
 }
 
+/** The counters of a job as its records give them: what the farm store keeps must always equal this. */
+export function recount(tasks: readonly TaskRecord[], frames: readonly FrameRecord[]): Record<string, number> {
+  const counters: Record<string, number> = {}
+  for (const amounts of [...tasks.map(taskCounters), ...frames.map(frameCounters)]) {
+    for (const [name, amount] of Object.entries(amounts)) counters[name] = (counters[name] ?? 0) + amount
+  }
+  return counters
+}
+
 /** What is run after the commit; credits are part of it. */
 export function effectsOf(change: Change): Effect[] {
   return (change.effects ?? []).filter((effect) => effect.type !== 'credit_worker')
 }
 
-/** Counters a task record stands in. */
-export function taskCounters(task: TaskRecord): string[] {
+/** What a task record adds to the counters of its job. */
+export function taskCounters(task: TaskRecord): Record<string, number> {
   const names = [`${task.kind}.${task.state}`]
   if (task.state === 'queued') names.push(isPicky(task) ? 'waiting.picky' : 'waiting.open')
   if (isHeld(task.state)) names.push('running.all')
   if (task.kind === 'audit' && task.verdict !== 'unverified') names.push(`verdicts.${task.verdict}`)
   if (task.kind !== 'audit' && task.state === 'verifying' && task.note !== undefined) names.push('waiting.disputed')
-  return names
+  return { ...Object.fromEntries(names.map((name) => [name, 1])), ...paceOf(task) }
+}
+
+function frameCounters(frame: FrameRecord): Record<string, number> {
+  return { [`frames.${frame.state}`]: 1 }
+}
+
+/** Epochs whose leases are to be renewed. */
+export function heldEpochs(task: TaskRecord): number[] {
+  return isHeld(task.state) ? liveAttempts(task).map(({ epoch }) => epoch) : []
 }
 
 function isListed(task: TaskRecord): boolean {

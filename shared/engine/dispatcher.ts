@@ -2,7 +2,7 @@ import { mayDispatch } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
 import { mayHave } from '../domain/scheduling/task-fit.ts'
-import { leaseTask } from '../domain/task/take-up.ts'
+import { leaseSecond, leaseTask } from '../domain/task/take-up.ts'
 import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { Lease } from '../protocol/messages.ts'
@@ -10,6 +10,7 @@ import type { TaskRecord } from '../protocol/task.ts'
 import type { Capabilities } from '../protocol/worker.ts'
 import { buildLease } from './build-lease.ts'
 import type { Engine } from './context.ts'
+import { findStragglers } from './find-stragglers.ts'
 import { takeBack } from './hand-in.ts'
 import { transact } from './transact.ts'
 
@@ -169,7 +170,7 @@ export class Dispatcher {
         await taken.giveBack()
         return false
       }
-      const given = await this.#lease(seat, job, taken.taskId, taken.epoch)
+      const given = await this.#lease(seat, job.record, taken.taskId, asQueued(taken.epoch))
       // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
       taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
       if (given) {
@@ -187,7 +188,7 @@ export class Dispatcher {
     const anchors = this.#anchorsFor(job.record)
     for (const task of tasks) {
       if (task === null || task.value.state !== 'queued' || !mayHave(task.value, seat.workerId, others, anchors)) continue
-      if (await this.#lease(seat, job, task.value.id, task.value.epoch)) {
+      if (await this.#lease(seat, job.record, task.value.id, asQueued(task.value.epoch))) {
         job.picky = Math.max(0, job.picky - 1)
         return true
       }
@@ -195,16 +196,16 @@ export class Dispatcher {
     return false
   }
 
-  /** False when the task is no longer what the queue thought, or may not go to this worker. */
-  async #lease(seat: Seat, job: OpenJob, taskId: TaskId, queuedEpoch: number): Promise<boolean> {
+  /** False when the task is no longer what was thought of it, or may not go to this worker. */
+  async #lease(seat: Seat, job: JobRecord, taskId: TaskId, takeUp: TakeUp): Promise<boolean> {
     let leased: TaskRecord | undefined
-    let record = job.record
-    const outcome = await transact(this.#engine, job.record.id, { tasks: [taskId] }, (facts, now) => {
+    let record = job
+    const outcome = await transact(this.#engine, job.id, { tasks: [taskId] }, (facts, now) => {
       record = facts.job
       leased = undefined
       const task = facts.task(taskId)
-      if (task === undefined || task.epoch !== queuedEpoch || task.state !== 'queued') return { ok: true } // a stale entry of the queue
-      const decision = leaseTask(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now, this.#anchorsFor(facts.job))
+      if (task === undefined) return { ok: true }
+      const decision = takeUp(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now, this.#anchorsFor(facts.job))
       leased = decision.ok ? decision.tasks?.[0] : undefined
       return decision
     })
@@ -214,13 +215,38 @@ export class Dispatcher {
       lease = await buildLease(this.#engine, record, leased)
     } catch (error) {
       // Nobody heard of this lease, so nobody is to blame when it is not used.
-      await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+      await takeBack(this.#engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
       throw error
     }
     if (seat.give(lease, leased)) return true
-    this.#engine.log.info({ jobId: job.record.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
-    await takeBack(this.#engine, { jobId: job.record.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+    this.#engine.log.info({ jobId: job.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
+    await takeBack(this.#engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
     return false
+  }
+
+  /**
+   * Near the end of a job: workers that idle get a second attempt of what is slow, the slowest first. Called once a round, so that
+   * it costs a look at the leases of a job and not one for each worker.
+   */
+  async serveStragglers(jobId: JobId): Promise<void> {
+    const job = this.#jobs.get(jobId)
+    if (job === undefined || job.open > 0 || job.running === 0 || this.#stopped) return
+    const idle = [...this.#seats.values()].filter((seat) => seat.open() && !seat.busy() && seat.room() > 0 && isEligible(job.record.requirement, seat.capabilities) && !this.#hasWorkFor(seat))
+    if (idle.length === 0) return
+    for (const task of await findStragglers(this.#engine, jobId)) {
+      for (const [index, seat] of idle.entries()) {
+        const free = seat.reserve()
+        const given = await this.#lease(seat, job.record, task.id, leaseSecond).finally(free)
+        if (!given) continue
+        idle.splice(index, 1)
+        break
+      }
+      if (idle.length === 0) return
+    }
+  }
+
+  #hasWorkFor(seat: Seat): boolean {
+    return [...this.#jobs.values()].some((job) => job.open > 0 && isEligible(job.record.requirement, seat.capabilities))
   }
 
   /** Connected machines of the operator's own that could have tasks of the job. */
@@ -237,6 +263,14 @@ export class Dispatcher {
     for (const [id, capabilities] of this.#connected) if (id !== workerId && isEligible(job.requirement, capabilities)) others.push(id)
     return others
   }
+}
+
+/** Decides whether a worker gets a lease. */
+type TakeUp = typeof leaseTask
+
+/** The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants nothing. */
+function asQueued(epoch: number): TakeUp {
+  return (job, task, ...rest) => (task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, ...rest) : { ok: true })
 }
 
 function turnOf(job: OpenJob) {

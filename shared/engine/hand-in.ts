@@ -1,7 +1,7 @@
 import { acceptDelivery, commitResult } from '../domain/task/hand-in.ts'
 import { filesToSend } from '../domain/task/expected-files.ts'
 import { failAttempt, releaseLease } from '../domain/task/fall-back.ts'
-import { attemptOf } from '../domain/task/attempts.ts'
+import { attemptOf, resultEpoch } from '../domain/task/attempts.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
 import type { Failure } from '../protocol/failure.ts'
 import { isFinishTask, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
@@ -27,11 +27,11 @@ export interface SignedFile extends SignedPut {
 export async function takeResult(engine: Engine, lease: HeldLease, result: { files: readonly ResultFile[]; renderSeconds: number; peakMemoryBytes: number }): Promise<{ ok: true; upload: SignedFile[] } | Refusal> {
   let current: TaskRecord | undefined
   const byAnchor = isFinishTask(lease.taskId) && (await engine.store.worker(lease.workerId))?.anchor === true
-  const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }) => {
+  const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
     if (record === undefined) return unknownTask(lease)
     const drawn = drawAudit(engine.secret, job, record, result.files, byAnchor)
-    const decision = commitResult(job, record, lease.workerId, lease.epoch, { ...result, drawn })
+    const decision = commitResult(job, record, lease.workerId, lease.epoch, { ...result, drawn }, now)
     current = decision.ok ? (decision.tasks?.[0] ?? record) : undefined
     return decision
   })
@@ -57,10 +57,11 @@ export async function takeResult(engine: Engine, lease: HeldLease, result: { fil
 
 /** The worker says its files are sent: they are looked up, and then the result is accepted or audited. */
 export async function takeDelivery(engine: Engine, lease: HeldLease): Promise<{ ok: true; state: TaskRecord['state'] } | Refusal> {
-  const task = await readTask(engine, lease.jobId, lease.taskId, ({ epoch, state }) => epoch === lease.epoch && state === 'delivering')
+  const isOnItsWay = (task: TaskRecord) => task.state === 'delivering' && resultEpoch(task) === lease.epoch
+  const task = await readTask(engine, lease.jobId, lease.taskId, isOnItsWay)
   const attempt = task === null ? undefined : attemptOf(task, lease.epoch)
   if (task === null || attempt === undefined) return unknownTask(lease)
-  if (task.epoch === lease.epoch && task.state === 'delivering') {
+  if (isOnItsWay(task)) {
     const sent = filesToSend(task, attempt.files ?? [], attempt.drawnForAudit === true)
     const heads = await Promise.all(sent.map((file) => engine.objects.head(attemptKey(lease.jobId, lease.taskId, lease.epoch, file.name))))
     const lacking = sent.flatMap((file, index) => (heads[index]?.bytes === file.bytes ? [] : [`${file.name} has ${heads[index]?.bytes ?? 'no'} bytes in the store instead of ${file.bytes}`]))

@@ -19,7 +19,8 @@ export const TASK_STATES = ['queued', 'leased', 'delivering', 'verifying', 'comp
 export const TaskState = z.enum(TASK_STATES)
 export type TaskState = z.infer<typeof TaskState>
 
-export const ATTEMPT_OUTCOMES = ['running', 'rendered', 'failed', 'expired', 'released', 'rejected', 'canceled'] as const
+/** overtaken: another attempt of the same task handed in first; nobody is to blame. */
+export const ATTEMPT_OUTCOMES = ['running', 'rendered', 'failed', 'expired', 'released', 'rejected', 'canceled', 'overtaken'] as const
 export const AttemptOutcome = z.enum(ATTEMPT_OUTCOMES)
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>
 
@@ -68,7 +69,7 @@ export const TaskRecord = z
     frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),
     /** Index of the tile, row by row from the top left; absent for whole frames. */
     tile: z.int().min(0).max(LIMITS.tilesPerSideMax ** 2).optional(),
-    /** The fencing token: rises with every lease; what carries an older one is refused. */
+    /** The fencing token: rises with every lease; what carries one whose attempt is over is refused. */
     epoch: z.int().min(0),
     attempts: z.array(Attempt).max(64),
     /** The result that counts: an attempt of this task, or of an audit of it when its own was refuted. */

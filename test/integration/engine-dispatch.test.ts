@@ -116,6 +116,80 @@ describe('a task that not everybody may have', () => {
   })
 })
 
+describe('near the end of a job', () => {
+  /** Three frames, of which one worker has the last and the other has finished two. */
+  async function oneIsSlow() {
+    const farm = new EngineFarm()
+    const [anna, bert] = [await farm.connect('anna'), await farm.connect('bert')]
+    const id = await farm.submit({ frames: '1-3' })
+    const slow = anna.next()
+    for (let frame = 0; frame < 2; frame++) {
+      farm.clock.advance(10_000)
+      await bert.finish(bert.next())
+      await farm.quiet()
+    }
+    expect([anna.leases.size, bert.leases.size]).toEqual([1, 0])
+    const later = async (ms: number) => {
+      farm.clock.advance(ms)
+      for (const worker of [anna, bert]) await worker.heartbeat()
+      await farm.rounds.round()
+      await farm.quiet()
+    }
+    return { farm, anna, bert, id, slow, later }
+  }
+
+  test('an idle worker tries the slow task as well, once it is late, and only one does', async () => {
+    const { farm, bert, id, slow, later } = await oneIsSlow()
+    const carl = await farm.connect('carl')
+    await farm.rounds.round()
+    await farm.quiet()
+    expect([bert.leases.size, carl.leases.size]).toEqual([1, 0])
+    expect(bert.next()).toMatchObject({ taskId: slow.taskId, epoch: 2 })
+    await later(10_000)
+    expect([bert.leases.size, carl.leases.size]).toEqual([1, 0])
+    expect(await farm.faults(id)).toEqual([])
+  })
+
+  test('the first of the two to hand in wins, the other is told to stop, and the job is completed once', async () => {
+    for (const winner of ['anna', 'bert']) {
+      const { farm, anna, bert, id, slow, later } = await oneIsSlow()
+      await later(10_000)
+      const [first, second] = winner === 'anna' ? [anna, bert] : [bert, anna]
+      const beaten = second.next()
+      expect((await first.finish(first.next())).ok).toBe(true)
+      await farm.quiet()
+      expect(second.leases.size).toBe(0)
+      expect(await second.finish(beaten)).toMatchObject({ ok: false, code: 'lease_stale' })
+      await farm.allSteps()
+      const task = (await farm.tasks(id)).find((each) => each.id === slow.taskId)
+      expect(task?.attempts.map(({ outcome }) => outcome).sort()).toEqual(['overtaken', 'rendered'])
+      expect((await farm.job(id)).state).toBe('completed')
+      expect(await farm.faults(id)).toEqual([])
+      expect([await farm.store.worker(first.workerId), await farm.store.worker(second.workerId)]).toMatchObject([{ tasksFailed: 0 }, { tasksFailed: 0 }])
+    }
+  })
+
+  test('the second attempt that fails leaves the first at work, and nobody else is asked again at once', async () => {
+    const { farm, anna, bert, id, later } = await oneIsSlow()
+    await later(10_000)
+    await bert.fail(bert.next())
+    await farm.quiet()
+    await later(10_000)
+    expect(bert.leases.size).toBe(0)
+    await anna.finish(anna.next())
+    await farm.allSteps()
+    expect((await farm.job(id)).state).toBe('completed')
+    expect(await farm.faults(id)).toEqual([])
+  })
+
+  test('a worker that could render another job is not spent on second attempts', async () => {
+    const { farm, bert, slow, later } = await oneIsSlow()
+    await farm.submit({ frames: '1-9' })
+    await later(10_000)
+    expect([...bert.leases.values()].map(({ lease }) => lease.jobId)).not.toContain(slow.jobId)
+  })
+})
+
 describe('with things going wrong', () => {
   test('a lease whose message cannot be built goes back unused, and nobody is blamed', async () => {
     const farm = new EngineFarm()

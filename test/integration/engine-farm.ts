@@ -12,11 +12,11 @@ import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
-import { attemptOf } from '../../shared/domain/task/attempts.ts'
+import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
 import { isHeld } from '../../shared/domain/task/lifecycle.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
-import { taskCounters } from '../../shared/engine/commit.ts'
+import { heldEpochs, recount } from '../../shared/engine/commit.ts'
 import { type Engine, ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { Dispatcher, type Seat } from '../../shared/engine/dispatcher.ts'
 import { eraseJob } from '../../shared/engine/ended-jobs.ts'
@@ -185,19 +185,17 @@ export class EngineFarm {
     for (const [schema, records] of [[JobRecord, [job]], [TaskRecord, tasks], [FrameRecord, frames], [JobEvent, (await this.store.events(id, { limit: 1e6 })).items]] as const) {
       for (const record of records) expect(schema.safeParse(record).success, `cannot be stored: ${JSON.stringify(record)}`)
     }
-    const recount: Record<string, number> = {}
-    for (const name of [...tasks.flatMap(taskCounters), ...frames.map((frame) => `frames.${frame.state}`)]) recount[name] = (recount[name] ?? 0) + 1
-    const kept = Object.fromEntries(Object.entries(counters).filter(([, count]) => count !== 0))
-    for (const name of new Set([...Object.keys(recount), ...Object.keys(kept)])) expect(recount[name] === kept[name], `counter ${name} is ${kept[name]}, the records say ${recount[name]}`)
+    const recounted = recount(tasks, frames)
+    for (const name of new Set([...Object.keys(recounted), ...Object.keys(counters)])) expect((recounted[name] ?? 0) === (counters[name] ?? 0), `counter ${name} is ${counters[name]}, the records say ${recounted[name]}`)
 
     const leases = (await this.store.expiredLeases(id, Number.MAX_SAFE_INTEGER, 1e6)).map(({ taskId, epoch }) => `${taskId}@${epoch}`).sort()
-    expect(leases.join() === tasks.filter((task) => isHeld(task.state)).map((task) => `${task.id}@${task.epoch}`).sort().join(), `leases are ${leases.join()}`)
+    expect(leases.join() === tasks.flatMap((task) => heldEpochs(task).map((epoch) => `${task.id}@${epoch}`)).sort().join(), `leases are ${leases.join()}`)
     const picky = (await this.store.picky(id, 1e6)).slice().sort()
     expect(picky.join() === tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort().join(), `picky are ${picky.join()}`)
 
     for (const task of tasks) {
       const running = task.attempts.filter((attempt) => attempt.outcome === 'running')
-      expect(running.length === (isHeld(task.state) ? 1 : 0), `${task.id} is ${task.state} with ${running.length} running attempts`)
+      expect(task.state === 'leased' ? running.length === 1 || running.length === 2 : running.length === (isHeld(task.state) ? 1 : 0), `${task.id} is ${task.state} with ${running.length} running attempts`)
       expect(task.attempts.every((attempt, index) => attempt.epoch === index + 1) && task.epoch === task.attempts.length, `${task.id}: epochs ${task.attempts.map((attempt) => attempt.epoch).join()} at ${task.epoch}`)
       expect((task.state === 'completed') === (task.canonical !== undefined), `${task.id} is ${task.state}, canonical ${JSON.stringify(task.canonical)}`)
     }
@@ -236,7 +234,7 @@ export class EngineFarm {
       const canonical = task.value.canonical
       if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
       const fetched = await this.#fetch(jobId, canonical.taskId, canonical.epoch, raw)
-      if (!fetched.ok) return reportRejected(this.engine, jobId, task.value.id, task.value.epoch, fetched.why)
+      if (!fetched.ok) return reportRejected(this.engine, jobId, task.value.id, resultEpoch(task.value), fetched.why)
     }
     await reportStitched(this.engine, jobId, number, { bytes: 1, sha256: HASH })
   }
@@ -250,7 +248,7 @@ export class EngineFarm {
     const final = withRole(await canonicalFiles(this.engine, jobId, source.value, number), 'final')
     if (final === undefined) throw new Error('nothing to deliver')
     const fetched = await this.#fetch(jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-    if (!fetched.ok) return reportRejected(this.engine, jobId, source.value.id, source.value.epoch, fetched.why)
+    if (!fetched.ok) return reportRejected(this.engine, jobId, source.value.id, resultEpoch(source.value), fetched.why)
     await reportDelivered(this.engine, jobId, number, [{ path: `frames/${number}: ${fetched.line}`, bytes: fetched.line.length, sha256: final.sha256, contentType: 'text/plain' }], source.value)
   }
 

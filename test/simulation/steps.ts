@@ -1,5 +1,5 @@
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
-import { attemptOf } from '../../shared/domain/task/attempts.ts'
+import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { frameFileName, stitchedPath } from '../../shared/domain/file-names.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
@@ -49,7 +49,7 @@ async function stitch(engine: Engine, jobId: JobId, number: number, readLine: Re
     const { canonical } = task.value
     if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
     const fetched = await fetchLine(readLine, jobId, canonical.taskId, canonical.epoch, raw)
-    if (!fetched.ok) return reportRejected(engine, jobId, task.value.id, task.value.epoch, fetched.why)
+    if (!fetched.ok) return reportRejected(engine, jobId, task.value.id, resultEpoch(task.value), fetched.why)
     lines.push(fetched.line)
   }
   const line = stitchedLine(lines)
@@ -67,7 +67,7 @@ async function deliver(engine: Engine, jobId: JobId, number: number, readLine: R
   const final = withRole(await canonicalFiles(engine, jobId, source.value, number), 'final')
   if (final === undefined) throw new Error('nothing to deliver')
   const fetched = await fetchLine(readLine, jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-  if (!fetched.ok) return reportRejected(engine, jobId, source.value.id, source.value.epoch, fetched.why)
+  if (!fetched.ok) return reportRejected(engine, jobId, source.value.id, resultEpoch(source.value), fetched.why)
   const name = frameFileName(number, plan.format)
   await engine.objects.put(finalKey(jobId, 'frames', name), Buffer.from(fetched.line), { contentType: 'image/png' })
   await reportDelivered(engine, jobId, number, [{ path: `frames/${name}`, bytes: Buffer.byteLength(fetched.line), sha256: final.sha256, contentType: 'image/png' }], source.value)

@@ -2,7 +2,7 @@ import type { JobPlan } from '../../protocol/job.ts'
 import type { PlanView } from '../../protocol/plan.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
-import { attemptOf } from '../task/attempts.ts'
+import { resultOf } from '../task/attempts.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { stitchedSize, tileOfPlan } from './tiles.ts'
 
@@ -21,7 +21,7 @@ export const NO_PACE: Pace = { renderSeconds: 0, work: 0, renderTasks: 0, finish
 export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: readonly TaskRecord[]): Pace {
   let { renderSeconds, work, renderTasks, finishSeconds, finishTasks } = pace
   for (const task of tasks) {
-    const seconds = task.state === 'completed' ? attemptOf(task, task.epoch)?.renderSeconds : undefined
+    const seconds = task.state === 'completed' ? resultOf(task)?.renderSeconds : undefined
     if (seconds === undefined) continue
     if (task.kind === 'finish') {
       finishSeconds += seconds

@@ -5,7 +5,7 @@ import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { type Candidate, type Pair, settle } from '../verification/settle-dispute.ts'
-import { attemptOf, withAttempt } from './attempts.ts'
+import { resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
 import { act, isOver } from './lifecycle.ts'
@@ -15,17 +15,18 @@ export const AUDIT_ROUNDS_MAX = 7
 /** Audits that a task can have: the last round may ask every side of the dispute once more, and each rejected result is audited anew. */
 export const AUDITS_OF_TASK_MAX = 2 * AUDIT_ROUNDS_MAX + LIMITS.triesPerTaskMax
 
-/** All that was rendered of one task: its own current attempt first, then the completed audits. */
+/** All that was rendered of one task: its own result first, then the completed audits. */
 export function candidatesOf(task: TaskRecord, audits: readonly TaskRecord[]): (Candidate & { taskId: TaskRecord['id']; epoch: number })[] {
-  const own = attemptOf(task, task.epoch)
-  if (own === undefined) return []
-  return [
-    { key: `${task.id}@${task.epoch}`, workerId: own.workerId, own: true, taskId: task.id, epoch: task.epoch },
-    ...audits.flatMap((audit) => {
-      const attempt = audit.state === 'completed' ? attemptOf(audit, audit.epoch) : undefined
-      return attempt === undefined ? [] : [{ key: `${audit.id}@${audit.epoch}`, workerId: attempt.workerId, own: false, taskId: audit.id, epoch: audit.epoch }]
-    }),
-  ]
+  const rendering = (record: TaskRecord, own: boolean) => {
+    const result = resultOf(record)
+    return result === undefined ? [] : [{ key: keyOf(record), workerId: result.workerId, own, taskId: record.id, epoch: result.epoch }]
+  }
+  const own = rendering(task, true)
+  return own.length === 0 ? [] : [...own, ...audits.flatMap((audit) => (audit.state === 'completed' ? rendering(audit, false) : []))]
+}
+
+function keyOf(record: TaskRecord): string {
+  return `${record.id}@${resultEpoch(record)}`
 }
 
 /**
@@ -45,8 +46,8 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
   const verdictOf = (key: string) => (settlement.agreed.includes(key) ? 'agreed' : settlement.refuted.includes(key) ? 'refuted' : 'grey')
   const judged = (record: TaskRecord): TaskRecord => {
-    const verdict = verdictOf(`${record.id}@${record.epoch}`)
-    return withAttempt({ ...record, verdict }, record.epoch, { verdict })
+    const verdict = verdictOf(keyOf(record))
+    return withAttempt({ ...record, verdict }, resultEpoch(record), { verdict })
   }
   const judgedAudits = audits.filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id)).map(judged)
   const effects: (Effect | Credit)[] = candidates.flatMap((candidate): (Effect | Credit)[] => [

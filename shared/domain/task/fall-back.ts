@@ -8,8 +8,8 @@ import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { isPicky } from '../scheduling/task-fit.ts'
-import { attemptOf, checkHolder, sceneFaults, triesUsed, withAttempt } from './attempts.ts'
-import { act, isHeld, isOver } from './lifecycle.ts'
+import { attemptOf, checkHolder, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
+import { act, isOver } from './lifecycle.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
 
 /** A worker could not render it. The blame decides: somebody else tries, or the job stops early by its scene's own fault. */
@@ -25,9 +25,9 @@ export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId
 
 /** The lease ran out: the worker is dead, stalled or silent. */
 export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now: number): Decision {
-  if (task.epoch !== epoch || !isHeld(task.state)) return { ok: true }
-  const workerId = task.attempts.find((attempt) => attempt.epoch === epoch)?.workerId
-  if (workerId === undefined) throw new Error(`task ${task.id} is held at epoch ${epoch} by nobody`)
+  const attempt = attemptOf(task, epoch)
+  if (attempt?.outcome !== 'running') return { ok: true }
+  const { workerId } = attempt
   const expired = avoiding(withAttempt(task, epoch, { outcome: 'expired', endedAt: now }), workerId)
   return tryAgain(job, expired, now, {
     effects: [{ type: 'cancel_lease', workerId, taskId: task.id, epoch, reason: 'the lease ran out' }, { type: 'credit_worker', workerId, failed: 1 }],
@@ -51,14 +51,14 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  */
 export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = []): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
-  if (attempt === undefined || attempt.outcome !== 'rendered' || task.epoch !== epoch || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
+  if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
   const ownFault = task.canonical === undefined || task.canonical.taskId === task.id
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
   const checked = related.find((other) => other.id === task.audits)
-  const author = checked === undefined ? undefined : attemptOf(checked, checked.epoch)?.workerId
+  const author = checked === undefined ? undefined : resultOf(checked)?.workerId
   const blamed = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
   const rejected = author === undefined ? blamed : avoiding(blamed, author)
   const overtaken = related.filter((other) => other.audits === task.id).map((audit) => cancelTask(audit, now, 'what it checks was rejected'))
@@ -78,9 +78,16 @@ function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRec
   return frames.some((frame) => frame.state === 'delivering')
 }
 
-/** Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. */
+/**
+ * Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. Left with
+ * whoever else is at it where two were.
+ */
 function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Change, 'effects' | 'events'>): Change {
-  if (jobIsOver(job.state)) return { ok: true, tasks: [isOver(task.state) ? task : act(task, 'cancel')], effects: also.effects ?? [], events: also.events ?? [] }
+  if (jobIsOver(job.state)) {
+    const left = withdraw(task, 'canceled', `the job is ${job.state}`, now)
+    return { ok: true, tasks: [isOver(task.state) ? task : act(left.task, 'cancel')], effects: [...(also.effects ?? []), ...left.effects], events: also.events ?? [] }
+  }
+  if (liveAttempts(task).length > 0) return { ok: true, tasks: [task], effects: also.effects ?? [], events: also.events ?? [] }
   const faults = sceneFaults(task)
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
   if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
@@ -114,12 +121,7 @@ function avoiding(task: TaskRecord, workerId: WorkerId): TaskRecord {
 /** A task of a job that is over: its lease is taken away. */
 export function cancelTask(task: TaskRecord, now: number, reason: string): Change {
   if (isOver(task.state)) return { ok: true }
-  const running = task.attempts.find((attempt) => attempt.epoch === task.epoch && attempt.outcome === 'running')
-  if (running === undefined) return { ok: true, tasks: [act(task, 'cancel')] }
-  return {
-    ok: true,
-    tasks: [act(withAttempt(task, task.epoch, { outcome: 'canceled', endedAt: now }), 'cancel')],
-    effects: [{ type: 'cancel_lease', workerId: running.workerId, taskId: task.id, epoch: task.epoch, reason }],
-  }
+  const left = withdraw(task, 'canceled', reason, now)
+  return { ok: true, tasks: [act(left.task, 'cancel')], ...(left.effects.length === 0 ? {} : { effects: left.effects }) }
 }
 

@@ -5,9 +5,12 @@ import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { blankTask } from '../splitting/job-tasks.ts'
-import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
+import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { checkFiles } from './expected-files.ts'
 import { act } from './lifecycle.ts'
+
+/** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
+export const OVERTAKEN = 'another worker was quicker with this task; nobody is to blame'
 
 export interface HandedIn {
   readonly files: readonly ResultFile[]
@@ -18,10 +21,10 @@ export interface HandedIn {
 }
 
 /**
- * A worker commits to lengths and hashes. Said again for the same files it changes nothing; said again with other files it is
+ * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files it changes nothing; said again with other files it is
  * refused: a commitment binds.
  */
-export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn): Decision {
+export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn, now: number): Decision {
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
@@ -32,7 +35,8 @@ export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerI
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
   const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
-  return { ok: true, tasks: [act(committed, 'commit_result')] }
+  const { task: alone, effects } = withdraw(committed, 'overtaken', OVERTAKEN, now, epoch)
+  return { ok: true, tasks: [act(alone, 'commit_result')], effects }
 }
 
 /** The files are in the store with the lengths committed to. `frames`: the records of the task's frames. */

@@ -8,8 +8,9 @@ import type { Decision } from '../decision.ts'
 import { actOnJob } from '../job-lifecycle.ts'
 import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
-import { attemptOf, checkHolder, withAttempt } from './attempts.ts'
+import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { failJob, releaseLease } from './fall-back.ts'
+import { OVERTAKEN } from './hand-in.ts'
 import { act } from './lifecycle.ts'
 
 /**
@@ -34,7 +35,8 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
     const released = releaseLease(choosier, task, workerId, epoch, now)
     return released.ok ? { ...released, job: choosier, events: [{ type: 'denoiser_wanted', message, taskId: task.id, workerId }] } : released
   }
-  const done = act(withAttempt(task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
+  const alone = withdraw(task, 'overtaken', OVERTAKEN, now, epoch)
+  const done = act(withAttempt(alone.task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
   const credit = { type: 'credit_worker', workerId, completed: 1 } as const
   const planned = applyInspection(job.plan, known, inspection)
   if (!planned.ok) {
@@ -42,7 +44,7 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
       ok: true,
       job: failJob(job, now, planned.code, planned.detail),
       tasks: [done],
-      effects: [credit, { type: 'drop_queue' }],
+      effects: [...alone.effects, credit, { type: 'drop_queue' }],
       events: [{ type: 'job_failed', message: `${planned.code}: ${planned.detail}`, taskId: task.id, workerId }],
     }
   }
@@ -50,7 +52,7 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
     ok: true,
     job: actOnJob(job, 'plan', { plan: planned.plan, requirement: boundTo(job.requirement, inspection) }),
     tasks: [done],
-    effects: [credit],
+    effects: [...alone.effects, credit],
     events: [{ type: 'scene_inspected', message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`, taskId: task.id, workerId }],
   }
 }

@@ -3,6 +3,8 @@ import type { TaskRecord, TaskState } from '../../protocol/task.ts'
 /** What can happen to a task, by the name of the act. */
 export const TASK_TRANSITIONS = {
   lease: { from: ['queued'], to: 'leased' },
+  /** A straggler: somebody idle tries as well, and the first to hand in wins. */
+  lease_second: { from: ['leased'], to: 'leased' },
   /** An inspection is its own result: no files follow. */
   inspected: { from: ['leased'], to: 'completed' },
   commit_result: { from: ['leased'], to: 'delivering' },

@@ -1,9 +1,11 @@
 import { refuse } from '../../protocol/errors.ts'
 import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { mayHave } from '../scheduling/task-fit.ts'
+import { liveAttempts, triesUsed } from './attempts.ts'
 import { act } from './lifecycle.ts'
 
 /** Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too. */
@@ -14,9 +16,23 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  return { ok: true, tasks: [act(withNewAttempt(task, workerId, now), 'lease')] }
+}
+
+/**
+ * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict` when it may
+ * not, when two are at it already, or when both could not fail within the tries that are left.
+ */
+export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = []): Decision {
+  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
+  const live = liveAttempts(task)
+  if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
+  if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
+  if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  return { ok: true, tasks: [act(withNewAttempt(task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
+}
+
+function withNewAttempt(task: TaskRecord, workerId: WorkerId, now: number): TaskRecord {
   const epoch = task.epoch + 1
-  return {
-    ok: true,
-    tasks: [act({ ...task, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }, 'lease')],
-  }
+  return { ...task, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }
 }

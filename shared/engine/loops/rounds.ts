@@ -71,6 +71,7 @@ export class Rounds {
     await sweepOutbox(this.#engine, jobId)
     if (this.#count % RECONCILE_EVERY === 0) await reconcileJob(this.#engine, job.value)
     await this.#dispatcher.refresh(jobId)
+    await this.#dispatcher.serveStragglers(jobId)
   }
 
   /** Plans a job in the background; one plan of a job at a time in this process. */

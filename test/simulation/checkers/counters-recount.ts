@@ -1,6 +1,5 @@
 import { isPicky } from '../../../shared/domain/scheduling/task-fit.ts'
-import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
-import { taskCounters } from '../../../shared/engine/commit.ts'
+import { recount } from '../../../shared/engine/commit.ts'
 import type { Checker } from '../checker.ts'
 
 /** Counters, leases and the list of picky tasks say what a recount of the records says. */
@@ -12,11 +11,10 @@ export function countersRecount(): Checker {
         const tasks = (await world.twin.listTasks(id, { limit: 1e6 })).items
         const frames = (await world.twin.listFrames(id, { limit: 1e6 })).items
         const kept = await world.twin.counters(id)
-        const recount: Record<string, number> = {}
-        for (const name of [...tasks.flatMap(taskCounters), ...frames.map((frame) => `frames.${frame.state}`)]) recount[name] = (recount[name] ?? 0) + 1
-        for (const name of new Set([...Object.keys(recount), ...Object.keys(kept)])) if ((recount[name] ?? 0) !== (kept[name] ?? 0)) report(`${id}: counter ${name} is ${kept[name]}, the records say ${recount[name]}`)
+        const recounted = recount(tasks, frames)
+        for (const name of new Set([...Object.keys(recounted), ...Object.keys(kept)])) if ((recounted[name] ?? 0) !== (kept[name] ?? 0)) report(`${id}: counter ${name} is ${kept[name]}, the records say ${recounted[name]}`)
         const leases = (await world.twin.expiredLeases(id, Number.MAX_SAFE_INTEGER, 1e6)).map(({ taskId, epoch }) => `${taskId}@${epoch}`).sort().join()
-        const held = tasks.filter((task) => isHeld(task.state)).map((task) => `${task.id}@${task.epoch}`).sort().join()
+        const held = tasks.flatMap((task) => task.attempts.filter(({ outcome }) => outcome === 'running').map(({ epoch }) => `${task.id}@${epoch}`)).sort().join()
         if (leases !== held) report(`${id}: leases are ${leases}, held are ${held}`)
         const listed = (await world.twin.picky(id, 1e6)).slice().sort().join()
         const picky = tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort().join()

@@ -1,4 +1,3 @@
-import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
 import type { Checker } from '../checker.ts'
 import { keyOf } from '../worker.ts'
 
@@ -24,7 +23,7 @@ export function leasesEnd(): Checker {
           if (conduct.type === 'forget') continue
           const name = `${worker.id} ${keyOf(lease)}`
           const [task] = await world.twin.tasks(lease.jobId, [lease.taskId])
-          if (task != null && task.value.epoch === lease.epoch && isHeld(task.value.state)) continue
+          if (task?.value.attempts.find(({ epoch }) => epoch === lease.epoch)?.outcome === 'running') continue
           held.add(name)
           strangeSince.set(name, strangeSince.get(name) ?? now)
           if (world.network.weather.kind !== 'stream') continue

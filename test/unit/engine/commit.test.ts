@@ -4,9 +4,9 @@ import type { Decision } from '../../../shared/domain/decision.ts'
 import { isPicky } from '../../../shared/domain/scheduling/task-fit.ts'
 import { cancelTask, expireLease, failAttempt, rejectResult, releaseLease } from '../../../shared/domain/task/fall-back.ts'
 import { acceptDelivery, commitResult } from '../../../shared/domain/task/hand-in.ts'
-import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
-import { leaseTask } from '../../../shared/domain/task/take-up.ts'
-import { type Slice, commitOf, taskCounters } from '../../../shared/engine/commit.ts'
+import { resultEpoch } from '../../../shared/domain/task/attempts.ts'
+import { leaseSecond, leaseTask } from '../../../shared/domain/task/take-up.ts'
+import { type Slice, commitOf, recount, taskCounters } from '../../../shared/engine/commit.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { type TaskId, renderTaskId } from '../../../shared/protocol/ids.ts'
 import type { FrameRecord, TaskRecord } from '../../../shared/protocol/task.ts'
@@ -83,41 +83,57 @@ class SmallStore {
 }
 
 test('after any walk of events the counters, leases and lists are what a recount of the records gives', () => {
-  const happening = fc.record({ index: fc.nat(3), who: fc.constantFrom('anna', 'bert', 'carl'), what: fc.constantFrom('lease', 'lease', 'commit', 'commit', 'deliver', 'deliver', 'fail', 'scene', 'expire', 'release', 'reject', 'cancel'), drawn: fc.boolean() })
+  const happening = fc.record({ index: fc.nat(3), who: fc.constantFrom('anna', 'bert', 'carl'), what: fc.constantFrom('lease', 'lease', 'second', 'commit', 'commit', 'deliver', 'deliver', 'fail', 'scene', 'expire', 'release', 'reject', 'cancel'), drawn: fc.boolean() })
   fc.assert(fc.property(fc.array(happening, { minLength: 30, maxLength: 150, size: 'max' }), (walk) => {
     const store = new SmallStore()
     store.apply({ ok: true, tasks: [0, 1, 2, 3].map((index) => aTask({ id: renderTaskId(index), frames: [index + 1] })), frames: [1, 2, 3, 4].map((number) => aFrame({ number, position: number - 1 })) })
+    let walked = 0
     for (const { index, who, what, drawn } of walk) {
       const task = store.tasks.get(renderTaskId(index))?.value ?? aTask()
-      const holder = task.attempts.at(-1)?.workerId ?? worker(who)
+      walked += 1_000
+      // Of two that are under way, either may be heard of.
+      const attempt = (drawn ? task.attempts.findLast(({ outcome }) => outcome === 'running') : task.attempts.find(({ outcome }) => outcome === 'running')) ?? task.attempts.at(-1)
+      const [holder, epoch] = [attempt?.workerId ?? worker(who), attempt?.epoch ?? 0]
       const frames = [...store.frames.values()].map((frame) => frame.value).filter((frame) => task.frames.includes(frame.number))
       const job = store.job.value
       const files = [aFile('final', index + 1), aFile('raw', index + 1)]
       if (what === 'lease') store.apply(leaseTask(job, task, worker(who), [], NOW))
-      if (what === 'commit') store.apply(commitResult(job, task, holder, task.epoch, { files, renderSeconds: 1, peakMemoryBytes: 1, drawn }))
-      if (what === 'deliver') store.apply(acceptDelivery(job, task, frames, holder, task.epoch, NOW))
-      if (what === 'fail') store.apply(failAttempt(job, task, holder, task.epoch, { code: 'gpu_error', message: '' }, NOW))
-      if (what === 'scene') store.apply(failAttempt(job, task, holder, task.epoch, { code: 'blender_error', message: '' }, NOW))
-      if (what === 'expire') store.apply(expireLease(job, task, task.epoch, NOW))
-      if (what === 'release') store.apply(releaseLease(job, task, holder, task.epoch, NOW))
-      if (what === 'reject') store.apply(rejectResult(job, task, frames, task.epoch, 'wrong', NOW))
+      if (what === 'second') store.apply(leaseSecond(job, task, worker(who), [], NOW))
+      if (what === 'commit') store.apply(commitResult(job, task, holder, epoch, { files, renderSeconds: 1, peakMemoryBytes: 1, drawn }, NOW + walked))
+      if (what === 'deliver') store.apply(acceptDelivery(job, task, frames, holder, epoch, NOW + walked))
+      if (what === 'fail') store.apply(failAttempt(job, task, holder, epoch, { code: 'gpu_error', message: '' }, NOW))
+      if (what === 'scene') store.apply(failAttempt(job, task, holder, epoch, { code: 'blender_error', message: '' }, NOW))
+      if (what === 'expire') store.apply(expireLease(job, task, epoch, NOW))
+      if (what === 'release') store.apply(releaseLease(job, task, holder, epoch, NOW))
+      if (what === 'reject') store.apply(rejectResult(job, task, frames, resultEpoch(task), 'wrong', NOW))
       if (what === 'cancel' && drawn) store.apply(cancelTask(task, NOW, 'over'))
     }
     const tasks = [...store.tasks.values()].map((task) => task.value)
     const frames = [...store.frames.values()].map((frame) => frame.value)
-    const recount: Record<string, number> = {}
-    for (const name of [...tasks.flatMap(taskCounters), ...frames.map((frame) => `frames.${frame.state}`)]) recount[name] = (recount[name] ?? 0) + 1
-    expect(Object.fromEntries(Object.entries(store.counters).filter(([, count]) => count !== 0))).toEqual(recount)
-    expect([...store.leases].sort()).toEqual(tasks.filter((task) => isHeld(task.state)).map((task) => `${task.id}@${task.epoch}`).sort())
+    expect(withoutZeros(store.counters)).toEqual(withoutZeros(recount(tasks, frames)))
+    expect([...store.leases].sort()).toEqual(tasks.flatMap((task) => task.attempts.filter(({ outcome }) => outcome === 'running').map(({ epoch }) => `${task.id}@${epoch}`)).sort())
     expect([...store.picky].sort()).toEqual(tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort())
     for (const frame of frames) expect(frame.tasksLeft).toBeGreaterThanOrEqual(0)
   }), { numRuns: 300 })
 })
 
+const withoutZeros = (counters: Record<string, number>) => Object.fromEntries(Object.entries(counters).filter(([, count]) => count !== 0))
+
 test('a task stands in every counter that tells something about it', () => {
-  expect(taskCounters(aTask())).toEqual(['render.queued', 'waiting.open'])
-  expect(taskCounters(aTask({ avoid: [anna] }))).toEqual(['render.queued', 'waiting.picky'])
-  expect(taskCounters(leasedTo(anna))).toEqual(['render.leased', 'running.all'])
-  expect(taskCounters(aTask({ kind: 'audit', state: 'completed', verdict: 'refuted' }))).toEqual(['audit.completed', 'verdicts.refuted'])
-  expect(taskCounters(aTask({ state: 'verifying', note: 'disputed', attempts: [anAttempt(1, anna)] }))).toEqual(['render.verifying', 'waiting.disputed'])
+  expect(namesOf(aTask())).toEqual(['render.queued', 'waiting.open'])
+  expect(namesOf(aTask({ avoid: [anna] }))).toEqual(['render.queued', 'waiting.picky'])
+  expect(namesOf(leasedTo(anna))).toEqual(['render.leased', 'running.all'])
+  expect(namesOf(aTask({ kind: 'audit', state: 'completed', verdict: 'refuted' }))).toEqual(['audit.completed', 'verdicts.refuted'])
+  expect(namesOf(aTask({ state: 'verifying', note: 'disputed', attempts: [anAttempt(1, anna)] }))).toEqual(['render.verifying', 'waiting.disputed'])
 })
+
+test('a task that is completed adds to the pace of its job what it took by the farm\'s clock', () => {
+  const attempts = [anAttempt(1, anna, { outcome: 'expired', endedAt: NOW + 1 }), anAttempt(2, anna, { outcome: 'rendered', startedAt: NOW + 5, endedAt: NOW + 2_005, renderSeconds: 999 })]
+  expect(taskCounters(aTask({ state: 'completed', epoch: 2, attempts }))).toEqual({ 'render.completed': 1, 'pace.frames.tasks': 1, 'pace.frames.ms': 2_000 })
+})
+
+function namesOf(task: TaskRecord): string[] {
+  const counters = taskCounters(task)
+  expect(Object.values(counters).every((amount) => amount === 1)).toBe(true)
+  return Object.keys(counters)
+}

@@ -131,7 +131,7 @@ describe('an expired lease', () => {
 
   test('that was renewed by a later one, or handed in, changes nothing', () => {
     for (const state of ['queued', 'verifying', 'completed', 'failed', 'canceled'] as const) expect(expireLease(aJob(), aTask({ state, epoch: 1 }), 1, NOW)).toEqual({ ok: true })
-    expect(expireLease(aJob(), leasedTo(anna, { epoch: 2 }), 1, NOW)).toEqual({ ok: true })
+    expect(expireLease(aJob(), leasedTo(bert, { epoch: 2, attempts: [anAttempt(1, anna, { outcome: 'expired' }), anAttempt(2, bert)] }), 1, NOW)).toEqual({ ok: true })
   })
 })
 
@@ -170,7 +170,8 @@ describe('a result that is rejected when its file is read', () => {
   test('a second time, or of an older epoch, changes nothing', () => {
     const once = taskOf(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW))
     expect(rejectResult(aJob(), once, [aFrame()], 1, 'wrong', NOW)).toEqual({ ok: true })
-    expect(rejectResult(aJob(), { ...rendered(), epoch: 2 }, [aFrame()], 1, 'wrong', NOW)).toEqual({ ok: true })
+    const anew = rendered({ epoch: 2, attempts: [anAttempt(1, anna, { outcome: 'rejected' }), anAttempt(2, bert, { outcome: 'rendered' })], canonical: { taskId: renderTaskId(0), epoch: 2 } })
+    expect(rejectResult(aJob(), anew, [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW)).toEqual({ ok: true })
   })
 
   test('cancels the audits of it that are open: there is nothing to check, and one of them might go to whoever renders it now', () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, Decision } from '../../../../shared/domain/decision.ts'
 import { acceptDelivery, commitResult, frameStitched } from '../../../../shared/domain/task/hand-in.ts'
-import { leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { cancelTask, expireLease, failAttempt, releaseLease } from '../../../../shared/domain/task/fall-back.ts'
+import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
 import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
 import { auditTaskId, finishTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
-import { TASK_STATES } from '../../../../shared/protocol/task.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
+import { ATTEMPT_OUTCOMES, TASK_STATES } from '../../../../shared/protocol/task.ts'
 import { HASH, NOW, aFile, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
 
 const [anna, bert] = [worker('anna'), worker('bert')]
@@ -33,28 +35,77 @@ describe('a lease', () => {
   })
 })
 
+describe('a second attempt', () => {
+  const slow = leasedTo(anna)
+
+  test('goes to another worker while exactly one is at the task, under an epoch of its own', () => {
+    expect(granted(leaseSecond(aJob(), slow, bert, [anna], NOW)).tasks?.[0]).toMatchObject({ state: 'leased', epoch: 2, attempts: [{ workerId: anna, outcome: 'running' }, { epoch: 2, workerId: bert, outcome: 'running', startedAt: NOW }] })
+    const twice = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna), anAttempt(2, bert)] })
+    expect(leaseSecond(aJob(), twice, worker('carl'), [anna, bert], NOW)).toMatchObject({ code: 'conflict' })
+    for (const state of TASK_STATES.filter((each) => each !== 'leased')) expect(leaseSecond(aJob(), { ...slow, state }, bert, [anna], NOW)).toMatchObject({ code: 'conflict' })
+    for (const state of JOB_STATES.filter((each) => each !== 'active')) expect(leaseSecond(aJob({ state }), slow, bert, [anna], NOW)).toMatchObject({ code: 'conflict' })
+  })
+
+  test('never goes to who is at it, to who failed it, or to whom an audit must not go', () => {
+    expect(leaseSecond(aJob(), slow, anna, [bert], NOW)).toMatchObject({ code: 'conflict' })
+    expect(leaseSecond(aJob(), { ...slow, avoid: [bert] }, bert, [anna], NOW)).toMatchObject({ code: 'conflict' })
+    const audit = leasedTo(anna, { id: auditTaskId(renderTaskId(0), 1), kind: 'audit', audits: renderTaskId(0), avoid: [bert] })
+    expect(leaseSecond(aJob(), audit, bert, [anna], NOW)).toMatchObject({ code: 'conflict' })
+  })
+
+  test('is made only while both may fail within the tries that are left', () => {
+    const failed = Array.from({ length: LIMITS.triesPerTaskMax - 1 }, (_, index) => anAttempt(index + 1, worker(`w${index}`), { outcome: 'expired' }))
+    const worn = (tries: number) => leasedTo(anna, { epoch: tries + 1, attempts: [...failed.slice(0, tries), anAttempt(tries + 1, anna)] })
+    expect(leaseSecond(aJob(), worn(LIMITS.triesPerTaskMax - 2), bert, [anna], NOW).ok).toBe(true)
+    expect(leaseSecond(aJob(), worn(LIMITS.triesPerTaskMax - 1), bert, [anna], NOW)).toMatchObject({ code: 'conflict' })
+  })
+
+  test('that ends leaves the task with the other, and the other way round; the last to end gives it back', () => {
+    const both = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna), anAttempt(2, bert)] })
+    const left = granted(failAttempt(aJob(), both, bert, 2, { code: 'gpu_error', message: '' }, NOW)).tasks?.[0] ?? aTask()
+    expect(left).toMatchObject({ state: 'leased', attempts: [{ outcome: 'running' }, { outcome: 'failed' }] })
+    expect(granted(expireLease(aJob(), left, 1, NOW)).tasks?.[0]).toMatchObject({ state: 'queued', epoch: 2, avoid: [bert, anna] })
+    expect(granted(releaseLease(aJob(), both, anna, 1, NOW)).tasks?.[0]).toMatchObject({ state: 'leased', attempts: [{ outcome: 'released' }, { outcome: 'running' }] })
+    expect(granted(expireLease(aJob({ state: 'canceled' }), both, 1, NOW)).tasks?.[0]).toMatchObject({ state: 'canceled', attempts: [{ outcome: 'expired' }, { outcome: 'canceled' }] })
+    expect(granted(cancelTask(both, NOW, 'enough')).effects).toEqual([expect.objectContaining({ workerId: anna, epoch: 1 }), expect.objectContaining({ workerId: bert, epoch: 2 })])
+  })
+})
+
 describe('a commitment', () => {
   test('writes down what was promised and whether it was drawn', () => {
-    expect(granted(commitResult(aJob(), leasedTo(anna), anna, 1, handedIn(true))).tasks?.[0]).toMatchObject({ state: 'delivering', attempts: [{ outcome: 'running', files, renderSeconds: 2, peakMemoryBytes: 3, drawnForAudit: true }] })
+    expect(granted(commitResult(aJob(), leasedTo(anna), anna, 1, handedIn(true), NOW)).tasks?.[0]).toMatchObject({ state: 'delivering', attempts: [{ outcome: 'running', files, renderSeconds: 2, peakMemoryBytes: 3, drawnForAudit: true }] })
   })
 
   test('said twice changes nothing; with other files the second time it is refused', () => {
-    expect(commitResult(aJob(), delivering(), anna, 1, handedIn())).toEqual({ ok: true })
-    expect(commitResult(aJob(), delivering(), anna, 1, { ...handedIn(), files: [files[0] ?? aFile('final'), aFile('raw', 1, { bytes: 99 })] })).toMatchObject({ ok: false, code: 'result_invalid' })
+    expect(commitResult(aJob(), delivering(), anna, 1, handedIn(), NOW)).toEqual({ ok: true })
+    expect(commitResult(aJob(), delivering(), anna, 1, { ...handedIn(), files: [files[0] ?? aFile('final'), aFile('raw', 1, { bytes: 99 })] }, NOW)).toMatchObject({ ok: false, code: 'result_invalid' })
   })
 
   test('by anybody but the holder of the current epoch of an active job is refused', () => {
-    expect(commitResult(aJob(), leasedTo(anna), bert, 1, handedIn())).toMatchObject({ code: 'lease_unknown' })
-    expect(commitResult(aJob(), leasedTo(anna), anna, 2, handedIn())).toMatchObject({ code: 'lease_unknown' })
-    expect(commitResult(aJob(), aTask(), anna, 1, handedIn())).toMatchObject({ code: 'lease_unknown' })
-    for (const outcome of ['rendered', 'failed', 'expired', 'released', 'rejected', 'canceled'] as const) {
-      expect(commitResult(aJob(), leasedTo(anna, { attempts: [anAttempt(1, anna, { outcome })] }), anna, 1, handedIn())).toMatchObject({ code: 'lease_stale' })
+    expect(commitResult(aJob(), leasedTo(anna), bert, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_unknown' })
+    expect(commitResult(aJob(), leasedTo(anna), anna, 2, handedIn(), NOW)).toMatchObject({ code: 'lease_unknown' })
+    expect(commitResult(aJob(), aTask(), anna, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_unknown' })
+    for (const outcome of ATTEMPT_OUTCOMES.filter((each) => each !== 'running')) {
+      expect(commitResult(aJob(), leasedTo(anna, { attempts: [anAttempt(1, anna, { outcome })] }), anna, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_stale' })
     }
-    for (const state of JOB_STATES) if (state !== 'active') expect(commitResult(aJob({ state }), leasedTo(anna), anna, 1, handedIn())).toMatchObject({ code: 'lease_stale' })
+    for (const state of JOB_STATES) if (state !== 'active') expect(commitResult(aJob({ state }), leasedTo(anna), anna, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_stale' })
+  })
+
+  test('of one of two that try the same task overtakes the other, who is told and not blamed', () => {
+    const slow = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna), anAttempt(2, bert)] })
+    const first = granted(commitResult(aJob(), slow, anna, 1, handedIn(), NOW))
+    expect(first.tasks?.[0]).toMatchObject({ state: 'delivering', epoch: 2, attempts: [{ outcome: 'running', files }, { outcome: 'overtaken', endedAt: NOW }] })
+    expect(first.effects).toEqual([expect.objectContaining({ type: 'cancel_lease', workerId: bert, epoch: 2 })])
+    const second = granted(commitResult(aJob(), slow, bert, 2, handedIn(), NOW))
+    expect(second.tasks?.[0]).toMatchObject({ state: 'delivering', attempts: [{ outcome: 'overtaken' }, { outcome: 'running', files }] })
+    expect(commitResult(aJob(), second.tasks?.[0] ?? aTask(), anna, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_stale' })
+    const delivered = granted(acceptDelivery(aJob(), first.tasks?.[0] ?? aTask(), [aFrame()], anna, 1, NOW))
+    expect(delivered.tasks?.[0]).toMatchObject({ state: 'completed', canonical: { epoch: 1 } })
+    expect(delivered.effects?.filter((effect) => effect.type === 'credit_worker')).toEqual([{ type: 'credit_worker', workerId: anna, completed: 1 }])
   })
 
   test('to files that were not asked for is refused', () => {
-    expect(commitResult(aJob(), leasedTo(anna), anna, 1, { ...handedIn(), files: [aFile('final')] })).toMatchObject({ code: 'result_invalid' })
+    expect(commitResult(aJob(), leasedTo(anna), anna, 1, { ...handedIn(), files: [aFile('final')] }, NOW)).toMatchObject({ code: 'result_invalid' })
   })
 })
 

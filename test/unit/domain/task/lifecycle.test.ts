@@ -8,7 +8,7 @@ import { aJob, aTask } from '../records.ts'
 /** Which acts each state allows, written down a second time on purpose. */
 const TASK_ALLOWS: Record<(typeof TASK_STATES)[number], Partial<Record<TaskAct, string>>> = {
   queued: { lease: 'leased', fail: 'failed', cancel: 'canceled' },
-  leased: { inspected: 'completed', commit_result: 'delivering', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
+  leased: { lease_second: 'leased', inspected: 'completed', commit_result: 'delivering', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   delivering: { verify: 'verifying', complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   verifying: { complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   completed: { requeue: 'queued', fail: 'failed' },
