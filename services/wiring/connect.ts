@@ -12,10 +12,16 @@ import { FarmClock } from '../../shared/adapters/system/clock.ts'
 import { SystemRandom } from '../../shared/adapters/system/random.ts'
 import { pause } from '../../shared/adapters/system/timers.ts'
 import { ENGINE_TIMES, type Engine } from '../../shared/engine/context.ts'
-import type { FarmStore } from '../../shared/ports/farm-store.ts'
+import { noteToken } from '../../shared/engine/journal/farm-journal.ts'
+import { beginFarm } from '../../shared/engine/standing.ts'
+import { FarmStateLost, type FarmStore } from '../../shared/ports/farm-store.ts'
+import { Sha256 } from '../../shared/protocol/ids.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import type { ObjectStore } from '../../shared/ports/object-store.ts'
 import type { FarmConfig } from './config.ts'
+
+const BEGIN_TRIES = 20
+const BEGIN_PAUSE_MS = 250
 
 export interface Connections {
   readonly engine: Engine
@@ -25,7 +31,7 @@ export interface Connections {
   close(): Promise<void>
 }
 
-/** Connects one process to its farm: state, queues, bytes, clock. Throws when Redis or the object store cannot be reached. */
+/** Connects one process to its farm: state, queues, bytes, clock. Throws when Redis or the object store cannot be reached, or Redis has lost the farm. */
 export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: () => string): Promise<Connections> {
   const redis = connectRedis(config.REDIS_URL, { log })
   const store = redisFarmStore(redis)
@@ -35,7 +41,8 @@ export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: ()
   const bulletin = redisBulletin(redis, { log })
   const { objects, directory } = await openObjects(config, () => clock.now(), publicUrl)
   await objects.check()
-  await putTokens(store, config)
+  await standsOpen({ store, objects, clock })
+  await putTokens(store, objects, config)
   const times = {
     ...ENGINE_TIMES,
     leaseMs: config.TILEWORK_LEASE_SECONDS * 1000,
@@ -55,7 +62,19 @@ export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: ()
   }
 }
 
-async function openObjects(config: FarmConfig, nowMs: () => number, publicUrl: () => string): Promise<{ objects: ObjectStore; directory: Connections['directory'] }> {
+/** Of several services that start with a new farm one begins it, and the others find it half begun for a moment. */
+async function standsOpen(farm: Parameters<typeof beginFarm>[0]): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await beginFarm(farm)
+    } catch (error) {
+      if (!(error instanceof FarmStateLost) || tries === BEGIN_TRIES) throw error
+      await pause(BEGIN_PAUSE_MS)
+    }
+  }
+}
+
+export async function openObjects(config: FarmConfig, nowMs: () => number, publicUrl: () => string): Promise<{ objects: ObjectStore; directory: Connections['directory'] }> {
   if (config.TILEWORK_STORE_DIR !== undefined) {
     const root = resolve(config.TILEWORK_STORE_DIR)
     await mkdir(root, { recursive: true })
@@ -78,7 +97,7 @@ async function openObjects(config: FarmConfig, nowMs: () => number, publicUrl: (
 }
 
 /** Tokens of the environment become known to the farm by their hashes. */
-async function putTokens(store: FarmStore, config: FarmConfig): Promise<void> {
+async function putTokens(store: FarmStore, objects: ObjectStore, config: FarmConfig): Promise<void> {
   const groups = [
     { tokens: config.TILEWORK_API_TOKENS, scopes: ['user'] },
     { tokens: config.TILEWORK_WORKER_TOKENS, scopes: ['worker'] },
@@ -86,7 +105,11 @@ async function putTokens(store: FarmStore, config: FarmConfig): Promise<void> {
     { tokens: config.TILEWORK_ADMIN_TOKENS, scopes: ['user', 'admin'] },
   ]
   for (const { tokens, scopes } of groups) {
-    for (const { name, token } of tokens) await store.putToken(createHash('sha256').update(token).digest('hex'), { name, scopes })
+    for (const { name, token } of tokens) {
+      const sha256 = Sha256.parse(createHash('sha256').update(token).digest('hex'))
+      await noteToken(objects, { sha256, name, scopes })
+      await store.putToken(sha256, { name, scopes })
+    }
   }
 }
 

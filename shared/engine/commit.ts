@@ -18,7 +18,7 @@ export interface Slice {
 }
 
 /**
- * A change as one commit. Counters, leases and the picky list are worked out from the difference between the records
+ * A change as one commit. Counters, leases, the picky list and what the journal must hear of are worked out from the difference between the records
  * before and after, here and nowhere else, so they always equal what a recount of the records gives.
  */
 export function commitOf(slice: Slice, change: Change, now: number, leaseMs: number): Commit {
@@ -57,6 +57,11 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
     credits: (change.effects ?? []).filter((effect) => effect.type === 'credit_worker'),
     // What workers and Blender say goes into these; cut here, so that no event can outgrow what is read back.
     events: (change.events ?? []).map((event) => ({ ...event, message: event.message.slice(0, LIMITS.messageLengthMax), at: now })),
+    journal: {
+      job: change.job !== undefined,
+      tasks: (change.tasks ?? []).filter((after) => !isHeld(after.state) && (slice.tasks.has(after.id) || !isAsPlanned(after))).map((after) => after.id),
+      frames: (change.frames ?? []).filter((after) => after.state !== 'rendering' || (slice.frames.get(after.number)?.value.state ?? 'rendering') !== 'rendering').map((after) => after.number),
+    },
   }
 }
 
@@ -91,6 +96,11 @@ function frameCounters(frame: FrameRecord): Record<string, number> {
 /** Epochs whose leases are to be renewed. */
 export function heldEpochs(task: TaskRecord): number[] {
   return isHeld(task.state) ? liveAttempts(task).map(({ epoch }) => epoch) : []
+}
+
+/** Before anything happened to it: the plan tells as much. What is held is lost in a recovery, so that leases cost the journal nothing. */
+function isAsPlanned(task: TaskRecord): boolean {
+  return task.kind === 'render' && task.state === 'queued' && task.attempts.length === 0
 }
 
 function isListed(task: TaskRecord): boolean {

@@ -4,6 +4,8 @@ import { jobIsOver } from '../domain/job-lifecycle.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 import { attemptsPrefix, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'
+import { noteDeleted } from './journal/farm-journal.ts'
+import { journalJob } from './journal/job-journal.ts'
 import { transact } from './transact.ts'
 
 /** Tasks canceled in one commit. */
@@ -36,6 +38,8 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
     await engine.queue.addStep({ step: 'erase', jobId })
     return false
   }
+  // First, so that no recovery looks for files that are gone by then.
+  if (!(await journalJob(engine, jobId))) return false
   await engine.queue.dropJob(jobId)
   await engine.objects.deletePrefix(attemptsPrefix(jobId))
   await engine.objects.deletePrefix(workPrefix(jobId))
@@ -59,6 +63,7 @@ async function cancelTasks(engine: Engine, jobId: JobId, ids: readonly TaskId[],
 export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
   const job = await engine.store.job(jobId)
   if (job !== null && job.value.state !== 'deleting') return
+  await noteDeleted(engine, jobId)
   await engine.queue.dropJob(jobId)
   await engine.objects.deletePrefix(jobPrefix(jobId))
   await engine.store.eraseJob(jobId)

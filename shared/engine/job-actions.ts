@@ -6,6 +6,7 @@ import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
 import type { WorkerRecord } from '../protocol/worker.ts'
 import type { Engine } from './context.ts'
+import { noteDeleted } from './journal/farm-journal.ts'
 import { transact } from './transact.ts'
 
 /** How many tasks of a job are looked at to tell what it waits for and what is disputed. */
@@ -86,6 +87,8 @@ export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: tru
   }
   const marked = await transact(engine, jobId, {}, ({ job: current }) => !mayJob(current.state, 'delete') ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`) : ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
   if (!marked.ok) return marked
+  // Before anybody is told: who hears that it is deleted does not meet it again after a recovery.
+  await noteDeleted(engine, jobId)
   await engine.bulletin.publish({ type: 'job_changed', jobId })
   return { ok: true }
 }

@@ -1,7 +1,7 @@
 import type { Change } from '../domain/decision.ts'
 import { boundTo } from '../domain/scheduling/eligibility.ts'
 import { inspectionOf, planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
-import { blankTask, newFrame, newRenderTask } from '../domain/splitting/job-tasks.ts'
+import { blankTask, plannedPart } from '../domain/splitting/job-tasks.ts'
 import { parseFrames } from '../domain/splitting/frames.ts'
 import { actOnJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
@@ -78,32 +78,18 @@ export async function planTasks(engine: Engine, jobId: JobId): Promise<void> {
       const { plan } = job
       const from = job.tasksPlanned
       const to = Math.min(plan.renderTaskCount, from + PLAN_BATCH)
-      const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames.frames, from + offset))
+      const { tasks, frames: begun } = plannedPart(plan, frames.frames, from, to)
       const last = to === plan.renderTaskCount
-      // A batch writes the frames that its tasks begin, so that both are whole after the last one.
-      const begun = tasks.flatMap((task) => (task.tile === undefined || task.tile === 0 ? task.frames : []))
       const next: JobRecord = { ...job, tasksPlanned: to }
       return {
         ok: true,
         job: last ? actOnJob(next, 'activate', { startedAt: now }) : next,
         tasks,
-        frames: begun.map((number) => newFrame(plan, number, positionOf(frames.frames, number))),
+        frames: begun,
         effects: [{ type: 'queue_tasks', tasks: tasks.map((task) => ({ taskId: task.id, epoch: 0 })) }, ...(last ? [{ type: 'announce_work' } as const] : [])],
         events: last ? [{ type: 'job_started', message: 'all tasks are planned' }] : [],
       }
     })
     more = done.ok && done.change.job?.state === 'planning'
   }
-}
-
-/** Index of a number in an ascending list. */
-function positionOf(ascending: readonly number[], number: number): number {
-  let low = 0
-  let high = ascending.length - 1
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((ascending[middle] ?? 0) < number) low = middle + 1
-    else high = middle
-  }
-  return low
 }

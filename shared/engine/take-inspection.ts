@@ -6,6 +6,7 @@ import { LIMITS } from '../protocol/limits.ts'
 import type { SceneRecord } from '../protocol/scene.ts'
 import type { Engine } from './context.ts'
 import { type HeldLease, takeFailure } from './hand-in.ts'
+import { noteScene } from './journal/farm-journal.ts'
 import { transact } from './transact.ts'
 
 /**
@@ -38,7 +39,9 @@ async function keepInspection(engine: Engine, job: JobRecord, lease: HeldLease, 
   const scene = await engine.store.scene(job.scene.sha256)
   // An archive that was handed in anew to render another .blend of it is another scene by now.
   if (scene === null || scene.mainBlend !== job.plan.mainBlend) return
-  await engine.store.putScene(withInspection(scene, lease, inspection, engine.clock.now()))
+  const inspected = withInspection(scene, lease, inspection, engine.clock.now())
+  await engine.store.putScene(inspected)
+  await noteScene(engine.objects, inspected)
 }
 
 function withInspection(scene: SceneRecord, { workerId }: HeldLease, inspection: Inspection, now: number): SceneRecord {

@@ -39,6 +39,31 @@ export interface Commit {
   /** Added to the counts of workers. */
   readonly credits: readonly Credit[]
   readonly events: readonly Omit<JobEvent, 'seq'>[]
+  /** Which of the records written are to be told to the journal; the store remembers it until `journaled` says that they were. */
+  readonly journal?: { readonly job: boolean; readonly tasks: readonly TaskId[]; readonly frames: readonly number[] }
+  /** Written into a farm that is being recovered; all other commits need one that is open. */
+  readonly recovered?: true
+}
+
+/** A record that the journal does not have as it is now. */
+export interface Unjournaled {
+  /** Its name among the marks of the job, and the mark's own number: a record that is written again gets a new one. */
+  readonly mark: string
+  readonly at: number
+  readonly what: 'job' | 'task' | 'frame'
+  readonly version: number
+  /** The record as JSON text, not looked into: whoever reads the journal checks it. Null when it was removed. */
+  readonly record: string | null
+}
+
+/**
+ * Which farm a store holds. The term rises with each recovery: versions of records made in a term are higher than all that were
+ * made before, so that nothing that is remembered of a lost state can pass for the present one.
+ */
+export interface Standing {
+  readonly term: number
+  /** False while it is being recovered. */
+  readonly open: boolean
 }
 
 export type Committed = { readonly ok: true; readonly effectIds: readonly string[]; readonly counters: Readonly<Record<string, number>> } | { readonly ok: false; readonly conflict: string }
@@ -54,11 +79,22 @@ export interface Page<T> {
   readonly next: string | null
 }
 
-/** Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. */
+/**
+ * Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. A store that lost its state
+ * answers nothing with "there is none": what finds nothing, and every commit, throws `FarmStateLost` then.
+ */
 export interface FarmStore {
   /** The store's own time, milliseconds since 1970. */
   time(): Promise<number>
   check(): Promise<void>
+  /** Null when this store holds no farm: a new one, or one that was emptied. */
+  standing(): Promise<Standing | null>
+  /** Replaces the standing if it is still `from`; true if it was. */
+  changeStanding(from: Standing | null, to: Standing): Promise<boolean>
+  /** Whether there are jobs, whatever the standing. */
+  holdsJobs(): Promise<boolean>
+  /** True for one caller in `ttlMs`: what one process of the farm does for all of them. Two may have it when the first one is slow. */
+  takeTurn(name: string, ttlMs: number): Promise<boolean>
 
   job(id: JobId): Promise<Versioned<JobRecord> | null>
   tasks(jobId: JobId, ids: readonly TaskId[]): Promise<(Versioned<TaskRecord> | null)[]>
@@ -76,11 +112,16 @@ export interface FarmStore {
   pendingEffects(jobId: JobId, before: number, limit: number): Promise<PendingEffect[]>
   acknowledge(jobId: JobId, effectIds: readonly string[]): Promise<void>
 
+  /** Records that the journal lacks, in the order in which they were written first since. */
+  unjournaled(jobId: JobId, limit: number): Promise<Unjournaled[]>
+  /** Takes marks back, but for those of records that were written again meanwhile. */
+  journaled(jobId: JobId, marks: readonly Pick<Unjournaled, 'mark' | 'at'>[]): Promise<void>
+
   /** Jobs by time of creation, newest first; `owner` undefined lists everybody's. */
   listJobs(query: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>>
   /** Jobs that are not over, or have effects outstanding. */
   openJobs(): Promise<JobId[]>
-  /** A job leaves the open list when it has ended and nothing of it is outstanding. */
+  /** A job leaves the open list when it has ended, nothing of it is outstanding and the journal has all of it. */
   closeJob(jobId: JobId): Promise<void>
   listTasks(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<TaskRecord>>
   listFrames(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<FrameRecord>>
@@ -103,6 +144,8 @@ export interface FarmStore {
   putWorker(worker: WorkerRecord): Promise<void>
   /** Puts a worker into quarantine, or lets it out. One that is not known yet comes into it when it connects. */
   setQuarantined(id: WorkerId, quarantined: boolean): Promise<void>
+  /** Stores a worker with the counts and the quarantine of the record, whatever was there. */
+  restoreWorker(worker: WorkerRecord): Promise<void>
   listWorkers(): Promise<WorkerRecord[]>
   /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */
   holdSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<void>
@@ -126,5 +169,13 @@ export class FarmStoreUnavailable extends Error {
   constructor(cause: unknown) {
     super(`the farm state cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
     this.name = 'FarmStoreUnavailable'
+  }
+}
+
+/** The farm store can be reached, and the farm's state is not in it any more, or not yet again. */
+export class FarmStateLost extends FarmStoreUnavailable {
+  constructor(standing: Standing | null) {
+    super(new Error(standing === null ? 'this Redis holds no farm: it was emptied, or is another one; put it back, or run "tilework recover" to rebuild it from the object store' : 'the farm is being recovered from the object store; it goes on when "tilework recover" has ended'))
+    this.name = 'FarmStateLost'
   }
 }

@@ -89,6 +89,8 @@ export const JobRecord = z
     createdAt: z.int(),
     startedAt: z.int().optional(),
     endedAt: z.int().optional(),
+    /** Epochs up to this one may have been given out before the job was recovered from the journal. */
+    epochsBefore: z.int().min(0).optional(),
     /** While planning: how many tasks are written down already. */
     tasksPlanned: z.int().min(0),
     /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */

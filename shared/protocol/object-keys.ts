@@ -7,6 +7,10 @@
  *   jobs/<job>/final/frames|video|previews/…   the delivery, written by the assembler alone
  *   jobs/<job>/final/manifest.json             the record of who rendered what, written last
  *   jobs/<job>/journal/<path>                  records from which the job can be rebuilt
+ *   farm/terms/<term>                          one for each time the farm was begun or recovered
+ *   farm/scenes|tokens/<sha256>                what is known of a blob; whose a token is
+ *   farm/workers.json                          workers and what is counted for them
+ *   farm/deleted/<job>                         jobs that must not come back; kept until nothing of them can arrive any more
  *   checks/<name>                              written, read and deleted by readiness checks
  *
  * No key is the folder of another one. The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
@@ -168,6 +172,30 @@ export function parseJournalKey(text: string): { jobId: string; path: string } |
   const [root, jobId, folder, ...rest] = text.split('/')
   if (root !== 'jobs' || jobId === undefined || folder !== 'journal' || rest.length === 0) return null
   return ObjectKey.safeParse(text).success ? { jobId, path: rest.join('/') } : null
+}
+
+/** What of the farm itself is written down, by the folder it lies in. */
+export const FARM_FOLDERS = ['terms', 'scenes', 'tokens', 'deleted'] as const
+export type FarmFolder = (typeof FARM_FOLDERS)[number]
+
+export function farmPrefix(folder: FarmFolder): ObjectPrefix {
+  return prefix(`farm/${folder}/`)
+}
+export function farmKey(folder: FarmFolder, name: string): ObjectKey {
+  return key(farmPrefix(folder) + checkedPart('name', name))
+}
+
+/** The name below its folder, or null when the key is not of this one. */
+export function parseFarmKey(folder: FarmFolder, text: string): string | null {
+  const start = farmPrefix(folder)
+  return text.startsWith(start) && ObjectKey.safeParse(text).success ? text.slice(start.length) : null
+}
+
+export const FARM_WORKERS_KEY: ObjectKey = key('farm/workers.json')
+
+/** Behind every key of a job and before those of the next: where to go on listing when only the jobs matter. */
+export function behindJob(jobId: string): string {
+  return `${jobPrefix(jobId)}~`
 }
 
 function key(text: string): ObjectKey {

@@ -59,6 +59,7 @@ async function serve(folder: string): Promise<void> {
   const server = await startRedisServer({ folder: join(folder, 'redis') })
   const redis = connectRedis(server.url)
   const store = redisFarmStore(redis)
+  await store.changeStanding(null, { term: 1, open: true })
   const clock = new FarmClock(store)
   await clock.start()
   const engine = { store, queue: bullWorkQueue({ redisUrl: server.url }), bulletin: redisBulletin(redis, { log }), objects: new TrustingStore({ nowMs: () => clock.now() }), clock, random: new SystemRandom(), log, secret: 'benchmark'.repeat(5), times: { ...ENGINE_TIMES, heartbeatMs: 15_000 } }

@@ -22,6 +22,7 @@ const redis = connectRedis(server.url)
 const store = redisFarmStore(redis)
 const queue = bullWorkQueue({ redisUrl: server.url })
 try {
+  await store.changeStanding(null, { term: 1, open: true })
   for (const concurrency of [1, 32, 128]) await commitOneTask(store, concurrency)
   const jobId = await storeJob(store, aJob(9), 1_000)
   await measure('read one task, 32 at once', COMMITS, 32, async (at) => void (await store.tasks(jobId, [renderTaskId(at % 1_000)])))

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll } from 'vitest'
+import { redisKeys } from '../../shared/adapters/redis/keys.ts'
 import { connectRedis } from '../../shared/adapters/redis/link.ts'
 import { startRedisServer } from '../../shared/adapters/redis/server.ts'
 import type { RedisServer } from '../../shared/adapters/redis/server.ts'
@@ -11,9 +12,9 @@ export interface TestRedis {
   readonly url: string
   /** A connection that lives as long as the test file. */
   readonly redis: Redis
-  /** A key prefix that no other test has. */
+  /** A key prefix that no other test has, with an open farm. */
   prefix(): string
-  /** Every key that begins with the prefix. */
+  /** Every key that begins with the prefix, that of the farm itself left out. */
   keys(prefix: string): Promise<string[]>
   /** Ends the server as a power cut would, and starts it on the same append-only file. */
   restart(): Promise<void>
@@ -62,8 +63,13 @@ export function useRedis(): TestRedis {
     get redis() {
       return opened()
     },
-    prefix: () => `t${++prefixes}`,
-    keys: async (prefix) => (await opened().keys(`${prefix}:*`)).sort(),
+    prefix() {
+      const { farm } = redisKeys(`t${++prefixes}`)
+      // What is sent on this connection later comes later; where there is no server now, the test wants none.
+      opened().set(farm, '1').catch(() => undefined)
+      return `t${prefixes}`
+    },
+    keys: async (prefix) => (await opened().keys(`${prefix}:*`)).filter((key) => key !== redisKeys(prefix).farm).sort(),
     start,
     kill,
     freeze() {

@@ -5,8 +5,8 @@
 import assert from 'node:assert'
 import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
-import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
-import type { Commit, FarmStore, Page } from '../../ports/farm-store.ts'
+import { FarmStateLost, FarmStoreUnavailable } from '../../ports/farm-store.ts'
+import type { Commit, FarmStore, Page, Standing, Unjournaled } from '../../ports/farm-store.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -17,6 +17,9 @@ import { SystemClock } from '../system/clock.ts'
 import { JobShelf } from './job-shelf.ts'
 import { pageOf } from './pages.ts'
 
+/** As commit.lua. */
+const VERSIONS_PER_TERM = 1_000_000_000
+
 type Counts = { completed: number; failed: number; refuted: number }
 
 export class MemoryFarmStore implements FarmStore {
@@ -24,6 +27,8 @@ export class MemoryFarmStore implements FarmStore {
   away = false
 
   readonly #clock: Clock
+  #standing: Standing | null
+  readonly #turns = new Map<string, number>()
   readonly #shelves = new Map<JobId, JobShelf>()
   readonly #open = new Set<JobId>()
   readonly #scenes = new Map<string, SceneRecord>()
@@ -36,19 +41,45 @@ export class MemoryFarmStore implements FarmStore {
   readonly #requests = new Map<string, { fingerprint: string; answer: string | null; endsAt: number }>()
   readonly #tokens = new Map<string, { name: string; scopes: string[] }>()
 
-  constructor(clock: Clock = new SystemClock()) {
+  /** Holds an open farm unless told otherwise. */
+  constructor(clock: Clock = new SystemClock(), standing: Standing | null = { term: 1, open: true }) {
     this.#clock = clock
+    this.#standing = standing
+  }
+
+  /** As FLUSHALL does. */
+  empty(): void {
+    this.#standing = null
+    for (const all of [this.#turns, this.#shelves, this.#open, this.#scenes, this.#workers, this.#counts, this.#quarantines, this.#holders, this.#sessionEnds, this.#requests, this.#tokens]) all.clear()
   }
 
   async time() {
     return this.#reach().#clock.now()
   }
   async check() {
-    this.#reach()
+    this.#believed(null)
+  }
+  async standing() {
+    return this.#reach().#standing
+  }
+  async changeStanding(from: Standing | null, to: Standing) {
+    const is = this.#reach().#standing
+    if (is?.term !== from?.term || is?.open !== from?.open) return false
+    this.#standing = to
+    return true
+  }
+  async holdsJobs() {
+    return this.#reach().#shelves.size > 0
+  }
+  async takeTurn(name: string, ttlMs: number) {
+    const now = this.#reach().#clock.now()
+    if ((this.#turns.get(name) ?? 0) > now) return false
+    this.#turns.set(name, now + ttlMs)
+    return true
   }
 
   async job(id: JobId) {
-    return this.#shelf(id).job()
+    return this.#believed(this.#shelf(id).job())
   }
   async tasks(jobId: JobId, ids: readonly TaskId[]) {
     return ids.map((id) => this.#shelf(jobId).task(id))
@@ -63,7 +94,9 @@ export class MemoryFarmStore implements FarmStore {
     const job = commit.job?.value
     assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
     const shelf = this.#shelf(jobId)
-    const committed = shelf.commit(commit, now)
+    const standing = this.#standing
+    if (standing === null || standing.open === (commit.recovered ?? false)) throw new FarmStateLost(standing)
+    const committed = shelf.commit(commit, now, (standing.term - 1) * VERSIONS_PER_TERM)
     if (committed.ok) {
       this.#shelves.set(jobId, shelf)
       for (const credit of commit.credits) this.#credit(credit)
@@ -92,20 +125,26 @@ export class MemoryFarmStore implements FarmStore {
   async acknowledge(jobId: JobId, effectIds: readonly string[]) {
     this.#shelf(jobId).acknowledge(effectIds)
   }
+  async unjournaled(jobId: JobId, limit: number) {
+    return this.#shelf(jobId).unjournaled(limit)
+  }
+  async journaled(jobId: JobId, marks: readonly Pick<Unjournaled, 'mark' | 'at'>[]) {
+    this.#shelf(jobId).journaled(marks)
+  }
 
   async listJobs({ owner, cursor, limit }: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>> {
     const place = (job: JobRecord) => timedMember(job.createdAt, job.id)
-    const jobs = this.#jobs().filter((job) => owner === undefined || job.owner === owner)
+    const jobs = this.#believed(this.#jobs()).filter((job) => owner === undefined || job.owner === owner)
     const newestFirst = jobs.sort((a, b) => (place(a) > place(b) ? -1 : 1))
     return pageOf('jobs', newestFirst, { cursor, limit, place, isAfter: (job, start) => place(job) < start })
   }
   async openJobs() {
-    return [...this.#reach().#open]
+    return this.#believed([...this.#reach().#open])
   }
   async closeJob(jobId: JobId) {
     const shelf = this.#shelf(jobId)
     const job = shelf.job()?.value
-    if ((job === undefined || !opensJob(job.state)) && !shelf.hasEffects()) this.#open.delete(jobId)
+    if ((job === undefined || !opensJob(job.state)) && !shelf.isOutstanding()) this.#open.delete(jobId)
   }
   async listTasks(jobId: JobId, { cursor, limit }: { cursor?: string; limit: number }) {
     return this.#shelf(jobId).listTasks(cursor, limit)
@@ -122,7 +161,7 @@ export class MemoryFarmStore implements FarmStore {
   }
 
   async scene(sha256: string) {
-    return structuredClone(this.#reach().#scenes.get(sha256) ?? null)
+    return this.#believed(structuredClone(this.#reach().#scenes.get(sha256) ?? null))
   }
   async putScene(scene: SceneRecord) {
     this.#reach().#scenes.set(scene.sha256, structuredClone(scene))
@@ -132,7 +171,7 @@ export class MemoryFarmStore implements FarmStore {
   }
   async listScenes({ cursor, limit }: { cursor?: string; limit: number }) {
     const place = (scene: SceneRecord) => timedMember(scene.uploadedAt, scene.sha256)
-    const newestFirst = [...this.#reach().#scenes.values()].sort((a, b) => (place(a) > place(b) ? -1 : 1))
+    const newestFirst = this.#believed([...this.#reach().#scenes.values()]).sort((a, b) => (place(a) > place(b) ? -1 : 1))
     return pageOf('scenes', newestFirst, { cursor, limit, place, isAfter: (scene, start) => place(scene) < start })
   }
   async jobsOfScene(sha256: string) {
@@ -144,7 +183,7 @@ export class MemoryFarmStore implements FarmStore {
 
   async worker(id: WorkerId) {
     const worker = this.#reach().#workers.get(id)
-    return worker === undefined ? null : this.#withCounts(worker)
+    return this.#believed(worker === undefined ? null : this.#withCounts(worker))
   }
   async putWorker(worker: WorkerRecord) {
     this.#reach().#workers.set(worker.id, structuredClone(worker))
@@ -154,6 +193,11 @@ export class MemoryFarmStore implements FarmStore {
   }
   async setQuarantined(id: WorkerId, quarantined: boolean) {
     this.#reach().#quarantines.set(id, quarantined)
+  }
+  async restoreWorker(worker: WorkerRecord) {
+    this.#reach().#counts.delete(worker.id)
+    this.#quarantines.delete(worker.id)
+    await this.putWorker(worker)
   }
   async listWorkers() {
     return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -190,7 +234,7 @@ export class MemoryFarmStore implements FarmStore {
   }
 
   async token(sha256: string) {
-    return structuredClone(this.#reach().#tokens.get(sha256) ?? null)
+    return this.#believed(structuredClone(this.#reach().#tokens.get(sha256) ?? null))
   }
   async putToken(sha256: string, owner: { name: string; scopes: string[] }) {
     this.#reach().#tokens.set(sha256, structuredClone(owner))
@@ -199,6 +243,12 @@ export class MemoryFarmStore implements FarmStore {
   #reach(): this {
     if (this.away) throw new FarmStoreUnavailable(new Error('the memory store was told to be away'))
     return this
+  }
+  /** That there is nothing is believed only of an open farm. */
+  #believed<T>(found: T): T {
+    const nothing = found === null || (Array.isArray(found) && found.length === 0)
+    if (nothing && this.#reach().#standing?.open !== true) throw new FarmStateLost(this.#standing)
+    return found
   }
   #shelf(jobId: JobId): JobShelf {
     return this.#reach().#shelves.get(jobId) ?? new JobShelf(jobId)

@@ -2,7 +2,7 @@
  * All that the farm store keeps of one job, in memory, with the semantics of commit.lua and its sisters. What comes in and
  * goes out is cloned, as if it had been written down.
  */
-import type { Commit, Committed, Page, PendingEffect, Versioned, Write } from '../../ports/farm-store.ts'
+import type { Commit, Committed, Page, PendingEffect, Unjournaled, Versioned, Write } from '../../ports/farm-store.ts'
 import type { TaskId } from '../../protocol/ids.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
@@ -26,6 +26,8 @@ export class JobShelf {
   readonly #leases = new Map<string, Lease>()
   readonly #picky = new Set<TaskId>()
   readonly #outbox = new Map<string, PendingEffect>()
+  /** Mark -> its number, the oldest first. */
+  readonly #journal = new Map<string, number>()
   #events: JobEvent[] = []
   #sequence = 0
 
@@ -45,20 +47,20 @@ export class JobShelf {
   counters(): Record<string, number> {
     return Object.fromEntries(this.#counters)
   }
-  hasEffects(): boolean {
-    return this.#outbox.size > 0
+  isOutstanding(): boolean {
+    return this.#outbox.size > 0 || this.#journal.size > 0
   }
 
-  /** Compares everything first, then writes everything. */
-  commit(commit: Commit, now: number): Committed {
+  /** Compares everything first, then writes everything. New records begin with the version after `versionsBefore`. */
+  commit(commit: Commit, now: number, versionsBefore: number): Committed {
     if (this.#job.size === 0 && !commit.job) return { ok: false, conflict: this.#jobId }
     if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion) return { ok: false, conflict: this.#jobId }
     const conflict = firstConflict(this.#job, commit.job ? [commit.job] : []) ?? firstConflict(this.#tasks, commit.tasks) ?? firstConflict(this.#frames, commit.frames)
     if (conflict !== null) return { ok: false, conflict }
 
-    write(this.#job, commit.job ? [commit.job] : [])
-    write(this.#tasks, commit.tasks)
-    write(this.#frames, commit.frames)
+    write(this.#job, commit.job ? [commit.job] : [], versionsBefore)
+    write(this.#tasks, commit.tasks, versionsBefore)
+    write(this.#frames, commit.frames, versionsBefore)
     for (const [name, change] of Object.entries(commit.counters)) this.#counters.set(name, (this.#counters.get(name) ?? 0) + change)
     for (const { taskId, epoch, expiresAt } of commit.leases) {
       if (expiresAt === null) this.#leases.delete(`${taskId}@${epoch}`)
@@ -75,6 +77,11 @@ export class JobShelf {
     })
     for (const event of commit.events) this.#events.push({ ...structuredClone(event), seq: `0-${++this.#sequence}` })
     this.#events = this.#events.slice(-LIMITS.eventsPerJobKept)
+    const { journal = { job: false, tasks: [], frames: [] } } = commit
+    for (const mark of [...(journal.job ? [`job ${this.#jobId}`] : []), ...journal.tasks.map((id) => `task ${id}`), ...journal.frames.map((id) => `frame ${id}`)]) {
+      this.#journal.delete(mark)
+      this.#journal.set(mark, ++this.#sequence)
+    }
     return { ok: true, effectIds, counters: this.counters() }
   }
 
@@ -105,6 +112,18 @@ export class JobShelf {
     for (const id of effectIds) this.#outbox.delete(id)
   }
 
+  unjournaled(limit: number): Unjournaled[] {
+    return [...this.#journal].slice(0, limit).map(([mark, at]) => {
+      const [what, id = ''] = mark.split(' ') as [Unjournaled['what'], string]
+      const stored = what === 'job' ? this.job() : what === 'task' ? this.#tasks.get(id as TaskId) : this.#frames.get(Number(id))
+      return { mark, at, what, version: stored?.version ?? 0, record: stored == null ? null : JSON.stringify(stored.value) }
+    })
+  }
+
+  journaled(marks: readonly Pick<Unjournaled, 'mark' | 'at'>[]): void {
+    for (const { mark, at } of marks) if (this.#journal.get(mark) === at) this.#journal.delete(mark)
+  }
+
   listTasks(cursor: string | undefined, limit: number): Page<TaskRecord> {
     const tasks = [...this.#tasks.values()].map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1))
     return pageOf('tasks', tasks, { cursor, limit, place: ({ id }) => id, isAfter: ({ id }, place) => id > place })
@@ -126,9 +145,9 @@ function firstConflict<Id extends string | number, T>(stored: ReadonlyMap<Id, Ve
   return stale === undefined ? null : String(stale.id)
 }
 
-function write<Id, T>(stored: Map<Id, Versioned<T>>, writes: readonly Write<Id, T>[]): void {
+function write<Id, T>(stored: Map<Id, Versioned<T>>, writes: readonly Write<Id, T>[], versionsBefore: number): void {
   for (const { id, expected, value } of writes) {
     if (value === null) stored.delete(id)
-    else stored.set(id, { version: expected + 1, value: structuredClone(value) })
+    else stored.set(id, { version: (expected === 0 ? versionsBefore : expected) + 1, value: structuredClone(value) })
   }
 }

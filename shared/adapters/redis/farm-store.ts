@@ -13,6 +13,7 @@ import { requests } from './requests.ts'
 import { scenes } from './scenes.ts'
 import { runScript } from './scripts.ts'
 import { sessions } from './sessions.ts'
+import { believedIn, standings } from './standing.ts'
 import { tokens } from './tokens.ts'
 import { workers } from './workers.ts'
 
@@ -29,6 +30,7 @@ export function redisFarmStore(redis: Redis, options: FarmStoreOptions = {}): Fa
   const link: Link = {
     keys,
     reach: (work) => reach(redis, () => work(redis), deadlineMs),
+    believed: (read) => reach(redis, () => believedIn(redis, keys, read), deadlineMs),
     run: (script, scriptKeys, args) => reach(redis, () => runScript(redis, script, scriptKeys, args), deadlineMs),
   }
   return {
@@ -40,6 +42,7 @@ export function redisFarmStore(redis: Redis, options: FarmStoreOptions = {}): Fa
     ...sessions(link),
     ...requests(link),
     ...tokens(link),
+    ...standings(link),
 
     async time() {
       const [seconds, microseconds] = await link.reach((redis) => redis.time())
@@ -48,6 +51,7 @@ export function redisFarmStore(redis: Redis, options: FarmStoreOptions = {}): Fa
     /** Writes, because a Redis with a full disk still answers to PING. */
     async check() {
       await link.reach((redis) => redis.set(keys.check, '1', 'PX', 1_000))
+      await link.believed(async () => null)
     },
   }
 }

@@ -21,7 +21,7 @@ const COMMIT = loadScript('commit')
 const ONLY_COMPARED = '='
 const CREDITED = ['completed', 'failed', 'refuted'] as const
 /** Which KEYS of commit.lua hold the records. */
-const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
+export const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
 const CommitReply = z.union([z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]), z.tuple([z.literal(0), z.string()])])
 
 type JobCommits = Pick<FarmStore, 'job' | 'tasks' | 'frames' | 'counters' | 'commit'>
@@ -30,7 +30,7 @@ export function jobCommits(link: Link): JobCommits {
   const { keys } = link
   return {
     async job(id) {
-      return versioned(JobRecord, await link.reach((redis) => redis.hget(keys.job(id), id)), keys.job(id))
+      return versioned(JobRecord, await link.believed((redis) => redis.hget(keys.job(id), id)), keys.job(id))
     },
     async tasks(jobId, ids) {
       if (ids.length === 0) return []
@@ -73,6 +73,7 @@ function commitArguments(jobId: JobId, commit: Commit, now: number, member: stri
     commit.effects.length > 0 || (job !== undefined && job !== null && opensJob(job.state)) ? '1' : '0',
     member,
     LIMITS.eventsPerJobKept,
+    commit.recovered === true ? '1' : '0',
     ...list(records),
     ...list(Object.entries(commit.counters).map(([name, change]) => [name, integer(change, `counter ${name}`)])),
     ...list(commit.leases.map(({ taskId, epoch, expiresAt }) => [leaseMember(taskId, epoch), expiresAt === null ? '' : integer(expiresAt, 'lease expiry')])),
@@ -80,6 +81,7 @@ function commitArguments(jobId: JobId, commit: Commit, now: number, member: stri
     ...list(commit.effects.map((effect) => [JSON.stringify(effect)])),
     ...list(commit.events.map((event) => [JSON.stringify(event)])),
     ...list(commit.credits.flatMap(({ workerId, type: _credit, ...counts }) => CREDITED.flatMap((name) => (counts[name] === undefined ? [] : [[workerCountField(workerId, name), integer(counts[name], name)]])))),
+    ...list([...(commit.journal?.job === true ? [[RECORD_KEY.job, jobId]] : []), ...(commit.journal?.tasks ?? []).map((id) => [RECORD_KEY.task, id]), ...(commit.journal?.frames ?? []).map((id) => [RECORD_KEY.frame, id])]),
   ]
 }
 

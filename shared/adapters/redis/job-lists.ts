@@ -33,17 +33,17 @@ export function jobLists(link: Link): JobLists {
     async listJobs({ owner, cursor, limit }) {
       const index = owner === undefined ? keys.jobs : keys.jobsOfOwner(owner)
       const start = placeAfter('jobs', cursor, '+')
-      const { places, next } = cut(await link.reach((redis) => redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1)), limit)
+      const { places, next } = cut(await link.believed((redis) => redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1)), limit)
       const records = await Promise.all(places.map((member) => job(JobId.parse(idInMember(member)))))
       return { items: records.filter(present).map(({ value }) => value), next }
     },
     async openJobs() {
-      return (await link.reach((redis) => redis.zrange(keys.openJobs, '0', '-1'))).map((id) => JobId.parse(id))
+      return (await link.believed((redis) => redis.zrange(keys.openJobs, '0', '-1'))).map((id) => JobId.parse(id))
     },
     async closeJob(jobId) {
       const seen = await job(jobId)
       if (seen !== null && opensJob(seen.value.state)) return
-      await link.run(CLOSE_JOB, [keys.job(jobId), keys.outboxOrder(jobId), keys.openJobs], [jobId, seen?.version ?? 0])
+      await link.run(CLOSE_JOB, [keys.job(jobId), keys.outboxOrder(jobId), keys.openJobs, keys.journal(jobId)], [jobId, seen?.version ?? 0])
     },
     async listTasks(jobId, { cursor, limit }) {
       const start = placeAfter('tasks', cursor, '-')

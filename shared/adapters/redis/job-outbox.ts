@@ -1,9 +1,10 @@
 /*
- * What is due in a job: leases that end, tasks to be chosen by looking, effects to be carried out.
+ * What is due in a job: leases that end, tasks to be chosen by looking, effects to be carried out, records to be journaled.
  */
 import { z } from 'zod'
-import type { FarmStore, PendingEffect } from '../../ports/farm-store.ts'
+import type { FarmStore, PendingEffect, Unjournaled } from '../../ports/farm-store.ts'
 import { TaskId } from '../../protocol/ids.ts'
+import { RECORD_KEY } from './job-commits.ts'
 import { StoredEffect } from './effect-schemas.ts'
 import { leaseMember, leaseOfMember } from './lease-member.ts'
 import type { Link } from './link.ts'
@@ -12,9 +13,12 @@ import { parsed } from './stored.ts'
 
 const RENEW = loadScript('renew')
 const ACKNOWLEDGE = loadScript('acknowledge')
+const UNJOURNALED = loadScript('unjournaled')
+const JOURNALED = loadScript('journaled')
+const MARKED = { [RECORD_KEY.job]: 'job', [RECORD_KEY.task]: 'task', [RECORD_KEY.frame]: 'frame' } as const
 const Strings = z.array(z.string())
 
-type JobOutbox = Pick<FarmStore, 'renew' | 'expiredLeases' | 'picky' | 'pendingEffects' | 'acknowledge'>
+type JobOutbox = Pick<FarmStore, 'renew' | 'expiredLeases' | 'picky' | 'pendingEffects' | 'acknowledge' | 'unjournaled' | 'journaled'>
 
 export function jobOutbox(link: Link): JobOutbox {
   const { keys } = link
@@ -49,6 +53,20 @@ export function jobOutbox(link: Link): JobOutbox {
     },
     async acknowledge(jobId, effectIds) {
       if (effectIds.length > 0) await link.run(ACKNOWLEDGE, [keys.outbox(jobId), keys.outboxOrder(jobId)], effectIds)
+    },
+    async unjournaled(jobId, limit) {
+      const found = Strings.parse(await link.run(UNJOURNALED, [keys.job(jobId), keys.tasks(jobId), keys.taskOrder(jobId), keys.frames(jobId), keys.journal(jobId)], [limit]))
+      const all: Unjournaled[] = []
+      for (let at = 0; at + 2 < found.length; at += 3) {
+        const [mark = '', number, text = ''] = found.slice(at, at + 3)
+        const end = text.indexOf('\n')
+        const what = MARKED[Number(mark.slice(0, 1)) as keyof typeof MARKED]
+        all.push({ mark, at: Number(number), what, version: Number(text.slice(0, Math.max(0, end))), record: text === '' ? null : text.slice(end + 1) })
+      }
+      return all
+    },
+    async journaled(jobId, marks) {
+      if (marks.length > 0) await link.run(JOURNALED, [keys.journal(jobId)], marks.flatMap(({ mark, at }) => [mark, at]))
     },
   }
 }

@@ -15,10 +15,13 @@
  * | tw:{job}:sequence       | string | last number given to an effect or a picky task          | -       | commit.lua             |
  * | tw:{job}:outbox         | hash   | effect id -> effect                                     | -       | commit.lua, acknowledge |
  * | tw:{job}:outbox:order   | zset   | effect ids, scored by the time of the commit            | -       | commit.lua, acknowledge |
+ * | tw:{job}:journal        | zset   | records to be told to the journal, by their last write  | -       | commit.lua, journaled.lua |
  * | tw:{job}:events         | stream | what happened, trimmed to about LIMITS.eventsPerJobKept | -       | commit.lua             |
  * | tw:{job}:queue:render:… | BullMQ | render tasks that wait for a worker                     | -       | BullMQ                 |
  * | tw:steps:verify:…       | BullMQ | comparisons to be made                                  | -       | BullMQ                 |
  * | tw:steps:assemble:…     | BullMQ | stitching, delivery, encoding, erasing                  | -       | BullMQ                 |
+ * | tw:farm                 | string | the term of the farm, and "recovering" while it is      | -       | change-standing.lua    |
+ * | tw:turn:<name>          | string | one process does it, the others need not                | caller's | takeTurn              |
  * | tw:jobs                 | zset   | <time of creation>:<job id>, in the order of spelling   | -       | commit.lua             |
  * | tw:jobs:owner:<owner>   | zset   | the same of one owner                                   | -       | commit.lua             |
  * | tw:jobs:open            | zset   | ids of jobs not over, scored by the time they opened    | -       | commit.lua, close-job.lua |
@@ -61,9 +64,12 @@ export function redisKeys(prefix: string = DEFAULT_PREFIX) {
     outbox: (jobId: JobId) => ofJob(jobId, 'outbox'),
     outboxOrder: (jobId: JobId) => ofJob(jobId, 'outbox:order'),
     events: (jobId: JobId) => ofJob(jobId, 'events'),
+    journal: (jobId: JobId) => ofJob(jobId, 'journal'),
     /** What BullMQ puts before the names of a job's queues. */
     queuePrefix: (jobId: JobId) => ofJob(jobId, 'queue'),
     stepsPrefix: `${prefix}:steps`,
+    farm: `${prefix}:farm`,
+    turn: (name: string) => `${prefix}:turn:${name}`,
     jobs: `${prefix}:jobs`,
     jobsOfOwner: (owner: string) => `${prefix}:jobs:owner:${owner}`,
     openJobs: `${prefix}:jobs:open`,
@@ -81,9 +87,9 @@ export function redisKeys(prefix: string = DEFAULT_PREFIX) {
   }
 }
 
-/** The keys that commit.lua names KEYS[1] to KEYS[14]: all of a job but its queue, the list of open jobs, and the counts of workers. */
+/** The keys that commit.lua names KEYS[1] to KEYS[16]: all of a job but its queue, the list of open jobs, the counts of workers, the farm. */
 export function commitKeys(keys: Keys, jobId: JobId): string[] {
-  return [...recordKeys(keys, jobId), keys.openJobs, keys.workerCounts]
+  return [...recordKeys(keys, jobId), keys.openJobs, keys.workerCounts, keys.farm]
 }
 
 /** Every key of a job that the farm store writes. */
@@ -101,6 +107,7 @@ export function recordKeys(keys: Keys, jobId: JobId): string[] {
     keys.outbox(jobId),
     keys.outboxOrder(jobId),
     keys.events(jobId),
+    keys.journal(jobId),
   ]
 }
 

@@ -4,7 +4,7 @@
  * have been done, and only the caller can tell what that means.
  */
 import { Redis } from 'ioredis'
-import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
+import { FarmStateLost, FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import type { Logger } from '../../ports/core.ts'
 import { after } from '../system/timers.ts'
 import type { Keys } from './keys.ts'
@@ -17,11 +17,16 @@ const RECONNECT_PAUSE_MAX_MS = 1_000
 /** Answers of the server that mean "not now" rather than "wrong": they heal when it has loaded, has memory or disk again. */
 const OUTAGE_REPLIES = /^(LOADING|MISCONF|OOM|READONLY|MASTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|CLUSTERDOWN|UNKILLABLE)\b/
 
+/** What commit.lua says where there is no farm, or a closed one. */
+const NO_FARM_REPLY = 'GONE'
+
 /** What each subject of the farm store works with. */
 export interface Link {
   readonly keys: Keys
   /** Does something with the connection; outages become FarmStoreUnavailable. */
   reach<T>(work: (redis: Redis) => Promise<T>): Promise<T>
+  /** As `reach` for reading; that there is nothing is believed only of a Redis that holds an open farm. */
+  believed<T>(read: (redis: Redis) => Promise<T>): Promise<T>
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
 }
 
@@ -81,6 +86,8 @@ export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs:
   try {
     return await work()
   } catch (error) {
+    if (error instanceof FarmStoreUnavailable) throw error
+    if (error instanceof Error && error.name === 'ReplyError' && error.message.startsWith(NO_FARM_REPLY)) throw new FarmStateLost(null)
     if (isRejection(error)) throw new Error(`Redis refused a command: ${error.message}`, { cause: error })
     throw new FarmStoreUnavailable(error)
   }

@@ -17,7 +17,7 @@ export function scenes(link: Link): Pick<FarmStore, 'scene' | 'putScene' | 'dele
   const sceneOf = (text: string) => parsed(SceneRecord, text.slice(text.indexOf('\n') + 1), keys.scenes)
   return {
     async scene(sha256) {
-      const text = await link.reach((redis) => redis.hget(keys.scenes, sha256))
+      const text = await link.believed((redis) => redis.hget(keys.scenes, sha256))
       return text === null ? null : sceneOf(text)
     },
     async putScene(scene) {
@@ -28,7 +28,7 @@ export function scenes(link: Link): Pick<FarmStore, 'scene' | 'putScene' | 'dele
     },
     async listScenes({ cursor, limit }) {
       const start = placeAfter('scenes', cursor, '+')
-      const { places, next } = cut(await link.reach((redis) => redis.zrevrangebylex(keys.sceneOrder, start, '-', 'LIMIT', 0, limit + 1)), limit)
+      const { places, next } = cut(await link.believed((redis) => redis.zrevrangebylex(keys.sceneOrder, start, '-', 'LIMIT', 0, limit + 1)), limit)
       if (places.length === 0) return { items: [], next: null }
       const stored = await link.reach((redis) => redis.hmget(keys.scenes, ...places.map(idInMember)))
       return { items: stored.flatMap((text) => (text === null ? [] : [sceneOf(text)])), next }

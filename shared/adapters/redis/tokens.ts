@@ -9,7 +9,7 @@ const TokenOwner = z.strictObject({ name: z.string(), scopes: z.array(z.string()
 export function tokens(link: Link): Pick<FarmStore, 'token' | 'putToken'> {
   return {
     async token(sha256) {
-      const text = await link.reach((redis) => redis.hget(link.keys.tokens, sha256))
+      const text = await link.believed((redis) => redis.hget(link.keys.tokens, sha256))
       return text === null ? null : parsed(TokenOwner, text, link.keys.tokens)
     },
     async putToken(sha256, owner) {

@@ -22,20 +22,26 @@ export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number
   return `${id}:${name}`
 }
 
-export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'listWorkers'> {
+export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'restoreWorker' | 'listWorkers'> {
   const { keys } = link
   const countFields = (id: WorkerId) => [...COUNT_NAMES, QUARANTINED].map((name) => workerCountField(id, name))
+  async function putWorker(worker: WorkerRecord): Promise<void> {
+    const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
+    await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
+  }
   return {
     async worker(id) {
-      const [text, counts] = await link.reach((redis) => Promise.all([redis.hget(keys.workers, id), redis.hmget(keys.workerCounts, ...countFields(id))]))
+      const text = await link.believed((redis) => redis.hget(keys.workers, id))
+      const counts = await link.reach((redis) => redis.hmget(keys.workerCounts, ...countFields(id)))
       return text === null ? null : withCounts(parsed(WorkerRecord, text, keys.workers), counts)
     },
-    async putWorker(worker) {
-      const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
-      await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
-    },
+    putWorker,
     async setQuarantined(id, quarantined) {
       await link.reach((redis) => redis.hset(keys.workerCounts, workerCountField(id, QUARANTINED), quarantined ? 1 : 0))
+    },
+    async restoreWorker(worker) {
+      await link.reach((redis) => redis.hdel(keys.workerCounts, ...countFields(worker.id)))
+      await putWorker(worker)
     },
     async listWorkers() {
       const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))

@@ -25,6 +25,14 @@ export function newFrame(plan: JobPlan, number: number, position: number): Frame
   return { number, position, state: 'rendering', tasksLeft: tilesPerFrame(plan) }
 }
 
+/** The render tasks `from` to `to` (exclusive) of a plan, and the frames that they begin. */
+export function plannedPart(plan: JobPlan, frames: readonly number[], from: number, to: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
+  const tiles = tilesPerFrame(plan)
+  const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames, from + offset))
+  const begun = tasks.flatMap((task, offset) => (task.tile === undefined || task.tile === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / tiles)) : []))
+  return { tasks, frames: begun }
+}
+
 /** Render tasks whose pixels make up the frame at `position` of the frame list. */
 export function renderTasksOfFrame(plan: JobPlan, position: number): TaskId[] {
   const tiles = tilesPerFrame(plan)

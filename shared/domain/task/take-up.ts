@@ -16,7 +16,7 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
-  return { ok: true, tasks: [act(withNewAttempt(task, workerId, now), 'lease')] }
+  return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease')] }
 }
 
 /**
@@ -29,10 +29,11 @@ export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId
   if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
   if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
   if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
-  return { ok: true, tasks: [act(withNewAttempt(task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
+  return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
 }
 
-function withNewAttempt(task: TaskRecord, workerId: WorkerId, now: number): TaskRecord {
-  const epoch = task.epoch + 1
+function withNewAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, now: number): TaskRecord {
+  // After a recovery nobody knows which epochs were given out last; those of the new time begin above all of them.
+  const epoch = Math.max(task.epoch, job.epochsBefore ?? 0) + 1
   return { ...task, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../context.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import { settleEndedJob } from '../ended-jobs.ts'
 import { planTasks } from '../submit-job.ts'
+import { journalFarm } from './journal.ts'
 import { reapLeases } from './lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from './reconcile.ts'
 
@@ -19,6 +20,7 @@ export class Rounds {
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
   #count = 0
+  #journaling: Promise<void> | null = null
   readonly #planning = new Map<JobId, Promise<void>>()
 
   constructor(engine: Engine, dispatcher: Dispatcher) {
@@ -40,12 +42,16 @@ export class Rounds {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     await this.#running
-    await Promise.allSettled(this.#planning.values())
+    await Promise.allSettled([...this.#planning.values(), this.#journaling])
   }
 
   /** One look at every open job. */
   async round(): Promise<void> {
     this.#count += 1
+    // Beside the round: an object store that is slow must not keep leases from being taken back.
+    this.#journaling ??= journalFarm(this.#engine)
+      .catch((error: unknown) => this.#engine.log.warn({ error }, 'not everything could be journaled, it is tried again'))
+      .finally(() => (this.#journaling = null))
     const [workers, connected] = await Promise.all([this.#engine.store.listWorkers(), this.#engine.store.connectedWorkers()])
     const usable = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined)
     this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))

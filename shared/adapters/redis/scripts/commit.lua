@@ -1,16 +1,22 @@
 -- Replaces records of one job that are all at the expected version, with everything that hangs on them; or changes nothing.
 -- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence  10 outbox
---       11 outbox order  12 events  13 open jobs  14 counts of workers; of a new job 15 jobs  16 jobs of owner  17 jobs of scene
--- ARGV  now, job id, '1' if the job is open after this, its member of 15 and 16 ('' if the job is not new), events kept;
---       then lists, each after its length: records (number of their KEY, id, expected version, json or '' to remove or '=' to
+--       11 outbox order  12 events  13 journal  14 open jobs  15 counts of workers  16 farm; of a new job 17 jobs
+--       18 jobs of owner  19 jobs of scene
+-- ARGV  now, job id, '1' if the job is open after this, its member of 17 and 18 ('' if the job is not new), events kept, '1' if
+--       this belongs to a recovery; then lists, each after its length: records (number of their KEY, id, expected version, json or '' to remove or '=' to
 --       compare only), counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'),
---       effects (json), events (json), credits (field of 14, change)
--- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}
-local now, job_id, open, member, kept, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], 5
+--       effects (json), events (json), credits (field of 15, change), marks for the journal (number of a KEY, id)
+-- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}, or an error if there is no farm
+local now, job_id, open, member, kept, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], 6
 local function take()
   at = at + 1
   return ARGV[at]
 end
+
+-- Versions go on from where no earlier term can have come.
+local term, closed = string.match(redis.call('GET', KEYS[16]) or '', '^(%d+)( ?)')
+if not term or (closed == ' ') ~= (ARGV[6] == '1') then return redis.error_reply('GONE') end
+local before = (term - 1) * 1000000000
 
 if member == '' and redis.call('EXISTS', KEYS[1]) == 0 then return { 0, job_id } end
 local records = {}
@@ -29,7 +35,7 @@ for _, record in ipairs(records) do
     redis.call('HDEL', KEYS[hash], id)
     if order then redis.call('ZREM', order, id) end
   elseif json ~= '=' then
-    redis.call('HSET', KEYS[hash], id, string.format('%d\n', version + 1) .. json)
+    redis.call('HSET', KEYS[hash], id, string.format('%d\n', (version == '0' and before or version) + 1) .. json)
     if order and version == '0' then redis.call('ZADD', order, hash == 4 and id or 0, id) end
   end
 end
@@ -49,11 +55,15 @@ for i = 1, tonumber(take()) do
   redis.call('ZADD', KEYS[11], now, ids[i])
 end
 for _ = 1, tonumber(take()) do redis.call('XADD', KEYS[12], 'MAXLEN', '~', kept, '*', 'event', take()) end
-for _ = 1, tonumber(take()) do redis.call('HINCRBY', KEYS[14], take(), take()) end
-if open == '1' then redis.call('ZADD', KEYS[13], 'NX', now, job_id) end
+for _ = 1, tonumber(take()) do redis.call('HINCRBY', KEYS[15], take(), take()) end
+for _ = 1, tonumber(take()) do
+  local mark = take() .. ' ' .. take()
+  redis.call('ZADD', KEYS[13], redis.call('INCR', KEYS[9]), mark)
+end
+if open == '1' then redis.call('ZADD', KEYS[14], 'NX', now, job_id) end
 if member ~= '' then
-  redis.call('ZADD', KEYS[15], 0, member)
-  redis.call('ZADD', KEYS[16], 0, member)
-  redis.call('SADD', KEYS[17], job_id)
+  redis.call('ZADD', KEYS[17], 0, member)
+  redis.call('ZADD', KEYS[18], 0, member)
+  redis.call('SADD', KEYS[19], job_id)
 end
 return { 1, ids, redis.call('HGETALL', KEYS[6]) }

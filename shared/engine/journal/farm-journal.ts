@@ -1,0 +1,57 @@
+/*
+ * What is written down of the farm besides its jobs: scenes, tokens, workers, and which jobs were deleted.
+ */
+import type { JobId, Sha256 } from '../../protocol/ids.ts'
+import { type DeletedNote, JOURNAL_VERSION, type SceneNote, type TokenNote, type WorkersNote } from '../../protocol/journal.ts'
+import { FARM_WORKERS_KEY, farmKey, farmPrefix, jobPrefix, type ObjectKey, parseFarmKey } from '../../protocol/object-keys.ts'
+import type { SceneRecord } from '../../protocol/scene.ts'
+import type { WorkerRecord } from '../../protocol/worker.ts'
+import { LIST_LIMIT_MAX, type ObjectStore } from '../../ports/object-store.ts'
+import type { Engine } from '../context.ts'
+import type { z } from 'zod'
+
+type Note<T extends z.ZodType> = Omit<z.infer<T>, 'journal'>
+
+async function note(objects: ObjectStore, key: ObjectKey, what: object): Promise<void> {
+  await objects.put(key, Buffer.from(JSON.stringify({ journal: JOURNAL_VERSION, ...what })), { contentType: 'application/json' })
+}
+
+export async function noteScene(objects: ObjectStore, scene: SceneRecord): Promise<void> {
+  await note(objects, farmKey('scenes', scene.sha256), { scene } satisfies Note<typeof SceneNote>)
+}
+
+export async function forgetSceneNote(objects: ObjectStore, sha256: Sha256): Promise<void> {
+  await objects.delete(farmKey('scenes', sha256))
+}
+
+/** A token that is noted already is not written again. */
+export async function noteToken(objects: ObjectStore, token: Note<typeof TokenNote>): Promise<void> {
+  const key = farmKey('tokens', token.sha256)
+  if ((await objects.head(key)) === null) await note(objects, key, token)
+}
+
+/** What a worker is doing at the moment is nobody's business later. */
+export async function noteWorkers(objects: ObjectStore, workers: readonly WorkerRecord[], now: number): Promise<void> {
+  const kept = workers.map(({ rendering: _now, ...worker }) => worker)
+  await note(objects, FARM_WORKERS_KEY, { writtenAt: now, workers: kept } satisfies Note<typeof WorkersNote>)
+}
+
+/** From here on no recovery brings the job back, whatever of it lies in the store or arrives there late. */
+export async function noteDeleted({ objects, clock }: Pick<Engine, 'objects' | 'clock'>, jobId: JobId): Promise<void> {
+  await note(objects, farmKey('deleted', jobId), { jobId, deletedAt: clock.now() } satisfies Note<typeof DeletedNote>)
+}
+
+/**
+ * Removes what arrived of deleted jobs after they were erased (an upload whose address was still good, a segment whose writer
+ * stood still), once nothing more can arrive, and forgets them then.
+ */
+export async function eraseLate({ objects, clock, times }: Pick<Engine, 'objects' | 'clock' | 'times'>): Promise<void> {
+  const { keys } = await objects.list(farmPrefix('deleted'), { limit: LIST_LIMIT_MAX })
+  for (const { key } of keys) {
+    const jobId = parseFarmKey('deleted', key)
+    const deletedAt = (await objects.head(key))?.modifiedAtMs
+    if (jobId === null || deletedAt === undefined || clock.now() - deletedAt < 2 * times.urlTtlMs) continue
+    await objects.deletePrefix(jobPrefix(jobId))
+    await objects.delete(key)
+  }
+}
