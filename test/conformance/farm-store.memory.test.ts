@@ -3,14 +3,19 @@ import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { NOW, aJobId } from './farm-store-records.ts'
 import { farmStoreSuite } from './farm-store.ts'
+import { standingSuite } from './farm-store-standing.ts'
 
-farmStoreSuite('memory', () => {
+function open() {
   let now = NOW
   const advance = async (ms: number) => {
     now += ms
   }
-  return { store: new MemoryFarmStore({ now: () => now }), advance }
-})
+  const store = new MemoryFarmStore({ now: () => now })
+  return { store, advance, empty: async () => store.empty() }
+}
+
+farmStoreSuite('memory', open)
+standingSuite('memory', open)
 
 it('throws for every call while it is told to be away', async () => {
   const store = new MemoryFarmStore()

@@ -1,15 +1,22 @@
 import { farmStoreSuite } from './farm-store.ts'
+import { standingSuite } from './farm-store-standing.ts'
+import { redisKeys } from '../../shared/adapters/redis/keys.ts'
 import { redisFarmStore } from '../../shared/adapters/redis/farm-store.ts'
 import { useRedis } from '../support/redis.ts'
 
 const server = useRedis()
 
-farmStoreSuite('Redis', () => {
-  const store = redisFarmStore(server.redis, { prefix: server.prefix() })
+function open() {
+  const prefix = server.prefix()
+  const store = redisFarmStore(server.redis, { prefix })
   /** Redis's own clock is the one: wait until it has gone on, by asking it. */
   const advance = async (ms: number) => {
     const until = (await store.time()) + ms
     while ((await store.time()) < until) continue
   }
-  return { store, advance }
-})
+  const empty = async () => void (await server.redis.unlink(redisKeys(prefix).farm, ...(await server.keys(prefix))))
+  return { store, advance, empty }
+}
+
+farmStoreSuite('Redis', open)
+standingSuite('Redis', open)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,7 @@ export function useRedis(): TestRedis {
     folder = await mkdtemp(join(tmpdir(), 'tilework-redis-'))
     await start()
     redis = connectRedis(join(folder, 'redis.sock'))
+    await once(redis, 'ready')
   })
   afterAll(async () => {
     redis?.disconnect()

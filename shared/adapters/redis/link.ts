@@ -18,7 +18,7 @@ const RECONNECT_PAUSE_MAX_MS = 1_000
 const OUTAGE_REPLIES = /^(LOADING|MISCONF|OOM|READONLY|MASTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|CLUSTERDOWN|UNKILLABLE)\b/
 
 /** What commit.lua says where there is no farm, or a closed one. */
-const NO_FARM_REPLY = 'GONE'
+const NO_FARM_REPLY = /^(ERR )?GONE\b/
 
 /** What each subject of the farm store works with. */
 export interface Link {
@@ -87,7 +87,7 @@ export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs:
     return await work()
   } catch (error) {
     if (error instanceof FarmStoreUnavailable) throw error
-    if (error instanceof Error && error.name === 'ReplyError' && error.message.startsWith(NO_FARM_REPLY)) throw new FarmStateLost(null)
+    if (error instanceof Error && error.name === 'ReplyError' && NO_FARM_REPLY.test(error.message)) throw new FarmStateLost(null)
     if (isRejection(error)) throw new Error(`Redis refused a command: ${error.message}`, { cause: error })
     throw new FarmStoreUnavailable(error)
   }
