@@ -12,6 +12,8 @@ export interface BlenderInstallation {
   /** `3.4.1`, `4.5.0`. */
   readonly version: string
   readonly buildHash: string
+  /** Where it reads itself from besides the executable's own folder: a virtual environment, and the Python that it was made from. */
+  readonly folders: readonly string[]
 }
 
 export type FindBlenderCode = 'blender_missing' | 'blender_unusable'
@@ -60,12 +62,12 @@ async function configuredBlender(path: string): Promise<Result<BlenderInstallati
 
 async function askVersion(executable: string): Promise<Result<BlenderInstallation, FindBlenderCode>> {
   const launch = isPython(executable) ? 'module' : 'program'
-  const script = 'import bpy; print(f"Blender {bpy.app.version_string}\\nbuild hash: {bpy.app.build_hash.decode()}", flush=True); import os; os._exit(0)'
+  const script = 'import bpy, os, sys; print(f"Blender {bpy.app.version_string}\\nbuild hash: {bpy.app.build_hash.decode()}\\nfolder: {sys.prefix}\\nfolder: {sys.base_prefix}", flush=True); os._exit(0)'
   try {
     const { stdout } = await promisify(execFile)(executable, launch === 'module' ? ['-c', script] : ['--version'], { timeout: VERSION_TIMEOUT_MS, maxBuffer: 1024 * 1024 })
     const parsed = parseVersion(stdout)
     if (parsed === undefined) return refuse('blender_unusable', `${executable} did not say which Blender it is when asked for its version`)
-    return ok({ executable, launch, ...parsed })
+    return ok({ executable, launch, ...parsed, folders: launch === 'module' ? [...stdout.matchAll(/^folder: (\/.+)$/gm)].map((match) => match[1] ?? '') : [] })
   } catch (error) {
     return refuse('blender_unusable', `${executable} does not start: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`)
   }

@@ -107,7 +107,7 @@ export class BlenderRenderer implements Renderer {
       launch: installation.launch,
       driverPath: driverPath(),
       scratchDir: scratchFolder,
-      readablePaths: [sceneFolder],
+      readablePaths: [sceneFolder, ...installation.folders],
       sandbox: sandbox === 'required' ? 'require' : sandbox,
     })
     if (started.ok) return (this.#blender = started.value)

@@ -46,9 +46,9 @@ export class TestFarm {
     return this.#workerToken
   }
 
-  async addWorker(name: string, options: { lie?: Lie; threads?: number } = {}): Promise<RunningWorker> {
+  async addWorker(name: string, options: { lie?: Lie; threads?: number; blender?: string } = {}): Promise<RunningWorker> {
     const dataDir = join(this.folder, name)
-    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: this.#workerToken, dataDir, threads: options.threads ?? 1, sandbox: 'off' }, {})
+    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: this.#workerToken, dataDir, threads: options.threads ?? 1, sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
     if (!config.ok) throw new Error(config.message)
     const log = pino({ level: 'warn' })
     const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })

@@ -38,7 +38,7 @@ it('tries nothing else when a configured path is wrong', async () => {
   expect(await findBlender({ configured: await program('broken', 'exit 3'), environment })).toMatchObject({ ok: false, code: 'blender_unusable' })
 })
 
-it('starts a configured python as the module', async () => {
-  const python = await program('python3.11', 'echo Blender 5.0.1')
-  expect(await findBlender({ configured: python })).toMatchObject({ ok: true, value: { executable: python, launch: 'module', version: '5.0.1' } })
+it('starts a configured python as the module, which needs the folders of its environment', async () => {
+  const python = await program('python3.11', 'echo Blender 5.0.1; echo folder: /home/ann/bpy; echo folder: /usr')
+  expect(await findBlender({ configured: python })).toMatchObject({ ok: true, value: { executable: python, launch: 'module', version: '5.0.1', folders: ['/home/ann/bpy', '/usr'] } })
 })
