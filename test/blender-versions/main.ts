@@ -37,7 +37,7 @@ const MATRIX = [join('.build', 'test', 'benchmarks', 'exactness', 'main.js'), '-
 
 const Step = z.strictObject({ version: z.string(), step: z.string(), passed: z.boolean(), seconds: z.number(), tests: z.array(z.strictObject({ name: z.string(), status: z.string(), why: z.string() })) })
 type Step = z.infer<typeof Step>
-const Record = z.strictObject({ commit: z.string(), steps: z.array(Step) })
+const Results = z.strictObject({ commit: z.string(), steps: z.array(Step) })
 const VitestReport = z.object({ testResults: z.array(z.object({ assertionResults: z.array(z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).default([]) })) })) })
 
 const run = promisify(execFile)
@@ -60,7 +60,7 @@ for (const version of wanted) {
 }
 
 const commit = commitHere()
-const kept = values.resume === true && existsSync(RECORD_PATH) ? Record.parse(JSON.parse(await readFile(RECORD_PATH, 'utf8'))) : undefined
+const kept = values.resume === true && existsSync(RECORD_PATH) ? Results.parse(JSON.parse(await readFile(RECORD_PATH, 'utf8'))) : undefined
 const done: Step[] = kept?.commit === commit ? kept.steps.filter((step) => step.passed) : []
 await mkdir('.benchmarks', { recursive: true })
 for (const { version, python } of ready) {
