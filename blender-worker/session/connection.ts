@@ -9,6 +9,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 const WELCOME_TIMEOUT_MS = 20_000
 /** The largest message a coordinator has reason to send: an `upload` of 512 files with URLs and headers of some KiB each. */
 const COORDINATOR_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+/** Bytes waiting to be sent to a coordinator that does not read: every result of 64 leases at its largest. The line is given up then, and what was lost is told on the next. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 /** Heartbeats without a sign of life after which the other side counts as gone. */
 const SILENT_HEARTBEATS_MAX = 3
 
@@ -53,6 +55,10 @@ export class Connection {
   /** False once the socket is closing; the text is dropped then. */
   send(text: string): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false
+    if (this.#socket.bufferedAmount > UNSENT_BYTES_MAX) {
+      this.giveUp({ code: 1006, reason: 'the coordinator does not read what it is sent' })
+      return false
+    }
     this.#socket.send(text)
     return true
   }

@@ -6,20 +6,22 @@ import { finishTaskId } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
 import { Manifest } from '../../shared/protocol/manifest.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../../shared/protocol/task.ts'
+import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 
 const PAGE = 500
 
 /** What was delivered, who rendered it and how it was checked. `files`: those beside the frames, the manifest itself left out. */
 export async function buildManifest(engine: Engine, job: JobRecord, files: readonly FinalFile[]): Promise<Manifest> {
-  const [tasks, frames, workers] = await Promise.all([
+  const [tasks, frames] = await Promise.all([
     everyPage((cursor) => engine.store.listTasks(job.id, { limit: PAGE, ...cursor })),
     everyPage((cursor) => engine.store.listFrames(job.id, { limit: PAGE, ...cursor })),
-    engine.store.listWorkers(),
   ])
   const byId = new Map<string, TaskRecord>(tasks.map((task) => [task.id, task]))
   const auditsOf = new Map<string, TaskRecord[]>()
   for (const task of tasks) if (task.audits !== undefined) auditsOf.set(task.audits, [...(auditsOf.get(task.audits) ?? []), task])
-  const seen = new Set(tasks.flatMap((task) => task.attempts.map((attempt) => attempt.workerId)))
+  const seen = [...new Set(tasks.flatMap((task) => task.attempts.map((attempt) => attempt.workerId)))]
+  const workers: WorkerRecord[] = []
+  for (let from = 0; from < seen.length; from += PAGE) workers.push(...(await engine.store.workers(seen.slice(from, from + PAGE))))
   const audits = tasks.filter((task) => task.kind === 'audit' && task.state === 'completed')
   const byNumber = new Map<number, FrameRecord>(frames.map((frame) => [frame.number, frame]))
   const numbers = parseFrames(job.plan.frames)
@@ -46,7 +48,7 @@ export async function buildManifest(engine: Engine, job: JobRecord, files: reado
       }
     }),
     files,
-    workers: workers.filter((worker) => seen.has(worker.id)).map((worker) => ({ id: worker.id, name: worker.name, blender: worker.capabilities.blender.version, buildHash: worker.capabilities.blender.buildHash })),
+    workers: workers.map((worker) => ({ id: worker.id, name: worker.name, blender: worker.capabilities.blender.version, buildHash: worker.capabilities.blender.buildHash })),
     audits: {
       rate: job.plan.auditRate,
       made: audits.length,

@@ -40,6 +40,10 @@ export interface HttpLimits {
   readonly uploadLifeMs: number
   /** Unfinished uploads of one owner: what one artist may keep lying on the coordinator's disk. */
   readonly uploadsPerOwnerMax: number
+  /** The same of all owners. */
+  readonly uploadsUnfinishedMax: number
+  /** How often expired uploads are looked for. */
+  readonly uploadSweepMs: number
   /** Forms, and parts of resumable uploads, that arrive at the same time: what one disk can write without crawling. */
   readonly uploadsAtOnceMax: number
   /** A connection on which nothing moves is cut. Storing 16 GiB in a slow object store takes minutes, in silence. */
@@ -52,6 +56,8 @@ export const HTTP_LIMITS: HttpLimits = {
   requestsPerMinuteMax: 6_000,
   uploadLifeMs: 24 * 3600 * 1000,
   uploadsPerOwnerMax: 32,
+  uploadsUnfinishedMax: LIMITS.uploadsUnfinishedMax,
+  uploadSweepMs: 3600 * 1000,
   uploadsAtOnceMax: 64,
   silenceMsMax: 15 * 60 * 1000,
 }

@@ -4,6 +4,7 @@ import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.
 import { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
 import type { Logger } from '../../shared/ports/core.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
 import { VERSION } from '../../shared/protocol/version.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
 import { connectFarm, dataFolder } from '../wiring/connect.ts'
@@ -38,9 +39,10 @@ export async function startCoordinator(config: FarmConfig, log: Logger): Promise
     metrics: () => farmGauges(engine, gateway),
   })
   await gateway.register(app)
+  app.server.maxConnections = LIMITS.connectionsMax
   if (directory !== null) await registerSignedObjectRoutes(app, { ...directory, nowMs: () => engine.clock.now() })
   const unsubscribe = await engine.bulletin.subscribe((notice) => gateway.hear(notice))
-  await app.listen({ host: config.HOST, port: config.PORT })
+  await app.listen({ host: config.HOST, port: config.PORT, backlog: LIMITS.connectionsWaitingMax })
   const address = app.server.address() as AddressInfo | null
   if (address !== null && config.TILEWORK_PUBLIC_URL === undefined) url = `http://${config.HOST}:${address.port}`
   rounds.start()

@@ -21,6 +21,8 @@ const UNSENT_BYTES_MAX = 4 * 1024 ** 2
 const RECORD_EVERY_MS = 15_000
 /** How long a worker may take to answer a close, in ms: a round trip over a bad line. */
 const CLOSING_MS = 2_000
+/** Of the reason in a close frame, by the WebSocket protocol. */
+const REASON_BYTES_MAX = 123
 
 export interface SessionContext {
   readonly engine: Engine
@@ -32,6 +34,10 @@ export interface SessionContext {
   /** Called once when the session is over. */
   onClose(session: WorkerSession): void
   onReady(session: WorkerSession): void
+  /** Time for the hello, in ms. */
+  readonly helloMs?: number
+  /** Runs a greeting when it is its turn; at once where it is left out. */
+  greet?(greeting: () => Promise<void>): Promise<void>
 }
 
 /**
@@ -43,6 +49,7 @@ export class WorkerSession implements Seat {
   readonly #context: SessionContext
   #record: WorkerRecord | null = null
   #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
+  #saidHello = false
   readonly #held = new HeldLeases()
   #reserved = 0
   #inFlight = 0
@@ -58,7 +65,7 @@ export class WorkerSession implements Seat {
     socket.on('message', (bytes, isBinary) => this.#receive(bytes, isBinary))
     socket.on('close', () => void this.#closed().finally(this.#end))
     socket.on('error', (error) => context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'))
-    this.#listen()
+    this.#listen(context.helloMs ?? LIMITS.helloSecondsMax * 1000, 'no hello came')
   }
 
   // --- what the dispatcher sees ------------------------------------------------------------------------------------
@@ -66,6 +73,11 @@ export class WorkerSession implements Seat {
   get workerId(): WorkerId {
     if (this.#record === null) throw new Error('no hello yet')
     return this.#record.id
+  }
+
+  /** False before its hello. */
+  get seated(): boolean {
+    return this.#record !== null
   }
 
   get capabilities(): Capabilities {
@@ -113,9 +125,7 @@ export class WorkerSession implements Seat {
 
   /** Says why and closes; whoever does not answer that is cut off. */
   close(code: number, reason: string): void {
-    this.#socket.close(code, reason.slice(0, 120))
-    const cut = setTimeout(() => this.#socket.terminate(), CLOSING_MS)
-    this.#socket.once('close', () => clearTimeout(cut))
+    closeSurely(this.#socket, code, reason)
   }
 
   // --- receiving ----------------------------------------------------------------------------------------------------
@@ -148,7 +158,11 @@ export class WorkerSession implements Seat {
   }
 
   async #handle(message: WorkerMessage): Promise<void> {
-    if (message.type === 'hello') return this.#hello(message)
+    if (message.type === 'hello') {
+      if (this.#saidHello) return this.close(CLOSE_CODES.bad_message, 'a second hello')
+      this.#saidHello = true
+      return this.#context.greet === undefined ? this.#hello(message) : this.#context.greet(() => this.#hello(message))
+    }
     if (this.#record === null) return this.close(CLOSE_CODES.bad_message, 'the first message must be hello')
     switch (message.type) {
       case 'heartbeat':
@@ -210,9 +224,10 @@ export class WorkerSession implements Seat {
 
   async #hello(hello: Extract<WorkerMessage, { type: 'hello' }>): Promise<void> {
     const { engine, dispatcher, sessionId, owner } = this.#context
-    if (this.#state !== 'new') return this.close(CLOSE_CODES.bad_message, 'a second hello')
     if (hello.protocolVersion !== PROTOCOL_VERSION) return this.close(CLOSE_CODES.version, `this farm speaks version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`)
+    if (this.#socket.readyState !== this.#socket.OPEN) return // it left while others were greeted
     const known = await engine.store.worker(hello.workerId)
+    if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax) return this.close(CLOSE_CODES.overloaded, `the farm knows ${LIMITS.workersKnownMax} workers, as many as it takes`)
     if (known !== null && known.owner !== owner) return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
     await engine.store.holdSession(hello.workerId, sessionId, this.#sessionTtlMs())
     const now = engine.clock.now()
@@ -303,9 +318,9 @@ export class WorkerSession implements Seat {
   }
 
   /** A worker that says nothing for three heartbeats is taken for gone. */
-  #listen(): void {
+  #listen(ms = this.#context.engine.times.heartbeatMs * 3, why = 'nothing was heard for three heartbeats'): void {
     if (this.#silence !== null) clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.close(CLOSE_CODES.silent, 'nothing was heard for three heartbeats'), this.#context.engine.times.heartbeatMs * 3)
+    this.#silence = setTimeout(() => this.close(CLOSE_CODES.silent, why), ms)
   }
 
   #sessionTtlMs(): number {
@@ -329,4 +344,20 @@ export class WorkerSession implements Seat {
     }
     engine.log.info({ workerId: record.id, held: this.#held.size }, 'worker disconnected')
   }
+}
+
+/** Says why and closes; whoever does not answer that is cut off. */
+export function closeSurely(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, firstBytes(reason, REASON_BYTES_MAX))
+  const cut = setTimeout(() => socket.terminate(), CLOSING_MS)
+  socket.once('close', () => clearTimeout(cut))
+}
+
+/** The text cut to so many bytes of UTF-8, between two characters. */
+function firstBytes(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= bytesMax) return text
+  let end = bytesMax
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return bytes.toString('utf8', 0, end)
 }

@@ -1,12 +1,12 @@
 import { boundTo, isEligible } from '../domain/scheduling/eligibility.ts'
 import type { SceneRecord } from '../protocol/scene.ts'
 import type { Requirement, WorkerRecord } from '../protocol/worker.ts'
+import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
 
 /** Connected workers that may have tasks of a job with this requirement. */
 export async function ableWorkers(engine: Engine, requirement: Requirement): Promise<WorkerRecord[]> {
-  const [workers, connected] = await Promise.all([engine.store.listWorkers(), engine.store.connectedWorkers()])
-  return workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined && isEligible(requirement, worker.capabilities))
+  return [...(await connectedWorkers(engine)).values()].filter((worker) => worker.state === 'connected' && !worker.quarantined && isEligible(requirement, worker.capabilities))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mayDispatch } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
-import { mayHave } from '../domain/scheduling/task-fit.ts'
+import { isPicky, mayHave } from '../domain/scheduling/task-fit.ts'
 import { leaseSecond, leaseTask } from '../domain/task/take-up.ts'
 import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
@@ -57,6 +57,8 @@ export class Dispatcher {
   readonly #jobs = new Map<JobId, OpenJob>()
   #connected: ReadonlyMap<WorkerId, Capabilities> = new Map()
   #anchors: ReadonlySet<WorkerId> = new Set()
+  /** Jobs whose counters are being read, and who waits to read them once more. */
+  readonly #refreshing = new Map<JobId, { done: Promise<void>; next: Promise<void> | null }>()
   #inFlight = 0
   #round: Promise<void> | null = null
   #again = false
@@ -85,8 +87,16 @@ export class Dispatcher {
     this.#anchors = anchors
   }
 
-  /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. */
-  async refresh(jobId: JobId): Promise<void> {
+  /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
+  refresh(jobId: JobId): Promise<void> {
+    const running = this.#refreshing.get(jobId)
+    if (running !== undefined) return (running.next ??= running.done.then(() => this.refresh(jobId)))
+    const done = this.#read(jobId).finally(() => this.#refreshing.delete(jobId))
+    this.#refreshing.set(jobId, { done: done.catch(() => undefined), next: null })
+    return done
+  }
+
+  async #read(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
     if (job === null || !mayDispatch(job.value.state)) return this.forget(jobId)
     this.#jobs.set(jobId, { record: job.value, running: counters['running.all'] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0 })
@@ -124,13 +134,11 @@ export class Dispatcher {
   #serveAll(): void {
     const waiting = [...this.#jobs.values()].filter((job) => job.open > 0 || job.picky > 0)
     if (waiting.length === 0) return
-    const seats = [...this.#seats.values()].filter((seat) => seat.open() && seat.room() > 0).sort((a, b) => a.held() - b.held())
-    for (const seat of seats) {
+    // A task is given in advance only while there are more than enough, so that nobody idles near the end.
+    const plenty = waiting.filter((job) => job.picky > 0 || job.open > this.#seats.size)
+    for (const seat of this.#roomiest()) {
       if (this.#inFlight >= PARALLEL_MAX) return
-      // A task is given in advance only while there are more than enough, so that nobody idles near the end.
-      const order = waiting
-        .filter((job) => isEligible(job.record.requirement, seat.capabilities) && (!seat.busy() || job.picky > 0 || job.open > this.#seats.size))
-        .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
+      const order = (seat.busy() ? plenty : waiting).filter((job) => isEligible(job.record.requirement, seat.capabilities)).sort((a, b) => byTurn(turnOf(a), turnOf(b)))
       if (order.length === 0) continue
       const first = order[0]
       const free = seat.reserve()
@@ -148,6 +156,13 @@ export class Dispatcher {
           if (given) this.kick()
         })
     }
+  }
+
+  /** Seats with room, those that hold least first. Sorted by counting: with thousands of workers this is most of what a look costs. */
+  *#roomiest(): Generator<Seat> {
+    const byHeld: Seat[][] = []
+    for (const seat of this.#seats.values()) if (seat.open() && seat.room() > 0) (byHeld[seat.held()] ??= []).push(seat)
+    for (const seats of byHeld) yield* seats ?? []
   }
 
   /** True when the worker got a task of one of the jobs, tried in order. */
@@ -205,7 +220,9 @@ export class Dispatcher {
       leased = undefined
       const task = facts.task(taskId)
       if (task === undefined) return { ok: true }
-      const decision = takeUp(facts.job, task, seat.workerId, this.othersFor(facts.job, seat.workerId), now, this.#anchorsFor(facts.job))
+      // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
+      const [others, anchors] = isPicky(task) ? [this.othersFor(facts.job, seat.workerId), this.#anchorsFor(facts.job)] : [[], []]
+      const decision = takeUp(facts.job, task, seat.workerId, others, now, anchors)
       leased = decision.ok ? decision.tasks?.[0] : undefined
       return decision
     })

@@ -5,6 +5,7 @@ import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
 import type { WorkerRecord } from '../protocol/worker.ts'
+import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
 import { transact } from './transact.ts'
@@ -31,8 +32,7 @@ async function explain(engine: Engine, job: JobRecord, counters: Readonly<Record
   const queued = (counters['waiting.open'] ?? 0) + picky
   const disputed = counters['waiting.disputed'] ?? 0
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
-  const [workers, connected] = await Promise.all([engine.store.listWorkers(), engine.store.connectedWorkers()])
-  const here = workers.filter((worker) => connected.has(worker.id))
+  const here = [...(await connectedWorkers(engine)).values()]
   const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here)
   if (waiting.length === 0 && picky > 0 && (counters['running.all'] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
   return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }

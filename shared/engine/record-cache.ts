@@ -3,8 +3,8 @@ import type { JobId, TaskId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { TaskRecord } from '../protocol/task.ts'
 
-/** Tasks kept: those that workers of this coordinator hold, with room to spare. About 1 KiB each. */
-const TASKS_MAX = 50_000
+/** What is kept of tasks, in pieces of some 200 bytes (a task, an attempt, a file): those that workers of this coordinator hold, with room to spare. About 60 MiB. */
+const PIECES_MAX = 300_000
 const JOBS_MAX = 4_000
 
 /**
@@ -14,6 +14,12 @@ const JOBS_MAX = 4_000
 export class RecordCache {
   readonly #jobs = new Map<JobId, Versioned<JobRecord>>()
   readonly #tasks = new Map<string, Versioned<TaskRecord>>()
+  readonly #piecesMax: number
+  #pieces = 0
+
+  constructor(piecesMax = PIECES_MAX) {
+    this.#piecesMax = piecesMax
+  }
 
   job(id: JobId): Versioned<JobRecord> | undefined {
     return this.#jobs.get(id)
@@ -24,23 +30,36 @@ export class RecordCache {
   }
 
   keepJob(job: Versioned<JobRecord>): void {
-    keep(this.#jobs, job.value.id, job, JOBS_MAX)
+    this.#jobs.delete(job.value.id)
+    this.#jobs.set(job.value.id, job)
+    const oldest = this.#jobs.keys().next()
+    if (this.#jobs.size > JOBS_MAX && !oldest.done) this.#jobs.delete(oldest.value)
   }
 
+  /** Tasks kept longest make room. */
   keepTask(jobId: JobId, task: Versioned<TaskRecord>): void {
-    keep(this.#tasks, `${jobId} ${task.value.id}`, task, TASKS_MAX)
+    const key = `${jobId} ${task.value.id}`
+    this.#drop(key)
+    this.#tasks.set(key, task)
+    this.#pieces += piecesOf(task.value)
+    for (const oldest of this.#tasks.keys()) {
+      if (this.#pieces <= this.#piecesMax) return
+      this.#drop(oldest)
+    }
   }
 
   forgetTask(jobId: JobId, id: TaskId): void {
-    this.#tasks.delete(`${jobId} ${id}`)
+    this.#drop(`${jobId} ${id}`)
+  }
+
+  #drop(key: string): void {
+    const task = this.#tasks.get(key)
+    if (task === undefined) return
+    this.#tasks.delete(key)
+    this.#pieces -= piecesOf(task.value)
   }
 }
 
-/** Oldest first out. */
-function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size <= max) return
-  const oldest = map.keys().next()
-  if (!oldest.done) map.delete(oldest.value)
+function piecesOf({ attempts }: TaskRecord): number {
+  return 3 + attempts.reduce((sum, { files = [] }) => sum + 1 + files.length, 0)
 }

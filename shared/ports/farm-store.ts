@@ -121,6 +121,8 @@ export interface FarmStore {
   listJobs(query: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>>
   /** Jobs that are not over, or have effects outstanding. */
   openJobs(): Promise<JobId[]>
+  /** How many jobs of an owner have not been closed since they were submitted. */
+  countOpenJobs(owner: string): Promise<number>
   /** A job leaves the open list when it has ended, nothing of it is outstanding and the journal has all of it. */
   closeJob(jobId: JobId): Promise<void>
   listTasks(jobId: JobId, query: { cursor?: string; limit: number }): Promise<Page<TaskRecord>>
@@ -146,7 +148,14 @@ export interface FarmStore {
   setQuarantined(id: WorkerId, quarantined: boolean): Promise<void>
   /** Stores a worker with the counts and the quarantine of the record, whatever was there. */
   restoreWorker(worker: WorkerRecord): Promise<void>
+  /** Those of these that are known. */
+  workers(ids: readonly WorkerId[]): Promise<WorkerRecord[]>
   listWorkers(): Promise<WorkerRecord[]>
+  countWorkers(): Promise<number>
+  /** Workers last seen before a time, longest unseen first. */
+  workersUnseen(before: number, limit: number): Promise<WorkerId[]>
+  /** Forgets all that is known of a worker, unless it was seen since `before` or is connected; true if it is not known any more. */
+  forgetWorker(id: WorkerId, before: number): Promise<boolean>
   /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */
   holdSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<void>
   /** True while no newer session of the worker was opened. */

@@ -33,7 +33,7 @@ export const ERRORS = {
   resolution_invalid: { status: 422, retry: false, title: 'The resolution cannot be rendered' },
   format_invalid: { status: 422, retry: false, title: 'The output format cannot hold what was asked for' },
   too_many_tasks: { status: 422, retry: false, title: 'The job would have more tasks than the limit' },
-  too_many_jobs: { status: 429, retry: true, title: 'The farm has as many open jobs as it takes' },
+  too_many_jobs: { status: 429, retry: true, title: 'The farm, or its owner, has as many open jobs as it takes' },
   // while a job runs
   poison_scene: { status: 422, retry: false, title: 'The scene fails by its own fault' },
   tries_exhausted: { status: 422, retry: false, title: 'A task failed as often as it may' },

@@ -44,5 +44,28 @@ export const LIMITS = {
   messageLengthMax: 4_000,
   /** Job events kept, oldest dropped first; the job's page says when some were dropped. */
   eventsPerJobKept: 10_000,
+  /** Workers connected to one coordinator. Each costs it about 40 KiB and a file handle. */
   workersConnectedMax: 20_000,
+  /** The same of one token: half of that, so that no owner can take all the places. */
+  workersPerTokenMax: 10_000,
+  /** Connections to one coordinator whose worker is not welcomed yet: as many as are greeted well within the 20 s that a worker waits for its welcome. */
+  workersAtDoorMax: 10_000,
+  /** The same from one address: 2,000 machines behind one router, or one that only opens connections. */
+  workersAtDoorPerAddressMax: 2_000,
+  /** Hellos handled at the same time: enough to keep Redis busy, few enough to leave it time for heartbeats. The others wait. */
+  greetingsAtOnceMax: 64,
+  /** Seconds from an open connection to the hello, which is one message that the worker has ready. */
+  helloSecondsMax: 10,
+  /** Workers that the farm remembers, connected or not: about 1 KiB of Redis memory each. */
+  workersKnownMax: 100_000,
+  /** Jobs of one owner that have not ended: a quarter of what the farm takes. */
+  openJobsPerOwnerMax: 500,
+  /** Commands of one process that Redis has not answered: those of 20,000 heartbeats at once, about 50 MiB. */
+  redisCommandsPendingMax: 50_000,
+  /** Unfinished uploads on one coordinator, of all owners. */
+  uploadsUnfinishedMax: 1_000,
+  /** TCP connections to one coordinator: its workers, and room for people, uploads and probes. */
+  connectionsMax: 24_000,
+  /** Of them, those that the kernel keeps until they are taken; it keeps no more than net.core.somaxconn. */
+  connectionsWaitingMax: 4_096,
 } as const

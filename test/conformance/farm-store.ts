@@ -360,8 +360,22 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
 
         await store.acknowledge(jobId, ended.effectIds)
         expect(await store.openJobs()).toEqual([jobId])
+        expect(await store.countOpenJobs('ada')).toBe(1)
         await store.closeJob(jobId)
         expect(await store.openJobs()).toEqual([])
+        expect(await store.countOpenJobs('ada')).toBe(0)
+      })
+
+      it('are counted for their owner until they are closed or erased', async () => {
+        const { store } = open()
+        const first = await storeJob(store, aJob(1))
+        await storeJob(store, aJob(2))
+        await storeJob(store, aJob(3, { owner: 'ben' }))
+        await storeJob(store, aJob(4, { state: 'completed' }))
+        expect(await store.countOpenJobs('ada')).toBe(2)
+        await store.eraseJob(first)
+        expect(await store.countOpenJobs('ada')).toBe(1)
+        expect(await store.countOpenJobs('ben')).toBe(1)
       })
 
       it('open again when an ended one has an effect, or is to be deleted', async () => {
@@ -459,6 +473,44 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         await store.putWorker(aWorker('fast'))
         await store.putWorker(aWorker('slow', { quarantined: true }))
         expect((await store.listWorkers()).map(({ name, quarantined }) => [name, quarantined])).toEqual([['fast', true], ['slow', true]])
+      })
+
+      it('are given by their ids, those that are not known left out', async () => {
+        const { store } = open()
+        await store.putWorker(aWorker('slow', { tasksFailed: 2 }))
+        await store.putWorker(aWorker('fast', { tasksCompleted: 3 }))
+        const ids = ['fast', 'none', 'slow'].map((name) => aWorker(name).id)
+        expect(await store.workers(ids)).toEqual([aWorker('fast', { tasksCompleted: 3 }), aWorker('slow', { tasksFailed: 2 })])
+        expect(await store.workers([])).toEqual([])
+        expect(await store.countWorkers()).toBe(2)
+      })
+
+      it('are forgotten with all that hangs on them when nobody saw them for long', async () => {
+        const { store } = open()
+        const [old, older, fresh] = [aWorker('olde', { lastSeenAt: NOW - 10 }), aWorker('older', { lastSeenAt: NOW - 20, tasksCompleted: 4 }), aWorker('fresh', { lastSeenAt: NOW })]
+        for (const worker of [old, older, fresh]) await store.putWorker(worker)
+        expect(await store.workersUnseen(NOW, 9)).toEqual([older.id, old.id])
+        expect(await store.workersUnseen(NOW, 1)).toEqual([older.id])
+        expect(await store.forgetWorker(fresh.id, NOW)).toBe(false)
+        expect(await store.forgetWorker(older.id, NOW)).toBe(true)
+        expect(await store.forgetWorker(older.id, NOW)).toBe(true)
+        expect(await store.listWorkers()).toEqual([fresh, old])
+        await store.putWorker(aWorker('older', { lastSeenAt: NOW }))
+        expect((await store.worker(older.id))?.tasksCompleted).toBe(0)
+        await store.putWorker({ ...old, lastSeenAt: NOW + 1 })
+        expect(await store.workersUnseen(NOW, 9)).toEqual([])
+      })
+
+      it('are not forgotten while they are connected', async () => {
+        const { store, advance } = open()
+        const { id } = aWorker('olde')
+        await store.putWorker(aWorker('olde', { lastSeenAt: NOW - 10 }))
+        await store.holdSession(id, 'a', 60_000)
+        expect(await store.forgetWorker(id, NOW)).toBe(false)
+        await store.holdSession(id, 'b', 40)
+        await advance(60)
+        expect(await store.forgetWorker(id, NOW)).toBe(true)
+        expect(await store.keepSession(id, 'c', 40)).toBe(true)
       })
     })
 

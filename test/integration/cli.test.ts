@@ -1,6 +1,6 @@
 // The command against the real REST side: what it sends, what it says, how it ends.
 
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -173,6 +173,15 @@ describe('an upload that is cut', () => {
     const second = await uploadScene(client, scene, { notes, partBytes, firstPauseMs: 1 })
     expect(second.resumedAt).toBeGreaterThanOrEqual(partBytes)
     expect(await client.hasScene(scene.sha256)).toBe(true)
+  })
+
+  test('leaves no note behind that leads nowhere any more', async () => {
+    const notes = new UploadNotes(join(folder, 'notes'))
+    await notes.write({ farm: url, sha256: 'old' }, '/v1/uploads/old')
+    for (const name of await readdir(join(folder, 'notes'))) await utimes(join(folder, 'notes', name), 0, 0)
+    await notes.write({ farm: url, sha256: 'new' }, '/v1/uploads/new')
+    expect((await readdir(join(folder, 'notes'))).length).toBe(1)
+    expect(await notes.read({ farm: url, sha256: 'new' })).toBe('/v1/uploads/new')
   })
 
   test('begins anew when the farm has dropped it', async () => {

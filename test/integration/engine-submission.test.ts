@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { forgetScene } from '../../shared/engine/scene-intake.ts'
+import { cancelJob } from '../../shared/engine/job-actions.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { JOBS_PREFIX } from '../../shared/protocol/object-keys.ts'
 import { JobRecord } from '../../shared/protocol/job.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
 import { HASH, aScene } from '../unit/domain/records.ts'
 import { EngineFarm } from './engine-farm.ts'
 
@@ -35,6 +37,19 @@ describe('a submission', () => {
     farm.objects.put = () => Promise.reject(new StoreUnavailable('away', { cause: null, retryable: true }))
     await expect(submitJob(farm.engine, 'ada', { scene: HASH })).rejects.toThrow(StoreUnavailable)
     await nothingIsLeft(farm)
+  })
+
+  test('is refused when its owner has as many open jobs as one may have, and taken again when one has ended', async () => {
+    const farm = new EngineFarm()
+    const first = await farm.submitUnplanned()
+    const count = farm.store.countOpenJobs.bind(farm.store)
+    farm.store.countOpenJobs = async (owner) => (await count(owner)) + LIMITS.openJobsPerOwnerMax - 1
+    const second = await submitJob(farm.engine, 'ada', { scene: HASH })
+    expect(second).toMatchObject({ ok: false, code: 'too_many_jobs', detail: expect.stringContaining('500 jobs of ada are open') })
+    expect((await submitJob(farm.engine, 'ben', { scene: HASH })).ok).toBe(true)
+    await cancelJob(farm.engine, first, 'enough')
+    await farm.rounds.round()
+    expect((await submitJob(farm.engine, 'ada', { scene: HASH })).ok).toBe(true)
   })
 
   test('of a scene that is forgotten at the same moment is refused, or keeps the scene; never a job without its scene', async () => {

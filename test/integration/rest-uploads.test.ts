@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import { pino } from 'pino'
 import { Upload } from 'tus-js-client'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { buildApp } from '../../services/coordinator/app.ts'
 import { UploadFolder } from '../../services/coordinator/uploads/upload-folder.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
@@ -25,7 +25,7 @@ let storeIsAway = false
 beforeEach(async () => {
   storeIsAway = false
   farm = await startRestFarm({
-    limits: { sceneBytesMax: 10_000_000, uploadsPerOwnerMax: 3 },
+    limits: { sceneBytesMax: 10_000_000, uploadsPerOwnerMax: 3, uploadsUnfinishedMax: 5, uploadSweepMs: 20 },
     beforeObjectCall: () => {
       if (storeIsAway) throw new StoreUnavailable('away', { cause: null, retryable: true })
     },
@@ -195,6 +195,20 @@ test('what was not touched for the life of an upload is swept away, and nothing 
   for (const name of ['old', 'old.json']) await utimes(join(directory, name), nowMs / 1000 - 7200, nowMs / 1000 - 7200)
   expect(await new UploadFolder(directory, 3600_000).sweep(nowMs)).toBe(2)
   expect((await farm.leftOnDisk()).sort()).toEqual(['done.scene', 'young'])
+})
+
+test('no more uploads wait here than all owners together may have', async () => {
+  for (const who of ['ada', 'ada', 'ada', 'ben', 'ben'] as const) expect((await create(9, {}, who)).statusCode).toBe(201)
+  const refused = problemOf(await create(9, {}, 'ben'))
+  expect(refused).toMatchObject({ code: 'rate_limited', detail: expect.stringContaining('5 uploads are unfinished here') })
+})
+
+test('an upload that nobody goes on with is removed by and by, though no other one comes', async () => {
+  const { headers } = await create(SMALL.length)
+  await patch(headers.location, 0, SMALL.subarray(0, 500))
+  const yesterday = Date.now() / 1000 - 25 * 3600
+  for (const ending of ['', '.json']) await utimes(join(farm.dataDir, 'uploads', `${basename(String(headers.location))}${ending}`), yesterday, yesterday)
+  await vi.waitFor(async () => expect(await farm.leftOnDisk()).toEqual([]))
 })
 
 test('an unfinished upload survives the process', async () => {

@@ -3,10 +3,13 @@
  * on where it stopped. A note that is lost or broken costs a new upload, nothing else.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+
+/** A farm keeps an unfinished upload for a day; older notes lead nowhere. */
+const NOTE_LIFE_MS = 7 * 24 * 3600 * 1000
 
 const Note = z.strictObject({ farm: z.string(), sha256: z.string(), main: z.string().optional(), path: z.string().startsWith('/') })
 
@@ -34,6 +37,7 @@ export class UploadNotes {
 
   async write(key: UploadKey, path: string): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
+    await this.forgetOld()
     const file = this.pathOf(key)
     await writeFile(`${file}.${process.pid}`, JSON.stringify({ ...key, path }), { mode: 0o600 })
     await rename(`${file}.${process.pid}`, file)
@@ -41,6 +45,15 @@ export class UploadNotes {
 
   async forget(key: UploadKey): Promise<void> {
     await rm(this.pathOf(key), { force: true })
+  }
+
+  private async forgetOld(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      const path = join(this.folder, name)
+      // Another command may remove it at the same time.
+      const touchedMs = await stat(path).then(({ mtimeMs }) => mtimeMs, () => Infinity)
+      if (Date.now() - touchedMs > NOTE_LIFE_MS) await rm(path, { force: true })
+    }
   }
 
   private pathOf({ farm, sha256, main }: UploadKey): string {

@@ -39,12 +39,17 @@ export class SceneUploads {
   private readonly folder: UploadFolder
   private readonly server: Server
   private readonly uploadsPerOwnerMax: number
+  private readonly uploadsUnfinishedMax: number
+  private readonly sweepEveryMs: number
+  private sweeper: NodeJS.Timeout | undefined
   private readonly calls = new WeakMap<object, UploadCall>()
   /** Intakes under way, so that two requests for one upload wait for the same one. */
   private readonly intakes = new Map<string, Promise<Sha256>>()
 
   constructor(deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>) {
-    const { sceneBytesMax, uploadLifeMs, uploadsPerOwnerMax } = httpLimits(deps)
+    const { sceneBytesMax, uploadLifeMs, uploadsPerOwnerMax, uploadsUnfinishedMax, uploadSweepMs } = httpLimits(deps)
+    this.uploadsUnfinishedMax = uploadsUnfinishedMax
+    this.sweepEveryMs = uploadSweepMs
     this.deps = deps
     this.uploadsPerOwnerMax = uploadsPerOwnerMax
     this.folder = new UploadFolder(join(deps.dataDir, 'uploads'), uploadLifeMs)
@@ -68,10 +73,16 @@ export class SceneUploads {
     })
   }
 
-  /** For the start: makes the folder and removes what has expired. */
-  async start(): Promise<void> {
+  /** For the start: makes the folder and removes what has expired, then and from time to time. `onFailure`: of a later sweep. */
+  async start(onFailure: (error: unknown) => void): Promise<void> {
     await this.folder.prepare()
     await this.folder.sweep(Date.now())
+    this.sweeper = setInterval(() => void this.folder.sweep(Date.now()).catch(onFailure), this.sweepEveryMs)
+    this.sweeper.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.sweeper)
   }
 
   /** Answers a request of the protocol; what it has to say besides is in `call` afterwards. */
@@ -88,7 +99,11 @@ export class SceneUploads {
 
   private async admit(call: UploadCall, upload: Upload): Promise<Record<string, string | null>> {
     await this.folder.sweep(Date.now())
-    if ((await this.folder.countOf(call.owner.name)) >= this.uploadsPerOwnerMax) {
+    const unfinished = await this.folder.owners()
+    if (unfinished.length >= this.uploadsUnfinishedMax) {
+      throw new RefusalError('rate_limited', `${this.uploadsUnfinishedMax} uploads are unfinished here, as many as this coordinator keeps; try again when some are through or have expired`)
+    }
+    if (unfinished.filter((owner) => owner === call.owner.name).length >= this.uploadsPerOwnerMax) {
       throw new RefusalError('rate_limited', `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, as many as one may have; finish or DELETE one of them`)
     }
     return { ...checkedMetadata(upload.metadata ?? {}), owner: call.owner.name }

@@ -76,11 +76,10 @@ export class UploadFolder extends FileStore {
     await Promise.all(['', '.json'].map((ending) => rm(this.pathOf(id) + ending, { force: true })))
   }
 
-  /** How many unfinished uploads somebody has. */
-  async countOf(owner: string): Promise<number> {
+  /** Whose each unfinished upload is; null where nobody can tell. */
+  async owners(): Promise<(string | null)[]> {
     const sidecars = (await readdir(this.directory)).filter((name) => name.endsWith('.json'))
-    const owners = await Promise.all(sidecars.map((name) => this.ownerIn(name)))
-    return owners.filter((each) => each === owner).length
+    return Promise.all(sidecars.map((name) => this.ownerIn(name)))
   }
 
   /** Removes what has not been touched for the life of an upload; `nowMs` by the clock of this machine's files. */

@@ -31,6 +31,8 @@ export class MemoryFarmStore implements FarmStore {
   readonly #turns = new Map<string, number>()
   readonly #shelves = new Map<JobId, JobShelf>()
   readonly #open = new Set<JobId>()
+  /** Not closed since their submission, and whose they are. */
+  readonly #submitted = new Map<JobId, string>()
   readonly #scenes = new Map<string, SceneRecord>()
   readonly #workers = new Map<WorkerId, WorkerRecord>()
   readonly #counts = new Map<WorkerId, Counts>()
@@ -50,7 +52,7 @@ export class MemoryFarmStore implements FarmStore {
   /** As FLUSHALL does. */
   empty(): void {
     this.#standing = null
-    for (const all of [this.#turns, this.#shelves, this.#open, this.#scenes, this.#workers, this.#counts, this.#quarantines, this.#holders, this.#sessionEnds, this.#requests, this.#tokens]) all.clear()
+    for (const all of [this.#turns, this.#shelves, this.#open, this.#submitted, this.#scenes, this.#workers, this.#counts, this.#quarantines, this.#holders, this.#sessionEnds, this.#requests, this.#tokens]) all.clear()
   }
 
   async time() {
@@ -100,7 +102,9 @@ export class MemoryFarmStore implements FarmStore {
     if (committed.ok) {
       this.#shelves.set(jobId, shelf)
       for (const credit of commit.credits) this.#credit(credit)
-      if (commit.effects.length > 0 || (job && opensJob(job.state))) this.#open.add(jobId)
+      const opens = commit.effects.length > 0 || (job && opensJob(job.state))
+      if (opens) this.#open.add(jobId)
+      if (opens && job && commit.job?.expected === 0) this.#submitted.set(jobId, job.owner)
     }
     return committed
   }
@@ -141,10 +145,15 @@ export class MemoryFarmStore implements FarmStore {
   async openJobs() {
     return this.#believed([...this.#reach().#open])
   }
+  async countOpenJobs(owner: string) {
+    return [...this.#reach().#submitted.values()].filter((each) => each === owner).length
+  }
   async closeJob(jobId: JobId) {
     const shelf = this.#shelf(jobId)
     const job = shelf.job()?.value
-    if ((job === undefined || !opensJob(job.state)) && !shelf.isOutstanding()) this.#open.delete(jobId)
+    if ((job !== undefined && opensJob(job.state)) || shelf.isOutstanding()) return
+    this.#open.delete(jobId)
+    this.#submitted.delete(jobId)
   }
   async listTasks(jobId: JobId, { cursor, limit }: { cursor?: string; limit: number }) {
     return this.#shelf(jobId).listTasks(cursor, limit)
@@ -158,6 +167,7 @@ export class MemoryFarmStore implements FarmStore {
   async eraseJob(jobId: JobId) {
     this.#reach().#shelves.delete(jobId)
     this.#open.delete(jobId)
+    this.#submitted.delete(jobId)
   }
 
   async scene(sha256: string) {
@@ -201,6 +211,28 @@ export class MemoryFarmStore implements FarmStore {
   }
   async listWorkers() {
     return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+  async workers(ids: readonly WorkerId[]) {
+    return ids.flatMap((id) => {
+      const worker = this.#reach().#workers.get(id)
+      return worker === undefined ? [] : [this.#withCounts(worker)]
+    })
+  }
+  async countWorkers() {
+    return this.#reach().#workers.size
+  }
+  async workersUnseen(before: number, limit: number) {
+    const unseen = [...this.#reach().#workers.values()].filter(({ lastSeenAt }) => lastSeenAt < before).sort((a, b) => a.lastSeenAt - b.lastSeenAt)
+    return unseen.slice(0, limit).map(({ id }) => id)
+  }
+  async forgetWorker(id: WorkerId, before: number) {
+    if ((this.#reach().#workers.get(id)?.lastSeenAt ?? -Infinity) >= before || (this.#sessionEnds.get(id) ?? -Infinity) > this.#clock.now()) return false
+    this.#workers.delete(id)
+    this.#counts.delete(id)
+    this.#quarantines.delete(id)
+    this.#holders.delete(id)
+    this.#sessionEnds.delete(id)
+    return true
   }
   async holdSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
     this.#reach().#holders.set(workerId, sessionId)

@@ -49,7 +49,7 @@ export function jobCommits(link: Link): JobCommits {
     async commit(jobId, commit, now) {
       const job = commit.job?.value
       const created = commit.job?.expected === 0 ? job : undefined
-      const indexes = created ? [keys.jobs, keys.jobsOfOwner(created.owner), keys.jobsOfScene(created.scene.sha256)] : []
+      const indexes = created ? [keys.jobs, keys.jobsOfOwner(created.owner), keys.jobsOfScene(created.scene.sha256), keys.openJobsOfOwner(created.owner)] : []
       const member = created ? timedMember(created.createdAt, jobId) : ''
       const reply = await link.run(COMMIT, [...commitKeys(keys, jobId), ...indexes], commitArguments(jobId, commit, now, member))
       return committed(CommitReply.parse(reply))

@@ -20,7 +20,7 @@ const EventText = JobEvent.omit({ seq: true })
 /** A job whose record went away between the two reads of a page is left out of the page. */
 const present = <T>(value: T | null): value is T => value !== null
 
-type JobLists = Pick<FarmStore, 'listJobs' | 'openJobs' | 'closeJob' | 'listTasks' | 'listFrames' | 'events' | 'eraseJob' | 'jobsOfScene'>
+type JobLists = Pick<FarmStore, 'listJobs' | 'openJobs' | 'countOpenJobs' | 'closeJob' | 'listTasks' | 'listFrames' | 'events' | 'eraseJob' | 'jobsOfScene'>
 
 export function jobLists(link: Link): JobLists {
   const { keys } = link
@@ -40,10 +40,13 @@ export function jobLists(link: Link): JobLists {
     async openJobs() {
       return (await link.believed((redis) => redis.zrange(keys.openJobs, '0', '-1'))).map((id) => JobId.parse(id))
     },
+    async countOpenJobs(owner) {
+      return await link.reach((redis) => redis.scard(keys.openJobsOfOwner(owner)))
+    },
     async closeJob(jobId) {
       const seen = await job(jobId)
       if (seen !== null && opensJob(seen.value.state)) return
-      await link.run(CLOSE_JOB, [keys.job(jobId), keys.outboxOrder(jobId), keys.openJobs, keys.journal(jobId)], [jobId, seen?.version ?? 0])
+      await link.run(CLOSE_JOB, [keys.job(jobId), keys.outboxOrder(jobId), keys.openJobs, keys.journal(jobId), ...(seen === null ? [] : [keys.openJobsOfOwner(seen.value.owner)])], [jobId, seen?.version ?? 0])
     },
     async listTasks(jobId, { cursor, limit }) {
       const start = placeAfter('tasks', cursor, '-')
@@ -68,7 +71,7 @@ export function jobLists(link: Link): JobLists {
         const all = redis.multi().zrem(keys.openJobs, jobId)
         if (record) {
           const member = timedMember(record.createdAt, jobId)
-          all.zrem(keys.jobs, member).zrem(keys.jobsOfOwner(record.owner), member).srem(keys.jobsOfScene(record.scene.sha256), jobId)
+          all.zrem(keys.jobs, member).zrem(keys.jobsOfOwner(record.owner), member).srem(keys.jobsOfScene(record.scene.sha256), jobId).srem(keys.openJobsOfOwner(record.owner), jobId)
         }
         const replies = await all.unlink(...recordKeys(keys, jobId)).exec()
         for (const [error] of replies ?? []) if (error) throw error

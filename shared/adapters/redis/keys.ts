@@ -25,10 +25,12 @@
  * | tw:jobs                 | zset   | <time of creation>:<job id>, in the order of spelling   | -       | commit.lua             |
  * | tw:jobs:owner:<owner>   | zset   | the same of one owner                                   | -       | commit.lua             |
  * | tw:jobs:open            | zset   | ids of jobs not over, scored by the time they opened    | -       | commit.lua, close-job.lua |
+ * | tw:jobs:open:<owner>    | set    | ids of an owner's jobs not closed since their submission | -      | commit.lua, close-job.lua |
  * | tw:jobs:scene:<sha256>  | set    | ids of the jobs that use a scene                        | -       | commit.lua             |
  * | tw:scenes               | hash   | sha256 -> <member of scenes:order>, scene record        | -       | put-scene.lua          |
  * | tw:scenes:order         | zset   | <time of upload>:<sha256>, in the order of spelling     | -       | put-scene.lua          |
  * | tw:workers              | hash   | worker id -> worker record                              | -       | put-worker.lua         |
+ * | tw:workers:seen         | zset   | worker ids, scored by the time they were last seen      | -       | put-worker.lua         |
  * | tw:workers:counts       | hash   | <worker id>:<count> -> number of tasks; <worker id>:quarantined -> 1 or 0 | - | put-worker.lua, commit.lua, setQuarantined |
  * | tw:sessions             | zset   | worker ids, scored by the time their session expires    | -       | *-session.lua          |
  * | tw:sessions:holders     | hash   | worker id -> its newest session, empty once that ended  | -       | *-session.lua          |
@@ -73,10 +75,12 @@ export function redisKeys(prefix: string = DEFAULT_PREFIX) {
     jobs: `${prefix}:jobs`,
     jobsOfOwner: (owner: string) => `${prefix}:jobs:owner:${owner}`,
     openJobs: `${prefix}:jobs:open`,
+    openJobsOfOwner: (owner: string) => `${prefix}:jobs:open:${owner}`,
     jobsOfScene: (sha256: string) => `${prefix}:jobs:scene:${sha256}`,
     scenes: `${prefix}:scenes`,
     sceneOrder: `${prefix}:scenes:order`,
     workers: `${prefix}:workers`,
+    workersSeen: `${prefix}:workers:seen`,
     workerCounts: `${prefix}:workers:counts`,
     sessions: `${prefix}:sessions`,
     sessionHolders: `${prefix}:sessions:holders`,

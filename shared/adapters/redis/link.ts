@@ -6,6 +6,7 @@
 import { Redis } from 'ioredis'
 import { FarmStateLost, FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import type { Logger } from '../../ports/core.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import { after } from '../system/timers.ts'
 import type { Keys } from './keys.ts'
 import type { Script } from './scripts.ts'
@@ -79,19 +80,27 @@ export function reconnectPauseMs(tries: number): number {
 
 /**
  * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for every
- * failure that may pass by itself; an answer of Redis that says the command was wrong is a bug and is thrown as an Error.
+ * failure that may pass by itself, and at once when `pendingMax` others wait; an answer of Redis that says the command was wrong is a bug and is thrown as an Error.
  */
-export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs: number = COMMAND_DEADLINE_MS): Promise<T> {
-  if (redis.status !== 'ready') await untilReady(redis, deadlineMs)
+export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs: number = COMMAND_DEADLINE_MS, pendingMax: number = LIMITS.redisCommandsPendingMax): Promise<T> {
+  const before = pending.get(redis) ?? 0
+  if (before >= pendingMax) throw new FarmStoreUnavailable(new Error(`${pendingMax} commands wait for Redis already`))
+  pending.set(redis, before + 1)
   try {
+    if (redis.status !== 'ready') await untilReady(redis, deadlineMs)
     return await work()
   } catch (error) {
     if (error instanceof FarmStoreUnavailable) throw error
     if (error instanceof Error && error.name === 'ReplyError' && NO_FARM_REPLY.test(error.message)) throw new FarmStateLost(null)
     if (isRejection(error)) throw new Error(`Redis refused a command: ${error.message}`, { cause: error })
     throw new FarmStoreUnavailable(error)
+  } finally {
+    pending.set(redis, (pending.get(redis) ?? 1) - 1)
   }
 }
+
+/** What waits for an answer, by connection. */
+const pending = new WeakMap<Redis, number>()
 
 function isRejection(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError' && !OUTAGE_REPLIES.test(error.message)

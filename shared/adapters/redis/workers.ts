@@ -3,13 +3,14 @@
  * worker told must not undo what another one just counted, or what the operator just said.
  */
 import type { FarmStore } from '../../ports/farm-store.ts'
-import type { WorkerId } from '../../protocol/ids.ts'
+import { WorkerId } from '../../protocol/ids.ts'
 import { WorkerRecord } from '../../protocol/worker.ts'
 import type { Link } from './link.ts'
 import { loadScript } from './scripts.ts'
 import { parsed } from './stored.ts'
 
 const PUT_WORKER = loadScript('put-worker')
+const FORGET_WORKER = loadScript('forget-worker')
 /** Field of the record for each count, in the order in which they are read. */
 const COUNTS = { completed: 'tasksCompleted', failed: 'tasksFailed', refuted: 'tasksRefuted' } as const
 const COUNT_NAMES = ['completed', 'failed', 'refuted'] as const
@@ -17,17 +18,20 @@ const COUNT_NAMES = ['completed', 'failed', 'refuted'] as const
 /** 1 while the worker is in quarantine, else 0. */
 const QUARANTINED = 'quarantined' as const
 
+/** Fields of the hash of counts for each worker. */
+const FIELDS_OF_WORKER = COUNT_NAMES.length + 1
+
 /** Field of the hash of counts. */
 export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number] | typeof QUARANTINED): string {
   return `${id}:${name}`
 }
 
-export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'restoreWorker' | 'listWorkers'> {
+export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'restoreWorker' | 'workers' | 'listWorkers' | 'countWorkers' | 'workersUnseen' | 'forgetWorker'> {
   const { keys } = link
   const countFields = (id: WorkerId) => [...COUNT_NAMES, QUARANTINED].map((name) => workerCountField(id, name))
   async function putWorker(worker: WorkerRecord): Promise<void> {
     const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
-    await link.run(PUT_WORKER, [keys.workers, keys.workerCounts], [worker.id, JSON.stringify(worker), ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
+    await link.run(PUT_WORKER, [keys.workers, keys.workerCounts, keys.workersSeen], [worker.id, JSON.stringify(worker), worker.lastSeenAt, ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
   }
   return {
     async worker(id) {
@@ -42,6 +46,21 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 's
     async restoreWorker(worker) {
       await link.reach((redis) => redis.hdel(keys.workerCounts, ...countFields(worker.id)))
       await putWorker(worker)
+    },
+    async workers(ids) {
+      if (ids.length === 0) return []
+      const [records, counts] = await link.believed((redis) => Promise.all([redis.hmget(keys.workers, ...ids), redis.hmget(keys.workerCounts, ...ids.flatMap(countFields))]))
+      return records.flatMap((text, at) => (text === null ? [] : [withCounts(parsed(WorkerRecord, text, keys.workers), counts.slice(at * FIELDS_OF_WORKER))]))
+    },
+    async countWorkers() {
+      return await link.reach((redis) => redis.hlen(keys.workers))
+    },
+    async workersUnseen(before, limit) {
+      const ids = await link.reach((redis) => redis.zrangebyscore(keys.workersSeen, '-inf', `(${before}`, 'LIMIT', 0, limit))
+      return ids.map((id) => WorkerId.parse(id))
+    },
+    async forgetWorker(id, before) {
+      return (await link.run(FORGET_WORKER, [keys.workers, keys.workerCounts, keys.workersSeen, keys.sessions, keys.sessionHolders], [id, before, ...COUNT_NAMES, QUARANTINED])) === 1
     },
     async listWorkers() {
       const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))

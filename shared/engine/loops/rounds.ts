@@ -1,5 +1,6 @@
 import type { JobId } from '../../protocol/ids.ts'
 import { jobIsOver } from '../../domain/job-lifecycle.ts'
+import { connectedWorkers } from '../connected-workers.ts'
 import type { Engine } from '../context.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import { settleEndedJob } from '../ended-jobs.ts'
@@ -52,8 +53,8 @@ export class Rounds {
     this.#journaling ??= journalFarm(this.#engine)
       .catch((error: unknown) => this.#engine.log.warn({ error }, 'not everything could be journaled, it is tried again'))
       .finally(() => (this.#journaling = null))
-    const [workers, connected] = await Promise.all([this.#engine.store.listWorkers(), this.#engine.store.connectedWorkers()])
-    const usable = workers.filter((worker) => connected.has(worker.id) && worker.state === 'connected' && !worker.quarantined)
+    const connected = await connectedWorkers(this.#engine)
+    const usable = [...connected.values()].filter((worker) => worker.state === 'connected' && !worker.quarantined)
     this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))
     for (const jobId of await this.#engine.store.openJobs()) {
       try {

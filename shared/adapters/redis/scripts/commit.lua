@@ -1,7 +1,7 @@
 -- Replaces records of one job that are all at the expected version, with everything that hangs on them; or changes nothing.
 -- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence  10 outbox
 --       11 outbox order  12 events  13 journal  14 open jobs  15 counts of workers  16 farm; of a new job 17 jobs
---       18 jobs of owner  19 jobs of scene
+--       18 jobs of owner  19 jobs of scene  20 open jobs of owner
 -- ARGV  now, job id, '1' if the job is open after this, its member of 17 and 18 ('' if the job is not new), events kept, '1' for
 --       a recovery; then lists, each after its length: records (number of their KEY, id, expected version, json or '' to remove
 --       or '=' to compare only), counters (name, change), leases (member, expiry or '' to end), picky (task id, '1' or '0'),
@@ -53,6 +53,6 @@ if open == '1' then redis.call('ZADD', KEYS[14], 'NX', now, job_id) end
 if member ~= '' then
   redis.call('ZADD', KEYS[17], 0, member)
   redis.call('ZADD', KEYS[18], 0, member)
-  redis.call('SADD', KEYS[19], job_id)
+  for key = 19, open == '1' and 20 or 19 do redis.call('SADD', KEYS[key], job_id) end
 end
 return { 1, ids, redis.call('HGETALL', KEYS[6]) }

@@ -4,7 +4,7 @@ import { stepConsumer } from '../../../../shared/adapters/bullmq/step-consumer.t
 import { bullWorkQueue } from '../../../../shared/adapters/bullmq/work-queue.ts'
 import { redisFarmStore } from '../../../../shared/adapters/redis/farm-store.ts'
 import { redisKeys } from '../../../../shared/adapters/redis/keys.ts'
-import { connectRedis } from '../../../../shared/adapters/redis/link.ts'
+import { connectRedis, reach } from '../../../../shared/adapters/redis/link.ts'
 import { FarmStoreUnavailable } from '../../../../shared/ports/farm-store.ts'
 import { renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { NOW, aCommit, aJob, aJobId, aTask, storeJob } from '../../../conformance/farm-store-records.ts'
@@ -51,6 +51,18 @@ describe('a farm store whose Redis goes away', () => {
       thaw()
       slow.disconnect()
     }
+  })
+
+  it('takes no more commands than may wait, and takes them again when some are answered', async () => {
+    const slow = connectRedis(server.url, { commandDeadlineMs: 5_000 })
+    await reach(slow, () => slow.ping())
+    const thaw = server.freeze()
+    const waiting = [reach(slow, () => slow.ping(), 5_000, 2), reach(slow, () => slow.ping(), 5_000, 2)]
+    await expect(reach(slow, () => slow.ping(), 5_000, 2)).rejects.toThrow('2 commands wait for Redis already')
+    thaw()
+    expect(await Promise.all(waiting)).toEqual(['PONG', 'PONG'])
+    expect(await reach(slow, () => slow.ping(), 5_000, 2)).toBe('PONG')
+    slow.disconnect()
   })
 
   it('throws at once when its connection was closed', async () => {
