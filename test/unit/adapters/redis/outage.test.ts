@@ -31,7 +31,7 @@ describe('a farm store whose Redis goes away', () => {
   })
 
   it('waits for a Redis that comes back within the deadline', async () => {
-    const store = redisFarmStore(server.redis, { prefix: server.prefix() })
+    const store = redisFarmStore(server.redis, { prefix: server.prefix(), connectDeadlineMs: 30_000 })
     const jobId = await storeJob(store, aJob(1))
     await server.kill()
     await vi.waitFor(() => expect(server.redis.status).not.toBe('ready'))
