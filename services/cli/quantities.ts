@@ -13,6 +13,9 @@ export const Share = z
   .transform((text) => (text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)))
   .refine((share) => share <= 1, 'must be at most 1, which is 100%')
 
+/** Seconds, with a part of one if need be: `2.5`. */
+export const Seconds = z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'must be seconds such as 5 or 2.5').transform(Number)
+
 /** A size such as `8GiB`, `512 MiB` or `1024`, in bytes. */
 export const ByteSize = z.string().transform((text, context) => {
   const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())

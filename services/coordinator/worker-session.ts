@@ -7,11 +7,13 @@ import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
+import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
 import { HeldLeases, refOf } from './held-leases.ts'
+import { WorkerRest } from './worker-rest.ts'
 
 /** Messages of one worker under way at once; more wait in the socket. */
 const IN_FLIGHT_MAX = 32
@@ -51,6 +53,7 @@ export class WorkerSession implements Seat {
   #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
   #saidHello = false
   readonly #held = new HeldLeases()
+  readonly #rest = new WorkerRest()
   #reserved = 0
   #inFlight = 0
   #recordedAt = 0
@@ -90,6 +93,7 @@ export class WorkerSession implements Seat {
   }
 
   room(): number {
+    if (this.#rest.until(this.#context.engine.clock.now()) !== undefined) return 0
     const total = Math.min(this.capabilities.slots * 2 - this.held(), LIMITS.leasesPerWorkerMax - this.#held.size)
     return total - this.#reserved
   }
@@ -176,7 +180,7 @@ export class WorkerSession implements Seat {
         const taken = await takeResult(this.#context.engine, lease, message)
         if (!taken.ok) {
           // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
-          if (taken.code === 'result_invalid') await takeFailure(this.#context.engine, lease, { code: 'output_invalid', message: taken.detail })
+          if (taken.code === 'result_invalid') await takeFailure(this.#context.engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) }).then(() => this.#failed('output_invalid'))
           return this.#refuse(taken, message)
         }
         this.#held.keep(lease, true)
@@ -190,6 +194,7 @@ export class WorkerSession implements Seat {
           if (accepted.code === 'upload_incomplete') await takeFailure(this.#context.engine, this.#leaseOf(message), { code: 'upload_failed', message: accepted.detail })
           return this.#refuse(accepted, message)
         }
+        this.#rest.succeeded()
         this.#drop(message)
         this.#send({ type: 'release', ...refOf(message) })
         return
@@ -206,6 +211,7 @@ export class WorkerSession implements Seat {
       }
       case 'failure': {
         const failed = await takeFailure(this.#context.engine, this.#leaseOf(message), message.failure)
+        if (failed.ok) this.#failed(message.failure.code)
         this.#drop(message)
         return failed.ok ? void this.#send({ type: 'release', ...refOf(message) }) : this.#refuse(failed, message)
       }
@@ -292,6 +298,14 @@ export class WorkerSession implements Seat {
     this.#context.dispatcher.kick()
   }
 
+  #failed(code: FailureCode): void {
+    const { engine } = this.#context
+    const restMs = FAILURES[code] === 'worker' ? this.#rest.failed(engine.clock.now()) : 0
+    if (restMs === 0) return
+    engine.log.warn({ workerId: this.workerId, code, restMs }, 'the worker fails one task after the other and gets no more for a while')
+    this.#recordedAt = 0 // shown with the next heartbeat
+  }
+
   #refuse(refusal: Refusal, lease: LeaseRef): void {
     this.#drop(lease)
     this.#send({ type: 'refused', code: refusal.code, message: refusal.detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) })
@@ -313,7 +327,9 @@ export class WorkerSession implements Seat {
     const now = engine.clock.now()
     this.#recordedAt = now
     const stored = await engine.store.worker(this.#record.id)
-    this.#record = { ...this.#record, ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, rendering: this.#held.told(), lastSeenAt: now }
+    const { restsUntil: _before, ...record } = this.#record
+    const restsUntil = this.#rest.until(now)
+    this.#record = { ...record, ...(restsUntil === undefined ? {} : { restsUntil }), ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, rendering: this.#held.told(), lastSeenAt: now }
     await engine.store.putWorker(this.#record)
   }
 

@@ -2,6 +2,7 @@ import { mayDispatch } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
 import { isPicky, mayHave } from '../domain/scheduling/task-fit.ts'
+import { isDue, isTooSmall } from '../domain/task/retry.ts'
 import { leaseSecond, leaseTask } from '../domain/task/take-up.ts'
 import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
@@ -43,6 +44,8 @@ interface OpenJob {
 
 /** Picky tasks looked at in one go: few exist at a time, and the oldest go first. */
 const PICKY_LOOK = 50
+/** And when none of those will do: after an outage many wait for the end of a pause. */
+const PICKY_LOOK_MAX = 500
 /** Leases being made at the same time; more only wait for the same Redis. */
 const PARALLEL_MAX = 64
 
@@ -198,11 +201,16 @@ export class Dispatcher {
   async #givePicky(seat: Seat, job: OpenJob): Promise<boolean> {
     const ids = await this.#engine.store.picky(job.record.id, PICKY_LOOK)
     if (ids.length === 0) job.picky = 0
+    return (await this.#giveOneOf(ids, seat, job)) || (ids.length === PICKY_LOOK && (await this.#giveOneOf((await this.#engine.store.picky(job.record.id, PICKY_LOOK_MAX)).slice(PICKY_LOOK), seat, job)))
+  }
+
+  async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
     const tasks = await this.#engine.store.tasks(job.record.id, ids)
+    const now = this.#engine.clock.now()
     const others = this.othersFor(job.record, seat.workerId)
     const anchors = this.#anchorsFor(job.record)
     for (const task of tasks) {
-      if (task === null || task.value.state !== 'queued' || !mayHave(task.value, seat.workerId, others, anchors)) continue
+      if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#tooSmallFor(task.value, seat))) continue
       if (await this.#lease(seat, job.record, task.value.id, asQueued(task.value.epoch))) {
         job.picky = Math.max(0, job.picky - 1)
         return true
@@ -222,7 +230,7 @@ export class Dispatcher {
       if (task === undefined) return { ok: true }
       // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
       const [others, anchors] = isPicky(task) ? [this.othersFor(facts.job, seat.workerId), this.#anchorsFor(facts.job)] : [[], []]
-      const decision = takeUp(facts.job, task, seat.workerId, others, now, anchors)
+      const decision = takeUp(facts.job, task, seat.workerId, others, now, anchors, this.#tooSmallFor(task, seat))
       leased = decision.ok ? decision.tasks?.[0] : undefined
       return decision
     })
@@ -272,6 +280,13 @@ export class Dispatcher {
       const capabilities = this.#connected.get(id)
       return capabilities !== undefined && isEligible(job.requirement, capabilities)
     })
+  }
+
+  /** Connected workers, this one counted in, that have no more memory than one that ran out of it over the task. */
+  #tooSmallFor(task: TaskRecord, seat: Seat): WorkerId[] {
+    if (task.outgrew === undefined) return []
+    const machines = new Map(this.#connected).set(seat.workerId, seat.capabilities)
+    return [...machines].filter(([, machine]) => isTooSmall(task, machine)).map(([id]) => id)
   }
 
   /** Connected workers other than `workerId` that could have tasks of the job. */

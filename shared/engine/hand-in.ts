@@ -79,9 +79,10 @@ export async function takeDelivery(engine: Engine, lease: HeldLease): Promise<{ 
 }
 
 export async function takeFailure(engine: Engine, lease: HeldLease, failure: Failure) {
+  const machine = failure.code === 'out_of_memory' ? (await engine.store.worker(lease.workerId))?.capabilities : undefined
   return transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
-    return record === undefined ? unknownTask(lease) : failAttempt(job, record, lease.workerId, lease.epoch, failure, now)
+    return record === undefined ? unknownTask(lease) : failAttempt(job, record, lease.workerId, lease.epoch, failure, now, machine)
   })
 }
 

@@ -4,6 +4,7 @@ import { actOnJob, jobIsOver, mayDispatch, mayJob } from '../domain/job-lifecycl
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import type { WorkerRecord } from '../protocol/worker.ts'
 import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
@@ -33,7 +34,7 @@ async function explain(engine: Engine, job: JobRecord, counters: Readonly<Record
   const disputed = counters['waiting.disputed'] ?? 0
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
   const here = [...(await connectedWorkers(engine)).values()]
-  const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here)
+  const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now())
   if (waiting.length === 0 && picky > 0 && (counters['running.all'] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
   return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
 }
@@ -45,7 +46,11 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
   for (const task of tasks) {
     if (task === null) continue
     const { kind, only, avoid } = task.value
-    if (only !== undefined && !here.some((worker) => worker.id === only)) reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
+    const pauseMs = (task.value.notBefore ?? 0) - engine.clock.now()
+    if (pauseMs > 0) {
+      const failure = task.value.attempts.at(-1)?.failure
+      reasons.add(`waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`.slice(0, LIMITS.messageLengthMax))
+    } else if (only !== undefined && !here.some((worker) => worker.id === only)) reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
     else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
       reasons.add(`waiting: an audit needs a worker other than ${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; connect one more, or submit with an audit rate of 0`)
     }

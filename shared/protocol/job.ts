@@ -31,6 +31,11 @@ export const JobRequest = z
     auditRate: z.number().min(0).max(1).optional(),
     /** Render even if linked files are missing (Blender shows them in pink). */
     allowMissingFiles: z.boolean().optional(),
+    /**
+     * Seconds that rendering a task takes at least, from the lease to the result. One that comes sooner counts as failed: a broken driver or
+     * a texture that is not there may show as frames that take no time.
+     */
+    secondsPerTaskMin: z.number().min(0).max(LIMITS.secondsPerTaskMax).optional(),
   })
   .meta({ id: 'JobRequest' })
 export type JobRequest = z.infer<typeof JobRequest>
@@ -68,6 +73,8 @@ export const JobPlan = z.strictObject({
   video: VideoChoice,
   fps: z.number().min(0.01).max(1_000),
   auditRate: z.number().min(0).max(1),
+  /** A render task that is handed in sooner counts as failed. */
+  secondsPerTaskMin: z.number().min(0).max(LIMITS.secondsPerTaskMax).optional(),
   /** Files that are missing do not stop the job. */
   allowMissingFiles: z.literal(true).optional(),
   /** Things the artist should know: why tiles have overscan, what was ignored. */

@@ -32,6 +32,8 @@ export const LIMITS = {
   /** Leases one worker may hold at once: its slots and one in advance for each. */
   leasesPerWorkerMax: 64,
   framesPerChunkMax: 100,
+  /** What a job may ask as the least time of a task: a frame that takes longer than a day is no case for "too quick". */
+  secondsPerTaskMax: 86_400,
   /** Remarks in a plan: each is a different thing, and there are not more of them. */
   notesPerPlanMax: 50,
   /** Inspections kept with a file, oldest dropped first: files with more scenes than this are rarely rendered from more. */

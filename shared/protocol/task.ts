@@ -77,6 +77,10 @@ export const TaskRecord = z
     verdict: Verdict,
     /** Workers that must not have this task: they failed it, or rendered what it checks. */
     avoid: z.array(WorkerId).max(64),
+    /** Not leased before this farm time: it failed several times by the farm's own fault, which takes a while to mend. */
+    notBefore: z.int().optional(),
+    /** Memory that was not enough for it: machines with more are asked first. */
+    outgrew: z.strictObject({ memoryBytes: z.int().min(0).optional(), gpuMemoryBytes: z.int().min(0).optional() }).optional(),
     /** The one worker that must have it (a dispute between two is rendered again by both). */
     only: WorkerId.optional(),
     /** On an audit: the task it checks. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { cancelJob } from '../../shared/engine/job-actions.ts'
+import { cancelJob, viewJob } from '../../shared/engine/job-actions.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 
@@ -97,6 +97,32 @@ describe('a task that not everybody may have', () => {
     const anna = await farm.connect('anna')
     await farm.submit({ frames: '1' })
     await anna.fail(anna.next())
+    await farm.quiet()
+    expect(anna.leases.size).toBe(1)
+  })
+
+  test('ran out of memory, and goes to the machine with more', async () => {
+    const farm = new EngineFarm()
+    const anna = await farm.connect('anna', { memoryBytes: 16 * GIB })
+    await farm.submit({ frames: '1' })
+    const [bert, carl] = [await farm.connect('bert', { memoryBytes: 16 * GIB }), await farm.connect('carl', { memoryBytes: 64 * GIB })]
+    await anna.fail(anna.next(), 'out_of_memory')
+    await farm.quiet()
+    expect([bert.leases.size, carl.leases.size]).toEqual([0, 1])
+  })
+
+  test('failed by the farm\'s own fault waits, says so, and is found behind many others that wait', async () => {
+    const farm = new EngineFarm()
+    const anna = await farm.connect('anna')
+    const id = await farm.submit({ frames: '1' })
+    await anna.fail(anna.next(), 'upload_failed')
+    await farm.quiet()
+    await anna.fail(anna.next(), 'upload_failed')
+    await farm.quiet()
+    expect(anna.leases.size).toBe(0)
+    expect((await viewJob(farm.engine, id))?.waiting).toEqual([expect.stringMatching(/farm's own fault \(upload_failed.* tried again in 1 s/)])
+    farm.clock.advance(1_000)
+    await farm.rounds.round()
     await farm.quiet()
     expect(anna.leases.size).toBe(1)
   })

@@ -71,12 +71,13 @@ export function drawScenario(random: SeededRandom): Scenario {
   // A farm on which nothing succeeds, long enough for jobs to give up.
   const hopeless = bad.chance(0.05)
   const healsAt = hopeless ? 240_000 : drawnHealsAt
+  const memory = random.fork('memory')
   const workers = names.map((name, index): Character => {
     const slowest = shape.chance(0.2) ? shape.between(60_000, 200_000) : shape.between(2_000, 30_000)
     const lies = liars && (index === 0 || shape.chance(0.25))
     return {
       name,
-      capabilities: capabilities({ slots: shape.chance(0.3) ? 2 : 1, tags: shape.chance(0.7) ? ['big'] : [] }),
+      capabilities: capabilities({ memoryBytes: memory.pick([8, 16, 16, 64]) * 1024 ** 3, slots: shape.chance(0.3) ? 2 : 1, tags: shape.chance(0.7) ? ['big'] : [] }),
       renderMsMin: hopeless ? 500 : slowest / 4,
       renderMsMax: hopeless ? 4_000 : slowest,
       lieShare: lies ? shape.between(0.2, 1) : 0,

@@ -23,6 +23,7 @@ export function addJobOptions(command: Command): Command {
     .option('--blender-min <version>', 'oldest Blender to take')
     .option('--blender-max <version>', 'newest Blender to take')
     .option('--tag <tag>', 'only workers with this tag; may be given several times', collect)
+    .option('--min-seconds <n>', 'a task that is handed in sooner than this counts as failed')
     .option('--allow-missing', 'render even if linked files are missing')
 }
 

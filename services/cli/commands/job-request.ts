@@ -6,7 +6,7 @@ import { JobRequest, VideoChoice } from '../../../shared/protocol/job.ts'
 import { ImageFormat } from '../../../shared/protocol/render-settings.ts'
 import { DeviceKind } from '../../../shared/protocol/worker.ts'
 import { parseOptions, usageFailure } from '../exit-codes.ts'
-import { ByteSize, Share, WholeNumber } from '../quantities.ts'
+import { ByteSize, Seconds, Share, WholeNumber } from '../quantities.ts'
 
 const Tiles = z
   .string()
@@ -50,6 +50,7 @@ export const JobOptions = z.object({
   blenderMax: z.string().optional(),
   tag: z.array(z.string()).optional(),
   allowMissing: z.boolean().optional(),
+  minSeconds: Seconds.optional(),
 })
 export type JobOptions = z.output<typeof JobOptions>
 
@@ -60,6 +61,7 @@ const OPTION_OF: readonly (readonly [string, string])[] = [
   ['requirement.deviceKinds', '--require-device'], ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'], ['requirement.memoryBytesMin', '--min-memory'],
   ['requirement.blenderVersionMin', '--blender-min'], ['requirement.blenderVersionMax', '--blender-max'], ['requirement.tags', '--tag'],
   ['frames', '--frames'], ['tiles', '--tiles'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['auditRate', '--audit'],
+  ['secondsPerTaskMin', '--min-seconds'],
 ]
 
 /** The options in their typed form. Throws a usage failure that names each option that is wrong. */
@@ -84,6 +86,7 @@ export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
       priority: options.priority,
       auditRate: options.audit,
       allowMissingFiles: options.allowMissing,
+      secondsPerTaskMin: options.minSeconds,
       settings: withoutGaps({
         scene: options.scene,
         samples: options.samples,

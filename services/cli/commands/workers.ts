@@ -20,7 +20,7 @@ function row(worker: WorkerRecord): string[] {
   return [
     worker.id,
     worker.name,
-    worker.quarantined ? `${worker.state}, quarantined` : worker.state,
+    [worker.state, ...(worker.quarantined ? ['quarantined'] : []), ...(worker.restsUntil === undefined ? [] : ['rests after failures'])].join(', '),
     blender.version,
     [...new Set(shown)].join(', '),
     String(worker.leases),

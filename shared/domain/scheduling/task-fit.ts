@@ -3,7 +3,7 @@ import type { TaskRecord } from '../../protocol/task.ts'
 
 /** True when not every worker may have the task, so that it must be chosen by looking and not taken in turn. */
 export function isPicky(task: TaskRecord): boolean {
-  return task.avoid.length > 0 || task.only !== undefined || task.kind === 'finish'
+  return task.avoid.length > 0 || task.only !== undefined || task.kind === 'finish' || task.notBefore !== undefined || task.outgrew !== undefined
 }
 
 /**
@@ -11,9 +11,11 @@ export function isPicky(task: TaskRecord): boolean {
  * An audit never goes to whoever rendered what it checks. A worker that failed a task gets it again only when
  * everybody else here failed it too: one machine must be able to try twice, an audit as well. A task for one worker only
  * waits for nobody else while that worker is connected, and goes to somebody new when it is not. A finish decides over whole
- * images, so it goes to an anchor (`anchors`: those connected and eligible) while one is there that has not failed it.
+ * images, so it goes to an anchor (`anchors`: those connected and eligible) while one is there that has not failed it. What ran out
+ * of memory goes to a machine with more (not one of `tooSmall`) while one is there that has not failed it.
  */
-export function mayHave(task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], anchors: readonly WorkerId[] = []): boolean {
+export function mayHave(task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): boolean {
+  if (tooSmall.includes(workerId) && others.some((other) => !tooSmall.includes(other) && !task.avoid.includes(other))) return false
   if (task.kind === 'finish' && !anchors.includes(workerId) && anchors.some((anchor) => !task.avoid.includes(anchor))) return false
   if (task.only === workerId) return true
   if (task.only !== undefined && others.includes(task.only)) return false

@@ -5,11 +5,14 @@ import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, sh
  * Why queued tasks of a job do not run, told with what the best connected worker has; empty when some connected
  * worker could take them. `workers` are those that are connected.
  */
-export function waitingReasons(requirement: Requirement, workers: readonly WorkerRecord[]): string[] {
+export function waitingReasons(requirement: Requirement, workers: readonly WorkerRecord[], now: number): string[] {
   const usable = workers.filter((worker) => worker.state === 'connected' && !worker.quarantined)
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
-  if (usable.some((worker) => isEligible(requirement, worker.capabilities))) return []
+  const able = usable.filter((worker) => isEligible(requirement, worker.capabilities))
+  const rests = able.map((worker) => (worker.restsUntil ?? now) - now)
+  if (able.length > 0 && rests.every((ms) => ms > 0)) return [`waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`]
+  if (able.length > 0) return []
   const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))
   const missing = [...new Set(lacking.flat())]
   const nobodyHas = missing.filter((need) => lacking.every((needs) => needs.includes(need)))

@@ -75,6 +75,7 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
     video: videoChoice(request.video, facts, frames.frames.length),
     fps: Math.min(1_000, Math.max(0.01, facts.fps)),
     auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,
+    ...(request.secondsPerTaskMin === undefined ? {} : { secondsPerTaskMin: request.secondsPerTaskMin }),
     ...(request.allowMissingFiles === true ? { allowMissingFiles: true } : {}),
     notes,
   }

@@ -4,23 +4,31 @@ import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
+import type { Capabilities } from '../../protocol/worker.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
+import { gib } from '../scheduling/eligibility.ts'
 import { isPicky } from '../scheduling/task-fit.ts'
 import { attemptOf, checkHolder, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
 import { act, isOver } from './lifecycle.ts'
+import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
 
-/** A worker could not render it. The blame decides: somebody else tries, or the job stops early by its scene's own fault. */
-export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, failure: Failure, now: number): Decision {
+/**
+ * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
+ * out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that grows.
+ */
+export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, failure: Failure, now: number, machine?: Capabilities): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
   const blame = FAILURES[failure.code]
   const effects: (Effect | Credit)[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
   const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
-  return tryAgain(job, blame === 'farm' ? failed : avoiding(failed, workerId), now, { effects, events: [event] })
+  const [pausedUntil, outgrew] = [blame === 'farm' ? notBefore(failed, now) : undefined, outgrownBy(failed, failure, machine)]
+  const next = { ...failed, ...(pausedUntil === undefined ? {} : { notBefore: pausedUntil }), ...(outgrew === undefined ? {} : { outgrew }) }
+  return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, { effects, events: [event] })
 }
 
 /** The lease ran out: the worker is dead, stalled or silent. */
@@ -93,11 +101,19 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
   if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
   const tries = triesUsed(task)
   if (tries >= LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) {
-    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${task.attempts.length} times, the last time: ${last?.message ?? 'no answer in time'}`, last, also)
+    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${task.attempts.length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
   }
   const queued = act(task, 'requeue')
   const queue: (Effect | Credit)[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]
   return { ok: true, tasks: [queued], effects: [...queue, { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
+}
+
+function memoryAdvice({ outgrew }: TaskRecord): string {
+  const sizes = [outgrew?.memoryBytes, outgrew?.gpuMemoryBytes].map((bytes) => (bytes === undefined ? undefined : gib(bytes)))
+  if (sizes.every((size) => size === undefined)) return ''
+  const [main, gpu] = sizes
+  const what = [...(main === undefined ? [] : [`${main} GiB of memory`]), ...(gpu === undefined ? [] : [`${gpu} GiB of GPU memory`])].join(' and ')
+  return `. ${what} was not enough: connect a machine with more, or make the scene smaller`
 }
 
 function stopJob(job: JobRecord, task: TaskRecord, now: number, code: ErrorCode, message: string, last: Failure | undefined, also: Pick<Change, 'effects' | 'events'>): Change {

@@ -6,7 +6,7 @@ import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { blankTask } from '../splitting/job-tasks.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
-import { checkFiles } from './expected-files.ts'
+import { checkFiles, workOf } from './expected-files.ts'
 import { act } from './lifecycle.ts'
 
 /** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
@@ -21,8 +21,9 @@ export interface HandedIn {
 }
 
 /**
- * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files it changes nothing; said again with other files it is
- * refused: a commitment binds.
+ * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files
+ * it changes nothing; said again with other files it is refused: a commitment binds. Refused with `result_invalid` as well when the files
+ * are not those of the task, or come sooner than the job thinks possible.
  */
 export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn, now: number): Decision {
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -34,6 +35,8 @@ export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerI
   }
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
+  const [took, least] = [(now - holder.attempt.startedAt) / 1000, job.plan.secondsPerTaskMin ?? 0]
+  if (took < least && workOf(task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
   const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
   const { task: alone, effects } = withdraw(committed, 'overtaken', OVERTAKEN, now, epoch)
   return { ok: true, tasks: [act(alone, 'commit_result')], effects }

@@ -7,15 +7,20 @@ import type { Decision } from '../decision.ts'
 import { mayHave } from '../scheduling/task-fit.ts'
 import { liveAttempts, triesUsed } from './attempts.ts'
 import { act } from './lifecycle.ts'
+import { isDue } from './retry.ts'
 
 /** Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too. */
 export const ATTEMPTS_MAX = 48
 
-/** A worker gets the right to try. `others` and `anchors`: connected workers eligible for the job. Refused with `conflict` when it may not. */
-export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = []): Decision {
+/**
+ * A worker gets the right to try. `others` and `anchors`: connected workers eligible for the job; `tooSmall`: those of them, itself
+ * counted in, that have no more memory than the task needs. Refused with `conflict` when it may not, or not yet.
+ */
+export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
-  if (!mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is not to be tried yet`)
+  if (!mayHave(task, workerId, others, anchors, tooSmall)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease')] }
 }
 
@@ -23,17 +28,18 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
  * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict` when it may
  * not, when two are at it already, or when both could not fail within the tries that are left.
  */
-export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = []): Decision {
+export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
   const live = liveAttempts(task)
   if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
   if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
-  if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || tooSmall.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
 }
 
 function withNewAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, now: number): TaskRecord {
   // After a recovery nobody knows which epochs were given out last; those of the new time begin above all of them.
   const epoch = Math.max(task.epoch, job.epochsBefore ?? 0) + 1
-  return { ...task, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }
+  const { notBefore: _over, ...rest } = task
+  return { ...rest, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }
 }

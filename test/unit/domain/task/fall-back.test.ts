@@ -85,7 +85,7 @@ describe('a poison scene', () => {
 })
 
 describe('tries', () => {
-  const attempt = (task: TaskRecord, end: (task: TaskRecord, workerId: WorkerId) => Decision, number: number) => end(taskOf(leaseTask(aJob(), task, worker(`w${number}`), [], NOW)), worker(`w${number}`))
+  const attempt = (task: TaskRecord, end: (task: TaskRecord, workerId: WorkerId) => Decision, number: number) => end(taskOf(leaseTask(aJob(), task, worker(`w${number}`), [], task.notBefore ?? NOW)), worker(`w${number}`))
 
   test('of a task are bounded, whatever goes wrong and in whatever order', () => {
     const ends = fc.infiniteStream(fc.constantFrom('blender_crashed', 'interrupted', 'upload_failed', 'expire', 'release'))

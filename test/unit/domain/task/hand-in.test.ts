@@ -91,6 +91,14 @@ describe('a commitment', () => {
     for (const state of JOB_STATES) if (state !== 'active') expect(commitResult(aJob({ state }), leasedTo(anna), anna, 1, handedIn(), NOW)).toMatchObject({ code: 'lease_stale' })
   })
 
+  test('that comes sooner than the job thinks possible is refused, a finish apart', () => {
+    const job = aJob({ plan: aPlan({ secondsPerTaskMin: 5 }) })
+    expect(commitResult(job, leasedTo(anna), anna, 1, handedIn(), NOW + 4_999)).toMatchObject({ code: 'result_invalid', detail: expect.stringMatching(/4.999 s after it was leased/) })
+    expect(commitResult(job, leasedTo(anna), anna, 1, handedIn(), NOW + 5_000).ok).toBe(true)
+    const finish = aFinish({ state: 'leased', epoch: 1, attempts: [anAttempt(1, anna)] })
+    expect(commitResult({ ...tiles, plan: { ...tiles.plan, secondsPerTaskMin: 5 } }, finish, anna, 1, { ...handedIn(), files: [aFile('final')] }, NOW).ok).toBe(true)
+  })
+
   test('of one of two that try the same task overtakes the other, who is told and not blamed', () => {
     const slow = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna), anAttempt(2, bert)] })
     const first = granted(commitResult(aJob(), slow, anna, 1, handedIn(), NOW))
