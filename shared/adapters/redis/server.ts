@@ -107,7 +107,10 @@ async function endLeftBehind(socket: string): Promise<void> {
 function serverArguments(folder: string, socket: string): string[] {
   return [
     '--port', '0', '--unixsocket', socket, '--unixsocketperm', '700',
-    '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '',
+    '--dir', folder, '--appendonly', 'yes', '--save', '',
+    // Everything that was acknowledged survives kill -9 and power cuts. With `everysec` a busy disk lets Redis answer before it has
+    // written at all, and a lease that was given and forgotten could be given again under the same epoch.
+    '--appendfsync', 'always',
     // to forget a part of the farm state is worse than to refuse a write
     '--maxmemory-policy', 'noeviction',
     // queue entries and small records stay in the compact form

@@ -88,7 +88,7 @@ describe('docker-compose.yml', () => {
   })
 
   it('keeps Redis as the embedded farm does: append-only, and never forgetting', () => {
-    for (const setting of ['appendonly yes', 'maxmemory-policy noeviction', 'hash-max-listpack-value 512']) expect(compose).toContain(setting)
+    for (const setting of ['appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction', 'hash-max-listpack-value 512']) expect(compose).toContain(setting)
   })
 })
 
