@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { addDownloadCommand } from './commands/download.ts'
+import { addJobChangeCommands } from './commands/job-changes.ts'
 import { addJobCommands } from './commands/jobs.ts'
 import { addPlanCommand } from './commands/plan.ts'
 import { addServiceCommands, addWorkerCommand } from './commands/services.ts'
@@ -37,6 +38,7 @@ function newProgram(shell: Shell, version: string, end: (code: number) => void):
   addPlanCommand(program, shell, end)
   addSubmitCommand(program, shell, end)
   addJobCommands(program, shell, end)
+  addJobChangeCommands(program, shell)
   addDownloadCommand(program, shell)
   program.commandsGroup('Machines:')
   addWorkersCommand(program, shell)

@@ -19,6 +19,7 @@ import { answerWithProblems, makeProblem, pathOf } from './plugins/problems.ts'
 import { addArtifactRoutes } from './routes/artifacts.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobPartRoutes } from './routes/job-parts.ts'
+import { addJobChangeRoutes } from './routes/job-changes.ts'
 import { addJobRoutes } from './routes/jobs.ts'
 import { addPlanRoutes } from './routes/plans.ts'
 import { problems } from './routes/problem-responses.ts'
@@ -73,6 +74,7 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     await limitRate(scope, limits.requestsPerMinuteMax)
     demandToken(scope, deps.store)
     addJobRoutes(scope, deps)
+    addJobChangeRoutes(scope, deps)
     addPlanRoutes(scope, deps)
     addJobPartRoutes(scope, deps)
     addArtifactRoutes(scope, deps)

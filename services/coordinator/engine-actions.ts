@@ -1,4 +1,5 @@
 import { cancelJob, deleteJob, viewJob, viewOf } from '../../shared/engine/job-actions.ts'
+import { changeJob, pauseJob, resumeJob } from '../../shared/engine/job-changes.ts'
 import { planRequest } from '../../shared/engine/plan-view.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import type { Engine } from '../../shared/engine/context.ts'
@@ -18,6 +19,9 @@ export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmA
     viewJob: (jobId) => viewJob(engine, jobId),
     viewOf: (record) => viewOf(engine, record),
     cancelJob: (jobId, why) => cancelJob(engine, jobId, why),
+    pauseJob: (jobId, request, who) => pauseJob(engine, jobId, request, who),
+    resumeJob: (jobId, who) => resumeJob(engine, jobId, who),
+    changeJob: (jobId, change, who) => changeJob(engine, jobId, change, who),
     deleteJob: (jobId) => deleteJob(engine, jobId),
   }
 }

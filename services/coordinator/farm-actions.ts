@@ -1,6 +1,6 @@
 import type { Refusal } from '../../shared/protocol/errors.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
-import type { JobRecord, JobRequest, JobView } from '../../shared/protocol/job.ts'
+import type { JobChange, JobRecord, JobRequest, JobView, PauseRequest } from '../../shared/protocol/job.ts'
 import type { PlanView } from '../../shared/protocol/plan.ts'
 
 export const SCOPES = ['user', 'worker', 'admin'] as const
@@ -21,6 +21,9 @@ export interface FarmActions {
   viewJob(jobId: JobId): Promise<JobView | null>
   viewOf(record: JobRecord): Promise<JobView>
   cancelJob(jobId: JobId, why: string): Promise<{ ok: true; job: JobView } | Refusal>
+  pauseJob(jobId: JobId, request: PauseRequest, who: string): Promise<{ ok: true; job: JobView } | Refusal>
+  resumeJob(jobId: JobId, who: string): Promise<{ ok: true; job: JobView } | Refusal>
+  changeJob(jobId: JobId, change: JobChange, who: string): Promise<{ ok: true; job: JobView } | Refusal>
   /** Erases every key and byte of a job, by and by; one that runs is canceled first. */
   deleteJob(jobId: JobId): Promise<{ ok: true } | Refusal>
 }

@@ -124,7 +124,7 @@ export class WorkerSession implements Seat {
   cancel(jobId: JobId, taskId: TaskId, epoch: number, reason: string): void {
     this.#held.drop({ jobId, taskId, epoch })
     this.#send({ type: 'cancel', jobId, taskId, epoch, reason })
-    this.#context.dispatcher.kick()
+    this.#context.dispatcher.freed(jobId)
   }
 
   /** Says why and closes; whoever does not answer that is cut off. */
@@ -295,7 +295,7 @@ export class WorkerSession implements Seat {
 
   #drop(lease: LeaseRef): void {
     this.#held.drop(lease)
-    this.#context.dispatcher.kick()
+    this.#context.dispatcher.freed(lease.jobId)
   }
 
   #failed(code: FailureCode): void {

@@ -17,15 +17,25 @@ export function mayJob(state: JobState, act: JobAct): boolean {
   return allowed.includes(state)
 }
 
-/** The job after the act; an act that the table does not allow is a bug of ours and throws. */
+/** The job after the act; an act that the table does not allow is a bug of ours and throws. One that has nothing left to hand out is not paused any more. */
 export function actOnJob(job: JobRecord, name: JobAct, change: Partial<JobRecord> = {}): JobRecord {
   if (!mayJob(job.state, name)) throw new Error(`job ${job.id} is ${job.state}: it cannot ${name}`)
-  return { ...job, ...change, state: JOB_TRANSITIONS[name].to }
+  const after: JobRecord = { ...job, ...change, state: JOB_TRANSITIONS[name].to }
+  return hasTasksToGive(after.state) ? after : unpaused(after)
+}
+
+export function unpaused({ pausedAt: _over, ...job }: JobRecord): JobRecord {
+  return job
 }
 
 /** Its tasks may go to workers: those that render once it is active, the inspection before that. */
-export function mayDispatch(state: JobState): boolean {
-  return state === 'active' || state === 'inspecting'
+export function mayDispatch({ state, pausedAt }: Pick<JobRecord, 'state' | 'pausedAt'>): boolean {
+  return pausedAt === undefined && (state === 'active' || state === 'inspecting')
+}
+
+/** It has tasks to hand out, or will have. */
+export function hasTasksToGive(state: JobState): boolean {
+  return state === 'inspecting' || state === 'planning' || state === 'active'
 }
 
 export function jobIsOver(state: JobState): boolean {

@@ -10,6 +10,9 @@ import type { TaskId } from '../protocol/ids.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { Commit, Versioned } from '../ports/farm-store.ts'
 
+/** The counter of tasks that are with workers. */
+export const RUNNING = 'running.all'
+
 /** The records an event is decided on, with their versions. Tasks and frames that do not exist are absent. */
 export interface Slice {
   readonly job: Versioned<JobRecord>
@@ -46,10 +49,13 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
     count(frameCounters(after), 1)
     return { id: after.number, expected: before?.version ?? 0, value: after }
   })
+  const job = change.job ?? slice.job.value
   return {
     ...(change.job === undefined ? { jobVersion: slice.job.version } : { job: { id: slice.job.value.id, expected: slice.job.version, value: change.job } }),
     tasks,
     frames,
+    // A lease is a commit of its own, so the cap of a job is kept to the task, whoever hands out.
+    ...(job.cap === undefined || (counters[RUNNING] ?? 0) <= 0 ? {} : { room: { counter: RUNNING, below: job.cap } }),
     counters: Object.fromEntries(Object.entries(counters).filter(([, by]) => by !== 0)),
     leases,
     picky,
@@ -83,7 +89,7 @@ export function effectsOf(change: Change): Effect[] {
 export function taskCounters(task: TaskRecord): Record<string, number> {
   const names = [`${task.kind}.${task.state}`]
   if (task.state === 'queued') names.push(isPicky(task) ? 'waiting.picky' : 'waiting.open')
-  if (isHeld(task.state)) names.push('running.all')
+  if (isHeld(task.state)) names.push(RUNNING)
   if (task.kind === 'audit' && task.verdict !== 'unverified') names.push(`verdicts.${task.verdict}`)
   if (task.kind !== 'audit' && task.state === 'verifying' && task.note !== undefined) names.push('waiting.disputed')
   return { ...Object.fromEntries(names.map((name) => [name, 1])), ...paceOf(task) }

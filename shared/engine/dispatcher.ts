@@ -10,6 +10,7 @@ import type { Lease } from '../protocol/messages.ts'
 import type { TaskRecord } from '../protocol/task.ts'
 import type { Capabilities } from '../protocol/worker.ts'
 import { buildLease } from './build-lease.ts'
+import { RUNNING } from './commit.ts'
 import type { Engine } from './context.ts'
 import { findStragglers } from './find-stragglers.ts'
 import { takeBack } from './hand-in.ts'
@@ -40,6 +41,8 @@ interface OpenJob {
   running: number
   open: number
   picky: number
+  /** Under a cap: workers that found nothing for them since it was counted. Whoever looks keeps a place, which others may need. */
+  readonly passed: Set<WorkerId>
 }
 
 /** Picky tasks looked at in one go: few exist at a time, and the oldest go first. */
@@ -101,14 +104,20 @@ export class Dispatcher {
 
   async #read(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
-    if (job === null || !mayDispatch(job.value.state)) return this.forget(jobId)
-    this.#jobs.set(jobId, { record: job.value, running: counters['running.all'] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0 })
+    if (job === null || !mayDispatch(job.value)) return this.forget(jobId)
+    this.#jobs.set(jobId, { record: job.value, running: counters[RUNNING] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0, passed: new Set() })
     this.kick()
   }
 
   /** Lets go of all that is held for a job that needs no dispatch any more. */
   forget(jobId: JobId): void {
     if (this.#jobs.delete(jobId)) this.#engine.queue.restJob(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
+  }
+
+  /** A worker here holds a task of the job less; one that had no place under its cap may have it. */
+  freed(jobId: JobId): void {
+    if (this.#jobs.get(jobId)?.record.cap !== undefined) this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'))
+    this.kick()
   }
 
   /** Looks for something to give; many calls at once are one. */
@@ -135,13 +144,15 @@ export class Dispatcher {
   }
 
   #serveAll(): void {
-    const waiting = [...this.#jobs.values()].filter((job) => job.open > 0 || job.picky > 0)
+    const waiting = [...this.#jobs.values()].filter((job) => (job.open > 0 || job.picky > 0) && hasRoom(job))
     if (waiting.length === 0) return
-    // A task is given in advance only while there are more than enough, so that nobody idles near the end.
-    const plenty = waiting.filter((job) => job.picky > 0 || job.open > this.#seats.size)
+    // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves none for that.
+    const plenty = waiting.filter((job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size))
     for (const seat of this.#roomiest()) {
       if (this.#inFlight >= PARALLEL_MAX) return
-      const order = (seat.busy() ? plenty : waiting).filter((job) => isEligible(job.record.requirement, seat.capabilities)).sort((a, b) => byTurn(turnOf(a), turnOf(b)))
+      const order = (seat.busy() ? plenty : waiting)
+        .filter((job) => hasRoom(job) && !job.passed.has(seat.workerId) && isEligible(job.record.requirement, seat.capabilities))
+        .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
       if (order.length === 0) continue
       const first = order[0]
       const free = seat.reserve()
@@ -156,7 +167,9 @@ export class Dispatcher {
           free()
           this.#inFlight -= 1
           if (!given && first !== undefined) first.running -= 1
-          if (given) this.kick()
+          const capped = given ? [] : order.filter((job) => job.record.cap !== undefined)
+          for (const job of capped) job.passed.add(seat.workerId)
+          if (given || capped.length > 0) this.kick()
         })
     }
   }
@@ -188,7 +201,11 @@ export class Dispatcher {
         await taken.giveBack()
         return false
       }
-      const given = await this.#lease(seat, job.record, taken.taskId, asQueued(taken.epoch))
+      const given = await this.#leaseQueued(seat, job, taken.taskId, taken.epoch)
+      if (given === 'not now') {
+        await taken.giveBack()
+        return false
+      }
       // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
       taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
       if (given) {
@@ -211,7 +228,9 @@ export class Dispatcher {
     const anchors = this.#anchorsFor(job.record)
     for (const task of tasks) {
       if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#tooSmallFor(task.value, seat))) continue
-      if (await this.#lease(seat, job.record, task.value.id, asQueued(task.value.epoch))) {
+      const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
+      if (given === 'not now') return false
+      if (given) {
         job.picky = Math.max(0, job.picky - 1)
         return true
       }
@@ -219,8 +238,14 @@ export class Dispatcher {
     return false
   }
 
+  async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
+    const given = await this.#lease(seat, job.record, taskId, asQueued(epoch))
+    if (given === 'not now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
+    return given
+  }
+
   /** False when the task is no longer what was thought of it, or may not go to this worker. */
-  async #lease(seat: Seat, job: JobRecord, taskId: TaskId, takeUp: TakeUp): Promise<boolean> {
+  async #lease(seat: Seat, job: JobRecord, taskId: TaskId, takeUp: TakeUp): Promise<Given> {
     let leased: TaskRecord | undefined
     let record = job
     const outcome = await transact(this.#engine, job.id, { tasks: [taskId] }, (facts, now) => {
@@ -234,6 +259,8 @@ export class Dispatcher {
       leased = decision.ok ? decision.tasks?.[0] : undefined
       return decision
     })
+    // A lease that was decided and refused by the store is one too many for the cap.
+    if (!outcome.ok && outcome.code === 'conflict' && (leased !== undefined || record.pausedAt !== undefined)) return 'not now'
     if (!outcome.ok || leased === undefined) return false
     let lease: Lease
     try {
@@ -262,7 +289,7 @@ export class Dispatcher {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
         const given = await this.#lease(seat, job.record, task.id, leaseSecond).finally(free)
-        if (!given) continue
+        if (given !== true) continue
         idle.splice(index, 1)
         break
       }
@@ -297,12 +324,20 @@ export class Dispatcher {
   }
 }
 
+/** `not now`: nothing of the job may be given at this time, because it is paused or has as many tasks with workers as its cap allows. */
+type Given = boolean | 'not now'
+
 /** Decides whether a worker gets a lease. */
 type TakeUp = typeof leaseTask
 
 /** The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants nothing. */
 function asQueued(epoch: number): TakeUp {
   return (job, task, ...rest) => (task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, ...rest) : { ok: true })
+}
+
+/** Under its cap, as far as is known here; the commit of a lease knows exactly. */
+function hasRoom(job: OpenJob): boolean {
+  return job.record.cap === undefined || job.running < job.record.cap
 }
 
 function turnOf(job: OpenJob) {

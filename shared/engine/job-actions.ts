@@ -1,11 +1,12 @@
 import { countsOf, progressOf, secondsLeft } from '../domain/progress.ts'
 import { waitingReasons } from '../domain/scheduling/waiting-reasons.ts'
-import { actOnJob, jobIsOver, mayDispatch, mayJob } from '../domain/job-lifecycle.ts'
+import { actOnJob, hasTasksToGive, jobIsOver, mayJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import type { WorkerRecord } from '../protocol/worker.ts'
+import { RUNNING } from './commit.ts'
 import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
@@ -24,7 +25,7 @@ export async function viewOf(engine: Engine, job: JobRecord): Promise<JobView> {
   const counters = await engine.store.counters(job.id)
   const counts = countsOf(counters)
   const progress = progressOf(job, counts)
-  const { waiting, disputes } = mayDispatch(job.state) ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
+  const { waiting, disputes } = hasTasksToGive(job.state) ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
   return { ...job, counts, progress, secondsLeft: secondsLeft(job, progress, engine.clock.now()), waiting, disputes }
 }
 
@@ -32,11 +33,19 @@ async function explain(engine: Engine, job: JobRecord, counters: Readonly<Record
   const picky = counters['waiting.picky'] ?? 0
   const queued = (counters['waiting.open'] ?? 0) + picky
   const disputed = counters['waiting.disputed'] ?? 0
+  if (job.pausedAt !== undefined) return { waiting: [`waiting: the job is paused${running(counters)}; resume it to go on`], disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
   const here = [...(await connectedWorkers(engine)).values()]
   const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now())
-  if (waiting.length === 0 && picky > 0 && (counters['running.all'] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
+  const full = job.cap !== undefined && (counters[RUNNING] ?? 0) >= job.cap
+  if (waiting.length === 0 && queued > 0 && full) waiting.push(`waiting: ${queued} task(s) wait for a place, because the job has a cap of ${job.cap} at a time`)
+  if (waiting.length === 0 && picky > 0 && (counters[RUNNING] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
   return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
+}
+
+function running(counters: Readonly<Record<string, number>>): string {
+  const count = counters[RUNNING] ?? 0
+  return count === 0 ? '' : `, ${count} task(s) are still with workers and will count`
 }
 
 async function explainPicky(engine: Engine, job: JobRecord, here: readonly WorkerRecord[]): Promise<string[]> {

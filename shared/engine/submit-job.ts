@@ -41,6 +41,7 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
+    ...(request.cap === undefined ? {} : { cap: request.cap }),
     requirement: inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
     createdAt: now,
     tasksPlanned: 0,

@@ -72,7 +72,9 @@ async function tryOnce(engine: Engine, jobId: JobId, reading: Reading, decide: (
   if (settled && !fresh) return 'again'
   if (!decision.ok) return decision
   if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
-  const committed = await engine.store.commit(jobId, commitOf(slice, decision, now, engine.times.leaseMs), now)
+  const commit = commitOf(slice, decision, now, engine.times.leaseMs)
+  const committed = await engine.store.commit(jobId, commit, now)
+  if (!committed.ok && committed.conflict === commit.room?.counter) return refuse('conflict', `job ${jobId} has ${commit.room.below} task(s) with workers, as many as its cap allows`)
   if (!committed.ok) return 'again'
   remember(cache, jobId, slice, decision)
   return { ok: true, change: decision, counters: committed.counters, effectIds: committed.effectIds }

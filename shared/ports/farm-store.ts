@@ -29,6 +29,8 @@ export interface Commit {
   readonly job?: Write<JobId, JobRecord>
   readonly tasks: readonly Write<TaskId, TaskRecord>[]
   readonly frames: readonly Write<number, FrameRecord>[]
+  /** The counter must be below this before the commit; else nothing is written, and the name of the counter is the conflict. */
+  readonly room?: { readonly counter: string; readonly below: number }
   /** Added to the job's counters: `render.queued` -> -1. */
   readonly counters: Readonly<Record<string, number>>
   /** Leases by `taskId@epoch` that begin or end, with the farm time at which they expire. */

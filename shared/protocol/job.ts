@@ -11,6 +11,10 @@ export type VideoChoice = z.infer<typeof VideoChoice>
 const Name = z.string().min(1).max(LIMITS.nameLengthMax)
 const TilesPerSide = z.int().min(1).max(LIMITS.tilesPerSideMax)
 
+const Priority = z.int().min(0).max(100)
+/** Tasks of the job that may be with workers at the same time, audits and finishes included. */
+const Cap = z.int().min(1).max(LIMITS.capMax)
+
 /** `POST /v1/jobs`. What is left out comes from the scene. */
 export const JobRequest = z
   .strictObject({
@@ -25,7 +29,8 @@ export const JobRequest = z
     settings: RenderSettings.optional(),
     video: VideoChoice.optional(),
     /** Higher goes first; jobs of equal priority share the farm. */
-    priority: z.int().min(0).max(100).optional(),
+    priority: Priority.optional(),
+    cap: Cap.optional(),
     requirement: Requirement.optional(),
     /** Share of tasks rendered again by another worker, 0 to 1. Above 0, at least one task is. */
     auditRate: z.number().min(0).max(1).optional(),
@@ -39,6 +44,27 @@ export const JobRequest = z
   })
   .meta({ id: 'JobRequest' })
 export type JobRequest = z.infer<typeof JobRequest>
+
+/** `PATCH /v1/jobs/:id`: what is left out stays as it is. */
+export const JobChange = z
+  .strictObject({
+    name: Name.optional(),
+    priority: Priority.optional(),
+    /** null takes the cap away. */
+    cap: Cap.nullable().optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'nothing is to be changed; name what shall be')
+  .meta({ id: 'JobChange' })
+export type JobChange = z.infer<typeof JobChange>
+
+/** `POST /v1/jobs/:id/pause`. */
+export const PauseRequest = z
+  .strictObject({
+    /** Take back at once what workers render; otherwise they finish it, and it counts. */
+    now: z.boolean().optional(),
+  })
+  .meta({ id: 'PauseRequest' })
+export type PauseRequest = z.infer<typeof PauseRequest>
 
 /**
  * inspecting: a worker looks at the scene, which nobody has before. planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
@@ -91,13 +117,20 @@ export const JobRecord = z
     state: JobState,
     scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']) }),
     plan: JobPlan,
-    priority: z.int().min(0).max(100),
+    priority: Priority,
+    /** Absent: as many as there are workers for. */
+    cap: Cap.optional(),
     requirement: Requirement,
     createdAt: z.int(),
     startedAt: z.int().optional(),
     endedAt: z.int().optional(),
     /** Epochs up to this one may have been given out before the job was recovered from the journal. */
     epochsBefore: z.int().min(0).optional(),
+    /**
+     * Somebody paused it then: nothing more of it is handed out. A mark beside the state and no state of its own, because all else goes on:
+     * what workers hold is accepted, compared, stitched and delivered, and a job may be paused in any state in which it has tasks.
+     */
+    pausedAt: z.int().optional(),
     /** While planning: how many tasks are written down already. */
     tasksPlanned: z.int().min(0),
     /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */

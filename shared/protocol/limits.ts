@@ -31,6 +31,8 @@ export const LIMITS = {
   sceneFaultsMax: 2,
   /** Leases one worker may hold at once: its slots and one in advance for each. */
   leasesPerWorkerMax: 64,
+  /** Cap of a job: more than all connected workers together can hold. */
+  capMax: 1_280_000,
   framesPerChunkMax: 100,
   /** What a job may ask as the least time of a task: a frame that takes longer than a day is no case for "too quick". */
   secondsPerTaskMax: 86_400,

@@ -250,8 +250,27 @@ describe('looking at jobs', () => {
   }
 })
 
+describe('changing a job', () => {
+  test('pauses it, resumes it, and says which it is', async () => {
+    const { id } = await submitted()
+    expect(await ada('pause', id)).toMatchObject({ exitCode: 0, stdout: `${id} active, paused\n` })
+    const status = (await ada('status', id)).stdout
+    expect(status).toContain('active, paused')
+    expect(status).toContain('  waiting: the job is paused; resume it to go on')
+    expect((await ada('jobs')).stdout).toContain('active, paused')
+    expect(await ada('resume', id)).toMatchObject({ exitCode: 0, stdout: `${id} active\n` })
+  })
+
+  test('gives it another priority, cap and name', async () => {
+    const { id } = await submitted('--cap', '9')
+    expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({ exitCode: 0, stdout: `${id} active, priority 7, cap 3\n` })
+    expect(JSON.parse((await ada('change', id, '--cap', 'none', '--name', 'night', '--json')).stdout)).toMatchObject({ name: 'night', priority: 7 })
+    for (const args of [[], ['--cap', '0'], ['--cap', 'many'], ['--priority', '101']]) expect((await ada('change', id, ...args)).exitCode).toBe(2)
+  })
+})
+
 describe('exit codes', () => {
-  test.each(['status', 'cancel', 'delete', 'download'])('%s of an unknown job is 3', async (verb) => {
+  test.each(['status', 'cancel', 'delete', 'download', 'pause', 'resume'])('%s of an unknown job is 3', async (verb) => {
     const run = await ada(verb, UNKNOWN_JOB)
     expect([run.exitCode, run.stdout, run.stderr]).toEqual([3, '', expect.stringContaining('error: not_found: ')])
   })
@@ -282,7 +301,7 @@ describe('exit codes', () => {
     expect(await tilework(['--version'])).toMatchObject({ exitCode: 0, stdout: '0.0.0-test\n' })
   })
 
-  test.each(['submit', 'jobs', 'status', 'cancel', 'delete', 'download', 'workers', 'worker', 'up', 'coordinator', 'verifier', 'assembler'])('%s explains itself', async (verb) => {
+  test.each(['submit', 'jobs', 'status', 'cancel', 'delete', 'download', 'pause', 'resume', 'change', 'workers', 'worker', 'up', 'coordinator', 'verifier', 'assembler'])('%s explains itself', async (verb) => {
     const run = await tilework([verb, '--help'])
     expect([run.exitCode, run.stdout]).toEqual([0, expect.stringContaining(`tilework ${verb}`)])
   })

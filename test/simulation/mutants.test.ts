@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { WorkerSession } from '../../services/coordinator/worker-session.ts'
+import { unpaused } from '../../shared/domain/job-lifecycle.ts'
 import { changed, type Mutant, PORT_MUTANTS, RULE_MUTANTS } from './mutants.ts'
 import { simulate } from './simulate.ts'
 
@@ -42,7 +43,7 @@ vi.mock('../../shared/domain/task/take-up.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/task/take-up.ts')>()
   return {
     ...real,
-    leaseTask: (...[job, ...rest]: Parameters<typeof real.leaseTask>) => real.leaseTask(bug.name === 'jobs that are over still give leases' ? { ...job, state: rest[0].kind === 'inspect' ? 'inspecting' : 'active' } : job, ...rest),
+    leaseTask: (...[job, ...rest]: Parameters<typeof real.leaseTask>) => real.leaseTask(bug.name === 'paused jobs still give leases' ? unpaused(job) : bug.name === 'jobs that are over still give leases' ? { ...job, state: rest[0].kind === 'inspect' ? 'inspecting' : 'active' } : job, ...rest),
   }
 })
 vi.mock('../../shared/domain/task/fall-back.ts', async (load) => {

@@ -92,6 +92,11 @@ export const PORT_MUTANTS: readonly Mutant[] = [
   { name: 'leases never run out', caughtBy: ['leases-end', 'everything-ends'], planted: { overStore: (store) => changed<FarmStore>(store, { expiredLeases: async () => [] }) } },
   { name: 'leases that end stay in the index', caughtBy: ['counters-recount'], planted: { underStore: (store) => commits(store, (commit) => ({ ...commit, leases: commit.leases.filter(({ expiresAt }) => expiresAt !== null) })) } },
   { name: 'a heartbeat never tells that a lease is over', caughtBy: ['leases-end'], planted: { bend: canceledUnheard, overStore: (store) => changed<FarmStore>(store, { renew: async (...args) => (await store.renew(...args)).slice(0, 0) }) } },
+  {
+    name: 'nobody looks at the cap when a lease is written',
+    caughtBy: ['cap-kept'],
+    planted: { bend: cappedInARush, underStore: (store) => commits(store, ({ room: _, ...commit }) => commit) },
+  },
   { name: 'picky tasks are never looked at', caughtBy: ['everything-ends'], planted: { overStore: (store) => changed<FarmStore>(store, { picky: async () => [] }) } },
   { name: 'jobs that are deleted keep their records', caughtBy: ['everything-ends', 'nothing-left-after-deletion'], planted: { overStore: (store) => changed<FarmStore>(store, { eraseJob: async () => undefined }) } },
   {
@@ -145,6 +150,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'tries are not counted', caughtBy: ['attempts-bounded'], planted: { bend: nothingSucceeds } },
   { name: 'jobs stop at the second try', caughtBy: ['attempts-bounded'] },
   { name: 'jobs that are over still give leases', caughtBy: ['one-live-lease'], planted: { bend: canceledInARush } },
+  { name: 'paused jobs still give leases', caughtBy: ['paused-rests'], planted: { bend: pausedInARush } },
   { name: 'results that were rejected stay', caughtBy: ['everything-ends', 'true-pixels'] },
   { name: 'a frame is stitched again whenever somebody says so', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs', 'counters-recount'], planted: { bend: stepsRunTwice } },
   { name: 'quarantine and leaving are not heard', caughtBy: ['barred-get-no-lease'] },
@@ -169,6 +175,16 @@ function canceledUnheard(scenario: Scenario): Scenario {
 
 function nothingSucceeds(scenario: Scenario): Scenario {
   return { ...scenario, healsAt: 600_000, acts: [], workers: scenario.workers.map((worker) => ({ ...worker, renderMsMin: 1_000, renderMsMax: 3_000, failShare: 1, failures: ['gpu_error'] })) }
+}
+
+function cappedInARush(scenario: Scenario): Scenario {
+  const rush = canceledInARush(scenario)
+  return { ...rush, acts: [], jobs: rush.jobs.map((job) => ({ ...job, request: { ...job.request, cap: 2 } })) }
+}
+
+function pausedInARush(scenario: Scenario): Scenario {
+  const rush = canceledInARush(scenario)
+  return { ...rush, acts: rush.acts.map(({ at, which }) => ({ at, which, act: 'pause', now: false })) }
 }
 
 /** Many quick tasks under way at three coordinators with a slow store, and jobs canceled in the midst of it. */

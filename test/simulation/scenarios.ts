@@ -1,5 +1,5 @@
 import type { FailureCode } from '../../shared/protocol/failure.ts'
-import type { JobRequest } from '../../shared/protocol/job.ts'
+import type { JobChange, JobRequest } from '../../shared/protocol/job.ts'
 import type { Sha256 } from '../../shared/protocol/ids.ts'
 import { capabilities } from '../unit/domain/records.ts'
 import { hashOf } from './contents.ts'
@@ -33,14 +33,18 @@ export interface PlannedJob {
   readonly request: JobRequest
 }
 
+/** What an artist asks for. */
+export type Act = { readonly act: 'cancel' | 'delete' | 'resume' } | { readonly act: 'pause'; readonly now: boolean } | { readonly act: 'change'; readonly change: JobChange }
+/** The same with one of the jobs there are, `which` from 0 to 1. */
+export type PlannedAct = Act & { readonly at: number; readonly which: number }
+
 export interface Scenario {
   readonly coordinators: number
   readonly assemblers: number
   readonly verifiers: number
   readonly workers: readonly Character[]
   readonly jobs: readonly PlannedJob[]
-  /** What an artist does with one of the jobs there are, `which` from 0 to 1. */
-  readonly acts: readonly { readonly at: number; readonly act: 'cancel' | 'delete'; readonly which: number }[]
+  readonly acts: readonly PlannedAct[]
   readonly scenes: readonly { readonly sha256: Sha256; readonly inspected: boolean }[]
   readonly weather: Weather
   readonly line: LineWeather
@@ -106,12 +110,12 @@ export function drawScenario(random: SeededRandom): Scenario {
       },
     }
   })
-  const acts = Array.from({ length: shape.chance(0.35) ? 1 + shape.below(2) : 0 }, () => ({ at: shape.between(0, healsAt), act: shape.pick(['cancel', 'delete', 'delete'] as const), which: shape.float() }))
+  const acts: PlannedAct[] = Array.from({ length: shape.chance(0.35) ? 1 + shape.below(2) : 0 }, () => ({ at: shape.between(0, healsAt), act: shape.pick(['cancel', 'delete', 'delete'] as const), which: shape.float() }))
   return {
     coordinators: 1 + shape.below(3),
     assemblers: 1 + shape.below(2),
     verifiers: 1 + shape.below(2),
-    workers, jobs, acts, scenes, healsAt,
+    workers, jobs, acts: [...acts, ...drawChanges(random.fork('changes'), healsAt)], scenes, healsAt,
     outvoted: workers.filter((worker) => worker.ring).length > 1,
     weather: {
       clockSkewMsMax: some(0.3, () => bad.between(0, 400)),
@@ -135,4 +139,16 @@ export function drawScenario(random: SeededRandom): Scenario {
     farmPath: { delayMsMax: bad.pick([1, 5, 20, 150]), lostShare: some(0.3, () => bad.between(0, 0.06)), answerLostShare: some(0.3, () => bad.between(0, 0.06)), away: false },
     objectPath: { delayMsMax: bad.pick([5, 40, 300]), lostShare: some(0.3, () => bad.between(0, 0.1)), answerLostShare: some(0.3, () => bad.between(0, 0.1)), away: false },
   }
+}
+
+/** In a third of the farms somebody changes jobs all the time. Pauses that nobody ends are ended when the farm heals. */
+function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
+  if (!random.chance(0.35)) return []
+  return Array.from({ length: 1 + random.below(8) }, (): PlannedAct => {
+    const when = { at: random.between(0, healsAt), which: random.float() }
+    const act = random.pick(['pause', 'pause', 'resume', 'priority', 'cap'] as const)
+    if (act === 'pause') return { ...when, act, now: random.chance(0.3) }
+    if (act === 'resume') return { ...when, act }
+    return { ...when, act: 'change', change: act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
+  })
 }

@@ -2,10 +2,12 @@ import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
+import { changeJob, pauseJob, resumeJob } from '../../shared/engine/job-changes.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import { jobIsOver } from '../../shared/domain/job-lifecycle.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import type { Notice } from '../../shared/ports/work-queue.ts'
+import type { Refusal } from '../../shared/protocol/errors.ts'
 import { type JobId, WorkerId } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
 import type { CoordinatorMessage } from '../../shared/protocol/messages.ts'
@@ -19,7 +21,7 @@ import { Network } from './network.ts'
 import { observed } from './observed-store.ts'
 import type { PathWeather } from './ports.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
-import { drawScenario, type PlannedJob, type Scenario, type Weather } from './scenarios.ts'
+import { type Act, drawScenario, type PlannedJob, type Scenario, type Weather } from './scenarios.ts'
 import { StepRunner } from './step-runner.ts'
 import { Trace } from './trace.ts'
 import { SimulatedWorker } from './worker.ts'
@@ -37,6 +39,8 @@ export interface Planted {
 
 /** Honest workers that must be there in the end, so that three can settle every dispute. */
 const HONEST_AT_LAST = 3
+/** Between two looks for jobs that are paused, in ms. */
+const RESUMED_EVERY_MS = 20_000
 
 /** A whole farm under virtual time: its processes, its lines, its weather, and those who look whether it keeps its promises. */
 export class World {
@@ -102,9 +106,9 @@ export class World {
       this.#unanswered += 1
       this.agenda.after(job.at, () => this.#submit(job))
     }
-    for (const { at, act, which } of scenario.acts) {
+    for (const act of scenario.acts) {
       this.#unanswered += 1
-      this.agenda.after(at, () => this.#ask(act, which))
+      this.agenda.after(act.at, () => this.#askOne(act, act.which))
     }
     this.#brew()
   }
@@ -185,6 +189,7 @@ export class World {
     for (const id of this.quarantinedSince.keys()) this.#quarantine(id, false)
     this.quarantinedSince.clear()
     for (const worker of this.workers) if (!worker.process.alive || worker.draining) this.#restart(worker)
+    void this.#resumeAll()
     const able = this.workers.filter((worker) => worker.honest && worker.character.capabilities.tags.includes('big')).length
     for (let count = able; count < HONEST_AT_LAST; count++) {
       const name = `late${count}`
@@ -351,17 +356,41 @@ export class World {
     })
   }
 
-  #ask(act: 'cancel' | 'delete', which: number): void {
+  #askOne(act: Act, which: number): void {
     const ids = [...this.jobIds].sort()
     const jobId = ids[Math.floor(which * ids.length)]
     if (jobId === undefined) return void (this.#unanswered -= 1)
-    this.trace.note('artist', `asks to ${act} ${jobId}`)
+    this.#ask(act, jobId)
+  }
+
+  #ask(act: Act, jobId: JobId): void {
+    this.trace.note('artist', `asks to ${act.act} ${jobId}`)
     this.#until(async (coordinator) => {
-      const answer = act === 'cancel' ? await cancelJob(coordinator.engine, jobId, 'the artist wants it') : await deleteJob(coordinator.engine, jobId)
-      this.trace.note('artist', `${act} of ${jobId}: ${answer.ok ? 'done' : answer.code}`)
-      if (act === 'delete' && (answer.ok || answer.code === 'not_found')) this.deleted.add(jobId)
-      if (act === 'delete' && !answer.ok && answer.code !== 'not_found') throw new Error(`delete refused: ${answer.code}: ${answer.detail}`)
+      const answer = await perform(coordinator, act, jobId)
+      this.trace.note('artist', `${act.act} of ${jobId}: ${answer.ok ? 'done' : answer.code}`)
+      if (act.act === 'delete' && (answer.ok || answer.code === 'not_found')) this.deleted.add(jobId)
+      if (act.act === 'delete' && !answer.ok && answer.code !== 'not_found') throw new Error(`delete refused: ${answer.code}: ${answer.detail}`)
     })
+  }
+
+  /** What is still paused when the farm is well is resumed, until nothing is. */
+  async #resumeAll(): Promise<void> {
+    this.agenda.after(RESUMED_EVERY_MS, () => void this.#resumeAll())
+    for (const job of await this.jobs()) {
+      if (job.pausedAt === undefined) continue
+      this.#unanswered += 1
+      this.#ask({ act: 'resume' }, job.id)
+    }
+  }
+}
+
+function perform({ engine }: Coordinator, act: Act, jobId: JobId): Promise<{ ok: true } | Refusal> {
+  switch (act.act) {
+    case 'cancel': return cancelJob(engine, jobId, 'the artist wants it')
+    case 'delete': return deleteJob(engine, jobId)
+    case 'pause': return pauseJob(engine, jobId, { now: act.now }, 'ada')
+    case 'resume': return resumeJob(engine, jobId, 'ada')
+    case 'change': return changeJob(engine, jobId, act.change, 'ada')
   }
 }
 

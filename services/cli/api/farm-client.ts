@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import { JobView } from '../../../shared/protocol/job.ts'
-import type { JobRequest, JobState } from '../../../shared/protocol/job.ts'
+import type { JobChange, JobRequest, JobState, PauseRequest } from '../../../shared/protocol/job.ts'
 import { PlanView } from '../../../shared/protocol/plan.ts'
 import { ArtifactPage, FarmInfo, JobPage, WorkerPage } from '../../../shared/protocol/rest.ts'
 import type { Artifact } from '../../../shared/protocol/rest.ts'
@@ -74,6 +74,18 @@ export class FarmClient {
 
   cancel(id: string): Promise<JobView> {
     return this.requests.json(`${jobPath(id)}/cancel`, JobView, { method: 'POST', json: {} })
+  }
+
+  pause(id: string, request: PauseRequest): Promise<JobView> {
+    return this.requests.json(`${jobPath(id)}/pause`, JobView, { method: 'POST', json: request })
+  }
+
+  resume(id: string): Promise<JobView> {
+    return this.requests.json(`${jobPath(id)}/resume`, JobView, { method: 'POST', json: {} })
+  }
+
+  change(id: string, change: JobChange): Promise<JobView> {
+    return this.requests.json(jobPath(id), JobView, { method: 'PATCH', json: change })
   }
 
   async delete(id: string): Promise<void> {

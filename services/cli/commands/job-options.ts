@@ -16,6 +16,7 @@ export function addJobOptions(command: Command): Command {
     .option('--main <path>', 'the .blend to render inside a .zip')
     .option('--name <name>', 'what to call the job')
     .option('--priority <0-100>', 'higher goes first')
+    .option('--cap <n>', 'tasks of the job with workers at a time, at most')
     .option('--audit <share>', 'share of tasks that another worker renders again to check them, such as 0.1 or 10%')
     .option('--require-device <kinds>', 'CPU, CUDA, OPTIX, HIP, METAL or ONEAPI; several with commas')
     .option('--min-gpu-memory <size>', 'memory of the GPU, such as 8GiB')

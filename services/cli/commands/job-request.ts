@@ -43,6 +43,7 @@ export const JobOptions = z.object({
   video: VideoChoice.optional(),
   audit: Share.optional(),
   priority: WholeNumber.optional(),
+  cap: WholeNumber.optional(),
   requireDevice: Devices.optional(),
   minGpuMemory: ByteSize.optional(),
   minMemory: ByteSize.optional(),
@@ -60,7 +61,7 @@ const OPTION_OF: readonly (readonly [string, string])[] = [
   ['settings.format.colorDepth', '--color-depth'], ['settings.format.quality', '--quality'], ['settings.format', '--format'],
   ['requirement.deviceKinds', '--require-device'], ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'], ['requirement.memoryBytesMin', '--min-memory'],
   ['requirement.blenderVersionMin', '--blender-min'], ['requirement.blenderVersionMax', '--blender-max'], ['requirement.tags', '--tag'],
-  ['frames', '--frames'], ['tiles', '--tiles'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['auditRate', '--audit'],
+  ['frames', '--frames'], ['tiles', '--tiles'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['cap', '--cap'], ['auditRate', '--audit'],
   ['secondsPerTaskMin', '--min-seconds'],
 ]
 
@@ -84,6 +85,7 @@ export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
       chunk: options.chunk,
       video: options.video,
       priority: options.priority,
+      cap: options.cap,
       auditRate: options.audit,
       allowMissingFiles: options.allowMissing,
       secondsPerTaskMin: options.minSeconds,

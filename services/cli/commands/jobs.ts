@@ -4,7 +4,7 @@ import { JobState } from '../../../shared/protocol/job.ts'
 import type { JobView } from '../../../shared/protocol/job.ts'
 import { EXIT_CODES, parseOptions } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { endingLines, jobBlock } from '../progress/job-text.ts'
+import { endingLines, jobBlock, stateText } from '../progress/job-text.ts'
 import { hasEnded } from '../progress/stages.ts'
 import { formatSeconds, WholeNumber } from '../quantities.ts'
 import { farmCommand, jobNamed, openFarm } from '../shell.ts'
@@ -57,7 +57,7 @@ async function list({ client, answer }: FarmSession, state: JobState | undefined
   const jobs = await client.jobs({ state, limit })
   const rows = jobs.map((job) => [
     job.id,
-    job.state,
+    stateText(job),
     `${Math.floor(job.progress * 100)} %`,
     `${job.counts.frames['delivered'] ?? 0}/${job.plan.frameCount}`,
     job.secondsLeft === null ? '' : formatSeconds(job.secondsLeft),

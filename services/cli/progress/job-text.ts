@@ -19,7 +19,7 @@ export function jobBlock(job: JobView, { workersConnected, columns = 100 }: Surr
   const lines = [
     headline(job, workersConnected),
     ...stagesOf(job).map(stageLine),
-    ...job.waiting.map((reason) => `  waiting: ${reason}`),
+    ...job.waiting.map((reason) => `  ${reason}`),
     ...job.disputes.map((dispute) => `  disputed: ${dispute}`),
   ]
   return lines.map((line) => (line.length <= columns ? line : `${line.slice(0, Math.max(1, columns - 1))}…`))
@@ -47,11 +47,16 @@ export function bar(done: number, total: number, cells = BAR_CELLS): string {
   return '█'.repeat(full) + '·'.repeat(cells - full)
 }
 
+/** `active`, `active, paused`. */
+export function stateText(job: Pick<JobView, 'state' | 'pausedAt'>): string {
+  return job.pausedAt === undefined ? job.state : `${job.state}, paused`
+}
+
 function headline(job: JobView, workersConnected: number | undefined): string {
   const delivered = job.counts.frames['delivered'] ?? 0
   return [
     `${job.name} (${job.id})`,
-    job.state,
+    stateText(job),
     `${Math.floor(job.progress * 100)} %`,
     `${delivered}/${job.plan.frameCount} frames`,
     ...(workersConnected === undefined ? [] : [`${workersConnected} ${workersConnected === 1 ? 'worker' : 'workers'}`]),

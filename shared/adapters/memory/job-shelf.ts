@@ -57,6 +57,7 @@ export class JobShelf {
     if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion) return { ok: false, conflict: this.#jobId }
     const conflict = firstConflict(this.#job, commit.job ? [commit.job] : []) ?? firstConflict(this.#tasks, commit.tasks) ?? firstConflict(this.#frames, commit.frames)
     if (conflict !== null) return { ok: false, conflict }
+    if (commit.room !== undefined && (this.#counters.get(commit.room.counter) ?? 0) >= commit.room.below) return { ok: false, conflict: commit.room.counter }
 
     write(this.#job, commit.job ? [commit.job] : [], versionsBefore)
     write(this.#tasks, commit.tasks, versionsBefore)

@@ -74,6 +74,7 @@ function commitArguments(jobId: JobId, commit: Commit, now: number, member: stri
     member,
     LIMITS.eventsPerJobKept,
     commit.recovered === true ? '1' : '0',
+    ...(commit.room === undefined ? ['', 0] : [commit.room.counter, integer(commit.room.below, 'room')]),
     ...list(records),
     ...list(Object.entries(commit.counters).map(([name, change]) => [name, integer(change, `counter ${name}`)])),
     ...list(commit.leases.map(({ taskId, epoch, expiresAt }) => [leaseMember(taskId, epoch), expiresAt === null ? '' : integer(expiresAt, 'lease expiry')])),

@@ -18,6 +18,7 @@ export const ATTEMPTS_MAX = 48
  */
 export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
+  if (job.pausedAt !== undefined) return refuse('conflict', `job ${job.id} is paused`)
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is not to be tried yet`)
   if (!mayHave(task, workerId, others, anchors, tooSmall)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
@@ -30,6 +31,7 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
  */
 export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
+  if (job.pausedAt !== undefined || job.cap !== undefined) return refuse('conflict', `job ${job.id} is paused, or has a cap: it gets no second attempts`)
   const live = liveAttempts(task)
   if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
   if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)

@@ -3,6 +3,7 @@ import { acceptedOnce } from './accepted-once.ts'
 import { attemptsBounded } from './attempts-bounded.ts'
 import { auditedByOthers } from './audited-by-others.ts'
 import { barredGetNoLease } from './barred-get-no-lease.ts'
+import { capKept } from './cap-kept.ts'
 import { countersRecount } from './counters-recount.ts'
 import { creditsRecount } from './credits-recount.ts'
 import { effectsFollowCommits } from './effects-follow-commits.ts'
@@ -12,9 +13,10 @@ import { leasesEnd } from './leases-end.ts'
 import { noRefutedInFinal } from './no-refuted-in-final.ts'
 import { nothingLeftAfterDeletion } from './nothing-left-after-deletion.ts'
 import { oneLiveLease } from './one-live-lease.ts'
+import { pausedRests } from './paused-rests.ts'
 import { truePixels } from './true-pixels.ts'
 
 /** Fresh checkers for one run; some remember what they saw. */
 export function allCheckers(): Checker[] {
-  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), everythingEnds(), nothingLeftAfterDeletion()]
+  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), everythingEnds(), nothingLeftAfterDeletion()]
 }

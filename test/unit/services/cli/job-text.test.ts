@@ -48,7 +48,7 @@ describe('the text about a job', () => {
   })
 
   test('says why a job waits and what is disputed', () => {
-    const block = jobBlock(jobView({ waiting: ['needs 12 GiB of GPU memory, best connected worker has 8'], disputes: ['r0000001: two results'] }))
+    const block = jobBlock(jobView({ waiting: ['waiting: needs 12 GiB of GPU memory, best connected worker has 8'], disputes: ['r0000001: two results'] }))
     expect(block.slice(-2)).toEqual(['  waiting: needs 12 GiB of GPU memory, best connected worker has 8', '  disputed: r0000001: two results'])
   })
 
