@@ -51,5 +51,7 @@ export const Inspection = z.object({
   /** Scripts and Python drivers in the file, which do not run on a farm. */
   blockedScripts: z.array(z.string().max(300)).max(1_000),
   tiling: z.object({ exact: z.boolean(), overscanPx: z.int().min(0).max(64), reasons: z.array(Text).max(100) }),
+  /** Whether samples may be rendered in ranges: the scene's own number, the most that can be split, and why not. */
+  sampleRanges: z.object({ samples: z.int().nullable(), samplesMax: z.int().nullable(), reasons: z.array(Text).max(10_000) }),
 })
 export type Inspection = z.infer<typeof Inspection>

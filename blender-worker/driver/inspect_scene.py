@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import compositor, denoising, history, inspect_files, render_settings, scene_file, tiling
+from driver import compositor, denoising, history, inspect_files, render_passes, render_settings, sample_range, scene_file, tiling
 from driver.overrides import Overrides
 
 
@@ -41,6 +41,7 @@ def facts(scene: Any) -> dict[str, Any]:
         "history": history.unbaked(),
         "blockedScripts": blocked_scripts(),
         "tiling": tiling.judge(scene),
+        "sampleRanges": sample_range.judge(scene),
     }
 
 
@@ -108,26 +109,8 @@ def _outline(scene: Any) -> dict[str, Any]:
         "name": scene.name,
         "engine": scene.render.engine,
         "hasCamera": has_camera(scene),
-        "viewLayers": [{"name": layer.name, "use": bool(layer.use), "passes": _passes(scene, layer)} for layer in scene.view_layers],
+        "viewLayers": [{"name": layer.name, "use": bool(layer.use), "passes": render_passes.names(scene, layer)} for layer in scene.view_layers],
     }
-
-
-def _passes(scene: Any, layer: Any) -> list[str]:
-    if scene.render.engine == "CYCLES":
-        try:
-            from cycles import engine
-
-            return [found[0] for found in engine.list_render_passes(scene, layer)]
-        except (ImportError, AttributeError):
-            pass  # a Cycles that is built otherwise; the settings below still tell most
-    owners = [layer, *(getattr(layer, name) for name in ("cycles", "eevee") if hasattr(layer, name))]
-    enabled = [
-        name.removeprefix("use_pass_")
-        for owner in owners
-        for name in owner.bl_rna.properties.keys()
-        if name.startswith("use_pass_") and getattr(owner, name)
-    ]
-    return enabled + [aov.name for aov in getattr(layer, "aovs", [])]
 
 
 def _sampling(scene: Any) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
         _frame_window(scene.render, window, overrides)
-        counted = denoising.leave_to_finish(scene, overrides)
         sample_range.apply(scene, settings.get("sampleRange"), overrides)
+        counted = denoising.leave_to_finish(scene, overrides)
         overrides.set(scene.render, "use_compositing", False)
         overrides.set(scene.render, "use_sequencer", False)
         image_format.use_raw(scene.render, overrides)

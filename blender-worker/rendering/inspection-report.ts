@@ -17,6 +17,11 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     image: { width: found.image.width, height: found.image.height, region: found.image.region, cropsToBorder: found.image.cropsToBorder },
     hasCamera: found.hasCamera,
     tiling: { ...found.tiling, reasons: found.tiling.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)) },
+    sampleRanges: {
+      samples: found.sampleRanges.samples,
+      ...(found.sampleRanges.samplesMax === null ? {} : { samplesMax: found.sampleRanges.samplesMax }),
+      reasons: found.sampleRanges.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)),
+    },
     history: found.history.slice(0, MAX.simulations).map(({ object, kind }) => ({ object: object.slice(0, DATABLOCK_NAME_LENGTH_MAX), kind: kind.slice(0, MAX.kindLength) })),
     missingFiles: missing.slice(0, MAX.files).map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
@@ -28,7 +33,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     burnsStamp: found.burnsStamp,
     timeLimitSeconds: found.sampling.timeLimitSeconds ?? 0,
     cut:
-      found.tiling.reasons.length > MAX.reasons || found.history.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,
+      found.tiling.reasons.length > MAX.reasons || found.sampleRanges.reasons.length > MAX.reasons || found.history.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,
   }
   const parsed = Inspection.safeParse(inspection)
   if (parsed.success) return parsed.data

@@ -36,6 +36,17 @@ export const Inspection = z
       /** Why not, as parts of a sentence. */
       reasons: z.array(z.string().max(INSPECTION_LIMITS.reasonLength)).max(INSPECTION_LIMITS.reasons),
     }),
+    /** Whether the samples of a frame may be rendered in ranges; workers of older versions do not tell. */
+    sampleRanges: z
+      .strictObject({
+        /** The scene's own number; null when no one number holds for every frame and view layer. */
+        samples: z.int().min(1).max(LIMITS.samplesMax).nullable(),
+        /** More than these cannot be split by that Blender; absent when there is no such bound. */
+        samplesMax: z.int().min(0).max(LIMITS.samplesMax).optional(),
+        /** Why not, as parts of a sentence. */
+        reasons: z.array(z.string().max(INSPECTION_LIMITS.reasonLength)).max(INSPECTION_LIMITS.reasons),
+      })
+      .optional(),
     /** Simulations that are not baked: a frame depends on those before it. Empty when each frame stands alone. */
     history: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations),
     /** Files outside of the .blend that Blender looked for and did not find. */

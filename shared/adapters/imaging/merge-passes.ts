@@ -26,6 +26,7 @@ const LIGHT = /^(Diff|Gloss|Trans)(Dir|Ind)$|^(Diffuse|Glossy|Transmission) (Dir
 
 const REFUSED: readonly { readonly pass: RegExp; readonly why: string }[] = [
   { pass: /^Crypto/, why: 'Cryptomatte ranks the objects of a pixel by all of its samples, which ranked parts do not tell' },
+  { pass: /^Vector$/, why: 'motion is a mean over those samples alone that hit something, and their number is not in the file' },
   { pass: /^(Noisy )?Shadow Catcher/, why: 'a shadow catcher is a quotient of passes that the file does not have' },
   { pass: /^(Debug|Guiding) |^Render Time$/, why: 'it tells how the render went, not what it shows' },
 ]

@@ -79,11 +79,11 @@ export function sceneSettings(change: Partial<SceneSettings> = {}): SceneSetting
 
 /** What Blender finds in the scene of `sceneSettings` with the same change: nothing that stands in the way. */
 export function anInspection(change: Partial<Inspection> = {}, settings: Partial<SceneSettings> = {}): Inspection {
-  const { name, engine, resolutionX, resolutionY, resolutionPercentage, border, hasCamera } = sceneSettings(settings)
+  const { name, engine, resolutionX, resolutionY, resolutionPercentage, border, hasCamera, cycles } = sceneSettings(settings)
   const [width, height] = [resolutionX, resolutionY].map((pixels) => Math.trunc((pixels * resolutionPercentage) / 100)) as [number, number]
   return {
     scene: name, blenderVersion: '3.4.1', engine, image: { width, height, region: border.used ? regionOf(border, width, height) : { x: 0, y: 0, width, height }, cropsToBorder: border.used && border.crop },
-    hasCamera, tiling: { exact: true, overscanPx: 0, reasons: [] }, history: [], missingFiles: [], fileOutputs: [], blockedScripts: [], denoising: false, stereo: false, motionBlur: false,
+    hasCamera, tiling: { exact: true, overscanPx: 0, reasons: [] }, sampleRanges: { samples: cycles.samples ?? 4_096, reasons: [] }, history: [], missingFiles: [], fileOutputs: [], blockedScripts: [], denoising: false, stereo: false, motionBlur: false,
     burnsStamp: false, timeLimitSeconds: 0, cut: false, ...change,
   }
 }

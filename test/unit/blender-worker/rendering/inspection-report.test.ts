@@ -12,14 +12,14 @@ function answer(change: Partial<Answer> = {}): Answer {
     output: { fileFormat: 'PNG', colorMode: 'RGB', colorDepth: '8', quality: 90, path: '//' }, scenes: [], hasCamera: true, sampling: { samples: 8, adaptive: true, denoising: false },
     compositor: { used: true, layers: [], fileOutputs: ['Depth'] }, usesSequencer: false, denoiser: 'unneeded', stereo: false, motionBlur: false, burnsStamp: false,
     externalFiles: [{ kind: 'image', name: 'wood', path: '//wood.png', missing: true }, { kind: 'image', name: 'iron', path: '//iron.png', missing: false }],
-    history: [{ object: 'Flag', kind: 'cloth' }], blockedScripts: [], tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] }, ...change,
+    history: [{ object: 'Flag', kind: 'cloth' }], blockedScripts: [], tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] }, sampleRanges: { samples: 8, samplesMax: null, reasons: ['a shadow catcher'] }, ...change,
   })
 }
 
 describe('what the farm is told of a scene', () => {
   test('is what decides how a job is split', () => {
     expect(Inspection.parse(inspectionOf(answer()))).toMatchObject({
-      scene: 'Scene', blenderVersion: '3.4.1', tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] }, history: [{ object: 'Flag', kind: 'cloth' }],
+      scene: 'Scene', blenderVersion: '3.4.1', tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] }, sampleRanges: { samples: 8, reasons: ['a shadow catcher'] }, history: [{ object: 'Flag', kind: 'cloth' }],
       missingFiles: [{ kind: 'image', path: '//wood.png' }], fileOutputs: ['Depth'], timeLimitSeconds: 0, cut: false,
     })
   })
@@ -30,6 +30,7 @@ describe('what the farm is told of a scene', () => {
       answer({
         scene: 'S'.repeat(256), history: many(1_000, { object: 'ü'.repeat(512), kind: 'ü'.repeat(512) }), blockedScripts: many(1_000, 'ü'.repeat(300)),
         externalFiles: many(2_000, { kind: 'image', name: 'n', path: 'ü'.repeat(2_048), missing: true }), tiling: { exact: false, overscanPx: 0, reasons: many(100, 'ü'.repeat(2_048)) },
+        sampleRanges: { samples: null, samplesMax: 256, reasons: many(100, 'ü'.repeat(2_048)) },
         compositor: { used: true, layers: [], fileOutputs: many(10_000, 'ü'.repeat(512)) },
       }),
     )
