@@ -9,12 +9,19 @@ export interface TileFile {
   readonly crop: { readonly left: number; readonly top: number }
 }
 
-/** An image that is not what it should be; `tileIndex` where it is one tile's fault. */
+/** A render of some of the samples of every pixel. */
+export interface SampledFile {
+  readonly path: string
+  readonly samples: number
+}
+
+/** An image that is not what it should be; `tileIndex` or `partIndex` where it is one tile's or part's fault. */
 export interface ImageRefusal {
   readonly ok: false
   readonly code: string
   readonly message: string
   readonly tileIndex?: number
+  readonly partIndex?: number
 }
 
 /** Difference of two images with 8 or 16 bits per channel, in percent of their samples. */
@@ -29,6 +36,10 @@ export interface DisplayMeasures {
 /** What is done with images on this side of the farm. Files that came from workers are decoded in bounds; what is wrong with them is a value. */
 export interface Imaging {
   stitch(tiles: readonly TileFile[], full: { width: number; height: number }, outputPath: string): Promise<{ ok: true } | ImageRefusal>
+  /** One image with the samples of all parts, weighted by their numbers; the first part must have the first sample. */
+  merge(parts: readonly SampledFile[], outputPath: string): Promise<{ ok: true } | ImageRefusal>
+  /** What float images must have in common to be parts of one frame: channels, packing, place in the picture. As text that is equal when that is. */
+  layout(path: string): Promise<{ ok: true; layout: string } | ImageRefusal>
   /** Decodes the whole image and holds it against the size it must have. */
   check(path: string, size: { width: number; height: number }): Promise<{ ok: true } | ImageRefusal>
   compareLinear(pathA: string, pathB: string): Promise<({ ok: true } & VerdictMeasures) | ImageRefusal>

@@ -4,6 +4,8 @@ import { checkDisplayImage, compareDisplayImages, DISPLAY_PIXELS_MAX } from './c
 import { compareExr } from './compare-exr.ts'
 import { samePixels } from './compare-same-pixels.ts'
 import { checkExr, isExr } from './exr-check.ts'
+import { exrLayout } from './exr-layout.ts'
+import { mergeSamples } from './merge-samples.ts'
 import { stitchTiles } from './stitch.ts'
 
 const PREVIEW_QUALITY = 82
@@ -11,6 +13,8 @@ const PREVIEW_QUALITY = 82
 /** The farm's imaging: EXR by our own reader, everything else by sharp. */
 export const farmImaging: Imaging = {
   stitch: (tiles, full, outputPath) => stitchTiles(tiles, full, outputPath),
+  merge: (parts, outputPath) => mergeSamples(parts, outputPath),
+  layout: (path) => exrLayout(path),
   check: async (path, size) => ((await isExr(path)) ? checkExr(path, size) : checkDisplayImage(path, size)),
   compareLinear: (pathA, pathB) => compareExr(pathA, pathB),
   compareDisplay: (pathA, pathB) => compareDisplayImages(pathA, pathB),

@@ -1,40 +1,34 @@
-// Puts renders of parts of a frame's samples together. The sum of samples is made in another order than un-split,
+// Puts renders of parts of a frame's samples together, in memory that does not grow with the number of parts: a band of rows is
+// summed part by part, and each part has one block of rows in memory while its turn is. The sum of samples is made in another order than un-split,
 // so the result is not bit-identical: blender-worker/driver/README.md has the measured distance.
 
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { SampledFile } from '../../ports/imaging.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import { shapeDifference } from './compare-exr-rows.ts'
 import type { ComparisonRefusal } from './compare-exr-rows.ts'
 import { DEFLATE_DEFAULT, encodeExrBlock } from './exr-block.ts'
-import { EXR_BLOCK_BYTES_MAX, decodedBlockBytes, rowsInBlock } from './exr-format.ts'
+import { decodedBlockBytes, rowsInBlock } from './exr-format.ts'
 import type { ExrHeader, ExrRefusal, ExrRefusalCode } from './exr-format.ts'
 import { deriveExrHeader } from './exr-header.ts'
 import { inOrder } from './exr-pipeline.ts'
 import { openExr } from './exr-reader.ts'
 import type { ExrReader } from './exr-reader.ts'
-import { rowsOf } from './exr-rows.ts'
-import type { ReadRows } from './exr-rows.ts'
 import { blocksInFileOrder, createExr } from './exr-writer.ts'
 import { passRules } from './merge-passes.ts'
 import type { MergeRefusal, PassRule, Rgb } from './merge-passes.ts'
 import { FinitenessCount } from './stitch-finiteness.ts'
 
-/** All parts are open at once, each with blocks in memory; a frame has hardly more machines than this. */
-export const MERGE_PARTS_MAX = 256
-
-/** Bytes that decoded rows of all parts may take; at least one band is worked on. */
-const ROWS_BYTES_MAX = EXR_BLOCK_BYTES_MAX
+/** Bytes that the bands in flight may take; at least one band is worked on. */
+const BANDS_BYTES_MAX = 64 * 1024 * 1024
+/** A band has its sums in 64-bit floats, the merged rows, these packed, and rows of one part decoded and still packed. */
+const COPIES_PER_BAND = 6
 const BANDS_IN_FLIGHT_MAX = 4
-
-export interface SamplePart {
-  readonly path: string
-  /** Samples of every pixel that it has. */
-  readonly samples: number
-}
 
 export interface MergeSamplesRefusal {
   readonly ok: false
-  readonly code: ExrRefusalCode | ComparisonRefusal['code'] | MergeRefusal['code'] | 'no_parts' | 'too_many_parts' | 'samples_invalid' | 'not_finite'
+  readonly code: ExrRefusalCode | ComparisonRefusal['code'] | MergeRefusal['code'] | 'blocks_differ' | 'no_parts' | 'too_many_parts' | 'samples_invalid' | 'not_finite'
   readonly message: string
   /** The part at fault, as an index into `parts`, where it is one part's fault. */
   readonly partIndex?: number
@@ -42,7 +36,6 @@ export interface MergeSamplesRefusal {
 
 interface OpenPart {
   readonly reader: ExrReader
-  readonly readRows: ReadRows
   readonly finiteness: FinitenessCount
   readonly samples: number
 }
@@ -52,9 +45,9 @@ interface OpenPart {
  * with the attributes of the first part, which must be the one with sample 0. Refused when the parts do not go together, or
  * hold a pass that cannot be made from parts (see merge-passes.ts). The file appears only when it is whole; disk errors are thrown.
  */
-export async function mergeSamples(parts: readonly SamplePart[], outputPath: string): Promise<{ readonly ok: true; readonly samples: number; readonly outputBytes: number } | MergeSamplesRefusal> {
+export async function mergeSamples(parts: readonly SampledFile[], outputPath: string): Promise<{ readonly ok: true; readonly samples: number; readonly outputBytes: number } | MergeSamplesRefusal> {
   if (parts.length === 0) return { ok: false, code: 'no_parts', message: 'there are no parts to merge' }
-  if (parts.length > MERGE_PARTS_MAX) return { ok: false, code: 'too_many_parts', message: `${parts.length} parts; at most ${MERGE_PARTS_MAX} are merged` }
+  if (parts.length > LIMITS.sampleRangesMax) return { ok: false, code: 'too_many_parts', message: `${parts.length} parts; at most ${LIMITS.sampleRangesMax} are merged` }
   const wrong = parts.findIndex((part) => !Number.isSafeInteger(part.samples) || part.samples < 1)
   if (wrong >= 0) return { ok: false, code: 'samples_invalid', message: `part ${wrong} has ${parts[wrong]?.samples} samples; a part has a whole number of at least 1`, partIndex: wrong }
 
@@ -69,7 +62,6 @@ export async function mergeSamples(parts: readonly SamplePart[], outputPath: str
     if (!header.ok) return header
     const open = readers.map((reader, index): OpenPart => ({
       reader,
-      readRows: rowsOf(reader, (BANDS_IN_FLIGHT_MAX + 1) * header.header.rowsPerBlock),
       finiteness: new FinitenessCount(reader.header, 0, reader.header.width),
       samples: parts[index]?.samples ?? 0,
     }))
@@ -89,7 +81,7 @@ export async function mergeSamples(parts: readonly SamplePart[], outputPath: str
 }
 
 /** Opens every part into `readers`, which the caller closes, and holds each against the first. */
-async function openParts(parts: readonly SamplePart[], readers: ExrReader[]): Promise<{ readonly ok: true; readonly header: ExrHeader; readonly rules: readonly PassRule[] } | MergeSamplesRefusal> {
+async function openParts(parts: readonly SampledFile[], readers: ExrReader[]): Promise<{ readonly ok: true; readonly header: ExrHeader; readonly rules: readonly PassRule[] } | MergeSamplesRefusal> {
   for (const [partIndex, part] of parts.entries()) {
     const opened = await openExr(part.path)
     if (!opened.ok) return { ...opened, message: `part ${partIndex}: ${opened.message}`, partIndex }
@@ -97,6 +89,10 @@ async function openParts(parts: readonly SamplePart[], readers: ExrReader[]): Pr
     const first = readers[0]
     const differs = first === undefined ? undefined : shapeDifference(first.header, opened.reader.header)
     if (differs !== undefined) return { ok: false, code: differs.code, message: `part ${partIndex} does not go with the first: ${differs.message}`, partIndex }
+    // What one program renders has one layout. Blocks that do not meet would have to be decoded again and again, or kept.
+    if (first !== undefined && first.header.rowsPerBlock !== opened.reader.header.rowsPerBlock) {
+      return { ok: false, code: 'blocks_differ', message: `part ${partIndex} is packed by ${opened.reader.header.rowsPerBlock} rows, the first by ${first.header.rowsPerBlock}`, partIndex }
+    }
   }
   const [first] = readers
   if (first === undefined) throw new Error('at least one part was opened')
@@ -114,22 +110,16 @@ function mergedHeader(header: ExrHeader, samples: number): ReturnType<typeof der
 /** The length of the finished file, or why there is none. */
 async function writeMerged(parts: readonly OpenPart[], rules: readonly PassRule[], header: ExrHeader, path: string): Promise<number | MergeSamplesRefusal> {
   const bandBytes = decodedBlockBytes(header, 0)
-  const depth = Math.max(1, Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(ROWS_BYTES_MAX / (bandBytes * parts.length))))
+  const depth = Math.max(1, Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(BANDS_BYTES_MAX / (bandBytes * COPIES_PER_BAND))))
   const merge = async (band: number): Promise<{ readonly ok: true; readonly band: number; readonly packed: Buffer } | MergeSamplesRefusal> => {
-    const firstRow = band * header.rowsPerBlock
-    const endRow = firstRow + rowsInBlock(header, band)
-    const rows = await Promise.all(parts.map((part) => part.readRows(firstRow, endRow)))
-    const sums = new BandSums(header, rules, endRow - firstRow)
-    for (const [partIndex, read] of rows.entries()) {
-      const part = parts[partIndex]
-      if (part === undefined) throw new Error('there are as many reads as parts')
-      if (!read.ok) return { ok: false, code: read.code, message: `part ${partIndex}: ${read.message}`, partIndex }
-      for (const run of read.runs) {
-        for (let at = 0; at < run.rowCount; at += 1) {
-          const byteOffset = run.byteOffset + at * header.rowBytes
-          part.finiteness.addRow(run.bytes, byteOffset)
-          sums.add(run.bytes, byteOffset, run.firstRow + at - firstRow, part.samples, partIndex === 0)
-        }
+    const rows = rowsInBlock(header, band)
+    const sums = new BandSums(header, rules, rows)
+    for (const [partIndex, part] of parts.entries()) {
+      const block = await part.reader.readBlock(band)
+      if (!block.ok) return { ok: false, code: block.code, message: `part ${partIndex}: ${block.message}`, partIndex }
+      for (let row = 0; row < rows; row += 1) {
+        part.finiteness.addRow(block.bytes, row * header.rowBytes)
+        sums.add(block.bytes, row * header.rowBytes, row, part.samples, partIndex === 0)
       }
     }
     const raw = sums.merged(parts.reduce((sum, part) => sum + part.samples, 0))

@@ -100,6 +100,7 @@ describe('refused, with nothing left behind', () => {
     ['L.CryptoObject00.r', 'Cryptomatte'],
     ['Second.layer.CryptoMaterial01.g', 'Cryptomatte'],
     ['L.Shadow Catcher.R', 'shadow catcher'],
+    ['L.Vector.X', 'motion'],
     ['L.Debug Sample Count.X', 'how the render went'],
     ['L.GlossDir.R', 'GlossCol'],
     ['L.Transmission Indirect.R', 'Transmission Color'],
@@ -120,6 +121,7 @@ describe('refused, with nothing left behind', () => {
     const path = await file('good.exr')
     await refusal([{ path, samples: 1 }, { path: await file('tall.exr', { height: 21 }), samples: 1 }], { code: 'sizes_differ', partIndex: 1 })
     await refusal([{ path, samples: 1 }, { path: await file('depth.exr', { channels: [...COMBINED, ...channels('L.Depth.Z')] }), samples: 1 }], { code: 'channels_differ', partIndex: 1 })
+    await refusal([{ path, samples: 1 }, { path: await file('rows.exr', { compression: 'zips' }), samples: 1 }], { code: 'blocks_differ', partIndex: 1 })
     const cut = await file('cut.exr')
     await truncate(cut, 400)
     await refusal([{ path, samples: 1 }, { path: cut, samples: 1 }], { partIndex: 1 })
