@@ -21,15 +21,15 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
   await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => (frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched)))
 }
 
-/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. */
-export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string): Promise<void> {
+/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. `isFault`: its worker's. */
+export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, isFault = true): Promise<void> {
   const checked = auditedTaskId(taskId)
   // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
   const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, round + 1)) : [checked]
   await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)
     if (record === undefined) return { ok: true }
-    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []))
+    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []), isFault)
   })
 }
 

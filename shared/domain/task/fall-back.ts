@@ -55,16 +55,17 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
  * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
  * `related`: the audits of a task, or the task that an audit checks. Audits that are still open are canceled, since there is nothing
- * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks.
+ * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks. Without
+ * `isFault` nobody is blamed: of files that do not go together, it may be the other one that is wrong.
  */
-export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = []): Decision {
+export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = [], isFault = true): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
-  const ownFault = task.canonical === undefined || task.canonical.taskId === task.id
-  const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: 'refuted', endedAt: now })
+  const ownFault = isFault && (task.canonical === undefined || task.canonical.taskId === task.id)
+  const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: isFault ? 'refuted' : 'unverified', endedAt: now })
   const checked = related.find((other) => other.id === task.audits)
   const author = checked === undefined ? undefined : resultOf(checked)?.workerId
   const blamed = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)

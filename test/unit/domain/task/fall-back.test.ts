@@ -147,6 +147,12 @@ describe('a result that is rejected when its file is read', () => {
     expect(credits(decision)).toEqual([{ type: 'credit_worker', workerId: anna, failed: 1 }])
   })
 
+  test('blames nobody where it may be another file that is wrong', () => {
+    const decision = granted(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'they differ', NOW, [], false))
+    expect(taskOf(decision)).toMatchObject({ state: 'queued', verdict: 'unverified', avoid: [anna], attempts: [{ outcome: 'rejected', verdict: 'unverified' }] })
+    expect(credits(decision)).toEqual([])
+  })
+
   test('of a finish sends its frame back to finishing, not to rendering', () => {
     const decision = granted(rejectResult(tiles, rendered({ ...aFinish(), state: 'completed', epoch: 1, attempts: [anAttempt(1, anna, { outcome: 'rendered' })] }), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'wrong', NOW))
     expect(decision.frames).toEqual([aFrame({ state: 'finishing', tasksLeft: 0 })])
