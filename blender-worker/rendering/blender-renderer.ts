@@ -54,7 +54,7 @@ export class BlenderRenderer implements Renderer {
   }
 
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
-    const { frame, settings, window, device, threads } = request
+    const { frame, settings, window, sampleRange, device, threads } = request
     const outputs = window === undefined ? await wholeFrameOutputs(request, { raw: true }) : { raw: join(request.folder, 'raw') }
     const answer = await this.#run(
       'render',
@@ -62,7 +62,7 @@ export class BlenderRenderer implements Renderer {
         mode: window === undefined ? 'frame' : 'tile',
         frame,
         fresh: request.startsAnew,
-        settings,
+        settings: { ...settings, sampleRange },
         outputs,
         ...(window === undefined ? {} : { window }),
         ...(device === undefined ? {} : { device }),

@@ -66,7 +66,7 @@ export function frameName(frame: number): string {
 async function renderFrame(renderer: Renderer, assignment: Assignment, { frame, startsAnew }: { frame: number; startsAnew: boolean }, folder: string, onProgress: OnProgress): Promise<Rendered> {
   const { work, device, threads, stitchedPath } = assignment
   const request = { frame, settings: work.settings, device, threads, folder, display: work.display }
-  if (work.kind === 'render') return renderer.render({ ...request, startsAnew, window: work.window }, onProgress)
+  if (work.kind === 'render') return renderer.render({ ...request, startsAnew, window: work.window, sampleRange: work.sampleRange }, onProgress)
   if (stitchedPath === undefined) throw new Error('a finish came without its stitched image')
   return renderer.finish({ ...request, stitchedPath }, onProgress)
 }

@@ -46,6 +46,8 @@ export interface RenderRequest extends FrameRequest {
   readonly startsAnew: boolean
   /** A tile (only the raw file, compositor off); undefined for the whole frame. */
   readonly window: PixelRectangle | undefined
+  /** Of a tile: only these of its samples; undefined for all. */
+  readonly sampleRange: { readonly offset: number; readonly count: number } | undefined
   /** Also write an 8-bit view of the final image. */
   readonly display: boolean
 }

@@ -1,5 +1,5 @@
 import { parseFrames } from '../../shared/domain/splitting/frames.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { partOf, renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import { pages } from '../../shared/engine/pages.ts'
 import { finishTaskId } from '../../shared/protocol/ids.ts'
@@ -59,8 +59,8 @@ export async function buildManifest(engine: Engine, job: JobRecord, files: reado
 }
 
 function told(task: TaskRecord): Manifest['frames'][number]['tasks'][number] {
-  const { id, kind, tile, verdict, canonical, audits, attempts } = task
-  return { id, kind, verdict, attempts, ...(tile === undefined ? {} : { tile }), ...(canonical === undefined ? {} : { canonical }), ...(audits === undefined ? {} : { audits }) }
+  const { id, kind, verdict, canonical, audits, attempts } = task
+  return { id, kind, verdict, attempts, ...partOf(task), ...(canonical === undefined ? {} : { canonical }), ...(audits === undefined ? {} : { audits }) }
 }
 
 async function everyPage<T>(read: Parameters<typeof pages<T>>[0]): Promise<T[]> {

@@ -1,5 +1,6 @@
 import { frameName, stitchedPath } from '../domain/file-names.ts'
 import { needsDisplay, workOf } from '../domain/task/expected-files.ts'
+import { sampleRangeOf } from '../domain/splitting/samples.ts'
 import { tileOfPlan } from '../domain/splitting/tiles.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { Lease, Work } from '../protocol/messages.ts'
@@ -44,7 +45,10 @@ async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeco
     kind: 'render',
     frames: task.frames,
     ...(task.tile === undefined || plan.tiles === undefined ? {} : { window: tileOfPlan(plan, plan.tiles, task.tile).window }),
-    settings: plan.settings,
+    ...(task.sampleRange === undefined || plan.samples === undefined
+      ? { settings: plan.settings }
+      : // The total is said, too: a range is one of so many samples, whatever a worker's Blender takes for the default.
+        { settings: { ...plan.settings, samples: plan.samples.total }, sampleRange: sampleRangeOf(plan.samples, task.sampleRange) }),
     ...(kindsWanted?.length === 1 && kindsWanted[0] !== undefined ? { device: kindsWanted[0] } : {}),
     display: display && task.tile === undefined,
   }

@@ -40,7 +40,7 @@ async function estimate(engine: Engine, owner: string | null, request: JobReques
     if (after.renderTasks > pace.renderTasks) jobs += 1
     pace = after
   }
-  const found = inspectionOf(scene, plan.sceneName, request.requirement)
+  const found = inspectionOf(scene, plan, request.requirement)
   const able = await ableWorkers(engine, found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found))
   return estimateOf(plan, facts, tasks.audits, pace, jobs, able.reduce((sum, worker) => sum + worker.capabilities.slots, 0))
 }

@@ -29,7 +29,7 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   if (open.length >= LIMITS.openJobsMax) return refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
   const own = await engine.store.countOpenJobs(owner)
   if (own >= LIMITS.openJobsPerOwnerMax) return refuse('too_many_jobs', `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} is the limit for one owner; wait for some to end`)
-  const inspection = inspectionOf(scene, planned.plan.sceneName, request.requirement)
+  const inspection = inspectionOf(scene, planned.plan, request.requirement)
   const inspected = inspection !== undefined
   const now = engine.clock.now()
   const id = JobId.parse(`job_${sortableId(now, engine.random.bytes(16))}`)

@@ -29,6 +29,8 @@ export const ERRORS = {
   frames_too_many: { status: 422, retry: false, title: 'More frames than one job may have' },
   tiles_invalid: { status: 422, retry: false, title: 'The frame cannot be cut into these tiles' },
   tiles_not_exact: { status: 422, retry: false, title: 'Tiles of this scene would not give the same pixels' },
+  samples_invalid: { status: 422, retry: false, title: 'The samples cannot be split into these ranges' },
+  samples_not_splittable: { status: 422, retry: false, title: 'Ranges of the samples of this scene would not make up its image' },
   frames_not_apart: { status: 422, retry: false, title: 'The frames depend on one another in a way that the farm cannot keep' },
   resolution_invalid: { status: 422, retry: false, title: 'The resolution cannot be rendered' },
   format_invalid: { status: 422, retry: false, title: 'The output format cannot hold what was asked for' },

@@ -24,6 +24,8 @@ export const JobRequest = z
     /** `1-10, 15, 20-40:2` */
     frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
     tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide }).optional(),
+    /** Ranges that the samples of each frame (of each tile, with tiles) are split into, a task each; 1 splits nothing. Not bit-identical to the un-split frame. */
+    sampleRanges: z.int().min(1).max(LIMITS.sampleRangesMax).optional(),
     /** Frames in one task; whole frames only. */
     chunk: z.int().min(1).max(LIMITS.framesPerChunkMax).optional(),
     settings: RenderSettings.optional(),
@@ -89,7 +91,10 @@ export const JobPlan = z.strictObject({
   region: PixelRectangle.optional(),
   /** The scene renders several views: files of two views in one image are twice as wide or as high. */
   stereo: z.boolean().optional(),
+  /** Present when frames are put together here and finished by a worker: one tile where their samples alone are split. */
   tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
+  /** Every tile is rendered in ranges of its samples, which are merged by weight; absent when samples are not split. */
+  samples: z.strictObject({ total: z.int().min(1).max(LIMITS.samplesMax), ranges: z.int().min(2).max(LIMITS.sampleRangesMax) }).optional(),
   chunk: z.int().min(1).max(LIMITS.framesPerChunkMax),
   /** Frames depend on the ones before them: one worker renders all of them, in order. */
   ordered: z.literal(true).optional(),

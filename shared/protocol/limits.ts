@@ -17,6 +17,8 @@ export const LIMITS = {
   /** Pixels along one side: Blender's own maximum. */
   resolutionMax: 65_536,
   samplesMax: 16_777_216,
+  /** Ranges that the samples of a frame are split into: the files of all of them are open at once when they are merged, and a process may open 1,024. */
+  sampleRangesMax: 256,
   /** A WebSocket message from a worker: a result of a 100-frame chunk with hashes is about 40 KiB. */
   workerMessageBytesMax: 256 * 1024,
   /** A REST body that is not an upload. */

@@ -9,6 +9,7 @@ const ManifestTask = z.strictObject({
   id: TaskRecord.shape.id,
   kind: TaskRecord.shape.kind,
   tile: TaskRecord.shape.tile,
+  sampleRange: TaskRecord.shape.sampleRange,
   verdict: Verdict,
   canonical: TaskRecord.shape.canonical,
   audits: TaskRecord.shape.audits,

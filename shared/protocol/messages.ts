@@ -81,14 +81,18 @@ export const Welcome = z
 
 const Download = z.strictObject({ url: Url, sha256: Sha256, bytes: z.int().min(1) })
 
+/** Samples `offset` up to, not including, `offset + count` of every pixel. */
+const SampleRange = z.strictObject({ offset: z.int().min(0).max(LIMITS.samplesMax), count: z.int().min(1).max(LIMITS.samplesMax) })
+
 /**
- * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off. render without:
+ * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off; with `sampleRange` only
+ * those samples of it. render without:
  * for each frame the final image and the raw EXR. finish: compositor and file format on `stitched`. inspect: say what Blender
  * makes of the scene, rendering nothing.
  */
 export const Work = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inspect'), settings: RenderSettings }),
-  z.strictObject({ kind: z.literal('render'), frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax), window: PixelRectangle.optional(), settings: RenderSettings, device: DeviceKind.optional(), display: z.boolean() }),
+  z.strictObject({ kind: z.literal('render'), frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax), window: PixelRectangle.optional(), sampleRange: SampleRange.optional(), settings: RenderSettings, device: DeviceKind.optional(), display: z.boolean() }),
   z.strictObject({ kind: z.literal('finish'), frame: z.int(), stitched: Download, settings: RenderSettings, display: z.boolean() }),
 ])
 export type Work = z.infer<typeof Work>

@@ -34,6 +34,8 @@ export const PlanView = z
       why: z.array(Sentence).max(60),
       /** Whether cutting frames into tiles would keep that. */
       tiles: z.strictObject({ exact: z.boolean(), overscanPx: z.int().min(0), reasons: z.array(Sentence).max(60) }),
+      /** Whether samples could be split into ranges, which is never exact. `reasons`: why not. */
+      samples: z.strictObject({ splittable: z.boolean(), reasons: z.array(Sentence).max(120) }),
     }),
     /** Whose word it is besides the file's own; null when no worker has looked at the scene. */
     inspected: z.strictObject({ by: WorkerId, at: z.int(), blenderVersion: z.string().max(40) }).nullable(),

@@ -69,6 +69,8 @@ export const TaskRecord = z
     frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),
     /** Index of the tile, row by row from the top left; absent for whole frames. */
     tile: z.int().min(0).max(LIMITS.tilesPerSideMax ** 2).optional(),
+    /** Index of the range of its samples, in order; absent when samples are not split. */
+    sampleRange: z.int().min(0).max(LIMITS.sampleRangesMax).optional(),
     /** The fencing token: rises with every lease; what carries one whose attempt is over is refused. */
     epoch: z.int().min(0),
     attempts: z.array(Attempt).max(64),

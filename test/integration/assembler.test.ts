@@ -2,7 +2,7 @@
 // rendered by somebody else, and nothing of it reaches final/.
 
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -12,11 +12,13 @@ import { ffmpegEncoder } from '../../shared/adapters/imaging/encode-video.ts'
 import { makeExrHeader } from '../../shared/adapters/imaging/exr-build.ts'
 import { writeExr } from '../../shared/adapters/imaging/exr-writer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
+import { stitchedPath } from '../../shared/domain/file-names.ts'
 import { takeDelivery, takeResult } from '../../shared/engine/hand-in.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
-import { attemptKey, finalPrefix } from '../../shared/protocol/object-keys.ts'
+import { attemptKey, finalPrefix, workKey } from '../../shared/protocol/object-keys.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
+import { readImage } from '../unit/adapters/imaging/images.ts'
 import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
 
 /** Of the scene that the farm's scenes have: 640 x 360. */
@@ -37,12 +39,12 @@ async function png({ width, height } = SIZE): Promise<Buffer> {
   return sharp({ create: { width, height, channels: 3, background: '#28c' } }).png().toBuffer()
 }
 
-async function exr({ width, height }: { width: number; height: number }, value = 0.5): Promise<Buffer> {
-  const header = makeExrHeader({ width, height, channels: ['R', 'G', 'B', 'A'].map((name) => ({ name, type: 'float' as const })), compression: 'zip' })
-  const path = join(folder, `made-${width}-${height}-${value}.exr`)
+async function exr({ width, height }: { width: number; height: number }, value = 0.5, channels = ['R', 'G', 'B', 'A']): Promise<Buffer> {
+  const header = makeExrHeader({ width, height, channels: channels.map((name) => ({ name, type: 'float' as const })), compression: 'zip' })
+  const path = join(folder, `made-${width}-${height}-${value}-${channels.length}.exr`)
   await writeExr(path, header, (index) => {
     const rows = Math.min(header.rowsPerBlock, height - index * header.rowsPerBlock)
-    return Buffer.from(new Float32Array(rows * width * 4).fill(value).buffer)
+    return Buffer.from(new Float32Array(rows * width * channels.length).fill(value).buffer)
   })
   return readFile(path)
 }
@@ -163,5 +165,83 @@ describe('a frame of tiles', () => {
     expect(tasks.find((task) => task.id === leases[0]!.taskId)?.state).toBe('completed')
     expect(tasks.find((task) => task.id === leases[1]!.taskId)?.attempts[0]).toMatchObject({ outcome: 'rejected', verdict: 'refuted' })
     expect((await farm.frames(jobId))[0]?.state).toBe('rendering')
+  })
+})
+
+describe('a frame whose samples were split', () => {
+  const FULL = SIZE
+  const SPLITTABLE = { cycles: { useAdaptiveSampling: false, samples: 10 } }
+
+  async function handInRanges(files: readonly Buffer[], request: object = { sampleRanges: files.length }): Promise<{ jobId: JobId; leases: Lease[] }> {
+    await farm.connect('bob', { slots: 8 })
+    const jobId = await farm.submit({ frames: '1', ...request }, SPLITTABLE)
+    const held = [...farm.workers.values()].flatMap((worker) => [...worker.leases.values()].flatMap(({ lease }) => (lease.jobId === jobId ? [{ worker, lease }] : []))).sort((a, b) => (a.lease.taskId < b.lease.taskId ? -1 : 1))
+    expect(held).toHaveLength(files.length)
+    for (const [index, { worker, lease }] of held.entries()) await handIn(worker, lease, [{ role: 'raw', content: files[index] ?? Buffer.alloc(0) }])
+    await runSteps()
+    return { jobId, leases: held.map(({ lease }) => lease) }
+  }
+
+  async function stitchedPixels(jobId: JobId): Promise<Float32Array> {
+    const path = join(folder, 'read-back.exr')
+    await farm.objects.download(workKey(jobId, stitchedPath(1)), path, { bytesMax: 1e9 })
+    const { pixels } = await readImage(path)
+    return new Float32Array(pixels.buffer, pixels.byteOffset, pixels.length / 4)
+  }
+
+  it('has leases that name the samples of each, and is merged by their numbers', async () => {
+    const { jobId, leases } = await handInRanges([await exr(FULL, 1), await exr(FULL, 2), await exr(FULL, 4)])
+    expect(leases.map(({ work }) => work)).toMatchObject([
+      { window: { x: 0, y: 0, ...FULL }, sampleRange: { offset: 0, count: 3 }, settings: { samples: 10 } },
+      { sampleRange: { offset: 3, count: 3 } },
+      { sampleRange: { offset: 6, count: 4 } },
+    ])
+    expect((await farm.frames(jobId))[0]?.state).toBe('finishing')
+    expect(new Set(await stitchedPixels(jobId))).toEqual(new Set([Math.fround((3 * 1 + 3 * 2 + 4 * 4) / 10)]))
+  })
+
+  it('is merged tile by tile and then stitched, where tiles were asked for as well', async () => {
+    const half = { width: 320, height: 360 }
+    const { jobId } = await handInRanges([await exr(half, 1), await exr(half, 3), await exr(half, 5), await exr(half, 9)], { tiles: { columns: 2, rows: 1 }, sampleRanges: 2 })
+    const row = (await stitchedPixels(jobId)).subarray(0, 640)
+    expect([...new Set(row.subarray(0, 320))]).toEqual([2])
+    expect([...new Set(row.subarray(320))]).toEqual([7])
+  })
+
+  it.each<[string, () => Promise<Buffer>, RegExp]>([
+    ['has the wrong size', async () => exr({ width: 639, height: 360 }), /639 x 360/],
+    ['holds no number', async () => exr(FULL, Number.NaN), /no finite sample/],
+    ['is cut off', async () => (await exr(FULL)).subarray(0, 3_000), /./],
+    ['lacks a channel', async () => exr(FULL, 0.5, ['R', 'G', 'B']), /channels.*other files/],
+  ])('sends the range back whose file %s, wherever it is, and only that', async (_how, made, why) => {
+    const bad = await made()
+    for (const at of [0, 1]) {
+      const files = [await exr(FULL, 1), await exr(FULL, 2), await exr(FULL, 4)]
+      files[at] = bad
+      const { jobId, leases } = await handInRanges(files)
+      const tasks = await farm.tasks(jobId)
+      const rejected = tasks.filter((task) => task.attempts[0]?.outcome === 'rejected')
+      expect(rejected.map((task) => task.id)).toEqual([leases[at]!.taskId])
+      expect(rejected[0]?.attempts[0]?.verdict).toBe('refuted')
+      expect((await farm.store.events(jobId, { limit: 50 })).items.find((event) => event.type === 'result_rejected')?.message).toMatch(why)
+      expect((await farm.frames(jobId))[0]).toMatchObject({ state: 'rendering', tasksLeft: 1 })
+    }
+  })
+
+  it('is rendered again and blames nobody, where one of two files lacks a channel of the other', async () => {
+    const { jobId } = await handInRanges([await exr(FULL, 1, ['R', 'G', 'B']), await exr(FULL, 2)])
+    const tasks = await farm.tasks(jobId)
+    expect(tasks.map((task) => task.attempts[0])).toMatchObject([{ outcome: 'rejected', verdict: 'unverified' }, { outcome: 'rejected', verdict: 'unverified' }])
+    expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0, 0])
+    expect((await farm.frames(jobId))[0]).toMatchObject({ state: 'rendering', tasksLeft: 2 })
+  })
+
+  it('gives the same bytes each time, and leaves nothing behind', async () => {
+    const files = [await exr(FULL, 0.1), await exr(FULL, 0.7), await exr(FULL, 0.3)]
+    const [one, other] = [await handInRanges(files), await handInRanges(files)]
+    const stitched = (await farm.frames(one.jobId))[0]?.stitched
+    expect(stitched).toBeDefined()
+    expect((await farm.frames(other.jobId))[0]?.stitched).toEqual(stitched)
+    expect(await readdir(folder)).not.toContainEqual(expect.stringMatching(/^stitch-/))
   })
 })

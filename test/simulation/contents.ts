@@ -1,7 +1,8 @@
 /** For the simulator a file is a line of text that says what is to be seen on it. */
 import { createHash } from 'node:crypto'
 import { tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
-import { tilesPerFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { rangesPerTile, tilesPerFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { type SampleRange, sampleRangeOf } from '../../shared/domain/splitting/samples.ts'
 import { Sha256 } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
@@ -20,7 +21,7 @@ export function filesOf(lease: Lease, lie: string | null): MadeFile[] {
   const roles: FileRole[] = work.kind === 'finish' ? ['final'] : work.window === undefined ? ['final', 'raw'] : ['raw']
   return frames.flatMap((frame) =>
     roles.map((role) => {
-      const true_ = work.kind === 'finish' ? finishedLine(frame, work.stitched.sha256) : renderedLine(lease.scene.sha256, frame, role, work.window ?? 'whole')
+      const true_ = work.kind === 'finish' ? finishedLine(frame, work.stitched.sha256) : renderedLine(lease.scene.sha256, frame, role, work.window ?? 'whole', work.sampleRange)
       const line = lie === null ? true_ : `${lie}: frame ${frame} ${role}`
       return { line, file: { name: `${role}-${frame}`, frame, role, bytes: Buffer.byteLength(line), sha256: hashOf(line) } }
     }),
@@ -30,12 +31,14 @@ export function filesOf(lease: Lease, lie: string | null): MadeFile[] {
 /** What must be seen on the delivered image of a frame. */
 export function trueFinal(job: JobRecord, frame: number): string {
   const { plan, scene } = job
-  const { tiles } = plan
+  const { tiles, samples } = plan
   if (tiles === undefined) return renderedLine(scene.sha256, frame, 'final', 'whole')
-  const lines = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => renderedLine(scene.sha256, frame, 'raw', tileOfPlan(plan, tiles, tile).window))
+  const ranges = Array.from({ length: rangesPerTile(plan) }, (_, index) => (samples === undefined ? undefined : sampleRangeOf(samples, index)))
+  const lines = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => ranges.map((range) => renderedLine(scene.sha256, frame, 'raw', tileOfPlan(plan, tiles, tile).window, range))).flat()
   return finishedLine(frame, hashOf(stitchedLine(lines)))
 }
 
+/** Tile by tile, the ranges of each in order. */
 export function stitchedLine(tiles: readonly string[]): string {
   return tiles.join(' + ')
 }
@@ -44,8 +47,8 @@ export function hashOf(line: string): Sha256 {
   return Sha256.parse(createHash('sha256').update(line).digest('hex'))
 }
 
-function renderedLine(scene: string, frame: number, role: string, window: unknown): string {
-  return `scene ${scene.slice(0, 8)} frame ${frame} ${role} ${JSON.stringify(window)}`
+function renderedLine(scene: string, frame: number, role: string, window: unknown, range?: SampleRange): string {
+  return `scene ${scene.slice(0, 8)} frame ${frame} ${role} ${JSON.stringify(window)}${range === undefined ? '' : ` samples ${range.offset} + ${range.count}`}`
 }
 
 function finishedLine(frame: number, stitched: string): string {

@@ -23,6 +23,10 @@ vi.mock('../../shared/domain/task/attempts.ts', async (load) => {
     triesUsed: (task: Parameters<typeof real.triesUsed>[0]) => (bug.name === 'tries are not counted' ? 0 : bug.name === 'jobs stop at the second try' ? real.triesUsed(task) * 4 : real.triesUsed(task)),
   }
 })
+vi.mock('../../shared/domain/splitting/job-tasks.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/splitting/job-tasks.ts')>()
+  return { ...real, partOf: (task: Parameters<typeof real.partOf>[0]) => (bug.name.startsWith('audits forget') ? (task.tile === undefined ? {} : { tile: task.tile }) : real.partOf(task)) }
+})
 vi.mock('../../shared/domain/verification/settle-dispute.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/verification/settle-dispute.ts')>()
   return {

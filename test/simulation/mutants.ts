@@ -157,6 +157,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'jobs that are over leave their tasks with workers', caughtBy: ['everything-ends'] },
   { name: 'queues are not held against the records', caughtBy: ['everything-ends'] },
   { name: 'the outbox is never swept', caughtBy: ['everything-ends', 'effects-follow-commits', 'nothing-left-after-deletion'] },
+  { name: 'audits forget which samples they render', caughtBy: ['honest-never-blamed', 'true-pixels'], planted: { bend: samplesSplit } },
   { name: 'effects are crossed off unread', caughtBy: ['effects-follow-commits', 'everything-ends'] },
 ]
 
@@ -209,6 +210,11 @@ function stepsRunTwice(scenario: Scenario): Scenario {
     farmPath: { ...scenario.farmPath, delayMsMax: 300 },
     weather: { ...scenario.weather, stolenStepShare: 0.8 },
   }
+}
+
+/** Every frame in ranges of its samples, all of them audited. */
+function samplesSplit(scenario: Scenario): Scenario {
+  return { ...scenario, jobs: scenario.jobs.map((job) => ({ ...job, at: 0, request: { ...withoutChunk(job.request), sampleRanges: 2, auditRate: 1 } })) }
 }
 
 function withoutChunk({ chunk: _, ...request }: JobRequest): JobRequest {

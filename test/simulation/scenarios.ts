@@ -92,6 +92,8 @@ export function drawScenario(random: SeededRandom): Scenario {
       forgetShare: some(0.2, () => bad.between(0, 0.15)),
     }
   })
+  // Drawn apart, so that the rest of a seed is as it was.
+  const splits = random.fork('samples')
   const scenes = ['one', 'two'].map((name) => ({ sha256: hashOf(`scene ${name}`), inspected: shape.chance(0.6) }))
   const audited = liars ? 1 : shape.pick([0, 0, 0.3, 1])
   const jobs = Array.from({ length: 1 + shape.below(3) }, (): PlannedJob => {
@@ -105,7 +107,7 @@ export function drawScenario(random: SeededRandom): Scenario {
         auditRate: audited,
         video: 'none',
         priority: shape.pick([50, 50, 10, 90]),
-        ...(shape.chance(0.4) ? { tiles: { columns: 1 + shape.below(2), rows: 1 + shape.below(2) } } : { chunk: shape.pick([1, 1, 2, 3]) }),
+        ...inRanges(shape.chance(0.4) ? { tiles: { columns: 1 + shape.below(2), rows: 1 + shape.below(2) } } : { chunk: shape.pick([1, 1, 2, 3]) }, splits),
         ...(shape.chance(0.25) ? { requirement: { tags: ['big'] } } : {}),
       },
     }
@@ -151,4 +153,11 @@ function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
     if (act === 'resume') return { ...when, act }
     return { ...when, act: 'change', change: act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
   })
+}
+
+/** Now and then the samples are split as well; frames whose samples are split are not chunked. */
+function inRanges(cut: Pick<JobRequest, 'tiles' | 'chunk'>, splits: SeededRandom): Pick<JobRequest, 'tiles' | 'chunk' | 'sampleRanges'> {
+  if (!splits.chance(0.25)) return cut
+  const { chunk: _, ...tiled } = cut
+  return { ...tiled, sampleRanges: 2 + splits.below(3) }
 }

@@ -97,7 +97,7 @@ export class World {
   async start(): Promise<void> {
     const { scenario } = this
     this.trace.remark('scenario', () => JSON.stringify(scenario, (name, value: unknown) => (name === 'capabilities' ? undefined : value)))
-    for (const { sha256, inspected } of scenario.scenes) await this.twin.putScene(aScene({}, { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) }))
+    for (const { sha256, inspected } of scenario.scenes) await this.twin.putScene(aScene({ cycles: { useAdaptiveSampling: false } }, { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) }))
     for (let count = 0; count < scenario.coordinators; count++) this.#startCoordinator()
     for (let count = 0; count < scenario.assemblers; count++) this.#startRunner('assemble')
     for (let count = 0; count < scenario.verifiers; count++) this.#startRunner('verify')

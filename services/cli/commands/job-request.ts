@@ -34,6 +34,7 @@ export const JobOptions = z.object({
   name: z.string().optional(),
   frames: z.string().optional(),
   tiles: Tiles.optional(),
+  sampleRanges: WholeNumber.optional(),
   chunk: WholeNumber.optional(),
   samples: WholeNumber.optional(),
   resolution: Resolution.optional(),
@@ -61,7 +62,7 @@ const OPTION_OF: readonly (readonly [string, string])[] = [
   ['settings.format.colorDepth', '--color-depth'], ['settings.format.quality', '--quality'], ['settings.format', '--format'],
   ['requirement.deviceKinds', '--require-device'], ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'], ['requirement.memoryBytesMin', '--min-memory'],
   ['requirement.blenderVersionMin', '--blender-min'], ['requirement.blenderVersionMax', '--blender-max'], ['requirement.tags', '--tag'],
-  ['frames', '--frames'], ['tiles', '--tiles'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['cap', '--cap'], ['auditRate', '--audit'],
+  ['frames', '--frames'], ['tiles', '--tiles'], ['sampleRanges', '--sample-ranges'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['cap', '--cap'], ['auditRate', '--audit'],
   ['secondsPerTaskMin', '--min-seconds'],
 ]
 
@@ -82,6 +83,7 @@ export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
       name: options.name,
       frames: options.frames,
       tiles: options.tiles,
+      sampleRanges: options.sampleRanges,
       chunk: options.chunk,
       video: options.video,
       priority: options.priority,

@@ -22,7 +22,7 @@ export function stagesOf(job: JobView): Stage[] {
   const { render, finish, audit, frames } = counts
   const audits = Object.values(audit).reduce((sum, count) => sum + count, 0)
   return [
-    { name: 'render', done: of(render, 'completed'), total: plan.renderTaskCount, unit: plan.tiles === undefined ? 'tasks' : 'tiles', running: running(render), failed: of(render, 'failed') },
+    { name: 'render', done: of(render, 'completed'), total: plan.renderTaskCount, unit: plan.samples !== undefined ? 'ranges' : plan.tiles === undefined ? 'tasks' : 'tiles', running: running(render), failed: of(render, 'failed') },
     ...(plan.auditRate > 0 || audits > 0 ? [{ name: 'verify' as const, done: of(audit, 'completed', 'failed', 'canceled'), total: audits, unit: 'audits', running: running(audit), failed: counts.verdicts['refuted'] ?? 0 }] : []),
     ...(plan.tiles === undefined ? [] : [{ name: 'finish' as const, done: of(frames, 'delivering', 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'stitching', 'finishing'), failed: of(finish, 'failed') }]),
     { name: 'deliver', done: of(frames, 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'delivering'), failed: of(frames, 'failed') },

@@ -3,6 +3,8 @@ import type { Inspection } from '../../protocol/inspection.ts'
 import type { JobPlan } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
+import { tilesPerFrame } from './job-tasks.ts'
+import { checkRanges, refuseRanges } from './sample-rules.ts'
 
 /** Names shown of a list in one sentence. */
 const SHOWN_MAX = 8
@@ -16,8 +18,8 @@ const KEPT_IN_ORDER = ['cloth', 'particles', 'hair dynamics', 'dynamic paint']
 
 /**
  * A plan made from the file alone, after Blender has looked at the scene. What a worker found makes the plan stricter, never
- * laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`, `frames_not_apart`,
- * `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
+ * laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`, `samples_not_splittable`,
+ * `samples_invalid`, `frames_not_apart`, `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
  */
 export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, found: Inspection): { ok: true; plan: JobPlan } | Refusal {
   if (!found.hasCamera) return refuse('scene_no_camera', `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > Camera), make it the scene's camera, save, and upload again`)
@@ -25,7 +27,7 @@ export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missing
   if (!size.ok) return size
   const missing = checkFiles(plan, known, found)
   if (!missing.ok) return missing
-  const split = plan.tiles === undefined ? keepOrder(plan, found) : checkTiles(plan, plan.tiles, found)
+  const split = plan.tiles === undefined ? keepOrder(plan, found) : checkSplit(plan, plan.tiles, found)
   if (!split.ok) return split
   const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) => note.slice(0, LIMITS.messageLengthMax))
   return { ok: true, plan: { ...plan, ...split.change, ...(found.stereo ? { stereo: true } : {}), notes: notes.slice(0, LIMITS.notesPerPlanMax) } }
@@ -39,10 +41,22 @@ export function inspectedObstacles(found: Inspection): string[] {
 
 type Split = { ok: true; change: Partial<JobPlan>; notes: string[] } | Refusal
 
+function checkSplit(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: Inspection): Split {
+  const tiled = checkTiles(plan, tiles, found)
+  if (!tiled.ok || plan.samples === undefined) return tiled
+  const ranges = checkRanges(plan, plan.samples, found)
+  if (!ranges.ok) return ranges
+  const { total } = ranges.samples
+  const notes = total === plan.samples.total ? [] : [`Blender says that the scene has ${total} samples, the file alone seemed to say ${plan.samples.total}`]
+  return { ok: true, change: { ...tiled.change, samples: ranges.samples }, notes: [...tiled.notes, ...notes] }
+}
+
 function checkTiles(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: Inspection): Split {
   const obstacles = inspectedObstacles(found)
+  // Frames of one tile are put together and finished as tiles are.
+  if (obstacles.length > 0 && tilesPerFrame(plan) === 1) return refuseRanges(plan.sceneName, obstacles)
   if (obstacles.length > 0) return refuse('tiles_not_exact', `tiles of scene "${plan.sceneName}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`)
-  const overscanPx = Math.max(tiles.overscanPx, found.tiling.overscanPx)
+  const overscanPx = tilesPerFrame(plan) === 1 ? 0 : Math.max(tiles.overscanPx, found.tiling.overscanPx)
   if (overscanPx === tiles.overscanPx) return { ok: true, change: {}, notes: [] }
   return { ok: true, change: { tiles: { ...tiles, overscanPx } }, notes: [`tiles have ${overscanPx} px of overscan because Blender asks for it`] }
 }

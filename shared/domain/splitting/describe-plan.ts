@@ -5,6 +5,8 @@ import type { PlanView } from '../../protocol/plan.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { SceneInspection } from '../../protocol/inspection.ts'
 import { inspectedObstacles } from './apply-inspection.ts'
+import { inspectedRangeObstacles, rangeObstacles } from './sample-rules.ts'
+import { RANGES_INEXACT } from './samples.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { inspectionOf, planJob } from './plan-job.ts'
 import { overscanFor, tileObstacles } from './tile-rules.ts'
@@ -14,14 +16,14 @@ import { tileOfPlan } from './tiles.ts'
 export type PlanDescription = Omit<PlanView, 'estimate'>
 
 /**
- * What a job of this request would be. A request that only its missing files or its tiles stand against is planned without
- * them, and the refusal is told beside the plan; any other refusal is the answer.
+ * What a job of this request would be. A request that only its missing files, its tiles or its ranges of samples stand against is planned
+ * without them, and the refusal is told beside the plan; any other refusal is the answer.
  */
 export function describePlan(request: JobRequest, scene: SceneRecord): { ok: true; plan: PlanDescription } | Refusal {
   let planned = planJob(request, scene)
   let refusal: Refusal | undefined
   let asked = request
-  for (const relaxed of [withMissingFiles, withoutTiles]) {
+  for (const relaxed of [withMissingFiles, withoutTiles, withoutRanges]) {
     if (planned.ok || planned.code !== relaxed.code) continue
     refusal ??= planned
     asked = relaxed.change(asked)
@@ -29,7 +31,7 @@ export function describePlan(request: JobRequest, scene: SceneRecord): { ok: tru
   }
   if (!planned.ok) return planned
   const { plan } = planned
-  const inspection = inspectionOf(scene, plan.sceneName, request.requirement)
+  const inspection = inspectionOf(scene, plan, request.requirement)
   const grid = plan.tiles
   return {
     ok: true,
@@ -48,6 +50,7 @@ export function describePlan(request: JobRequest, scene: SceneRecord): { ok: tru
 
 const withMissingFiles = { code: 'scene_missing_files', change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }) } as const
 const withoutTiles = { code: 'tiles_not_exact', change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request } as const
+const withoutRanges = { code: 'samples_not_splittable', change: ({ sampleRanges: _ranges, ...request }: JobRequest): JobRequest => request } as const
 
 export function finishCount(plan: JobPlan): number {
   return plan.tiles === undefined ? 0 : plan.frameCount
@@ -60,7 +63,14 @@ function auditsExpected(plan: JobPlan): number {
 
 function ruleOf(plan: JobPlan): string {
   const frames = plan.frameCount === 1 ? 'the frame' : `each of the ${plan.frameCount} frames`
-  if (plan.tiles !== undefined) return `${frames} is cut into ${plan.tiles.columns} x ${plan.tiles.rows} tiles, a task each; stitched, a worker finishes it (compositor, view, file format)`
+  if (plan.tiles !== undefined) {
+    const finished = 'a worker finishes it (compositor, view, file format)'
+    const tiles = tilesPerFrame(plan) === 1 ? '' : ` is cut into ${plan.tiles.columns} x ${plan.tiles.rows} tiles`
+    if (plan.samples === undefined) return `${frames}${tiles}, a task each; stitched, ${finished}`
+    const { total, ranges } = plan.samples
+    const split = `${total} samples in ${ranges} ranges, a task each`
+    return tiles === '' ? `${frames} is rendered as ${split}; merged by weight, ${finished}` : `${frames}${tiles}, each rendered as ${split}; merged by weight and stitched, ${finished}`
+  }
   if (plan.ordered === true) return `all ${plan.frameCount} frames are one task, because they depend on one another`
   if (plan.chunk > 1) return `${plan.chunk} frames to a task`
   return plan.frameCount === 1 ? 'the frame is one task' : 'a task for each frame'
@@ -78,13 +88,16 @@ function exactnessOf(plan: JobPlan, scene: SceneRecord, inspection: SceneInspect
   const against: string[] = []
   if (inspection?.burnsStamp === true) against.push('the render time and the like are burned into the images: no two renders are equal')
   if ((inspection?.timeLimitSeconds ?? 0) > 0) against.push('a time limit lets the speed of a machine decide the pixels')
+  if (plan.samples !== undefined) against.push(RANGES_INEXACT)
   const why = against.length > 0 ? against : [plan.tiles === undefined ? 'whole frames are rendered by Blender as it would without a farm' : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything after the render is done on the whole frame`]
   if (inspection === undefined) why.push('so far the file alone was read; the job begins with a worker that looks at the scene in Blender, and fails early if that finds something against it')
+  const ranges = [...new Set([...rangeObstacles(facts), ...(inspection === undefined ? [] : [...inspectedRangeObstacles(inspection), ...inspectedObstacles(inspection)])])]
   const reasons = [...new Set([...tileObstacles(facts), ...(inspection === undefined ? [] : inspectedObstacles(inspection))])]
   return {
     exact: against.length === 0,
     why,
     tiles: { exact: reasons.length === 0, overscanPx: Math.max(overscanFor(facts).px, inspection?.tiling.overscanPx ?? 0), reasons },
+    samples: { splittable: ranges.length === 0, reasons: ranges },
   }
 }
 

@@ -4,6 +4,8 @@ import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import { resultOf } from '../task/attempts.ts'
 import { tilesPerFrame } from './job-tasks.ts'
+import { samplesPerPixel } from './sample-rules.ts'
+import { sampleRangeOf } from './samples.ts'
 import { stitchedSize, tileOfPlan } from './tiles.ts'
 
 /** What earlier tasks of a scene cost. `work` is in pixel samples. */
@@ -29,7 +31,7 @@ export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: 
     } else if (task.kind === 'render') {
       renderSeconds += seconds
       renderTasks += 1
-      work += task.frames.length * pixelsOf(plan, task.tile) * samplesOf(plan, facts)
+      work += task.frames.length * pixelsOf(plan, task.tile) * samplesOf(plan, facts, task.sampleRange)
     }
   }
   return { renderSeconds, work, renderTasks, finishSeconds, finishTasks }
@@ -42,7 +44,7 @@ export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: 
 export function estimateOf(plan: JobPlan, facts: SceneSettings, audits: number, pace: Pace, fromJobs: number, slots: number): PlanView['estimate'] {
   if (pace.renderTasks === 0 || pace.work === 0) return null
   const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => pixelsOf(plan, plan.tiles === undefined ? undefined : tile)).reduce((sum, pixels) => sum + pixels, 0)
-  const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts)
+  const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)
   const finishes = plan.tiles === undefined ? 0 : plan.frameCount
   const finishEach = pace.finishTasks === 0 ? 0 : pace.finishSeconds / pace.finishTasks
   const again = (Math.max(0, audits - finishes) / plan.renderTaskCount) * render + (audits > 0 ? finishes * finishEach : 0)
@@ -56,6 +58,8 @@ function pixelsOf(plan: JobPlan, tile: number | undefined): number {
   return width * height
 }
 
-function samplesOf(plan: JobPlan, facts: SceneSettings): number {
-  return plan.settings.samples ?? (facts.engine === 'CYCLES' ? facts.cycles.samples : facts.eeveeSamples) ?? 1
+/** Of a range of the samples, or of all. */
+function samplesOf(plan: JobPlan, facts: SceneSettings, range: number | undefined): number {
+  if (plan.samples === undefined) return samplesPerPixel(plan.settings, facts)
+  return range === undefined ? plan.samples.total : sampleRangeOf(plan.samples, range).count
 }

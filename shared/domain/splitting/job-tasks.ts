@@ -3,17 +3,34 @@ import type { JobPlan } from '../../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 
 /** Tiles of one frame; 1 when frames are not cut. */
-export function tilesPerFrame(plan: JobPlan): number {
+export function tilesPerFrame(plan: Pick<JobPlan, 'tiles'>): number {
   return plan.tiles === undefined ? 1 : plan.tiles.columns * plan.tiles.rows
+}
+
+/** Render tasks of one frame: its tiles, each in the ranges of its samples. */
+export function tasksPerFrame(plan: Pick<JobPlan, 'tiles' | 'samples'>): number {
+  return tilesPerFrame(plan) * rangesPerTile(plan)
+}
+
+/** Files that one tile is made of: the ranges of its samples; 1 when samples are not split. */
+export function rangesPerTile(plan: Pick<JobPlan, 'samples'>): number {
+  return plan.samples?.ranges ?? 1
+}
+
+/** The part of a frame that a task is about, as it stands in its record. */
+export function partOf({ tile, sampleRange }: Pick<TaskRecord, 'tile' | 'sampleRange'>): Pick<TaskRecord, 'tile' | 'sampleRange'> {
+  return { ...(tile === undefined ? {} : { tile }), ...(sampleRange === undefined ? {} : { sampleRange }) }
 }
 
 /** The `index`-th render task of a plan (from 0), as it is before anything happened to it. */
 export function newRenderTask(plan: JobPlan, frames: readonly number[], index: number): TaskRecord {
-  const tiles = tilesPerFrame(plan)
-  const own = plan.tiles === undefined ? frames.slice(index * plan.chunk, (index + 1) * plan.chunk) : frames.slice(Math.floor(index / tiles), Math.floor(index / tiles) + 1)
+  if (plan.tiles === undefined) return blankTask(renderTaskId(index), 'render', frames.slice(index * plan.chunk, (index + 1) * plan.chunk))
+  const [parts, ranges] = [tasksPerFrame(plan), rangesPerTile(plan)]
+  const [position, part] = [Math.floor(index / parts), index % parts]
   return {
-    ...blankTask(renderTaskId(index), 'render', own),
-    ...(plan.tiles === undefined ? {} : { tile: index % tiles }),
+    ...blankTask(renderTaskId(index), 'render', frames.slice(position, position + 1)),
+    tile: Math.floor(part / ranges),
+    ...(plan.samples === undefined ? {} : { sampleRange: part % ranges }),
   }
 }
 
@@ -22,20 +39,20 @@ export function blankTask(id: TaskId, kind: TaskRecord['kind'], frames: readonly
 }
 
 export function newFrame(plan: JobPlan, number: number, position: number): FrameRecord {
-  return { number, position, state: 'rendering', tasksLeft: tilesPerFrame(plan) }
+  return { number, position, state: 'rendering', tasksLeft: tasksPerFrame(plan) }
 }
 
 /** The render tasks `from` to `to` (exclusive) of a plan, and the frames that they begin. */
 export function plannedPart(plan: JobPlan, frames: readonly number[], from: number, to: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
-  const tiles = tilesPerFrame(plan)
+  const parts = tasksPerFrame(plan)
   const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames, from + offset))
-  const begun = tasks.flatMap((task, offset) => (task.tile === undefined || task.tile === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / tiles)) : []))
+  const begun = tasks.flatMap((task, offset) => ((task.tile ?? 0) === 0 && (task.sampleRange ?? 0) === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / parts)) : []))
   return { tasks, frames: begun }
 }
 
-/** Render tasks whose pixels make up the frame at `position` of the frame list. */
+/** Render tasks whose pixels make up the frame at `position` of the frame list: tile by tile, the ranges of each in order. */
 export function renderTasksOfFrame(plan: JobPlan, position: number): TaskId[] {
-  const tiles = tilesPerFrame(plan)
   if (plan.tiles === undefined) return [renderTaskId(Math.floor(position / plan.chunk))]
-  return Array.from({ length: tiles }, (_, tile) => renderTaskId(position * tiles + tile))
+  const parts = tasksPerFrame(plan)
+  return Array.from({ length: parts }, (_, part) => renderTaskId(position * parts + part))
 }

@@ -9,9 +9,10 @@ import type { Requirement } from '../../protocol/worker.ts'
 import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
 import { formatFrames, parseFrames } from './frames.ts'
-import { tileObstacles, overscanFor } from './tile-rules.ts'
+import { tasksPerFrame } from './job-tasks.ts'
 import { regionOf } from './region.ts'
-import { checkGrid, stitchedSize } from './tiles.ts'
+import { splitFrame } from './split-frame.ts'
+import { stitchedSize } from './tiles.ts'
 
 /** The share of tasks that are rendered again when a request says nothing. */
 export const AUDIT_RATE_DEFAULT = 0.1
@@ -41,20 +42,12 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   if (scene.missingFiles.length > 0) notes.push(`rendered although ${missingText(scene)}`.slice(0, LIMITS.messageLengthMax))
 
   const chunk = request.chunk ?? 1
-  let tiles: JobPlan['tiles']
-  if (request.tiles !== undefined && request.tiles.columns * request.tiles.rows > 1) {
-    const rendered = stitchedSize(size)
-    const fits = checkGrid(rendered.width, rendered.height, request.tiles)
-    if (!fits.ok) return fits
-    const obstacles = tileObstacles(facts)
-    if (obstacles.length > 0) return refuse('tiles_not_exact', `tiles of scene "${facts.name}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`)
-    if (chunk > 1) return refuse('tiles_invalid', 'chunk: frames that are cut into tiles cannot be chunked; leave out one of the two')
-    const overscan = overscanFor(facts)
-    tiles = { ...request.tiles, overscanPx: overscan.px }
-    notes.push(overscan.why)
-  }
-  const renderTaskCount = tiles === undefined ? Math.ceil(frames.frames.length / chunk) : frames.frames.length * tiles.columns * tiles.rows
-  if (renderTaskCount > LIMITS.tasksPerJobMax) return refuse('too_many_tasks', `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles or frames, or larger chunks`)
+  const split = splitFrame(request, facts, stitchedSize(size))
+  if (!split.ok) return split
+  notes.push(...split.notes)
+  const { tiles, samples } = split
+  const renderTaskCount = tiles === undefined ? Math.ceil(frames.frames.length / chunk) : frames.frames.length * tasksPerFrame({ tiles, samples })
+  if (renderTaskCount > LIMITS.tasksPerJobMax) return refuse('too_many_tasks', `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles, sample ranges or frames, or larger chunks`)
   const settings: RenderSettings = { ...request.settings, scene: facts.name, format: format.settings }
   const text = formatFrames(frames.frames)
   if (text.length > LIMITS.messageLengthMax * 4) return refuse('frames_invalid', 'frames: too many separate ranges; split the job')
@@ -68,6 +61,7 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
     height: size.height,
     ...(size.region === undefined ? {} : { region: size.region }),
     ...(tiles === undefined ? {} : { tiles }),
+    ...(samples === undefined ? {} : { samples }),
     chunk,
     renderTaskCount,
     settings,
@@ -79,15 +73,15 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
     ...(request.allowMissingFiles === true ? { allowMissingFiles: true } : {}),
     notes,
   }
-  const inspection = inspectionOf(scene, facts.name, request.requirement)
+  const inspection = inspectionOf(scene, plan, request.requirement)
   if (inspection === undefined) return { ok: true, frames: frames.frames, plan }
   const stricter = applyInspection(plan, scene, inspection)
   return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan } : stricter
 }
 
-/** What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet. */
-export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, sceneName: string, requirement: Requirement = {}): SceneInspection | undefined {
-  return scene.inspections?.findLast((inspection) => inspection.scene === sceneName && mayDecide(requirement, inspection))
+/** What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet, or not for what this plan needs. */
+export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, plan: Pick<JobPlan, 'sceneName' | 'samples'>, requirement: Requirement = {}): SceneInspection | undefined {
+  return scene.inspections?.findLast((inspection) => inspection.scene === plan.sceneName && mayDecide(requirement, inspection) && (plan.samples === undefined || inspection.sampleRanges !== undefined))
 }
 
 function missingText(scene: SceneRecord): string {

@@ -78,7 +78,7 @@ function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord
   if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
   const round = (task.auditRounds ?? 0) + 1
-  const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}`
+  const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}${task.sampleRange === undefined ? '' : `, range ${task.sampleRange} of its samples`}`
   if (round > AUDIT_ROUNDS_MAX) {
     const message = `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
     return { ok: true, job: failJob(job, now, 'result_disputed', message), tasks: [act(task, 'fail', { note: message })], effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message, taskId: task.id }] }

@@ -4,7 +4,7 @@ import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
-import { blankTask } from '../splitting/job-tasks.ts'
+import { blankTask, partOf } from '../splitting/job-tasks.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { checkFiles, workOf } from './expected-files.ts'
 import { act } from './lifecycle.ts'
@@ -95,7 +95,7 @@ function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoc
 
 /** The task again, for other eyes. */
 export function newAudit(task: TaskRecord, round: number, who: { avoid: WorkerId[]; only?: WorkerId }): TaskRecord {
-  return { ...blankTask(auditTaskId(task.id, round), 'audit', task.frames), ...(task.tile === undefined ? {} : { tile: task.tile }), audits: task.id, ...who }
+  return { ...blankTask(auditTaskId(task.id, round), 'audit', task.frames), ...partOf(task), audits: task.id, ...who }
 }
 
 /** The stitched image of a frame is there: the compositor may run on it. */

@@ -34,4 +34,11 @@ describe('an estimate', () => {
     expect(estimateOf(plan, facts, 0, pace, 1, 1)?.workerSeconds).toBe(7)
     expect(estimateOf({ ...plan, tiles: { columns: 2, rows: 1, overscanPx: 4 } }, facts, 0, pace, 1, 1)?.workerSeconds).toBe(7.8) // 72 columns for 64
   })
+
+  test('of ranges of samples counts what each of them has, and all of them once', () => {
+    const plan = aPlan({ frameCount: 1, renderTaskCount: 3, tiles: { columns: 1, rows: 1, overscanPx: 0 }, samples: { total: 10, ranges: 3 } })
+    const pace = addPace(NO_PACE, plan, facts, [done(3, { tile: 0, sampleRange: 0 })]) // three of the ten samples, a second each
+    expect(estimateOf(plan, facts, 0, pace, 1, 3)).toMatchObject({ workerSeconds: 10, seconds: 3.3 })
+    expect(estimateOf(aPlan({ frameCount: 1, renderTaskCount: 1 }), facts, 0, pace, 1, 1)?.workerSeconds).toBe(10)
+  })
 })

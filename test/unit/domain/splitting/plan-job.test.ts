@@ -140,11 +140,12 @@ test('whatever a valid scene and a valid request say, the plan can be stored or 
   const name = fc.oneof(fc.constant('Scene'), fc.constant(''), fc.constant('x'.repeat(256)))
   const facts = fc.record({
     name, frameStart: fc.integer({ min: -20, max: 20 }), frameEnd: fc.integer({ min: -20, max: 300_000 }), frameStep: fc.integer({ min: -1, max: 5 }), fps: fc.double({ min: 1e-9, max: 1e6, noNaN: true }),
-    resolutionX: fc.integer({ min: 0, max: 70_000 }), resolutionY: fc.integer({ min: 0, max: 70_000 }), resolutionPercentage: fc.integer({ min: 0, max: 200 }), engine: fc.constantFrom('CYCLES', 'BLENDER_EEVEE', '', 'X'),
+    resolutionX: fc.integer({ min: 0, max: 70_000 }), resolutionY: fc.integer({ min: 0, max: 70_000 }), resolutionPercentage: fc.integer({ min: 0, max: 200 }), engine: fc.constantFrom('CYCLES', 'CYCLES', 'BLENDER_EEVEE', '', 'X'),
+    cycles: fc.record({ useAdaptiveSampling: fc.constantFrom(false, false, true), samples: fc.integer({ min: -1, max: 2 ** 31 - 1 }) }),
   })
   const request = fc.record({
     frames: fc.option(fc.constantFrom('1', '1-10', '-4-4:2', '1-200000', ''), { nil: undefined }), chunk: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
-    tiles: fc.option(fc.record({ columns: fc.integer({ min: 1, max: 64 }), rows: fc.integer({ min: 1, max: 64 }) }), { nil: undefined }), auditRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+    tiles: fc.option(fc.record({ columns: fc.integer({ min: 1, max: 64 }), rows: fc.integer({ min: 1, max: 64 }) }), { nil: undefined }), sampleRanges: fc.option(fc.integer({ min: 1, max: 256 }), { nil: undefined }), auditRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
   })
   fc.assert(fc.property(facts, request, (settings, asked) => {
     const planned = planJob({ scene: HASH, ...JobRequest.omit({ scene: true }).partial().parse(JSON.parse(JSON.stringify({ ...asked, ...(asked.frames === '' ? { frames: ' ' } : {}) }))) }, aScene(settings))

@@ -22,11 +22,11 @@ describe('the request of a job', () => {
   test('holds all that was typed', () => {
     expect(
       wishesOf({
-        scene: 'Shot', name: 'a job', frames: '1-10, 15', tiles: '4X2', chunk: '1', samples: '64', resolution: '1920x1080', format: 'exr', colorDepth: '32', video: 'none',
+        scene: 'Shot', name: 'a job', frames: '1-10, 15', tiles: '4X2', sampleRanges: '3', chunk: '1', samples: '64', resolution: '1920x1080', format: 'exr', colorDepth: '32', video: 'none',
         audit: '25%', priority: '0', requireDevice: 'optix, CUDA', minGpuMemory: '8GiB', minMemory: '512 MiB', blenderMin: '3.4', blenderMax: '4.2.1', tag: ['studio', 'night'], allowMissing: true, minSeconds: '2.5',
       }),
     ).toEqual({
-      name: 'a job', frames: '1-10, 15', tiles: { columns: 4, rows: 2 }, chunk: 1, video: 'none', auditRate: 0.25, priority: 0, allowMissingFiles: true, secondsPerTaskMin: 2.5,
+      name: 'a job', frames: '1-10, 15', tiles: { columns: 4, rows: 2 }, sampleRanges: 3, chunk: 1, video: 'none', auditRate: 0.25, priority: 0, allowMissingFiles: true, secondsPerTaskMin: 2.5,
       settings: { scene: 'Shot', samples: 64, resolution: { width: 1920, height: 1080 }, format: { file: 'exr', colorDepth: '32' } },
       requirement: { deviceKinds: ['OPTIX', 'CUDA'], gpuMemoryBytesMin: 8 * 2 ** 30, memoryBytesMin: 512 * 2 ** 20, blenderVersionMin: '3.4', blenderVersionMax: '4.2.1', tags: ['studio', 'night'] },
     })
