@@ -1,12 +1,14 @@
 /*
- * Writes what is generated from the contract: the OpenAPI description, and the table of errors in the README beside
- * this file. Run from the root of the repository after a change of a schema, a route or the catalogue.
+ * Writes what is generated: the OpenAPI description and the table of errors in the README beside this file from the contract, the
+ * state diagrams in the README of the rules from their transition tables. Run from the root of the repository after a change of a schema, a route, the catalogue or a table.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { DIAGRAMS_PATH, withDiagrams } from '../../shared/domain/state-diagram.ts'
 import { ERROR_TABLE_PATH, withErrorTable } from './error-table.ts'
 import { OPENAPI_PATH, openApiText } from './openapi-document.ts'
 
 await mkdir(dirname(OPENAPI_PATH), { recursive: true })
 await writeFile(OPENAPI_PATH, await openApiText())
 await writeFile(ERROR_TABLE_PATH, withErrorTable(await readFile(ERROR_TABLE_PATH, 'utf8')))
+await writeFile(DIAGRAMS_PATH, withDiagrams(await readFile(DIAGRAMS_PATH, 'utf8')))
