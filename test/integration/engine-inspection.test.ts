@@ -85,6 +85,7 @@ describe('a job of a scene that nobody has looked at', () => {
     await ann.disconnect()
     const newer = { blender: { ...ann.capabilities.blender, version: '5.0.1' } }
     const bob = await farm.connect('bob', newer)
+    farm.clock.advance(10) // who is connected may be known some milliseconds late
     const again = await submit(farm)
     expect((await farm.job(again)).state).toBe('inspecting')
     await bob.inspected(bob.next(), anInspection({ blenderVersion: '5.0.1' }))

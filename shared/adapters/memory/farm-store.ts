@@ -15,6 +15,7 @@ import { timedMember } from '../redis/keys.ts'
 import { opensJob } from '../redis/open-job.ts'
 import { SystemClock } from '../system/clock.ts'
 import { JobShelf } from './job-shelf.ts'
+import { kept } from './kept.ts'
 import { pageOf } from './pages.ts'
 
 /** As commit.lua. */
@@ -171,10 +172,10 @@ export class MemoryFarmStore implements FarmStore {
   }
 
   async scene(sha256: string) {
-    return this.#believed(structuredClone(this.#reach().#scenes.get(sha256) ?? null))
+    return this.#believed(this.#reach().#scenes.get(sha256) ?? null)
   }
   async putScene(scene: SceneRecord) {
-    this.#reach().#scenes.set(scene.sha256, structuredClone(scene))
+    this.#reach().#scenes.set(scene.sha256, kept(scene))
   }
   async deleteScene(sha256: string) {
     this.#reach().#scenes.delete(sha256)
@@ -196,7 +197,7 @@ export class MemoryFarmStore implements FarmStore {
     return this.#believed(worker === undefined ? null : this.#withCounts(worker))
   }
   async putWorker(worker: WorkerRecord) {
-    this.#reach().#workers.set(worker.id, structuredClone(worker))
+    this.#reach().#workers.set(worker.id, kept(worker))
     const first = { completed: worker.tasksCompleted, failed: worker.tasksFailed, refuted: worker.tasksRefuted }
     if (!this.#counts.has(worker.id)) this.#counts.set(worker.id, first)
     if (!this.#quarantines.has(worker.id)) this.#quarantines.set(worker.id, worker.quarantined)
@@ -266,10 +267,10 @@ export class MemoryFarmStore implements FarmStore {
   }
 
   async token(sha256: string) {
-    return this.#believed(structuredClone(this.#reach().#tokens.get(sha256) ?? null))
+    return this.#believed(this.#reach().#tokens.get(sha256) ?? null)
   }
   async putToken(sha256: string, owner: { name: string; scopes: string[] }) {
-    this.#reach().#tokens.set(sha256, structuredClone(owner))
+    this.#reach().#tokens.set(sha256, kept(owner))
   }
 
   #reach(): this {
@@ -290,6 +291,6 @@ export class MemoryFarmStore implements FarmStore {
   }
   #withCounts(worker: WorkerRecord): WorkerRecord {
     const counts = this.#counts.get(worker.id) ?? { completed: 0, failed: 0, refuted: 0 }
-    return { ...structuredClone(worker), tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted, quarantined: this.#quarantines.get(worker.id) ?? false }
+    return { ...worker, tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted, quarantined: this.#quarantines.get(worker.id) ?? false }
   }
 }

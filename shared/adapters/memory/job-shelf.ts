@@ -1,6 +1,6 @@
 /*
- * All that the farm store keeps of one job, in memory, with the semantics of commit.lua and its sisters. What comes in and
- * goes out is cloned, as if it had been written down.
+ * All that the farm store keeps of one job, in memory, with the semantics of commit.lua and its sisters. What comes in is
+ * cloned and frozen, as if it had been written down.
  */
 import type { Commit, Committed, Page, PendingEffect, Unjournaled, Versioned, Write } from '../../ports/farm-store.ts'
 import type { TaskId } from '../../protocol/ids.ts'
@@ -9,6 +9,7 @@ import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { JobEvent } from '../../protocol/rest.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
+import { kept } from './kept.ts'
 import { pageOf } from './pages.ts'
 
 interface Lease {
@@ -36,13 +37,13 @@ export class JobShelf {
   }
 
   job(): Versioned<JobRecord> | null {
-    return structuredClone(this.#job.get(this.#jobId) ?? null)
+    return this.#job.get(this.#jobId) ?? null
   }
   task(id: TaskId): Versioned<TaskRecord> | null {
-    return structuredClone(this.#tasks.get(id) ?? null)
+    return this.#tasks.get(id) ?? null
   }
   frame(number: number): Versioned<FrameRecord> | null {
-    return structuredClone(this.#frames.get(number) ?? null)
+    return this.#frames.get(number) ?? null
   }
   counters(): Record<string, number> {
     return Object.fromEntries(this.#counters)
@@ -73,10 +74,10 @@ export class JobShelf {
     }
     const effectIds = commit.effects.map((effect) => {
       const id = String(++this.#sequence).padStart(12, '0')
-      this.#outbox.set(id, structuredClone({ id, committedAt: now, effect }))
+      this.#outbox.set(id, kept({ id, committedAt: now, effect }))
       return id
     })
-    for (const event of commit.events) this.#events.push({ ...structuredClone(event), seq: `0-${++this.#sequence}` })
+    for (const event of commit.events) this.#events.push(kept({ ...event, seq: `0-${++this.#sequence}` }))
     this.#events = this.#events.slice(-LIMITS.eventsPerJobKept)
     const { journal = { job: false, tasks: [], frames: [] } } = commit
     for (const mark of [...(journal.job ? [`job ${this.#jobId}`] : []), ...journal.tasks.map((id) => `task ${id}`), ...journal.frames.map((id) => `frame ${id}`)]) {
@@ -106,7 +107,7 @@ export class JobShelf {
 
   pendingEffects(before: number, limit: number): PendingEffect[] {
     const due = [...this.#outbox.values()].filter(({ committedAt }) => committedAt < before).sort((a, b) => a.committedAt - b.committedAt)
-    return structuredClone(due.slice(0, limit))
+    return due.slice(0, limit)
   }
 
   acknowledge(effectIds: readonly string[]): void {
@@ -149,6 +150,6 @@ function firstConflict<Id extends string | number, T>(stored: ReadonlyMap<Id, Ve
 function write<Id, T>(stored: Map<Id, Versioned<T>>, writes: readonly Write<Id, T>[], versionsBefore: number): void {
   for (const { id, expected, value } of writes) {
     if (value === null) stored.delete(id)
-    else stored.set(id, { version: (expected === 0 ? versionsBefore : expected) + 1, value: structuredClone(value) })
+    else stored.set(id, kept({ version: (expected === 0 ? versionsBefore : expected) + 1, value }))
   }
 }
