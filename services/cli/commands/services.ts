@@ -6,13 +6,17 @@ import { Option } from 'commander'
 import type { Command } from 'commander'
 import { pino } from 'pino'
 import { z } from 'zod'
-import { CommandFailure, EXIT_CODES, parseOptions } from '../exit-codes.ts'
+import { CommandFailure, EXIT_CODE_HELP, EXIT_CODES, parseOptions } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { DATA_DIR_DEFAULT, localToken } from '../farm-address.ts'
+import { Screen } from '../progress/screen.ts'
+import { recoveryLines } from '../progress/recovery-text.ts'
 import type { Shell } from '../shell.ts'
 
 const UpOptions = z.object({ port: z.string().optional(), host: z.string().optional(), dataDir: z.string().optional(), leash: z.boolean().default(false) })
 const WorkerOptions = z.looseObject({ url: z.string().optional(), token: z.string().optional(), leash: z.boolean().default(false) })
+
+const RecoverOptions = z.object({ from: z.string().min(1).optional(), dataDir: z.string().optional(), json: z.boolean().default(false), quiet: z.boolean().default(false) })
 
 /** Two signals that come at once may be taken for one. */
 const SIGNAL_PAUSE_MS = 300
@@ -54,6 +58,32 @@ export function addServiceCommands(program: Command, shell: Shell): void {
     .description('run an assembler, which stitches, encodes and delivers')
     .addHelpText('after', BY_ENVIRONMENT)
     .action(async () => (await import('../../assembler/main.ts')).main(shell.env))
+
+  program
+    .command('recover')
+    .description('rebuild an empty Redis from the object store: jobs, accepted results, verdicts, workers, tokens, scenes')
+    .option('--from <store>', 's3://bucket or a folder (S3_BUCKET or TILEWORK_STORE_DIR; for a farm on this machine, its own)')
+    .option('--data-dir <folder>', `of a farm on this machine, used where REDIS_URL names no Redis (TILEWORK_DATA_DIR; ./${DATA_DIR_DEFAULT})`)
+    .option('--json', 'answer with one JSON document on standard output and nothing else there')
+    .option('--quiet', 'no progress')
+    .addHelpText('after', `\nEndpoint and credentials come from the environment, as the services read them. Only what was in flight, or accepted in the last few\nseconds, is rendered again. It may be interrupted and run again; services that run meanwhile wait and go on by themselves.\n${EXIT_CODE_HELP}`)
+    .action(async (options: unknown) => {
+      const { from, dataDir, json, quiet } = parseOptions(RecoverOptions, options)
+      const screen = new Screen(shell.stderr, { quiet: quiet || json })
+      const { recover } = await import('../../recover/main.ts')
+      const recovery = await recover(shell.env, {
+        from,
+        dataDir: dataDir ?? (shell.env['TILEWORK_DATA_DIR'] || DATA_DIR_DEFAULT),
+        signal: shell.interruption(),
+        onProgress: (progress) => {
+          const line = progress.at === 'farm' ? 'reading tokens, scenes and workers' : `${progress.done} job(s) rebuilt; reading ${progress.jobId}`
+          screen.paint([line], line)
+        },
+      })
+      screen.clear()
+      if (!recovery.ok) throw new CommandFailure(EXIT_CODES.failed, recovery.code, recovery.detail)
+      shell.stdout.write(`${json ? JSON.stringify(recovery, null, 2) : recoveryLines(recovery).join('\n')}\n`)
+    })
 }
 
 /** `tilework worker`. Ends when the worker has left, with an exit code of the worker's own table. */

@@ -45,6 +45,13 @@ export class MemoryWorkQueue implements WorkQueue {
     this.#lockMs = options.lockMs ?? LOCK_MS
   }
 
+  /** As FLUSHALL does; what runs goes on. */
+  empty(): void {
+    this.#jobs.clear()
+    this.#steps.verify.clear()
+    this.#steps.assemble.clear()
+  }
+
   async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[]): Promise<void> {
     const queue: JobQueue = this.#jobs.get(jobId) ?? { waiting: [], taken: new Map() }
     if (tasks.length > 0) this.#jobs.set(jobId, queue)

@@ -1,0 +1,206 @@
+/*
+ * What a job is after its state was lost, worked out from its journal and from what lies in the object store. What was accepted
+ * stays accepted if the files it stands on are there; what was in flight is asked for again. Everything that can be counted or
+ * concluded (how many tasks a frame waits for, in which state it is, whether the job is done) is so from the tasks, and not
+ * believed of the journal, which may lack its last seconds or a damaged part.
+ */
+import { INSPECT_TASK_ID, auditTaskId, finishTaskId, type TaskId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import { attemptKey, finalPrefix, workKey } from '../../protocol/object-keys.ts'
+import type { Attempt, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
+import { displayPath, stitchedPath } from '../file-names.ts'
+import { jobIsOver } from '../job-lifecycle.ts'
+import { blankTask, newFrame, plannedPart, renderTasksOfFrame } from '../splitting/job-tasks.ts'
+import { attemptOf, resultOf } from '../task/attempts.ts'
+import { needsDisplay } from '../task/expected-files.ts'
+import { newAudit } from '../task/hand-in.ts'
+import { isOver } from '../task/lifecycle.ts'
+
+/** The newest records of one job that the journal has. */
+export interface JournaledJob {
+  readonly job: JobRecord
+  readonly tasks: ReadonlyMap<TaskId, TaskRecord>
+  readonly frames: ReadonlyMap<number, FrameRecord>
+}
+
+export interface RebuiltJob {
+  readonly job: JobRecord
+  readonly tasks: readonly TaskRecord[]
+  readonly frames: readonly FrameRecord[]
+  /** Tasks whose result counts, as it did before. */
+  readonly kept: number
+  /** Tasks that had a result by the journal, of which files are missing; they are rendered again. */
+  readonly filesMissing: readonly TaskId[]
+}
+
+interface Surroundings {
+  /** The job's frame list. */
+  readonly frameNumbers: readonly number[]
+  /** Length of an object in the store; undefined when it is not there. */
+  bytesOf(key: string): number | undefined
+  /** The term that begins with this recovery. */
+  readonly term: number
+  readonly now: number
+}
+
+/** More than a task can be leased in one term: ATTEMPTS_MAX bounds it over all of them. */
+const EPOCHS_PER_TERM = 1_000
+
+/** Epochs up to this one may have been given out before the term began. */
+export function epochsBefore(term: number): number {
+  return (term - 1) * EPOCHS_PER_TERM
+}
+
+export function rebuildJob(journaled: JournaledJob, around: Surroundings): RebuiltJob {
+  const job: JobRecord = { ...journaled.job, epochsBefore: epochsBefore(around.term) }
+  if (jobIsOver(job.state)) return rebuildEnded(journaled, job, around)
+  const inspect = journaled.tasks.get(INSPECT_TASK_ID)
+  if (job.state === 'inspecting') {
+    const asked = inspect ?? blankTask(INSPECT_TASK_ID, 'inspect', around.frameNumbers.slice(0, 1))
+    return { job, tasks: [again(asked, around.now)], frames: [], kept: 0, filesMissing: [] }
+  }
+  const store = new Shelf(journaled, around)
+  const { plan } = job
+  const tasks = new Map<TaskId, TaskRecord>(inspect?.state !== 'completed' ? [] : [[inspect.id, inspect]])
+  const filesMissing: TaskId[] = []
+  const take = (id: TaskId, blank: TaskRecord, isHere: (task: TaskRecord) => boolean): TaskRecord => {
+    const known = journaled.tasks.get(id)
+    const had = known !== undefined && (known.state === 'completed' || known.state === 'verifying')
+    const here = had && (known.state === 'completed' ? isHere(known) : store.ownFilesHere(known))
+    if (had && !here) filesMissing.push(id)
+    const task = known === undefined ? blank : here ? closed(known, around.now) : again(known, around.now)
+    tasks.set(id, task)
+    return task
+  }
+
+  const planned = plannedPart(plan, around.frameNumbers, 0, plan.renderTaskCount)
+  for (const blank of planned.tasks) take(blank.id, blank, (task) => task.frames.every((frame) => store.frameStands(frame) || store.resultHere(task, frame)))
+  const frames = planned.frames.map((blank): FrameRecord => {
+    const { number, position } = blank
+    const tasksLeft = renderTasksOfFrame(plan, position).filter((id) => tasks.get(id)?.state !== 'completed').length
+    if (tasksLeft > 0) return { ...blank, tasksLeft }
+    const known = journaled.frames.get(number)
+    const whole = { number, position, tasksLeft: 0 }
+    if (plan.tiles === undefined) return store.isDelivered(number) && known !== undefined ? { ...known, ...whole } : { ...whole, state: 'delivering' }
+    if (known === undefined || !store.frameStands(number)) return { ...whole, state: 'stitching' }
+    const finish = take(finishTaskId(position), blankTask(finishTaskId(position), 'finish', [number]), (task) => store.isDelivered(number) || store.resultHere(task, number))
+    const { files: _gone, ...undelivered } = known
+    if (finish.state !== 'completed') return { ...undelivered, ...whole, state: 'finishing' }
+    return store.isDelivered(number) ? { ...known, ...whole } : { ...undelivered, ...whole, state: 'delivering' }
+  })
+  for (const task of [...tasks.values()]) for (const audit of auditsOf(task, journaled, store, around.now)) tasks.set(audit.id, audit)
+
+  const delivered = frames.every((frame) => frame.state === 'delivered')
+  return {
+    job: { ...job, state: delivered && job.state === 'encoding' ? 'encoding' : 'active', startedAt: job.startedAt ?? around.now, tasksPlanned: plan.renderTaskCount },
+    tasks: [...tasks.values()],
+    frames,
+    kept: [...tasks.values()].filter((task) => task.state === 'completed').length,
+    filesMissing,
+  }
+}
+
+/** A job that is over stays so. Its frames are what was delivered; files that somebody took away are not listed any more. */
+function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundings): RebuiltJob {
+  const { plan } = job
+  const here = (file: { path: string; bytes: number }) => around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes
+  const planned = plannedPart(plan, around.frameNumbers, 0, Math.min(job.tasksPlanned, plan.renderTaskCount))
+  const tasks = new Map<TaskId, TaskRecord>(planned.tasks.map((task) => [task.id, task]))
+  for (const task of journaled.tasks.values()) tasks.set(task.id, task)
+  const ended = [...tasks.values()].map((task): TaskRecord => ({ ...closed(task, around.now), state: isOver(task.state) ? task.state : 'canceled' }))
+  const numbers = new Set([...planned.frames.map(({ number }) => number), ...journaled.frames.keys()])
+  const frames = around.frameNumbers.flatMap((number, position): FrameRecord[] => {
+    if (!numbers.has(number)) return []
+    const { files, ...known } = journaled.frames.get(number) ?? newFrame(plan, number, position)
+    return [{ ...known, ...(files === undefined ? {} : { files: files.filter(here) }) }]
+  })
+  return { job: { ...job, files: job.files.filter(here) }, tasks: ended, frames, kept: ended.filter((task) => task.state === 'completed').length, filesMissing: [] }
+}
+
+/** What of the journaled results is in the store. */
+class Shelf {
+  readonly #journaled: JournaledJob
+  readonly #around: Surroundings
+
+  constructor(journaled: JournaledJob, around: Surroundings) {
+    this.#journaled = journaled
+    this.#around = around
+  }
+
+  /** Nothing needs the results of its render tasks any more: it is delivered, or stitched, and the journal knows where from. */
+  frameStands(number: number): boolean {
+    const { job, tasks, frames } = this.#journaled
+    const frame = frames.get(number)
+    if (frame === undefined || !renderTasksOfFrame(job.plan, frame.position).every((id) => tasks.get(id)?.state === 'completed' && this.#source(tasks.get(id)) !== undefined)) return false
+    const { stitched } = frame
+    const isStitched = stitched !== undefined && this.#around.bytesOf(workKey(job.id, stitchedPath(number))) === stitched.bytes
+    return isStitched || this.isDelivered(number)
+  }
+
+  /** All of its files lie in `final/`, and what its video is made of is there too. */
+  isDelivered(number: number): boolean {
+    const { job, tasks, frames } = this.#journaled
+    const frame = frames.get(number)
+    if (frame?.state !== 'delivered' || frame.files === undefined || !frame.files.every((file) => this.#around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes)) return false
+    if (job.plan.tiles !== undefined && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
+    return job.plan.video === 'none' || !needsDisplay(job.plan) || this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
+  }
+
+  /** The files of the result that counts, as far as a step will read them for this frame. */
+  resultHere(task: TaskRecord, frame: number): boolean {
+    const source = this.#source(task)
+    if (source === undefined) return false
+    const files = source.files.filter((file) => file.frame === frame && (task.tile !== undefined || file.role !== 'raw'))
+    return files.length > 0 && this.#allHere(source.taskId, source.epoch, files)
+  }
+
+  /** What a comparison, and whoever delivers what it chose, will read of a task's own result. */
+  ownFilesHere(task: TaskRecord): boolean {
+    const result = resultOf(task)
+    const files = result?.outcome === 'rendered' ? (result.files ?? []) : []
+    return result !== undefined && files.length > 0 && this.#allHere(task.id, result.epoch, files)
+  }
+
+  #source(task: TaskRecord | undefined): { taskId: TaskId; epoch: number; files: readonly ResultFile[] } | undefined {
+    const canonical = task?.canonical
+    const record = canonical === undefined ? undefined : canonical.taskId === task?.id ? task : this.#journaled.tasks.get(canonical.taskId)
+    const attempt = canonical === undefined || record === undefined ? undefined : attemptOf(record, canonical.epoch)
+    return canonical === undefined || attempt?.outcome !== 'rendered' ? undefined : { ...canonical, files: attempt.files ?? [] }
+  }
+
+  #allHere(taskId: TaskId, epoch: number, files: readonly ResultFile[]): boolean {
+    return files.every((file) => this.#around.bytesOf(attemptKey(this.#journaled.job.id, taskId, epoch, file.name)) === file.bytes)
+  }
+}
+
+/** Settled audits stay; those of a question that is still open are asked again where their answer is lost, and of other eyes. */
+function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: number): TaskRecord[] {
+  const made = Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
+  if (task.state === 'completed') {
+    return made.flatMap((id) => {
+      const known = tasks.get(id)
+      return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' } satisfies TaskRecord]
+    })
+  }
+  if (task.state !== 'verifying') return []
+  const answered = (audit: TaskRecord | undefined): audit is TaskRecord => audit?.state === 'completed' && store.ownFilesHere(audit)
+  const seen = [...new Set([task, ...made.map((id) => tasks.get(id)).filter(answered)].flatMap((each) => resultOf(each)?.workerId ?? []))]
+  return made.map((id, round) => {
+    const known = tasks.get(id)
+    if (answered(known)) return known
+    return known === undefined ? newAudit(task, round + 1, { avoid: seen }) : again(known, now)
+  })
+}
+
+/** Nobody holds it: leases of the lost state are over, and nobody is to blame for that. */
+function closed(task: TaskRecord, now: number): TaskRecord {
+  if (task.attempts.every((attempt) => attempt.outcome !== 'running')) return task
+  return { ...task, attempts: task.attempts.map((attempt) => (attempt.outcome === 'running' ? { ...attempt, outcome: 'released', endedAt: now } : attempt)) }
+}
+
+/** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
+function again(task: TaskRecord, now: number): TaskRecord {
+  const { canonical: _result, auditRounds: _rounds, note: _note, ...rest } = closed(task, now)
+  const attempts = rest.attempts.map((attempt): Attempt => (attempt.outcome === 'rendered' ? { ...attempt, outcome: 'released' } : attempt))
+  return { ...rest, attempts, state: 'queued', verdict: 'unverified' }
+}

@@ -1,0 +1,35 @@
+import { JobId } from '../../protocol/ids.ts'
+import { behindJob, JOBS_PREFIX, jobPrefix, type ObjectKey, type ObjectPrefix, parseJobOfKey, parseJournalKey } from '../../protocol/object-keys.ts'
+import { LIST_LIMIT_MAX, type ObjectStore } from '../../ports/object-store.ts'
+
+/** The jobs of which anything lies in the store, oldest first: one look for each, whatever it holds. */
+export async function* jobsInStore(objects: ObjectStore): AsyncGenerator<JobId> {
+  for (let startAfter = ''; ; ) {
+    const { keys: [first] } = await objects.list(JOBS_PREFIX, { limit: 1, startAfter })
+    if (first === undefined) return
+    const found = parseJobOfKey(first.key)
+    startAfter = found === null ? first.key : behindJob(found.jobId)
+    const jobId = JobId.safeParse(found?.jobId)
+    if (jobId.success) yield jobId.data
+  }
+}
+
+/** Lengths of all files of a job by their keys, and which of them are segments of its journal. */
+export async function filesOfJob(objects: ObjectStore, jobId: JobId): Promise<{ bytes: Map<string, number>; segments: ObjectKey[] }> {
+  const bytes = new Map<string, number>()
+  const segments: ObjectKey[] = []
+  for await (const file of everyObject(objects, jobPrefix(jobId))) {
+    const journal = parseJournalKey(file.key)
+    if (journal === null) bytes.set(file.key, file.bytes)
+    else if (journal.path.startsWith('segment-')) segments.push(file.key)
+  }
+  return { bytes, segments }
+}
+
+export async function* everyObject(objects: ObjectStore, prefix: ObjectPrefix): AsyncGenerator<{ key: ObjectKey; bytes: number }> {
+  for (let startAfter: string | null = ''; startAfter !== null; ) {
+    const page: Awaited<ReturnType<ObjectStore['list']>> = await objects.list(prefix, { limit: LIST_LIMIT_MAX, startAfter })
+    yield* page.keys
+    startAfter = page.next
+  }
+}

@@ -1,0 +1,144 @@
+import { parseFrames } from '../../domain/splitting/frames.ts'
+import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
+import { refuse, type Refusal } from '../../protocol/errors.ts'
+import type { JobId } from '../../protocol/ids.ts'
+import { SceneNote, TokenNote, WorkersNote } from '../../protocol/journal.ts'
+import { blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, parseFarmKey } from '../../protocol/object-keys.ts'
+import type { Clock } from '../../ports/core.ts'
+import type { FarmStore } from '../../ports/farm-store.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
+import { lastTerm, noteTerm } from '../standing.ts'
+import { eachAtOnce } from './each-at-once.ts'
+import { everyObject, filesOfJob, jobsInStore } from './job-files.ts'
+import { json, readJournal, readText } from './read-journal.ts'
+import { isWritten, writeJob } from './write-job.ts'
+import type { z } from 'zod'
+
+/** What became of one job. */
+export interface RecoveredJob {
+  readonly jobId: JobId
+  readonly name: string
+  readonly state: string
+  /** Tasks whose results count. */
+  readonly kept: number
+  /** Tasks that are rendered again, or for the first time: they were in flight, or the journal had not heard of them. */
+  readonly open: number
+  /** Of these, tasks that had a result of which files are missing in the store. */
+  readonly filesMissing: number
+}
+
+export interface Recovery {
+  readonly ok: true
+  readonly term: number
+  readonly tokens: number
+  readonly scenes: number
+  readonly workers: number
+  readonly jobs: readonly RecoveredJob[]
+  /** Recovered by an earlier run that was cut off. */
+  readonly before: number
+  /** Deleted jobs of which something was still there. */
+  readonly deleted: number
+  /** What could not be read, or was not as it should be; each was left out. */
+  readonly damage: readonly string[]
+}
+
+/** What the recovery is at. */
+export type Progress = { readonly at: 'farm' } | { readonly at: 'job'; readonly jobId: JobId; readonly done: number }
+
+/**
+ * Rebuilds the state of a farm in an empty farm store from the object store alone. Refused with `conflict` where the farm store
+ * holds a farm, with `not_found` where the object store holds none. May be cut off at any moment and run again: the farm is open only when all is there, and jobs that are, are
+ * left as they are.
+ */
+export async function recoverFarm({ store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock }, options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {}): Promise<Recovery | Refusal> {
+  const standing = await store.standing()
+  if (standing?.open === true || (standing === null && (await store.holdsJobs()))) {
+    return refuse('conflict', 'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost')
+  }
+  if (standing === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
+    return refuse('not_found', 'the object store holds no farm: neither a term nor a job; check that it is the right bucket or folder')
+  }
+  // What was lost was the first term at least, whether or not it was noted.
+  const term = standing?.term ?? Math.max(1, await lastTerm(objects)) + 1
+  // The store hears of the term first: whatever becomes of this Redis, no later term is the same.
+  await noteTerm(objects, term, clock.now())
+  const closed = { term, open: false }
+  if (standing === null && !(await store.changeStanding(null, closed))) return refuse('conflict', 'somebody else begins a farm in this Redis at this moment')
+
+  const damage: string[] = []
+  const damaged = (what: string) => void damage.push(what)
+  options.onProgress?.({ at: 'farm' })
+  const tokens = await readNotes(objects, 'tokens', TokenNote, damaged)
+  for (const { sha256, name, scopes } of tokens) await store.putToken(sha256, { name, scopes })
+  const scenes = await recoverScenes(store, objects, damaged)
+  const workers = await recoverWorkers(store, objects, damaged)
+
+  const deleted = new Set<string>()
+  for await (const { key } of everyObject(objects, farmPrefix('deleted'))) deleted.add(parseFarmKey('deleted', key) ?? '')
+  const jobs: RecoveredJob[] = []
+  let [before, leftOut] = [0, 0]
+  for await (const jobId of jobsInStore(objects)) {
+    options.signal?.throwIfAborted()
+    options.onProgress?.({ at: 'job', jobId, done: jobs.length + before })
+    if (deleted.has(jobId)) leftOut += 1
+    else if (await isWritten(store, jobId)) before += 1
+    else jobs.push(...(await recoverJob({ store, objects, clock }, jobId, term, damaged)))
+  }
+  options.signal?.throwIfAborted()
+  if (!(await store.changeStanding(closed, { term, open: true }))) return refuse('conflict', 'somebody else has changed this Redis meanwhile; run the recovery again')
+  return { ok: true, term, tokens: tokens.length, scenes, workers, jobs, before, deleted: leftOut, damage }
+}
+
+async function recoverJob({ store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock }, jobId: JobId, term: number, damaged: (what: string) => void): Promise<RecoveredJob[]> {
+  const { bytes, segments } = await filesOfJob(objects, jobId)
+  const journaled = await readJournal(objects, jobId, segments, damaged)
+  if (journaled === null || journaled.job.state === 'deleting') {
+    if (journaled === null) damaged(`there are ${bytes.size + segments.length} file(s) of ${jobId}, and no journal that tells what job it was; it is left out`)
+    return []
+  }
+  const frames = parseFrames(journaled.job.plan.frames)
+  if (!frames.ok) {
+    damaged(`${jobId}: the frames of its plan cannot be understood: ${frames.detail}; it is left out`)
+    return []
+  }
+  const now = clock.now()
+  const rebuilt = rebuildJob(journaled, { frameNumbers: frames.frames, bytesOf: (key) => bytes.get(key), term, now })
+  const open = rebuilt.tasks.filter((task) => task.state === 'queued').length
+  const { job, kept, filesMissing } = rebuilt
+  await writeJob(store, rebuilt, now, `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`)
+  return [{ jobId, name: job.name, state: job.state, kept, open, filesMissing: filesMissing.length }]
+}
+
+/** A scene counts if its bytes are there. */
+async function recoverScenes(store: FarmStore, objects: ObjectStore, damaged: (what: string) => void): Promise<number> {
+  let count = 0
+  const notes = await readNotes(objects, 'scenes', SceneNote, damaged)
+  await eachAtOnce(notes, async ({ scene }) => {
+    const bytes = (await objects.head(blobKey(scene.sha256)))?.bytes
+    if (bytes !== scene.bytes) return damaged(`the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes in the store instead of ${scene.bytes}; it is left out`)
+    await store.putScene(scene)
+    count += 1
+  })
+  return count
+}
+
+async function recoverWorkers(store: FarmStore, objects: ObjectStore, damaged: (what: string) => void): Promise<number> {
+  const told = await readText(objects, FARM_WORKERS_KEY)
+  const note = told === null ? null : WorkersNote.safeParse(json(told))
+  if (note?.success === false) damaged(`${FARM_WORKERS_KEY} cannot be read; what was counted for workers begins anew`)
+  const workers = note?.data?.workers ?? []
+  for (const worker of workers) await store.restoreWorker({ ...worker, state: 'offline', leases: 0 })
+  return workers.length
+}
+
+async function readNotes<T extends z.ZodType>(objects: ObjectStore, folder: FarmFolder, schema: T, damaged: (what: string) => void): Promise<z.output<T>[]> {
+  const keys: Parameters<ObjectStore['head']>[0][] = []
+  for await (const { key } of everyObject(objects, farmPrefix(folder))) keys.push(key)
+  const notes: z.output<T>[] = []
+  await eachAtOnce(keys, async (key) => {
+    const note = schema.safeParse(json((await readText(objects, key)) ?? ''))
+    if (note.success) notes.push(note.data)
+    else damaged(`${key} cannot be read; it is left out`)
+  })
+  return notes
+}
