@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { epochsBefore } from '../../shared/domain/recovery/rebuild-job.ts'
+import { takeDelivery, takeResult } from '../../shared/engine/hand-in.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
 import { eraseLate, noteScene, noteToken } from '../../shared/engine/journal/farm-journal.ts'
 import { journalJob } from '../../shared/engine/journal/job-journal.ts'
@@ -10,7 +11,8 @@ import { beginFarm } from '../../shared/engine/standing.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import { FarmStateLost } from '../../shared/ports/farm-store.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
-import { attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'
+import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'
+import { transact } from '../../shared/engine/transact.ts'
 import { performStep } from '../simulation/steps.ts'
 import { HASH, aScene } from '../unit/domain/records.ts'
 import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
@@ -345,15 +347,18 @@ describe('a recovery', () => {
     await farm.journaled()
     const [holder, other] = anna.leases.size > 0 ? [anna, bert] : [bert, anna]
     const old = holder.next()
-    await holder.commit(old)
+    const remembering = { ...farm.engine } // another coordinator, with a memory of its own
+    const made = holder.filesOf(old)
+    for (const { file, line } of made) await farm.objects.put(attemptKey(id, old.taskId, old.epoch, file.name), Buffer.from(line), { contentType: 'x/x' })
+    expect(await takeResult(remembering, holder.heldLease(old), { files: made.map(({ file }) => file), renderSeconds: 1, peakMemoryBytes: 1 })).toMatchObject({ ok: true })
     farm.lose()
     await holder.disconnect()
     farm.workers.delete(holder.workerId)
     await farm.recovered()
-    // The same number of writes later the record would have the same version, if versions began anew.
+    // The same number of writes later the records would have the same versions, if versions began anew.
     await other.commit(other.next())
-    holder.leases.set('old', { lease: old, delivering: true })
-    expect(await holder.deliver(old)).toMatchObject({ ok: false, code: 'lease_unknown' })
+    await transact(farm.engine, id, {}, ({ job }) => ({ ok: true, job: { ...job, name: 'renamed' } }))
+    expect(await takeDelivery(remembering, holder.heldLease(old))).toMatchObject({ ok: false, code: 'lease_unknown' })
     const [task] = await farm.tasks(id)
     expect(task?.attempts.map(({ workerId, outcome }) => [workerId, outcome])).toEqual([[other.workerId, 'running']])
   })
