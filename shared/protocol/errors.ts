@@ -52,6 +52,7 @@ export const ERRORS = {
   upload_incomplete: { status: 422, retry: true, title: 'A file of the result is not in the store with the declared length' },
   // the farm
   redis_unavailable: { status: 503, retry: true, title: 'The farm state cannot be reached' },
+  farm_state_lost: { status: 503, retry: true, title: 'Redis was emptied; the farm state must be recovered from the object store' },
   store_unavailable: { status: 503, retry: true, title: 'The object store cannot be reached' },
   ffmpeg_missing: { status: 500, retry: false, title: 'There is no ffmpeg' },
   internal: { status: 500, retry: true, title: 'Something broke here; it was logged' },

@@ -5,7 +5,7 @@
  */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { FarmStoreUnavailable } from '../../../shared/ports/farm-store.ts'
+import { FarmStateLost, FarmStoreUnavailable } from '../../../shared/ports/farm-store.ts'
 import { ObjectMissing, StoreUnavailable } from '../../../shared/ports/object-store.ts'
 import { ERRORS, RefusalError } from '../../../shared/protocol/errors.ts'
 import type { ErrorCode } from '../../../shared/protocol/errors.ts'
@@ -76,6 +76,7 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
     return makeProblem('bad_request', `${errors[0]?.path}: ${errors[0]?.message}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`, { errors })
   }
   if (error instanceof ObjectMissing) return makeProblem('not_found', 'the file is not in the object store any more')
+  if (error instanceof FarmStateLost) return outage(error, request, 'farm_state_lost', error.message)
   if (error instanceof FarmStoreUnavailable) return outage(error, request, 'redis_unavailable', 'the farm state does not answer; try again in a few seconds')
   if (error instanceof StoreUnavailable) return outage(error, request, 'store_unavailable', 'the object store does not answer; try again in a few seconds')
   if (isFastifyError(error) && error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {

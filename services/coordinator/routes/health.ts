@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FarmStateLost } from '../../../shared/ports/farm-store.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import type { RestApp } from './rest-app.ts'
@@ -18,7 +19,7 @@ export function addHealthRoutes(app: RestApp, { store, objects }: Pick<AppDepend
 
   let checked: { readonly atMs: number; readonly result: Promise<void> } | null = null
   app.get('/readyz', {
-    schema: { tags: ['farm'], summary: 'Whether the farm state and the object store can be reached', security: [], response: { 200: Alive.describe('They can'), ...problems('redis_unavailable', 'store_unavailable') } },
+    schema: { tags: ['farm'], summary: 'Whether the farm state and the object store can be reached', security: [], response: { 200: Alive.describe('They can'), ...problems('redis_unavailable', 'farm_state_lost', 'store_unavailable') } },
     handler: async () => {
       if (checked === null || performance.now() - checked.atMs > READINESS_LIFE_MS) checked = { atMs: performance.now(), result: checkStores({ store, objects }) }
       await checked.result
@@ -29,6 +30,7 @@ export function addHealthRoutes(app: RestApp, { store, objects }: Pick<AppDepend
 
 async function checkStores({ store, objects }: Pick<AppDependencies, 'store' | 'objects'>): Promise<void> {
   const [farmState, objectStore] = await Promise.allSettled([store.check(), objects.check()])
+  if (farmState.status === 'rejected' && farmState.reason instanceof FarmStateLost) throw farmState.reason
   if (farmState.status === 'rejected') throw new RefusalError('redis_unavailable', 'the farm state does not answer')
   if (objectStore.status === 'rejected') throw new RefusalError('store_unavailable', 'the object store does not answer')
 }

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../../shared/protocol/errors.ts'
 import { Problem } from '../../../shared/protocol/rest.ts'
 
 /** What any route behind a token may answer besides its own. */
-const EVERYWHERE = ['bad_request', 'unauthorized', 'forbidden', 'rate_limited', 'internal', 'redis_unavailable'] as const satisfies readonly ErrorCode[]
+const EVERYWHERE = ['bad_request', 'unauthorized', 'forbidden', 'rate_limited', 'internal', 'redis_unavailable', 'farm_state_lost'] as const satisfies readonly ErrorCode[]
 
 /**
  * The problems a route may answer with, by status, for its description. The type is empty on purpose: handlers never
