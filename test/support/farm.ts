@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -8,30 +8,20 @@ import { type RunningWorker, startWorker } from '../../blender-worker/main.ts'
 import { BlenderRenderer } from '../../blender-worker/rendering/blender-renderer.ts'
 import type { Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
 import { startFarm } from '../../services/farm/main.ts'
-import { type Artifact, ArtifactPage } from '../../shared/protocol/rest.ts'
-import { type JobRequest, JobView } from '../../shared/protocol/job.ts'
-import { SceneRecord } from '../../shared/protocol/scene.ts'
-
-/** How often a test looks whether something has happened. It waits for the event, never for a length of time. */
-const LOOK_MS = 100
+import { FarmApi } from './farm-api.ts'
 
 /** What a worker does to a render request before it obeys: a liar asks Blender for less. */
 export type Lie = (request: RenderRequest) => RenderRequest
 
 /** A whole farm of real parts in this process, with workers that drive real Blender; all of it in one temporary folder. */
-export class TestFarm {
-  readonly url: string
-  readonly token: string
-  readonly folder: string
+export class TestFarm extends FarmApi {
   readonly #workerToken: string
   readonly #stopFarm: () => Promise<void>
   readonly #workers: RunningWorker[] = []
 
   private constructor(url: string, tokens: { api: string; worker: string }, folder: string, stopFarm: () => Promise<void>) {
-    this.url = url
-    this.token = tokens.api
+    super(url, tokens.api, folder)
     this.#workerToken = tokens.worker
-    this.folder = folder
     this.#stopFarm = stopFarm
   }
 
@@ -55,66 +45,6 @@ export class TestFarm {
     this.#workers.push(worker)
     await this.until(async () => (await this.get('/v1/workers')).items.some((each: { id: string; state: string }) => each.id === worker.workerId && each.state === 'connected'))
     return worker
-  }
-
-  async get(path: string): Promise<any> {
-    const answer = await fetch(this.url + path, { headers: { authorization: `Bearer ${this.token}` } })
-    return answer.json()
-  }
-
-  async send(method: string, path: string, body?: unknown): Promise<Response> {
-    return fetch(this.url + path, { method, headers: { authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  }
-
-  async upload(path: string, name: string): Promise<SceneRecord> {
-    const form = new FormData()
-    form.append('name', name)
-    form.append('scene', new Blob([await readFile(path)]), name)
-    const answer = await fetch(`${this.url}/v1/scenes`, { method: 'POST', body: form, headers: { authorization: `Bearer ${this.token}` } })
-    if (!answer.ok) throw new Error(await answer.text())
-    return SceneRecord.parse(await answer.json())
-  }
-
-  async submit(request: Record<keyof JobRequest, unknown> | object): Promise<JobView> {
-    const answer = await this.send('POST', '/v1/jobs', request)
-    if (!answer.ok) throw new Error(await answer.text())
-    return JobView.parse(await answer.json())
-  }
-
-  async job(id: string): Promise<JobView> {
-    return JobView.parse(await this.get(`/v1/jobs/${id}`))
-  }
-
-  /** The job once it is as wanted; a job that ended otherwise is an error at once. */
-  async jobWhen(id: string, wanted: (job: JobView) => boolean): Promise<JobView> {
-    let job = await this.job(id)
-    await this.until(async () => {
-      job = await this.job(id)
-      if (!wanted(job) && job.endedAt !== undefined) throw new Error(`job ${id} ended as ${job.state}: ${JSON.stringify(job.failure)}`)
-      return wanted(job)
-    })
-    return job
-  }
-
-  async ended(id: string): Promise<JobView> {
-    return this.jobWhen(id, (job) => ['completed', 'failed', 'canceled'].includes(job.state))
-  }
-
-  async artifacts(id: string): Promise<Artifact[]> {
-    return ArtifactPage.parse(await this.get(`/v1/jobs/${id}/artifacts?urls=true&limit=500`)).items
-  }
-
-  async download(artifact: Artifact, to: string): Promise<string> {
-    const answer = await fetch(artifact.url ?? '')
-    if (!answer.ok) throw new Error(`${artifact.path}: ${answer.status}`)
-    const path = join(this.folder, to)
-    await writeFile(path, Buffer.from(await answer.arrayBuffer()))
-    return path
-  }
-
-  /** Resolves as soon as `look` is true; the test's own timeout bounds it. */
-  async until(look: () => Promise<boolean>): Promise<void> {
-    while (!(await look())) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
 
   async stop(): Promise<void> {

@@ -14,8 +14,8 @@ import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { installSwift, swiftEnvironment } from './install-swift.mjs'
+import { pathToFileURL } from 'node:url'
+import { projectFile } from './project-file.ts'
 
 export type S3Server = {
   endpoint: string
@@ -35,7 +35,9 @@ const STOP_TIMEOUT_MS = 3_000
 /** Tries to start, since another process may take a port between our looking and Swift's binding. */
 const START_TRIES_MAX = 3
 
-const LAUNCHER = fileURLToPath(new URL('swift-server.py', import.meta.url))
+const LAUNCHER = projectFile('test/support/swift-server.py')
+// Plain JavaScript, which is not in the build.
+const { installSwift, swiftEnvironment }: typeof import('./install-swift.mjs') = await import(pathToFileURL(projectFile('test/support/install-swift.mjs')).href)
 const PARTS = ['account', 'container', 'object', 'proxy'] as const
 type Part = (typeof PARTS)[number]
 type Ports = Record<Part, number>

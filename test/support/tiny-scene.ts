@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { projectFile } from './project-file.ts'
 
 const run = promisify(execFile)
-const SCRIPT = fileURLToPath(new URL('../fixtures/tiny-scene.py', import.meta.url))
+const SCRIPT = projectFile('test/fixtures/tiny-scene.py')
 
 /** Builds the tiny scene with real Blender. Features: `adaptive`, `border` or `border-crop`, `cloth`, `rigid`. */
 export async function buildTinyScene(path: string, ...features: string[]): Promise<string> {
