@@ -7,8 +7,9 @@ import type { Logger } from '../../shared/ports/core.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { VERSION } from '../../shared/protocol/version.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
-import { connectFarm, dataFolder } from '../wiring/connect.ts'
+import { connectFarm } from '../wiring/connect.ts'
 import { makeLog, type RunningService, stoppable, stopOnSignals } from '../wiring/process.ts'
+import { scratchFolder } from '../wiring/scratch.ts'
 import { buildApp } from './app.ts'
 import { farmActions } from './engine-actions.ts'
 import { farmGauges } from './farm-gauges.ts'
@@ -33,7 +34,7 @@ export async function startCoordinator(config: FarmConfig, log: Logger): Promise
     objects: engine.objects,
     scenes: new SceneFileReader(),
     log,
-    dataDir: await dataFolder(config, 'coordinator'),
+    dataDir: await scratchFolder(config, 'coordinator'),
     version: VERSION,
     trustProxy: config.TILEWORK_TRUST_PROXY,
     metrics: () => farmGauges(engine, gateway),

@@ -3,14 +3,15 @@ import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
 import { attemptStep } from '../../shared/engine/attempt-step.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
-import { connectFarm, dataFolder } from '../wiring/connect.ts'
+import { connectFarm } from '../wiring/connect.ts'
 import { makeLog, type RunningService, stoppable, stopOnSignals } from '../wiring/process.ts'
+import { scratchFolder } from '../wiring/scratch.ts'
 import { compareTask } from './compare-step.ts'
 
 /** Starts a verifier: it compares audits and writes verdicts. Any number may run. */
 export async function startVerifier(config: FarmConfig, log: Logger): Promise<RunningService> {
   const connections = await connectFarm(config, log, () => config.TILEWORK_PUBLIC_URL ?? '')
-  const scratchDir = await dataFolder(config, 'verifier')
+  const scratchDir = await scratchFolder(config, 'verifier')
   const consumer = stepConsumer({
     redisUrl: config.REDIS_URL,
     queue: 'verify',

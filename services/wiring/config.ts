@@ -25,7 +25,7 @@ export const FarmConfig = z.object({
   S3_SECRET_ACCESS_KEY: z.string().max(256).optional(),
   S3_FORCE_PATH_STYLE: z.stringbool().default(true),
   TILEWORK_STORE_DIR: z.string().min(1).optional(),
-  /** Where this process keeps uploads and intermediate files. */
+  /** Where this process keeps intermediate files. */
   TILEWORK_DATA_DIR: z.string().min(1).default('.tilework'),
   /** Known to the farm's own processes only; draws audits and signs addresses. The same in every process. */
   TILEWORK_SECRET: z.string().min(32, 'TILEWORK_SECRET needs 32 characters or more, the same in every process of the farm').max(512),

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
 import { bullWorkQueue } from '../../shared/adapters/bullmq/work-queue.ts'
 import { DirectoryObjectStore } from '../../shared/adapters/object-store/directory.ts'
@@ -111,11 +111,4 @@ async function putTokens(store: FarmStore, objects: ObjectStore, config: FarmCon
       await store.putToken(sha256, { name, scopes })
     }
   }
-}
-
-/** A folder below the data folder of this process. */
-export async function dataFolder(config: FarmConfig, name: string): Promise<string> {
-  const path = join(resolve(config.TILEWORK_DATA_DIR), name)
-  await mkdir(path, { recursive: true })
-  return path
 }
