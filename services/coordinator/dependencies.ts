@@ -12,7 +12,7 @@ export interface AppDependencies {
   readonly objects: ObjectStore
   readonly scenes: SceneReader
   readonly log: Logger
-  /** A folder of this process alone; uploads wait in it until they are whole. */
+  /** A folder of this process alone; what arrives waits in it until it is stored. */
   readonly dataDir: string
   /** Of the program, for people. */
   readonly version: string
@@ -38,7 +38,7 @@ export interface HttpLimits {
   readonly requestsPerMinuteMax: number
   /** A resumable upload that was not finished in this time after it began is removed. */
   readonly uploadLifeMs: number
-  /** Unfinished uploads of one owner: what one artist may keep lying on the coordinator's disk. */
+  /** Unfinished uploads of one owner: what one artist may keep lying about. */
   readonly uploadsPerOwnerMax: number
   /** The same of all owners. */
   readonly uploadsUnfinishedMax: number

@@ -37,6 +37,11 @@ export function sortableId(nowMs: number, random: Uint8Array): string {
   return time + noise
 }
 
+/** The milliseconds since 1970 in an id that `sortableId` is the end of. */
+export function timeOfSortable(id: string): number {
+  return [...id.slice(-26, -16)].reduce((time, letter) => time * 32 + ALPHABET.indexOf(letter), 0)
+}
+
 export function renderTaskId(index: number): TaskId {
   return TaskId.parse(`r${String(index).padStart(7, '0')}`)
 }

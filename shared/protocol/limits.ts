@@ -19,6 +19,8 @@ export const LIMITS = {
   samplesMax: 16_777_216,
   /** Ranges that the samples of a frame are split into: the files of all of them are open at once when they are merged, and a process may open 1,024. */
   sampleRangesMax: 256,
+  /** Parts that one resumable upload may come in: of 2 MiB each for the largest scene; `tilework` sends 8. */
+  partsPerUploadMax: 8_192,
   /** A WebSocket message from a worker: a result of a 100-frame chunk with hashes is about 40 KiB. */
   workerMessageBytesMax: 256 * 1024,
   /** A REST body that is not an upload. */
@@ -68,7 +70,7 @@ export const LIMITS = {
   openJobsPerOwnerMax: 500,
   /** Commands of one process that Redis has not answered: those of 20,000 heartbeats at once, about 50 MiB. */
   redisCommandsPendingMax: 50_000,
-  /** Unfinished uploads on one coordinator, of all owners. */
+  /** Unfinished uploads of a farm, of all owners. */
   uploadsUnfinishedMax: 1_000,
   /** TCP connections to one coordinator: its workers, and room for people, uploads and probes. */
   connectionsMax: 24_000,

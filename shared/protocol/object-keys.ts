@@ -11,13 +11,16 @@
  *   farm/scenes|tokens/<sha256>                what is known of a blob; whose a token is
  *   farm/workers.json                          workers and what is counted for them
  *   farm/deleted/<job>                         jobs that must not come back; kept until nothing of them can arrive any more
+
+ *   uploads/<upload>/sent/<path>               a resumable upload that is not whole yet
+ *   uploads/<upload>/scene.json                which scene it became
  *   checks/<name>                              written, read and deleted by readiness checks
  *
  * No key is the folder of another one. The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
  * that no adapter has to guess how a name is spelled on the other side.
  */
 import { z } from 'zod'
-import { Sha256 } from './ids.ts'
+import { Sha256, UploadId } from './ids.ts'
 
 /** Characters in one part of a key: three times as many (all escaped) still fit a file name of 255. */
 export const KEY_PART_CHARS_MAX = 80
@@ -65,9 +68,10 @@ export class InvalidKeyPart extends Error {
   }
 }
 
-/** All jobs, and all blobs. */
+/** All jobs, all blobs, and all resumable uploads. */
 export const JOBS_PREFIX = ObjectPrefix.parse('jobs/')
 export const BLOBS_PREFIX = ObjectPrefix.parse('blobs/sha256/')
+export const UPLOADS_PREFIX = ObjectPrefix.parse('uploads/')
 
 /** Key of an input by its SHA-256 in lower-case hex. Throws InvalidKeyPart when it is not one. */
 export function blobKey(sha256: string): ObjectKey {
@@ -196,6 +200,24 @@ export const FARM_WORKERS_KEY: ObjectKey = key('farm/workers.json')
 /** Behind every key of a job and before those of the next: where to go on listing when only the jobs matter. */
 export function behindJob(jobId: string): string {
   return `${jobPrefix(jobId)}~`
+}
+
+/** Everything of one resumable upload, what of it goes when it is a scene, and one object of it. */
+export function uploadPrefix(uploadId: string): ObjectPrefix {
+  return prefix(`${UPLOADS_PREFIX}${checkedPart('upload id', uploadId)}/`)
+}
+export function uploadSentPrefix(uploadId: string): ObjectPrefix {
+  return prefix(`${uploadPrefix(uploadId)}sent/`)
+}
+export function uploadKey(uploadId: string, path: string): ObjectKey {
+  return key(uploadPrefix(uploadId) + checkedPath(path))
+}
+
+/** The upload and the path of an object of one, or null when the key is not one. */
+export function parseUploadKey(text: string): { id: UploadId; name: string } | null {
+  const [root, uploadId, ...rest] = text.split('/')
+  const id = UploadId.safeParse(uploadId)
+  return root === 'uploads' && id.success && rest.length > 0 ? { id: id.data, name: rest.join('/') } : null
 }
 
 function key(text: string): ObjectKey {

@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import type { ClientRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { basename, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { Upload } from 'tus-js-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { buildApp } from '../../services/coordinator/app.ts'
-import { UploadFolder } from '../../services/coordinator/uploads/upload-folder.ts'
+import { chainOf, UploadShelf } from '../../services/coordinator/uploads/upload-shelf.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
-import { blobKey } from '../../shared/protocol/object-keys.ts'
+import { sortableId } from '../../shared/protocol/ids.ts'
+import { blobKey, uploadKey, UPLOADS_PREFIX } from '../../shared/protocol/object-keys.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
 import { problemOf, sha256Of, startRestFarm, TOKENS } from '../support/rest-farm.ts'
 import type { RestFarm, Who } from '../support/rest-farm.ts'
@@ -22,12 +24,16 @@ const SMALL = smallBlend()
 
 let farm: RestFarm
 let storeIsAway = false
+/** What is sent arrives, but no scene can be stored. */
+let blobsAreAway = false
+const HOUR_MS = 3600_000
 beforeEach(async () => {
   storeIsAway = false
+  blobsAreAway = false
   farm = await startRestFarm({
     limits: { sceneBytesMax: 10_000_000, uploadsPerOwnerMax: 3, uploadsUnfinishedMax: 5, uploadSweepMs: 20 },
-    beforeObjectCall: () => {
-      if (storeIsAway) throw new StoreUnavailable('away', { cause: null, retryable: true })
+    beforeObjectCall: (_call, name) => {
+      if (storeIsAway || (blobsAreAway && name.startsWith('blobs/'))) throw new StoreUnavailable('away', { cause: null, retryable: true })
     },
   })
   await farm.app.listen({ host: '127.0.0.1', port: 0 })
@@ -42,6 +48,8 @@ const create = (bytes: number, metadata: Record<string, string> = {}, who: Who =
   farm.ask(who, { method: 'POST', url: '/v1/uploads', headers: { ...TUS, 'upload-length': String(bytes), ...(Object.keys(metadata).length > 0 ? { 'upload-metadata': meta(metadata) } : {}) } })
 const patch = (location: unknown, offset: number, payload: Buffer, who: Who = 'ada') =>
   farm.ask(who, { method: 'PATCH', url: String(location), headers: { ...TUS, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' }, payload })
+/** What lies in the object store of uploads, without their ids. */
+const shelved = async () => (await farm.objects.list(UPLOADS_PREFIX, { limit: 100 })).keys.map(({ key }) => key.split('/').slice(2).join('/'))
 const head = (location: unknown, who: Who = 'ada') => farm.ask(who, { method: 'HEAD', url: String(location), headers: TUS })
 
 test('an upload that was broken off goes on where it stopped, and the scene has the same hash', async () => {
@@ -85,7 +93,7 @@ test('a connection that breaks within a part keeps what came', async () => {
   const { headers } = await create(LARGE.length)
   const sending = startPatch(String(headers.location), LARGE.length)
   await new Promise((resolve) => sending.write(LARGE.subarray(0, 2_000_000), resolve))
-  await expect.poll(() => farm.leftOnDisk()).toHaveLength(2)
+  await expect.poll(() => farm.leftOnDisk()).toHaveLength(1)
   sending.destroy()
   await expect.poll(async () => Number((await head(headers.location)).headers['upload-offset'])).toBeGreaterThan(0)
   const offset = Number((await head(headers.location)).headers['upload-offset'])
@@ -98,7 +106,7 @@ test('what an upload became is told for a day to its owner, and its bytes are go
   expect(String(headers.location)).toMatch(/^\/v1\/uploads\/upl_/)
   expect(await patch(headers.location, 0, SMALL)).toMatchObject({ statusCode: 204, headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) } })
   expect(await head(headers.location)).toMatchObject({ statusCode: 200, headers: { 'upload-offset': String(SMALL.length), 'upload-length': String(SMALL.length), 'tilework-scene': sha256Of(SMALL), 'cache-control': 'no-store' } })
-  expect(await farm.leftOnDisk()).toEqual([expect.stringMatching(/^upl_.*\.scene$/)])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([['scene.json'], []])
   expect((await head(headers.location, 'ben')).statusCode).toBe(404)
 })
 
@@ -116,22 +124,27 @@ test.each([
   await patch(headers.location, 0, bytes.subarray(0, 8))
   expect(problemOf(await patch(headers.location, 8, bytes.subarray(8)))).toMatchObject({ code, status: 422 })
   expect((await head(headers.location)).statusCode).toBe(404)
-  expect(await farm.leftOnDisk()).toEqual([])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([[], []])
 })
 
 test('an upload of nothing is refused as a scene', async () => {
   expect(problemOf(await create(0)).code).toBe('not_a_scene')
-  expect(await farm.leftOnDisk()).toEqual([])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([[], []])
 })
 
-test('while the object store is away a whole upload waits, and is taken in when its client asks again', async () => {
+test('while the object store is away nothing is lost: an upload goes on where it stood, and one that is whole is taken in when its client asks again', async () => {
   const { headers } = await create(SMALL.length)
+  await patch(headers.location, 0, SMALL.subarray(0, 500))
   storeIsAway = true
-  const refused = await patch(headers.location, 0, SMALL)
+  const refused = await patch(headers.location, 500, SMALL.subarray(500))
   expect(problemOf(refused).code).toBe('store_unavailable')
   expect(refused.headers['retry-after']).toBe('5')
   expect((await head(headers.location)).statusCode).toBe(503)
   storeIsAway = false
+  expect((await head(headers.location)).headers['upload-offset']).toBe('500')
+  blobsAreAway = true
+  expect(problemOf(await patch(headers.location, 500, SMALL.subarray(500))).code).toBe('store_unavailable')
+  blobsAreAway = false
   expect(await head(headers.location)).toMatchObject({ statusCode: 200, headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) } })
   expect((await farm.ask('ada', { url: `/v1/scenes/${sha256Of(SMALL)}` })).statusCode).toBe(200)
 })
@@ -148,7 +161,7 @@ test('an upload that is given up leaves nothing', async () => {
   const { headers } = await create(SMALL.length)
   await patch(headers.location, 0, SMALL.subarray(0, 100))
   expect((await farm.ask('ada', { method: 'DELETE', url: String(headers.location), headers: TUS })).statusCode).toBe(204)
-  expect(await farm.leftOnDisk()).toEqual([])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([[], []])
   expect((await head(headers.location)).statusCode).toBe(404)
 })
 
@@ -162,7 +175,7 @@ test.each([
   ['another version of the protocol', { 'upload-length': '1', 'tus-resumable': '0.2.0' }, 'bad_request', 400],
 ])('%s is refused and begins nothing', async (_what, headers, code, status) => {
   expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/uploads', headers: { ...TUS, ...headers } }))).toMatchObject({ code, status })
-  expect(await farm.leftOnDisk()).toEqual([])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([[], []])
 })
 
 test('a client that does not say it speaks tus is told so', async () => {
@@ -187,43 +200,60 @@ test('one owner may have so many uploads lying about, another as many', async ()
   expect((await create(100, {}, 'ben')).statusCode).toBe(201)
 })
 
-test('what was not touched for the life of an upload is swept away, and nothing else', async () => {
-  const directory = join(farm.dataDir, 'sweep')
-  await mkdir(directory)
-  for (const name of ['old', 'old.json', 'young', 'done.scene']) await writeFile(join(directory, name), '{}')
+test('what began longer ago than the life of an upload is swept away, and nothing else', async () => {
   const nowMs = Date.now()
-  for (const name of ['old', 'old.json']) await utimes(join(directory, name), nowMs / 1000 - 7200, nowMs / 1000 - 7200)
-  expect(await new UploadFolder(directory, 3600_000).sweep(nowMs)).toBe(2)
-  expect((await farm.leftOnDisk()).sort()).toEqual(['done.scene', 'young'])
+  const [old, done, young] = [3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS / 2].map((ago) => `upl_${sortableId(nowMs - ago, randomBytes(16))}`)
+  for (const [id, path] of [[old, 'sent/said.json'], [old, 'sent/part-00000000000000-5'], [done, 'scene.json'], [young, 'sent/said.json']]) await farm.objects.put(uploadKey(id!, path!), Buffer.from('{}'), { contentType: 'application/json' })
+  expect(await new UploadShelf(farm.objects, farm.dataDir, HOUR_MS).sweep(nowMs)).toBe(2)
+  expect((await farm.objects.list(UPLOADS_PREFIX, { limit: 10 })).keys.map(({ key }) => key)).toEqual([`uploads/${young}/sent/said.json`])
 })
 
 test('no more uploads wait here than all owners together may have', async () => {
   for (const who of ['ada', 'ada', 'ada', 'ben', 'ben'] as const) expect((await create(9, {}, who)).statusCode).toBe(201)
   const refused = problemOf(await create(9, {}, 'ben'))
-  expect(refused).toMatchObject({ code: 'rate_limited', detail: expect.stringContaining('5 uploads are unfinished here') })
+  expect(refused).toMatchObject({ code: 'rate_limited', detail: expect.stringContaining('5 uploads are unfinished') })
 })
 
 test('an upload that nobody goes on with is removed by and by, though no other one comes', async () => {
-  const { headers } = await create(SMALL.length)
-  await patch(headers.location, 0, SMALL.subarray(0, 500))
-  const yesterday = Date.now() / 1000 - 25 * 3600
-  for (const ending of ['', '.json']) await utimes(join(farm.dataDir, 'uploads', `${basename(String(headers.location))}${ending}`), yesterday, yesterday)
-  await vi.waitFor(async () => expect(await farm.leftOnDisk()).toEqual([]))
+  const old = uploadKey(`upl_${sortableId(Date.now() - 25 * HOUR_MS, randomBytes(16))}`, 'sent/part-00000000000000-5')
+  await farm.objects.put(old, Buffer.from('bytes'), { contentType: 'application/octet-stream' })
+  await vi.waitFor(async () => expect(await shelved()).toEqual([]))
 })
 
-test('an unfinished upload survives the process', async () => {
+test.each([
+  ['none', [], []],
+  ['one after the other', [[0, 5], [5, 9]], [[0, 5], [5, 9]]],
+  ['with a gap', [[0, 5], [6, 9]], [[0, 5]]],
+  ['not from the beginning', [[1, 5]], []],
+  ['sent again from where a cut left them, while the first connection still brought some', [[0, 4], [0, 8], [4, 12], [8, 10]], [[0, 8], [4, 12]]],
+])('parts reach as far as they have no gap: %s', (_what, parts, chain) => {
+  const named = (pairs: readonly number[][]) => pairs.map(([from = 0, to = 0]) => ({ name: `${from}-${to}`, from, to }))
+  expect(chainOf(named(parts))).toEqual(named(chain))
+})
+
+test('two connections may send one upload at the same time, and its bytes are what they are', async () => {
+  const { headers } = await create(LARGE.length, { sha256: sha256Of(LARGE) })
+  const id = String(headers.location).split('/').at(-1) ?? ''
+  for (const [from, to] of [[0, 3_000_000], [0, 2_000_000], [2_000_000, 5_000_000]] as const) await farm.objects.put(uploadKey(id, `sent/part-${String(from).padStart(14, '0')}-${to - from}`), LARGE.subarray(from, to), { contentType: 'application/octet-stream' })
+  expect((await head(headers.location)).headers['upload-offset']).toBe('5000000')
+  expect((await patch(headers.location, 5_000_000, LARGE.subarray(5_000_000))).headers['tilework-scene']).toBe(sha256Of(LARGE))
+})
+
+test('an unfinished upload goes on at any coordinator', async () => {
   const { headers } = await create(SMALL.length)
   await patch(headers.location, 0, SMALL.subarray(0, 500))
-  await farm.app.close()
+  const dataDir = await mkdtemp(join(tmpdir(), 'tilework-other-'))
   const unused = async (): Promise<never> => {
     throw new Error('no job is asked for')
   }
-  const next = await buildApp({ farm: { submitJob: unused, planJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused, pauseJob: unused, resumeJob: unused, changeJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir: farm.dataDir, version: '2' })
+  const next = await buildApp({ farm: { submitJob: unused, planJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused, pauseJob: unused, resumeJob: unused, changeJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir, version: '2' })
   const authorization = `Bearer ${TOKENS.ada}`
   expect((await next.inject({ method: 'HEAD', url: String(headers.location), headers: { ...TUS, authorization } })).headers['upload-offset']).toBe('500')
   const last = await next.inject({ method: 'PATCH', url: String(headers.location), headers: { ...TUS, authorization, 'upload-offset': '500', 'content-type': 'application/offset+octet-stream' }, payload: SMALL.subarray(500) })
   expect(last.headers['tilework-scene']).toBe(sha256Of(SMALL))
   await next.close()
+  await rm(dataDir, { recursive: true })
+  expect((await head(headers.location)).headers['tilework-scene']).toBe(sha256Of(SMALL))
 })
 
 test('a coordinator that stops does not wait for uploads, and keeps what came of them', async () => {
@@ -231,10 +261,10 @@ test('a coordinator that stops does not wait for uploads, and keeps what came of
   const sending = startPatch(String(headers.location), LARGE.length)
   await new Promise((resolve) => sending.write(LARGE.subarray(0, 2_000_000), resolve))
   const cut = new Promise((resolve) => sending.on('error', resolve))
-  await expect.poll(async () => (await stat(join(farm.dataDir, 'uploads', uploadName(headers.location)))).size).toBeGreaterThan(0)
+  await expect.poll(() => farm.leftOnDisk()).toHaveLength(1)
   await farm.app.close()
   await cut
-  expect((await farm.leftOnDisk()).sort()).toEqual([uploadName(headers.location), `${uploadName(headers.location)}.json`])
+  expect([await shelved(), await farm.leftOnDisk()]).toEqual([[expect.stringMatching(/^sent\/part-00000000000000-\d+$/), 'sent/said.json'], []])
 })
 
 test('more uploads at once than the disk can take are put off', async () => {
@@ -244,7 +274,7 @@ test('more uploads at once than the disk can take are put off', async () => {
   const { headers } = await create(LARGE.length)
   const sending = startPatch(String(headers.location), LARGE.length)
   await new Promise((resolve) => sending.write(LARGE.subarray(0, 1000), resolve))
-  await expect.poll(async () => (await stat(join(farm.dataDir, 'uploads', uploadName(headers.location)))).size).toBeGreaterThan(0)
+  await expect.poll(() => farm.leftOnDisk()).toHaveLength(1)
   expect(problemOf(await create(10)).code).toBe('rate_limited')
   sending.destroy()
   await expect.poll(async () => (await create(10)).statusCode).toBe(201)
@@ -255,6 +285,3 @@ function startPatch(location: string, bytes: number): ClientRequest {
   return httpRequest(new URL(location, endpoint()), { method: 'PATCH', headers }).on('error', () => {})
 }
 
-function uploadName(location: unknown): string {
-  return basename(String(location))
-}

@@ -46,12 +46,12 @@ export interface RestFarm {
   close(): Promise<void>
 }
 
-export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limits' | 'farm' | 'metrics'>> & { beforeObjectCall?: (call: string) => void } = {}): Promise<RestFarm> {
+export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limits' | 'farm' | 'metrics'>> & { beforeObjectCall?: (call: string, name: string) => void } = {}): Promise<RestFarm> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tilework-rest-'))
   const logged: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const store = new MemoryFarmStore()
-  const objects = new MemoryObjectStore({ nowMs: () => Date.now(), beforeCall: (call) => options.beforeObjectCall?.(call) })
+  const objects = new MemoryObjectStore({ nowMs: () => Date.now(), beforeCall: (call, name) => options.beforeObjectCall?.(call, name) })
   const engine = quietEngine(store, objects, log)
   const app = await buildApp({
     farm: options.farm ?? plannedAtOnce(engine),

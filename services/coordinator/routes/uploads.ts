@@ -26,7 +26,7 @@ const UploadParams = z.object({ uploadId: z.string().max(100) })
 export async function addUploadRoutes(app: RestApp, deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>): Promise<void> {
   const uploads = new SceneUploads(deps)
   const { sceneBytesMax, uploadsAtOnceMax } = httpLimits(deps)
-  app.addHook('onReady', async () => uploads.start((error) => app.log.warn({ err: error }, 'expired uploads not removed, the next sweep tries again')))
+  app.addHook('onReady', async () => uploads.start((error: unknown) => app.log.warn({ err: error }, 'expired uploads not removed, the next sweep tries again')))
   app.addHook('onClose', async () => uploads.stop())
 
   await app.register(async (scope: RestApp) => {

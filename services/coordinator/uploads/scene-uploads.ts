@@ -16,9 +16,8 @@ import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import type { Owner } from '../farm-actions.ts'
-import { hashFile } from './file-hash.ts'
 import { withScratch } from './scratch.ts'
-import { UploadFolder } from './upload-folder.ts'
+import { UploadShelf } from './upload-shelf.ts'
 
 export const UPLOADS_PATH = '/v1/uploads'
 
@@ -36,7 +35,7 @@ const METADATA_LENGTH_MAX: Readonly<Record<string, number>> = { filename: LIMITS
 
 export class SceneUploads {
   private readonly deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir'>
-  private readonly folder: UploadFolder
+  private readonly shelf: UploadShelf
   private readonly server: Server
   private readonly uploadsPerOwnerMax: number
   private readonly uploadsUnfinishedMax: number
@@ -52,10 +51,10 @@ export class SceneUploads {
     this.sweepEveryMs = uploadSweepMs
     this.deps = deps
     this.uploadsPerOwnerMax = uploadsPerOwnerMax
-    this.folder = new UploadFolder(join(deps.dataDir, 'uploads'), uploadLifeMs)
+    this.shelf = new UploadShelf(deps.objects, deps.dataDir, uploadLifeMs)
     this.server = new Server({
       path: UPLOADS_PATH,
-      datastore: this.folder,
+      datastore: this.shelf,
       maxSize: sceneBytesMax,
       relativeLocation: true,
       namingFunction: async () => `upl_${sortableId(await deps.store.time(), randomBytes(16))}`,
@@ -73,22 +72,26 @@ export class SceneUploads {
     })
   }
 
-  /** For the start: makes the folder and removes what has expired, then and from time to time. `onFailure`: of a later sweep. */
-  async start(onFailure: (error: unknown) => void): Promise<void> {
-    await this.folder.prepare()
-    await this.folder.sweep(Date.now())
-    this.sweeper = setInterval(() => void this.folder.sweep(Date.now()).catch(onFailure), this.sweepEveryMs)
+  /** For the start: from now on what has expired is removed from time to time. Any number of coordinators may do so. */
+  start(onFailure: (error: unknown) => void): void {
+    this.sweeper = setInterval(() => void this.sweep().catch(onFailure), this.sweepEveryMs)
     this.sweeper.unref()
   }
 
-  stop(): void {
+  /** Stores what came of uploads whose connections were cut. */
+  async stop(): Promise<void> {
     clearInterval(this.sweeper)
+    await this.shelf.settle()
   }
 
   /** Answers a request of the protocol; what it has to say besides is in `call` afterwards. */
   async handle(request: Request, call: UploadCall): Promise<Response> {
     this.calls.set(request, call)
     return this.server.handleWeb(request)
+  }
+
+  private async sweep(): Promise<void> {
+    await this.shelf.sweep(await this.deps.store.time())
   }
 
   private callOf(request: object): UploadCall {
@@ -98,10 +101,10 @@ export class SceneUploads {
   }
 
   private async admit(call: UploadCall, upload: Upload): Promise<Record<string, string | null>> {
-    await this.folder.sweep(Date.now())
-    const unfinished = await this.folder.owners()
+    await this.sweep()
+    const unfinished = await this.shelf.owners()
     if (unfinished.length >= this.uploadsUnfinishedMax) {
-      throw new RefusalError('rate_limited', `${this.uploadsUnfinishedMax} uploads are unfinished here, as many as this coordinator keeps; try again when some are through or have expired`)
+      throw new RefusalError('rate_limited', `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm keeps; try again when some are through or have expired`)
     }
     if (unfinished.filter((owner) => owner === call.owner.name).length >= this.uploadsPerOwnerMax) {
       throw new RefusalError('rate_limited', `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, as many as one may have; finish or DELETE one of them`)
@@ -113,7 +116,7 @@ export class SceneUploads {
   private async lookAt(request: { readonly method: string }, id: UploadId): Promise<void> {
     if (request.method === 'POST') return
     const call = this.callOf(request)
-    const upload = await this.folder.getUpload(id)
+    const upload = await this.shelf.getUpload(id)
     if (upload.metadata?.['owner'] !== call.owner.name) throw new RefusalError('not_found', 'there is no such upload of yours')
     if (request.method === 'HEAD' && upload.size !== undefined && upload.offset === upload.size) call.scene = await this.takeIn(upload)
   }
@@ -129,26 +132,26 @@ export class SceneUploads {
   }
 
   private async intake(id: UploadId, metadata: Readonly<Record<string, string | null>>): Promise<Sha256> {
-    const before = await this.folder.outcome(id)
+    const before = await this.shelf.outcome(id)
     if (before !== null) return before.sha256
-    const filePath = this.folder.pathOf(id)
-    const { bytes, sha256 } = await hashFile(filePath)
-    const taken = await withScratch(this.deps.dataDir, (folder) =>
-      takeScene(this.deps, {
+    const { taken, bytes, sha256 } = await withScratch(this.deps.dataDir, async (folder) => {
+      const filePath = join(folder, 'scene')
+      const collected = await this.shelf.collect(id, filePath)
+      const taken = await takeScene(this.deps, {
+        ...collected,
         filePath,
-        bytes,
-        sha256,
         name: metadata['filename'] ?? '',
         scratchDir: join(folder, 'unpacked'),
         ...(metadata['sha256'] ? { declaredSha256: metadata['sha256'] } : {}),
         ...(metadata['main'] ? { main: metadata['main'] } : {}),
-      }),
-    )
+      })
+      return { ...collected, taken }
+    })
     if (!taken.ok) {
-      await this.folder.discard(id)
+      await this.shelf.discard(id)
       throw new RefusalError(taken.code, taken.detail)
     }
-    await this.folder.conclude(id, { sha256, bytes, owner: metadata['owner'] ?? '' })
+    await this.shelf.conclude(id, { sha256, bytes, owner: metadata['owner'] ?? '' })
     return sha256
   }
 }
