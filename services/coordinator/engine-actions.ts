@@ -9,8 +9,8 @@ import type { FarmActions } from './farm-actions.ts'
 /** What the routes ask, done by the engine. `plan` lets the tasks of a new job be written down in the background. */
 export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmActions {
   return {
-    async submitJob(owner, request) {
-      const submitted = await submitJob(engine, owner.name, request)
+    async submitJob(owner, request, id) {
+      const submitted = await submitJob(engine, owner.name, request, id)
       if (!submitted.ok) return submitted
       plan(submitted.job.id)
       return { ok: true, job: await viewOf(engine, submitted.job) }

@@ -14,7 +14,8 @@ export interface Owner {
 
 /** What the routes need of the engine. A refusal is a value; an outage of the farm state or the object store throws. */
 export interface FarmActions {
-  submitJob(owner: Owner, request: JobRequest): Promise<{ ok: true; job: JobView } | Refusal>
+  /** With an id, the job of that id if there is one already: a request that was sent again. */
+  submitJob(owner: Owner, request: JobRequest, id?: JobId): Promise<{ ok: true; job: JobView } | Refusal>
   /** What a job of this request would be; writes nothing. */
   planJob(owner: Owner, request: JobRequest): Promise<{ ok: true; plan: PlanView } | Refusal>
   /** The job with its counts, progress and reasons for waiting worked out; null when there is none. */

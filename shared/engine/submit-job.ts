@@ -5,7 +5,7 @@ import { blankTask, plannedPart } from '../domain/splitting/job-tasks.ts'
 import { parseFrames } from '../domain/splitting/frames.ts'
 import { actOnJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
-import { INSPECT_TASK_ID, JobId, sortableId } from '../protocol/ids.ts'
+import { INSPECT_TASK_ID, type JobId, newJobId, timeOfSortable } from '../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../protocol/job.ts'
 import { LIMITS } from '../protocol/limits.ts'
 import { jobPrefix, journalKey } from '../protocol/object-keys.ts'
@@ -18,8 +18,13 @@ import { transact } from './transact.ts'
 /** Task records written in one commit: large enough to be quick, small enough that Redis never stalls on one script. */
 const PLAN_BATCH = 500
 
-/** Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind. */
-export async function submitJob(engine: Engine, owner: string, request: JobRequest): Promise<{ ok: true; job: JobRecord } | Refusal> {
+/**
+ * Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind.
+ * Done again with the same `id`, at the same time or later, it gives the job that was made first.
+ */
+export async function submitJob(engine: Engine, owner: string, request: JobRequest, id: JobId = newJobId(engine.clock.now(), engine.random.bytes(16))): Promise<{ ok: true; job: JobRecord } | Refusal> {
+  const before = await engine.store.job(id)
+  if (before !== null) return { ok: true, job: before.value }
   const stored = await engine.store.scene(request.scene)
   if (stored === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
   const scene = await withUsableInspections(engine, stored, request.requirement)
@@ -32,7 +37,6 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   const inspection = inspectionOf(scene, planned.plan, request.requirement)
   const inspected = inspection !== undefined
   const now = engine.clock.now()
-  const id = JobId.parse(`job_${sortableId(now, engine.random.bytes(16))}`)
   const job: JobRecord = {
     id,
     name: request.name ?? scene.name,
@@ -43,7 +47,7 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     priority: request.priority ?? PRIORITY_DEFAULT,
     ...(request.cap === undefined ? {} : { cap: request.cap }),
     requirement: inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
-    createdAt: now,
+    createdAt: timeOfSortable(id),
     tasksPlanned: 0,
     files: [],
   }
@@ -57,7 +61,11 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   }
   const nothing: Slice = { job: { version: 0, value: job }, tasks: new Map(), frames: new Map() }
   const created = await engine.store.commit(id, commitOf(nothing, change, now, engine.times.leaseMs), now)
-  if (!created.ok) throw new Error(`job ${id} exists already`)
+  if (!created.ok) {
+    const first = await engine.store.job(id)
+    if (first === null) throw new Error(`job ${id} was made and erased at this moment`)
+    return { ok: true, job: first.value }
+  }
   if ((await engine.store.scene(scene.sha256)) !== null) {
     await runEffects(engine, id, effectsOf(change), created.effectIds)
     return { ok: true, job }

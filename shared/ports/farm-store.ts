@@ -76,6 +76,16 @@ export interface PendingEffect {
   readonly effect: Effect
 }
 
+/** A request that its sender may send again. */
+export interface RememberedRequest {
+  /** Tells it from any other under the same key. */
+  readonly fingerprint: string
+  /** The name of what it makes, chosen before it is made, so that doing it again makes the same thing. */
+  readonly makes: string
+  /** Null until there is one. */
+  readonly answer: string | null
+}
+
 export interface Page<T> {
   readonly items: readonly T[]
   readonly next: string | null
@@ -165,9 +175,10 @@ export interface FarmStore {
   endSession(workerId: WorkerId, sessionId: string): Promise<void>
   connectedWorkers(): Promise<Set<WorkerId>>
 
-  /** What an Idempotency-Key was used for: the stored answer if it was, else null and the key is now taken. */
-  rememberRequest(key: string, fingerprint: string, ttlMs: number): Promise<{ fingerprint: string; answer: string | null } | null>
-  answerRequest(key: string, fingerprint: string, answer: string, ttlMs: number): Promise<void>
+  /** What an Idempotency-Key was used for, if it was; else null, and the key is now taken by this request. */
+  rememberRequest(key: string, request: RememberedRequest, ttlMs: number): Promise<RememberedRequest | null>
+  /** Stores the request with its answer. */
+  answerRequest(key: string, request: RememberedRequest, ttlMs: number): Promise<void>
 
   /** Who a token belongs to. Tokens are known by their SHA-256 only. */
   token(sha256: string): Promise<{ name: string; scopes: string[] } | null>

@@ -42,6 +42,10 @@ export function timeOfSortable(id: string): number {
   return [...id.slice(-26, -16)].reduce((time, letter) => time * 32 + ALPHABET.indexOf(letter), 0)
 }
 
+export function newJobId(nowMs: number, random: Uint8Array): JobId {
+  return JobId.parse(`job_${sortableId(nowMs, random)}`)
+}
+
 export function renderTaskId(index: number): TaskId {
   return TaskId.parse(`r${String(index).padStart(7, '0')}`)
 }

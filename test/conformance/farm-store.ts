@@ -592,23 +592,23 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
     describe('requests', () => {
       it('are new once, then known without an answer, then with it', async () => {
         const { store } = open()
-        expect(await store.rememberRequest('ada key', 'print 1', 60_000)).toBeNull()
-        expect(await store.rememberRequest('ada key', 'print 2', 60_000)).toEqual({ fingerprint: 'print 1', answer: null })
-        await store.answerRequest('ada key', 'print 1', '{"ok":true}', 60_000)
-        expect(await store.rememberRequest('ada key', 'print 1', 60_000)).toEqual({ fingerprint: 'print 1', answer: '{"ok":true}' })
+        expect(await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'one', answer: null }, 60_000)).toBeNull()
+        expect(await store.rememberRequest('ada key', { fingerprint: 'print 2', makes: 'two', answer: null }, 60_000)).toEqual({ fingerprint: 'print 1', makes: 'one', answer: null })
+        await store.answerRequest('ada key', { fingerprint: 'print 1', makes: 'one', answer: '{"ok":true}' }, 60_000)
+        expect(await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'three', answer: null }, 60_000)).toEqual({ fingerprint: 'print 1', makes: 'one', answer: '{"ok":true}' })
       })
 
       it('are taken by exactly one of many that come at once', async () => {
         const { store } = open()
-        const all = await Promise.all(Array.from({ length: 20 }, () => store.rememberRequest('key', 'print', 60_000)))
+        const all = await Promise.all(Array.from({ length: 20 }, () => store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000)))
         expect(all.filter((known) => known === null)).toHaveLength(1)
       })
 
       it('are forgotten after their time', async () => {
         const { store, advance } = open()
-        await store.rememberRequest('key', 'print', 40)
+        await store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 40)
         await advance(60)
-        expect(await store.rememberRequest('key', 'print', 60_000)).toBeNull()
+        expect(await store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000)).toBeNull()
       })
     })
 

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Write } from '../../shared/ports/farm-store.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FarmStoreUnavailable, type Write } from '../../shared/ports/farm-store.ts'
 import { JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { JobView } from '../../shared/protocol/job.ts'
 import { finalKey, finalManifestKey } from '../../shared/protocol/object-keys.ts'
@@ -101,7 +101,17 @@ test('two requests under one key at the same moment make one job', async () => {
   const scene = await farm.addScene()
   const answers = await Promise.all([submit({ scene }, { 'idempotency-key': 'k' }), submit({ scene }, { 'idempotency-key': 'k' })])
   expect((await farm.store.listJobs({ limit: 10 })).items).toHaveLength(1)
-  expect(answers.map((answer) => answer.statusCode).filter((status) => status === 201).length).toBeGreaterThan(0)
+  expect(answers.map((answer) => [answer.statusCode, answer.json().id])).toEqual(Array(2).fill([201, answers[0]?.json().id]))
+})
+
+test('a request whose coordinator died before it answered makes no second job when it is sent again', async () => {
+  const scene = await farm.addScene()
+  const dying = vi.spyOn(farm.store, 'answerRequest').mockRejectedValue(new FarmStoreUnavailable(new Error('the process is gone')))
+  expect((await submit({ scene }, { 'idempotency-key': 'k' })).statusCode).toBe(503)
+  dying.mockRestore()
+  const again = await submit({ scene }, { 'idempotency-key': 'k' })
+  expect([again.statusCode, again.headers['idempotency-replayed']]).toEqual([201, 'true'])
+  expect((await farm.store.listJobs({ limit: 10 })).items.map(({ id }) => id)).toEqual([again.json().id])
 })
 
 test('a refused request frees its key', async () => {

@@ -131,9 +131,9 @@ function plannedAtOnce(engine: Engine): FarmActions {
   const actions = farmActions(engine, () => {})
   return {
     ...actions,
-    submitJob: async (owner, request) => {
+    submitJob: async (owner, request, id) => {
       await inspectScene(engine.store, request.scene)
-      const submitted = await actions.submitJob(owner, request)
+      const submitted = await actions.submitJob(owner, request, id)
       if (submitted.ok) await planTasks(engine, submitted.job.id)
       return submitted
     },

@@ -10,8 +10,6 @@ import type { Refusal } from '../../../shared/protocol/errors.ts'
 
 /** An answer is kept for a day: longer than any client keeps trying. */
 const ANSWER_TTL_MS = 24 * 3600 * 1000
-/** While the first request is worked on; if the process dies in it, the key is free again after this. */
-const WORKING_TTL_MS = 60 * 1000
 /** Frees a key at once: a refused request made nothing, and may succeed when it is sent again. */
 const FREED_TTL_MS = 1
 
@@ -33,20 +31,26 @@ export interface IdempotentRequest {
 
 type Memory = Pick<FarmStore, 'rememberRequest' | 'answerRequest'>
 
-/** Does the work once for each key. Throws idempotency_mismatch when the key was used for another request, conflict while the first is worked on. */
-export async function once<T>(store: Memory, request: IdempotentRequest, work: () => Promise<{ ok: true; answer: T } | Refusal>, parse: (stored: unknown) => T): Promise<{ answer: T; replayed: boolean }> {
+/**
+ * Does the work once for each key. `work` is told what to name the thing it makes, and when it is done again under that name (the
+ * first coordinator died, or is still at it) it must give what the first one made. Throws idempotency_mismatch when the key was
+ * used for another request.
+ */
+export async function once<T>(
+  store: Memory,
+  request: IdempotentRequest,
+  { name, work, parse }: { name: () => Promise<string>; work: (makes?: string) => Promise<{ ok: true; answer: T } | Refusal>; parse: (stored: unknown) => T },
+): Promise<{ answer: T; replayed: boolean }> {
   if (request.key === undefined) return { answer: granted(await work()), replayed: false }
   const key = hashOf([request.owner, request.key])
-  const fingerprint = hashOf([request.route, canonical(request.body)])
-  const remembered = await store.rememberRequest(key, fingerprint, WORKING_TTL_MS)
-  if (remembered !== null) {
-    if (remembered.fingerprint !== fingerprint) throw new RefusalError('idempotency_mismatch', 'this Idempotency-Key was used for a request with another body; use a new key for a new request')
-    if (remembered.answer === null) throw new RefusalError('conflict', 'the first request with this Idempotency-Key is still worked on; ask again in a few seconds')
-    return { answer: parse(JSON.parse(remembered.answer)), replayed: true }
-  }
-  const result = await work()
-  await store.answerRequest(key, fingerprint, result.ok ? JSON.stringify(result.answer) : 'null', result.ok ? ANSWER_TTL_MS : FREED_TTL_MS)
-  return { answer: granted(result), replayed: false }
+  const own = { fingerprint: hashOf([request.route, canonical(request.body)]), makes: await name(), answer: null }
+  const before = await store.rememberRequest(key, own, ANSWER_TTL_MS)
+  const { fingerprint, makes, answer } = before ?? own
+  if (fingerprint !== own.fingerprint) throw new RefusalError('idempotency_mismatch', 'this Idempotency-Key was used for a request with another body; use a new key for a new request')
+  if (answer !== null) return { answer: parse(JSON.parse(answer)), replayed: true }
+  const result = await work(makes)
+  await store.answerRequest(key, { fingerprint, makes, answer: result.ok ? JSON.stringify(result.answer) : null }, result.ok ? ANSWER_TTL_MS : FREED_TTL_MS)
+  return { answer: granted(result), replayed: before !== null }
 }
 
 function granted<T>(result: { ok: true; answer: T } | Refusal): T {

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
+import { JobId, newJobId } from '../../../shared/protocol/ids.ts'
 import { JobRequest, JobView } from '../../../shared/protocol/job.ts'
 import { JobPage, JobParams, JobQuery } from '../../../shared/protocol/rest.ts'
 import type { AppDependencies } from '../dependencies.ts'
@@ -13,7 +15,7 @@ import type { RestApp } from './rest-app.ts'
 
 /** What a submission can be refused for besides the form of the request. */
 const SUBMISSION_CODES = [
-  'idempotency_mismatch', 'conflict', 'too_large', 'unsupported_media_type', 'too_many_jobs',
+  'idempotency_mismatch', 'too_large', 'unsupported_media_type', 'too_many_jobs',
   ...PLANNING_CODES,
 ] as const
 
@@ -35,11 +37,14 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
       const { answer, replayed } = await once(
         store,
         { owner: owner.name, route: 'POST /v1/jobs', key: request.headers['idempotency-key'], body: request.body },
-        async () => {
-          const submitted = await farm.submitJob(owner, request.body)
-          return submitted.ok ? { ok: true, answer: submitted.job } : submitted
+        {
+          name: async () => newJobId(await store.time(), randomBytes(16)),
+          work: async (makes) => {
+            const submitted = await farm.submitJob(owner, request.body, makes === undefined ? undefined : JobId.parse(makes))
+            return submitted.ok ? { ok: true, answer: submitted.job } : submitted
+          },
+          parse: (stored) => JobView.parse(stored),
         },
-        (stored) => JobView.parse(stored),
       )
       if (replayed) void reply.header('idempotency-replayed', 'true')
       return reply.code(201).header('location', `/v1/jobs/${answer.id}`).send(answer)

@@ -5,7 +5,7 @@
 import assert from 'node:assert'
 import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
-import { FarmStateLost, FarmStoreUnavailable } from '../../ports/farm-store.ts'
+import { FarmStateLost, FarmStoreUnavailable, type RememberedRequest } from '../../ports/farm-store.ts'
 import type { Commit, FarmStore, Page, Standing, Unjournaled } from '../../ports/farm-store.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
@@ -41,7 +41,7 @@ export class MemoryFarmStore implements FarmStore {
   /** Newest session of each worker; empty once that ended. */
   readonly #holders = new Map<WorkerId, string>()
   readonly #sessionEnds = new Map<WorkerId, number>()
-  readonly #requests = new Map<string, { fingerprint: string; answer: string | null; endsAt: number }>()
+  readonly #requests = new Map<string, { request: RememberedRequest; endsAt: number }>()
   readonly #tokens = new Map<string, { name: string; scopes: string[] }>()
 
   /** Holds an open farm unless told otherwise. */
@@ -255,15 +255,15 @@ export class MemoryFarmStore implements FarmStore {
     return new Set([...this.#sessionEnds].filter(([, endsAt]) => endsAt > now).map(([id]) => id))
   }
 
-  async rememberRequest(key: string, fingerprint: string, ttlMs: number) {
+  async rememberRequest(key: string, request: RememberedRequest, ttlMs: number) {
     const now = this.#reach().#clock.now()
     const known = this.#requests.get(key)
-    if (known !== undefined && known.endsAt > now) return { fingerprint: known.fingerprint, answer: known.answer }
-    this.#requests.set(key, { fingerprint, answer: null, endsAt: now + ttlMs })
+    if (known !== undefined && known.endsAt > now) return known.request
+    this.#requests.set(key, { request, endsAt: now + ttlMs })
     return null
   }
-  async answerRequest(key: string, fingerprint: string, answer: string, ttlMs: number) {
-    this.#reach().#requests.set(key, { fingerprint, answer, endsAt: this.#clock.now() + ttlMs })
+  async answerRequest(key: string, request: RememberedRequest, ttlMs: number) {
+    this.#reach().#requests.set(key, { request, endsAt: this.#clock.now() + ttlMs })
   }
 
   async token(sha256: string) {
