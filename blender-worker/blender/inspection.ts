@@ -48,6 +48,8 @@ export const Inspection = z.object({
   externalFiles: z.array(z.object({ kind: Name, name: Name, path: Text, missing: z.boolean() })).max(20_000),
   /** Unbaked simulations: frames depend on the ones before them. Empty when every frame stands alone. */
   history: z.array(z.object({ object: Name, kind: Name })).max(1_000),
+  /** Simulations that no render shows because they are not baked. */
+  leftOut: z.array(z.object({ object: Name, kind: Name })).max(1_000).default([]),
   /** Scripts and Python drivers in the file, which do not run on a farm. */
   blockedScripts: z.array(z.string().max(300)).max(1_000),
   tiling: z.object({ exact: z.boolean(), overscanPx: z.int().min(0).max(64), reasons: z.array(Text).max(100) }),

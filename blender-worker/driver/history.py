@@ -11,11 +11,19 @@ _LIMIT = 1000
 def unbaked() -> list[dict[str, str]]:
     """{object, kind} of each unbaked simulation that is rendered; empty when every frame stands alone."""
     found = list(_of_scenes())
-    for owner in bpy.data.objects:
-        if owner.hide_render or owner.users == 0:
-            continue
+    for owner in _rendered():
         found.extend({"object": owner.name, "kind": kind} for kind in _of_object(owner))
     return found[:_LIMIT]
+
+
+def left_out() -> list[dict[str, str]]:
+    """{object, kind} of what no render simulates: fluids of the types Modular and All show nothing until they are baked."""
+    domains = [(owner.name, modifier.domain_settings) for owner in _rendered() for modifier in owner.modifiers if modifier.show_render and modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"]
+    return [{"object": name, "kind": "fluid"} for name, domain in domains if domain.cache_type != "REPLAY" and not domain.has_cache_baked_data][:_LIMIT]
+
+
+def _rendered() -> Iterator[Any]:
+    return (owner for owner in bpy.data.objects if not owner.hide_render and owner.users > 0)
 
 
 def _of_scenes() -> Iterator[dict[str, str]]:
@@ -41,9 +49,9 @@ def _of_modifier(modifier: Any) -> Iterator[str]:
     elif kind == "PARTICLE_SYSTEM":
         yield from _of_particles(modifier.particle_system)
     elif kind == "FLUID" and modifier.fluid_type == "DOMAIN":
-        domain = modifier.domain_settings
-        if not (domain.has_cache_baked_data or domain.cache_type == "REPLAY" and domain.has_cache_baked_any):
-            yield "fluid"
+        # It writes its cache while frames are rendered, and shows what it finds there.
+        if modifier.domain_settings.cache_type == "REPLAY":
+            yield "replayed fluid"
     elif kind == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
         if any(not surface.point_cache.is_baked and not surface.is_cache_user for surface in modifier.canvas_settings.canvas_surfaces):
             yield "dynamic paint"

@@ -39,6 +39,7 @@ def facts(scene: Any) -> dict[str, Any]:
         "burnsStamp": bool(scene.render.use_stamp),
         "externalFiles": inspect_files.external_files(),
         "history": history.unbaked(),
+        "leftOut": history.left_out(),
         "blockedScripts": blocked_scripts(),
         "tiling": tiling.judge(scene),
         "sampleRanges": sample_range.judge(scene),

@@ -4,12 +4,14 @@ from typing import Any
 
 import bpy
 
-from driver import compositor, denoising, history, views
+from driver import compositor, denoising, history, render_settings, views
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
 # need theirs. One pixel was enough in every scene measured; four is what Cycles itself adds around the
 # tiles that it cuts big images into.
 ADAPTIVE_OVERSCAN_PX = 4
+# Measured with 4.5.0, of its own files: 12 x 5 fails, 11 x 6 does not. 4.2.0 and 5.0.1 read 11 x 5.
+_PIXELS_READ_BACK_BY_4_5 = 64
 
 
 def judge(scene: Any) -> dict[str, Any]:
@@ -43,6 +45,9 @@ def _always(scene: Any) -> list[str]:
         reasons.append("its frames depend on earlier frames: simulations are not baked")
     if views.names(scene) and not views.can_be_read_back():
         reasons.append("this Blender cannot read the passes of several views back")
+    rendered = render_settings.render_region(render)
+    if bpy.app.version[:2] == (4, 5) and rendered.width * rendered.height < _PIXELS_READ_BACK_BY_4_5:
+        reasons.append(f"Blender 4.5 cannot read images of fewer than {_PIXELS_READ_BACK_BY_4_5} pixels back")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons

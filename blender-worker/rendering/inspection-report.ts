@@ -22,7 +22,8 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
       ...(found.sampleRanges.samplesMax === null ? {} : { samplesMax: found.sampleRanges.samplesMax }),
       reasons: found.sampleRanges.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)),
     },
-    history: found.history.slice(0, MAX.simulations).map(({ object, kind }) => ({ object: object.slice(0, DATABLOCK_NAME_LENGTH_MAX), kind: kind.slice(0, MAX.kindLength) })),
+    history: simulations(found.history),
+    leftOut: simulations(found.leftOut),
     missingFiles: missing.slice(0, MAX.files).map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
     blockedScripts: found.blockedScripts.slice(0, MAX.scripts).map((script) => script.slice(0, MAX.scriptLength)),
@@ -33,10 +34,14 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     burnsStamp: found.burnsStamp,
     timeLimitSeconds: found.sampling.timeLimitSeconds ?? 0,
     cut:
-      found.tiling.reasons.length > MAX.reasons || found.sampleRanges.reasons.length > MAX.reasons || found.history.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,
+      found.tiling.reasons.length > MAX.reasons || found.sampleRanges.reasons.length > MAX.reasons || found.history.length > MAX.simulations || found.leftOut.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,
   }
   const parsed = Inspection.safeParse(inspection)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   throw new WorkFailure('output_invalid', `what Blender tells of the scene cannot be: ${issue?.path.join('.')}: ${issue?.message}`)
+}
+
+function simulations(found: AnswerTo<'inspect'>['history']): Inspection['history'] {
+  return found.slice(0, MAX.simulations).map(({ object, kind }) => ({ object: object.slice(0, DATABLOCK_NAME_LENGTH_MAX), kind: kind.slice(0, MAX.kindLength) }))
 }

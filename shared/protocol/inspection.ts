@@ -49,6 +49,8 @@ export const Inspection = z
       .optional(),
     /** Simulations that are not baked: a frame depends on those before it. Empty when each frame stands alone. */
     history: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations),
+    /** Simulations that no render shows, because Blender shows them only once they are baked. */
+    leftOut: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations).optional(),
     /** Files outside of the .blend that Blender looked for and did not find. */
     missingFiles: z.array(z.strictObject({ kind: z.string().max(INSPECTION_LIMITS.kindLength), path: z.string().max(INSPECTION_LIMITS.fileLength) })).max(INSPECTION_LIMITS.files),
     /** File Output nodes of the compositor. */

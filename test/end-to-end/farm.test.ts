@@ -1,10 +1,13 @@
 // A whole farm of real parts: redis-server, object store, coordinator, verifier, assembler, workers with Blender.
 
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunningWorker } from '../../blender-worker/main.ts'
+import type { Rendered } from '../../blender-worker/rendering/renderer.ts'
 import { samePixels } from '../../shared/adapters/imaging/compare-same-pixels.ts'
 import { Manifest } from '../../shared/protocol/manifest.ts'
 import { startS3Server, type S3Server } from '../support/s3-server.ts'
@@ -65,6 +68,9 @@ describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as obje
       const checked = manifest.frames.flatMap((frame) => frame.tasks).find((each) => each.id === task.audits)
       expect(task.attempts.at(-1)?.workerId).not.toBe(checked?.attempts.at(-1)?.workerId)
     }
+    // No anchor is connected, so each frame was finished by both, bit for bit the same.
+    const finishes = manifest.frames.flatMap((frame) => frame.tasks).filter((task) => task.kind === 'finish')
+    expect(finishes.map((task) => task.verdict)).toEqual(['agreed', 'agreed', 'agreed'])
   })
 
   it('delivers whole frames of a sequence with gaps as float EXR, a WebM, and audits that agree', { timeout: 4 * MINUTES }, async () => {
@@ -92,7 +98,7 @@ describe('a farm in which one of three workers renders less than it was asked to
 
   beforeAll(async () => {
     farm = await TestFarm.start()
-    await Promise.all([farm.addWorker('ann'), farm.addWorker('bob'), farm.addWorker('liar', { lie: (request) => ({ ...request, settings: { ...request.settings, samples: 8 } }) })])
+    await Promise.all([farm.addWorker('ann'), farm.addWorker('bob'), farm.addWorker('liar', { lie: { render: (request) => ({ ...request, settings: { ...request.settings, samples: 8 } }) } })])
   }, 2 * MINUTES)
 
   afterAll(async () => farm?.stop(), MINUTES)
@@ -109,3 +115,67 @@ describe('a farm in which one of three workers renders less than it was asked to
     expect(workers.filter((worker) => worker.name !== 'liar').map((worker) => worker.tasksRefuted)).toEqual([0, 0])
   })
 })
+
+describe('finishing', () => {
+  let farm: TestFarm
+  let blend: string
+  let ann: RunningWorker
+  const tiled = { frames: '1-2', tiles: { columns: 2, rows: 1 }, auditRate: 0.01, video: 'none' }
+
+  beforeAll(async () => {
+    farm = await TestFarm.start({ TILEWORK_ANCHOR_TOKENS: 'studio:a-machine-of-our-own' })
+    blend = await buildTinyScene(join(farm.folder, 'tiny.blend'))
+    ann = await farm.addWorker('ann')
+  }, 2 * MINUTES)
+
+  afterAll(async () => farm?.stop(), MINUTES)
+
+  /** The tasks that finished frames, and their audits. */
+  async function finishes(jobId: string): Promise<(Manifest['frames'][number]['tasks'][number] & { frame: number })[]> {
+    const manifest = (await farm.artifacts(jobId)).find((each) => each.path === 'manifest.json')
+    if (manifest === undefined) throw new Error('there is no manifest')
+    const { frames } = Manifest.parse(JSON.parse(await readFile(await farm.download(manifest, `manifest-${jobId}.json`), 'utf8')))
+    const tasks = frames.flatMap((frame) => frame.tasks.map((task) => ({ ...task, frame: frame.number })))
+    const own = tasks.filter((task) => task.kind === 'finish').map((task) => task.id)
+    return tasks.filter((task) => own.includes(task.audits ?? task.id))
+  }
+
+  it('is done twice: what a forger hands in is never delivered, and two against one tell who it was', { timeout: 5 * MINUTES }, async () => {
+    const forger = await farm.addWorker('forger', { lie: { finish: forge } })
+    const { sha256: scene } = await farm.upload(blend, 'tiny.blend')
+    const job = await farm.submit({ scene, ...tiled })
+    await farm.jobWhen(job.id, ({ disputes }) => disputes.length > 0)
+    const bob = await farm.addWorker('bob')
+    expect((await farm.ended(job.id)).state).toBe('completed')
+    await expectBareFrames(farm, blend, job.id, [1, 2])
+    const workers: { id: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
+    const refuted = (id: string): number | undefined => workers.find((worker) => worker.id === id)?.tasksRefuted
+    expect([refuted(ann.workerId), refuted(bob.workerId)]).toEqual([0, 0])
+    // Of one step in one channel nobody can be blamed: other processors round otherwise. The forged corner of frame 2 is no rounding.
+    expect(refuted(forger.workerId)).toBeGreaterThan(0)
+    const verdicts = (await finishes(job.id)).flatMap((task) => task.attempts.filter(({ workerId }) => workerId === forger.workerId).map(({ verdict }) => [task.frame, verdict]))
+    expect(new Set(verdicts.map(String))).toEqual(new Set(['1,grey', '2,refuted']))
+    await forger.stop()
+  })
+
+  it('is done once, by a machine of the operator, while one is connected', { timeout: 3 * MINUTES }, async () => {
+    const studio = await farm.addWorker('studio', { token: 'a-machine-of-our-own' })
+    const { sha256: scene } = await farm.upload(blend, 'tiny.blend')
+    const job = await farm.submit({ scene, ...tiled, frames: '1', name: 'anchored' })
+    expect((await farm.ended(job.id)).state).toBe('completed')
+    await expectBareFrames(farm, blend, job.id, [1])
+    const made = await finishes(job.id)
+    expect(made.map((task) => [task.kind, task.attempts.map(({ workerId }) => workerId)])).toEqual([['finish', [studio.workerId]]])
+  })
+})
+
+/** Of frame 1 the least there is, one step of one channel of one pixel; of frame 2 a corner is painted over. */
+async function forge({ files }: Rendered, frame: number): Promise<void> {
+  const final = files.find((file) => file.role === 'final')
+  if (final === undefined) throw new Error('nothing was finished')
+  const { data, info } = await sharp(final.path).raw().toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  if (frame === 1) data[0] = (data[0] ?? 0) ^ 1
+  else for (let y = 0; y < 16; y++) data.fill(255, y * width * channels, (y * width + 16) * channels)
+  await writeFile(final.path, await sharp(data, { raw: { width, height, channels } }).png().toBuffer())
+}

@@ -6,12 +6,15 @@ import { findBlender } from '../../blender-worker/blender/find.ts'
 import { parseWorkerConfig } from '../../blender-worker/config.ts'
 import { type RunningWorker, startWorker } from '../../blender-worker/main.ts'
 import { BlenderRenderer } from '../../blender-worker/rendering/blender-renderer.ts'
-import type { Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
+import type { Rendered, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
 import { startFarm } from '../../services/farm/main.ts'
 import { FarmApi } from './farm-api.ts'
 
-/** What a worker does to a render request before it obeys: a liar asks Blender for less. */
-export type Lie = (request: RenderRequest) => RenderRequest
+/** What a liar does: `render` changes a request before it is obeyed, `finish` the files of a finished frame before they are handed in. */
+export interface Lie {
+  readonly render?: (request: RenderRequest) => RenderRequest
+  readonly finish?: (rendered: Rendered, frame: number) => Promise<void>
+}
 
 /** A whole farm of real parts in this process, with workers that drive real Blender; all of it in one temporary folder. */
 export class TestFarm extends FarmApi {
@@ -36,9 +39,9 @@ export class TestFarm extends FarmApi {
     return this.#workerToken
   }
 
-  async addWorker(name: string, options: { lie?: Lie; threads?: number; blender?: string } = {}): Promise<RunningWorker> {
+  async addWorker(name: string, options: { lie?: Lie; threads?: number; blender?: string; token?: string } = {}): Promise<RunningWorker> {
     const dataDir = join(this.folder, name)
-    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: this.#workerToken, dataDir, threads: options.threads ?? 1, sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
+    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
     if (!config.ok) throw new Error(config.message)
     const log = pino({ level: 'warn' })
     const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })
@@ -63,8 +66,12 @@ async function lyingRenderers(dataDir: string, lie: Lie): Promise<(scratchFolder
       probe: () => honest.probe(),
       open: (path, onProgress) => honest.open(path, onProgress),
       inspect: (settings, onProgress) => honest.inspect(settings, onProgress),
-      render: (request, onProgress) => honest.render(lie(request), onProgress),
-      finish: (request, onProgress) => honest.finish(request, onProgress),
+      render: (request, onProgress) => honest.render(lie.render?.(request) ?? request, onProgress),
+      async finish(request, onProgress) {
+        const rendered = await honest.finish(request, onProgress)
+        await lie.finish?.(rendered, request.frame)
+        return rendered
+      },
       close: () => honest.close(),
     }
   }

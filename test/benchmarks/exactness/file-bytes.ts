@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { EXR_FLAG, EXR_MAGIC } from '../../../shared/adapters/imaging/exr-format.ts'
 
+const TIFF_DATE_TIME = 306
 /** What two runs of one Blender on one machine write differently: when it was, and how long it took. */
 const OF_THE_RUN = /^(Date|RenderTime|Memory|capDate|DateTime|cycles\..*_time)$/
 
@@ -15,14 +16,14 @@ interface Parts {
   readonly rest: Buffer
 }
 
-/** How far the bytes of two files of one format agree. */
-export async function compareBytes(pathA: string, pathB: string): Promise<BytesVerdict> {
+/** How far the bytes of two files of one format agree. `alsoOfTheRun`: a note that says nothing here. */
+export async function compareBytes(pathA: string, pathB: string, alsoOfTheRun?: string): Promise<BytesVerdict> {
   const [bytesA, bytesB] = [await readFile(pathA), await readFile(pathB)]
   if (bytesA.equals(bytesB)) return 'equal'
   const [a, b] = [takeApart(bytesA), takeApart(bytesB)]
   if (!a.rest.equals(b.rest)) return 'differ'
   const names = new Set([...a.notes.keys(), ...b.notes.keys()])
-  const other = [...names].filter((name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name))
+  const other = [...names].filter((name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name) && name !== alsoOfTheRun)
   return other.length === 0 ? 'equal but for date and time' : `metadata differs: ${other.slice(0, 6).join(', ')}`
 }
 
@@ -30,6 +31,7 @@ function takeApart(bytes: Buffer): Parts {
   if (bytes.readUInt32LE(0) === EXR_MAGIC && (bytes.readUInt32LE(4) & EXR_FLAG.multipart) === 0) return exrParts(bytes)
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return pngParts(bytes)
   if (bytes.readUInt16BE(0) === 0xffd8) return jpegParts(bytes)
+  if (bytes.readUInt32BE(0) === 0x49492a00) return tiffParts(bytes)
   return { notes: new Map(), rest: bytes }
 }
 
@@ -62,6 +64,21 @@ function jpegParts(bytes: Buffer): Parts {
     at = end
   }
   return { notes, rest: Buffer.concat([...rest, bytes.subarray(at)]) }
+}
+
+/** A little-endian TIFF, as Blender writes; of its notes only the time, which OpenImageIO adds. */
+function tiffParts(bytes: Buffer): Parts {
+  const notes = new Map<string, string>()
+  const rest = Buffer.from(bytes)
+  const directory = bytes.readUInt32LE(4)
+  for (let entry = 0; entry < bytes.readUInt16LE(directory); entry++) {
+    const at = directory + 2 + entry * 12
+    if (bytes.readUInt16LE(at) !== TIFF_DATE_TIME) continue
+    const [length, place] = [bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8)]
+    note(notes, 'DateTime', bytes.subarray(place, place + length))
+    rest.fill(0, place, place + length)
+  }
+  return { notes, rest }
 }
 
 /**

@@ -45,7 +45,7 @@ export async function measureFrame({ lab, first, second }: Workers, subject: Sub
     try {
       const rendered = await attempt()
       const passPixels = rendered.passes === undefined ? {} : { passPixels: await differingPixels(whole.raw, rendered.passes) }
-      rows.push({ ...shared, ...(await compareFiles(bare, bareNodes, rendered)), ...passPixels })
+      rows.push({ ...shared, ...(await compareFiles(lab, bare, bareNodes, rendered)), ...passPixels })
     } catch (error) {
       rows.push({ ...shared, pixels: error instanceof Error ? error.message.slice(0, 300) : String(error), bytes: 'none' })
     }
@@ -88,7 +88,7 @@ export async function measureChunk({ lab, first }: Workers, subject: Subject): P
   }
   const against = async (split: string, promise: Claim, bareOf: (frame: number) => Promise<string[]>): Promise<Row> => {
     const each = []
-    for (const [index, frame] of frames.entries()) each.push(await compareFiles(await bareOf(frame), [], rendered[index] ?? fail('no frame')))
+    for (const [index, frame] of frames.entries()) each.push(await compareFiles(lab, await bareOf(frame), [], rendered[index] ?? fail('no frame')))
     const worst = each.find((one) => one.pixels !== 0) ?? each.find((one) => one.bytes !== 'equal' && one.bytes !== 'equal but for date and time') ?? each[0] ?? fail('no frame')
     return { scene: subject.name, split, output, ...promise, ...worst }
   }
@@ -117,7 +117,7 @@ function framePromise(facts: Inspected): Claim {
   return { promised: reasons.length === 0, reasons }
 }
 
-async function compareFiles(bare: readonly string[], bareNodes: readonly string[], rendered: Rendered): Promise<Pick<Row, 'pixels' | 'bytes'>> {
+async function compareFiles(lab: Lab, bare: readonly string[], bareNodes: readonly string[], rendered: Rendered): Promise<Pick<Row, 'pixels' | 'bytes'>> {
   const final = rendered.files.final?.path
   if (final === undefined || bare[0] === undefined) return { pixels: 'no final file', bytes: 'none' }
   const pairs: [string, string][] = [[bare[0], final]]
@@ -138,9 +138,11 @@ async function compareFiles(bare: readonly string[], bareNodes: readonly string[
     if (same === undefined) return { pixels: `no File Output node wrote ${basename(node)}`, bytes: 'none' }
     pairs.push([node, same.path])
   }
+  // As a module Blender renders a single frame as a range of one, which `-f` does not.
+  const alsoOfTheRun = lab.launch === 'module' ? 'FrameRange' : undefined
   let worst: Pick<Row, 'pixels' | 'bytes'> = { pixels: 0, bytes: 'equal' }
   for (const [one, other] of pairs) {
-    const found = { pixels: await differingPixels(one, other), bytes: await compareBytes(one, other) }
+    const found = { pixels: await differingPixels(one, other), bytes: await compareBytes(one, other, alsoOfTheRun) }
     if (found.pixels !== 0) return found
     if (found.bytes !== 'equal' && (worst.bytes === 'equal' || found.bytes !== 'equal but for date and time')) worst = found
   }

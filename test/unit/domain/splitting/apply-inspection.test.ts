@@ -82,10 +82,14 @@ describe('frames that depend on earlier ones', () => {
     expect(refused({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax + 1}` })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/Bake/) })
   })
 
-  test.each(['rigid bodies', 'soft body', 'fluid', 'geometry nodes simulation', 'something new'])('by %s are refused: rendered in order they are not what Blender shows', (kind) => {
+  test.each(['rigid bodies', 'soft body', 'geometry nodes simulation', 'something new'])('by %s are refused: rendered in order they are not what Blender shows', (kind) => {
     expect(refused({ history: [CLOTH, { object: 'World', kind }] })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringContaining(kind) })
     expect(applied({ history: [{ object: 'World', kind }] }, { frames: '7' })).toMatchObject({ renderTaskCount: 1, frameCount: 1 })
   })
+})
+
+test('a fluid that is replayed is refused even as a single frame: it shows what was rendered before', () => {
+  for (const frames of ['1-10', '7']) expect(refused({ history: [{ object: 'Tank', kind: 'replayed fluid' }] }, { frames })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/"Tank".*Modular or All/) })
 })
 
 describe('what Blender knows better than the file', () => {
@@ -118,7 +122,7 @@ describe('what Blender knows better than the file', () => {
   })
 
   test('is told in notes where it does not stand in the way', () => {
-    const notes = applied({ burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE' }).notes.join('\n')
-    for (const word of ['burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE']) expect(notes).toContain(word)
+    const notes = applied({ leftOut: [{ object: 'Tank', kind: 'fluid' }], burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE' }).notes.join('\n')
+    for (const word of ['the fluid of "Tank", because it is not baked', 'burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE']) expect(notes).toContain(word)
   })
 })
