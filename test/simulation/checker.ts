@@ -36,6 +36,10 @@ export interface Checker {
   performed?(what: Performed, report: Report): void
   /** A session sends a message; `afterDraining` when it has heard on this line that the worker leaves. */
   sent?(to: SimulatedWorker, message: CoordinatorMessage, afterDraining: boolean, report: Report): void
+  /** Redis is about to lose everything. */
+  lost?(world: World): Promise<void>
+  /** It was rebuilt, and opens at this moment. */
+  recovered?(world: World, report: Report): Promise<void>
   /** Now and then, between two events. */
   swept?(world: World, report: Report): Promise<void>
   /** When everything has come to rest, or should have. */

@@ -26,6 +26,8 @@ export interface Weather {
   readonly objectsAwayEvery: number
   readonly queueLostEvery: number
   readonly quarantineEvery: number
+  /** Redis is emptied, and rebuilt from the object store by and by. */
+  readonly emptiedEvery: number
 }
 
 export interface PlannedJob {
@@ -66,6 +68,8 @@ export function drawScenario(random: SeededRandom): Scenario {
   // Swarm: most faults are off in any one seed, so that one of them is not hidden behind the others.
   const some = (share: number, draw: () => number) => (bad.chance(share) ? draw() : 0)
   const every = (share: number) => some(share, () => bad.between(5_000, 90_000))
+  // From a chance of its own, so that all else of a seed is as it was before.
+  const loss = random.fork('loss')
   const drawnHealsAt = bad.chance(0.1) ? 1_000 : bad.between(30_000, 240_000)
   const liars = shape.chance(0.4)
   const ring = liars && shape.chance(0.15)
@@ -136,6 +140,7 @@ export function drawScenario(random: SeededRandom): Scenario {
       objectsAwayEvery: every(0.25),
       queueLostEvery: every(0.2),
       quarantineEvery: every(0.1),
+      emptiedEvery: loss.chance(0.15) ? loss.between(20_000, 90_000) : 0,
     },
     line: { kind: bad.chance(0.5) ? 'stream' : 'datagram', delayMsMax: bad.pick([5, 50, 400, 4_000]), loss: some(0.6, () => bad.between(0, 0.3)), duplication: some(0.6, () => bad.between(0, 0.3)) },
     farmPath: { delayMsMax: bad.pick([1, 5, 20, 150]), lostShare: some(0.3, () => bad.between(0, 0.06)), answerLostShare: some(0.3, () => bad.between(0, 0.06)), away: false },

@@ -1,6 +1,9 @@
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
+import { noteScene } from '../../shared/engine/journal/farm-journal.ts'
+import { recoverFarm } from '../../shared/engine/recovery/recover-farm.ts'
+import { noteTerm } from '../../shared/engine/standing.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
 import { changeJob, pauseJob, resumeJob } from '../../shared/engine/job-changes.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
@@ -11,15 +14,16 @@ import type { Refusal } from '../../shared/protocol/errors.ts'
 import { type JobId, WorkerId } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
 import type { CoordinatorMessage } from '../../shared/protocol/messages.ts'
-import type { ObjectKey } from '../../shared/protocol/object-keys.ts'
+import { blobKey, type ObjectKey } from '../../shared/protocol/object-keys.ts'
 import { aScene, aSceneInspection, capabilities, NOW } from '../unit/domain/records.ts'
 import { Agenda } from './agenda.ts'
 import type { Checker, Performed } from './checker.ts'
 import { allCheckers } from './checkers/all.ts'
-import { Coordinator } from './coordinator.ts'
+import { bulletinOf, Coordinator, engineOf } from './coordinator.ts'
 import { Network } from './network.ts'
 import { observed } from './observed-store.ts'
 import type { PathWeather } from './ports.ts'
+import { SimulatedProcess } from './process.ts'
 import { type SeededRandom, seededRandom } from './random.ts'
 import { type Act, drawScenario, type PlannedJob, type Scenario, type Weather } from './scenarios.ts'
 import { StepRunner } from './step-runner.ts'
@@ -72,6 +76,8 @@ export class World {
   readonly jobIds = new Set<JobId>()
   /** Until when something stood still or was away, so that nothing is heard of it. */
   disturbedUntil = 0
+  /** Redis is empty, or not yet whole again. */
+  lost = false
   healed = false
   healedAt = Infinity
   #unanswered = 0
@@ -97,7 +103,13 @@ export class World {
   async start(): Promise<void> {
     const { scenario } = this
     this.trace.remark('scenario', () => JSON.stringify(scenario, (name, value: unknown) => (name === 'capabilities' ? undefined : value)))
-    for (const { sha256, inspected } of scenario.scenes) await this.twin.putScene(aScene({ cycles: { useAdaptiveSampling: false } }, { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) }))
+    await noteTerm(this.objects, 1, this.agenda.now())
+    for (const { sha256, inspected } of scenario.scenes) {
+      const scene = aScene({ cycles: { useAdaptiveSampling: false } }, { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) })
+      await this.objects.put(blobKey(sha256), Buffer.alloc(scene.bytes), { contentType: 'application/x-blender' })
+      await noteScene(this.objects, scene)
+      await this.twin.putScene(scene)
+    }
     for (let count = 0; count < scenario.coordinators; count++) this.#startCoordinator()
     for (let count = 0; count < scenario.assemblers; count++) this.#startRunner('assemble')
     for (let count = 0; count < scenario.verifiers; count++) this.#startRunner('verify')
@@ -140,22 +152,24 @@ export class World {
   }
 
   async sweep(): Promise<void> {
+    if (this.lost) return
     for (const checker of this.checkers) await checker.swept?.(this, (message) => this.fail(checker.name, message))
   }
 
   async end(): Promise<void> {
+    if (this.lost) return this.fail('everything-ends', 'the farm was never recovered')
     await this.sweep()
     for (const checker of this.checkers) await checker.ended?.(this, (message) => this.fail(checker.name, message))
   }
 
   /** True when nothing is left to do. */
   async isDone(): Promise<boolean> {
-    if (this.#unanswered > 0 || (await this.twin.openJobs()).length > 0) return false
+    if (this.lost || this.#unanswered > 0 || (await this.twin.openJobs()).length > 0) return false
     return (await this.jobs()).every((job) => jobIsOver(job.state) && job.state !== 'deleting')
   }
 
   async jobs(): Promise<JobRecord[]> {
-    return (await this.twin.listJobs({ limit: 1_000 })).items.slice()
+    return this.lost ? [] : (await this.twin.listJobs({ limit: 1_000 })).items.slice()
   }
 
   anyCoordinator(random: SeededRandom): Coordinator | null {
@@ -165,7 +179,8 @@ export class World {
 
   upload(key: ObjectKey, line: string, jobId: JobId): void {
     this.trace.note('objects', `is sent ${key}`)
-    void this.twin.job(jobId).then((job) => {
+    if (this.lost) this.lateUploads.add(key)
+    else void this.twin.job(jobId).then((job) => {
       // Attempts of a job that is over are removed once; what comes after that waits for the sweep.
       if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
     })
@@ -224,6 +239,7 @@ export class World {
     every(weather.farmAwayEvery, 'farm store away', (own) => this.#away('farm store', this.farmPath, own))
     every(weather.objectsAwayEvery, 'object store away', (own) => this.#away('object store', this.objectPath, own))
     every(weather.queueLostEvery, 'queue lost', (own) => this.#loseQueue(own))
+    every(weather.emptiedEvery, 'farm store emptied', (own) => this.#empty(own))
     every(weather.quarantineEvery, 'quarantine', (own) => {
       const { id } = own.pick(this.workers)
       if (this.quarantinedSince.has(id)) return
@@ -310,6 +326,63 @@ export class World {
   #quarantine(id: WorkerId, quarantined: boolean): void {
     this.trace.note('operator', `${quarantined ? 'quarantines' : 'frees'} ${id}`)
     void this.twin.setQuarantined(id, quarantined)
+  }
+
+  /** FLUSHALL, and an operator who recovers as soon as it is seen; the recovery may be cut off, too. */
+  #empty(random: SeededRandom): void {
+    if (this.lost) return
+    this.lost = true
+    this.trace.note('farm store', 'is emptied')
+    void (async () => {
+      for (const checker of this.checkers) await checker.lost?.(this)
+      this.twin.empty()
+      this.plainQueue.empty()
+    })()
+    this.agenda.after(random.between(0, 30_000), () => this.#recover(random))
+  }
+
+  #recover(random: SeededRandom): void {
+    if (!this.lost) return
+    const process = new SimulatedProcess(`recovery${++this.#names}`, this.agenda)
+    const engine = engineOf(this, process, bulletinOf(this, process))
+    const again = () => {
+      process.kill()
+      this.agenda.after(3_000, () => this.#recover(random))
+    }
+    this.trace.note(process.name, 'starts')
+    if (!this.healed && random.chance(0.4)) {
+      this.agenda.after(random.between(0, 2_000), () => {
+        if (!process.alive || !this.lost || this.healed) return
+        this.trace.note(process.name, 'is killed')
+        again()
+      })
+    }
+    process.enter(() => {
+      recoverFarm(engine).then(
+        (recovery) => {
+          this.trace.note(process.name, `ends ${JSON.stringify(recovery)}`)
+          if (recovery.ok && recovery.damage.length > 0) this.fail('no-bugs', `the recovery found damage: ${recovery.damage.join('; ')}`)
+          if (!recovery.ok && this.lost) again()
+        },
+        (error: unknown) => {
+          engine.log.warn({ error }, 'recovery failed, it is run again')
+          again()
+        },
+      )
+    })
+  }
+
+  /** The farm is whole again; at this moment nothing has happened in it yet. */
+  async reopened(): Promise<void> {
+    this.trace.note('farm store', 'holds a farm again')
+    this.lost = false
+    for (const checker of this.checkers) await checker.recovered?.(this, (message) => this.fail(checker.name, message))
+    // The operator says it again, as it may have been said after the journal was written last.
+    for (const worker of this.workers) {
+      const barred = this.quarantinedSince.has(worker.id)
+      if (barred) this.quarantinedSince.set(worker.id, this.agenda.now())
+      await this.twin.setQuarantined(worker.id, barred)
+    }
   }
 
   #startCoordinator(): void {

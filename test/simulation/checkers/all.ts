@@ -14,9 +14,10 @@ import { noRefutedInFinal } from './no-refuted-in-final.ts'
 import { nothingLeftAfterDeletion } from './nothing-left-after-deletion.ts'
 import { oneLiveLease } from './one-live-lease.ts'
 import { pausedRests } from './paused-rests.ts'
+import { recoveryKeeps } from './recovery-keeps.ts'
 import { truePixels } from './true-pixels.ts'
 
 /** Fresh checkers for one run; some remember what they saw. */
 export function allCheckers(): Checker[] {
-  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), everythingEnds(), nothingLeftAfterDeletion()]
+  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), recoveryKeeps(), everythingEnds(), nothingLeftAfterDeletion()]
 }

@@ -4,7 +4,8 @@ import type { Checker } from '../checker.ts'
 export function auditedByOthers(): Checker {
   return {
     name: 'audited-by-others',
-    committed({ jobId, tasks, task }, report) {
+    committed({ jobId, tasks, task, commit }, report) {
+      if (commit.recovered === true) return
       for (const { before, after } of tasks) {
         const leased = after.attempts.length > (before?.attempts.length ?? 0) ? after.attempts.at(-1) : undefined
         if (leased === undefined || after.kind !== 'audit' || after.audits === undefined || after.only === leased.workerId) continue

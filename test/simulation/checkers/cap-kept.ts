@@ -6,12 +6,12 @@ export function capKept(): Checker {
   const held = new Map<string, Set<string>>()
   return {
     name: 'cap-kept',
-    committed({ jobId, job, tasks }, report) {
+    committed({ jobId, job, tasks, commit }, report) {
       const own = held.get(jobId) ?? new Set()
       held.set(jobId, own)
       let leased = false
       for (const { before, after } of tasks) {
-        leased ||= after.epoch > (before?.epoch ?? 0)
+        leased ||= commit.recovered !== true && after.epoch > (before?.epoch ?? 0)
         if (isHeld(after.state)) own.add(after.id)
         else own.delete(after.id)
       }

@@ -1,5 +1,6 @@
 import { blameOf } from '../../../shared/domain/task/attempts.ts'
 import type { Attempt, TaskRecord } from '../../../shared/protocol/task.ts'
+import type { WorkerRecord } from '../../../shared/protocol/worker.ts'
 import type { Checker } from '../checker.ts'
 
 type Counts = { completed: number; failed: number; refuted: number }
@@ -7,6 +8,8 @@ type Counts = { completed: number; failed: number; refuted: number }
 /** What is counted for a worker is what became of its attempts, each once. */
 export function creditsRecount(): Checker {
   const due = new Map<string, Counts>()
+  /** Not known after a recovery: whoever speaks for them says what was counted, as far as it knows. */
+  const forgotten = new Set<string>()
   const countsOf = (workerId: string) => {
     const counts = due.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
     due.set(workerId, counts)
@@ -14,21 +17,36 @@ export function creditsRecount(): Checker {
   }
   return {
     name: 'credits-recount',
-    committed({ tasks }) {
+    committed({ tasks, commit }) {
+      if (commit.recovered === true) return
       for (const { before, after } of tasks) {
         for (const [index, is] of after.attempts.entries()) count(countsOf(is.workerId), before, after, before?.attempts[index], is)
+      }
+    },
+    async recovered(world, report) {
+      for (const worker of world.workers) {
+        const record = await world.twin.worker(worker.id)
+        const counted = countsOf(worker.id)
+        if (record === null) forgotten.add(worker.id)
+        else if (record.tasksCompleted > counted.completed || record.tasksFailed > counted.failed || record.tasksRefuted > counted.refuted) report(`${worker.id} is credited ${JSON.stringify(countedFor(record))} after a recovery, and was never credited more than ${JSON.stringify(counted)}`)
+        else due.set(worker.id, countedFor(record))
       }
     },
     async swept(world, report) {
       for (const worker of world.workers) {
         const record = await world.twin.worker(worker.id)
         if (record === null) continue
+        const kept = countedFor(record)
+        if (forgotten.delete(worker.id)) due.set(worker.id, kept)
         const wanted = countsOf(worker.id)
-        const kept: Counts = { completed: record.tasksCompleted, failed: record.tasksFailed, refuted: record.tasksRefuted }
         if (JSON.stringify(kept) !== JSON.stringify(wanted)) report(`${worker.id} is credited ${JSON.stringify(kept)}, its attempts say ${JSON.stringify(wanted)}`)
       }
     },
   }
+}
+
+function countedFor(record: WorkerRecord): Counts {
+  return { completed: record.tasksCompleted, failed: record.tasksFailed, refuted: record.tasksRefuted }
 }
 
 function count(counts: Counts, before: TaskRecord | undefined, after: TaskRecord, was: Attempt | undefined, is: Attempt): void {

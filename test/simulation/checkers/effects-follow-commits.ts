@@ -10,9 +10,18 @@ export function effectsFollowCommits(): Checker {
   const gone = new Set<string>()
   return {
     name: 'effects-follow-commits',
-    committed({ jobId, job, commit, tasks }) {
+    async lost() {
+      open.clear()
+    },
+    committed({ jobId, job, commit, tasks, frames }) {
       if (job.state === 'deleting') gone.add(jobId)
       for (const { after } of tasks) if (after.state === 'queued') asked.add(`task ${jobId} ${after.id}-${after.epoch}`)
+      // The rounds ask for what a recovery puts back.
+      if (commit.recovered === true && job.state === 'encoding') asked.add(`step ${stepId({ step: 'encode', jobId })}`)
+      for (const { after } of commit.recovered === true ? frames : []) {
+        const step = after.state === 'stitching' ? 'stitch' : after.state === 'delivering' ? 'deliver' : null
+        if (step !== null) asked.add(`step ${stepId({ step, jobId, frame: after.number })}`)
+      }
       for (const effect of commit.effects) {
         if (effect.type === 'queue_tasks') for (const { taskId, epoch } of effect.tasks) open.set(`task ${jobId} ${taskId}-${epoch}`, jobId)
         else if (effect.type === 'run_step') {

@@ -1,5 +1,5 @@
 import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
-import { attemptsPrefix, jobPrefix, type ObjectPrefix, workPrefix } from '../../../shared/protocol/object-keys.ts'
+import { attemptsPrefix, farmKey, jobPrefix, type ObjectPrefix, parseJournalKey, workPrefix } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 import type { World } from '../world.ts'
 
@@ -23,6 +23,12 @@ export function nothingLeftAfterDeletion(): Checker {
   }
 }
 
+/** A segment that came late is taken away some hours later, as long as it is noted that the job was deleted. */
 async function left(world: World, prefix: ObjectPrefix): Promise<string[]> {
-  return (await world.objects.list(prefix, { limit: 1_000 })).keys.map(({ key }) => key).filter((key) => !world.lateUploads.has(key))
+  const found = (await world.objects.list(prefix, { limit: 1_000 })).keys.map(({ key }) => key).filter((key) => !world.lateUploads.has(key))
+  const swept = await Promise.all(found.map(async (key) => {
+    const journal = parseJournalKey(key)
+    return journal?.path.startsWith('segment-') === true && (await world.objects.head(farmKey('deleted', journal.jobId))) !== null
+  }))
+  return found.filter((_, index) => swept[index] !== true)
 }

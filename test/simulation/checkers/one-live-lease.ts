@@ -1,3 +1,4 @@
+import type { JobRecord } from '../../../shared/protocol/job.ts'
 import type { Checker } from '../checker.ts'
 
 /**
@@ -8,15 +9,16 @@ export function oneLiveLease(): Checker {
   const told = new Map<string, string>()
   return {
     name: 'one-live-lease',
-    committed({ jobId, job, tasks }, report) {
+    committed({ jobId, job, tasks, commit: { recovered = false } }, report) {
       for (const { before, after } of tasks) {
         const what = `${jobId} ${after.id}`
         const running = after.attempts.filter((attempt) => attempt.outcome === 'running')
         const allowed = after.state === 'leased' ? [1, 2] : after.state === 'delivering' ? [1] : [0]
         if (!allowed.includes(running.length)) report(`${what} is ${after.state} with ${running.length} running attempts`)
         if (new Set(running.map(({ workerId }) => workerId)).size !== running.length) report(`${what} is leased twice to ${running[0]?.workerId}`)
-        if (after.epoch !== after.attempts.length || after.attempts.some((attempt, index) => attempt.epoch !== index + 1)) report(`${what}: epochs ${after.attempts.map(({ epoch }) => epoch).join()} at epoch ${after.epoch}`)
-        const old = before?.attempts ?? []
+        if (after.epoch !== (after.attempts.at(-1)?.epoch ?? 0) || after.attempts.some(({ epoch }, index) => !follows(epoch, after.attempts[index - 1]?.epoch ?? 0, job))) report(`${what}: epochs ${after.attempts.map(({ epoch }) => epoch).join()} at epoch ${after.epoch}`)
+        // What is put back was leased once; the epochs that were told say whether one of them is given out again.
+        const old = recovered ? after.attempts : (before?.attempts ?? [])
         if (after.attempts.length > old.length + 1) report(`${what}: ${after.attempts.length - old.length} leases in one commit`)
         if (after.attempts.length > old.length && job.state !== (after.kind === 'inspect' ? 'inspecting' : 'active')) report(`${what} is leased though the job is ${job.state}`)
         if (after.attempts.length > old.length && before !== undefined && before.state !== 'queued' && !(before.state === 'leased' && running.length === 2)) report(`${what}: leased anew while it is ${before.state}`)
@@ -35,4 +37,9 @@ export function oneLiveLease(): Checker {
       if (holder !== to.id) report(`${lease} is given to ${to.id} and to ${holder}`)
     },
   }
+}
+
+/** One after the other, but where a recovery leaves out all that may have been given out before it. */
+function follows(epoch: number, last: number, { epochsBefore = 0 }: JobRecord): boolean {
+  return epoch === last + 1 || (epoch > last && epoch <= epochsBefore + 1)
 }

@@ -4,8 +4,8 @@ import type { Checker } from '../checker.ts'
 export function pausedRests(): Checker {
   return {
     name: 'paused-rests',
-    committed({ jobId, job, tasks }, report) {
-      if (job.pausedAt === undefined) return
+    committed({ jobId, job, tasks, commit }, report) {
+      if (job.pausedAt === undefined || commit.recovered === true) return
       for (const { before, after } of tasks) if (after.epoch > (before?.epoch ?? 0)) report(`${jobId} is paused, and ${after.id}@${after.epoch} is handed out`)
       if (!['inspecting', 'planning', 'active'].includes(job.state)) report(`${jobId} is ${job.state} and paused`)
     },
