@@ -47,7 +47,7 @@ vi.mock('../../shared/domain/task/take-up.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/task/take-up.ts')>()
   return {
     ...real,
-    leaseTask: (...[job, ...rest]: Parameters<typeof real.leaseTask>) => real.leaseTask(bug.name === 'paused jobs still give leases' ? unpaused(job) : bug.name === 'jobs that are over still give leases' ? { ...job, state: rest[0].kind === 'inspect' ? 'inspecting' : 'active' } : job, ...rest),
+    leaseTask: (...[job, ...rest]: Parameters<typeof real.leaseTask>) => real.leaseTask(bug.name === 'paused jobs still give leases' ? unpaused(job) : bug.name === 'epochs begin anew after a recovery' ? { ...job, epochsBefore: 0 } : bug.name === 'jobs that are over still give leases' ? { ...job, state: rest[0].kind === 'inspect' ? 'inspecting' : 'active' } : job, ...rest),
   }
 })
 vi.mock('../../shared/domain/task/fall-back.ts', async (load) => {

@@ -105,6 +105,18 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     planted: { objects: (objects) => changed<MemoryObjectStore>(objects, { deletePrefix: async () => ({ deleted: 0 }) }) },
   },
   {
+    name: 'results are crossed off that the journal never heard of',
+    caughtBy: ['recovery-keeps'],
+    planted: {
+      bend: emptiedOften,
+      overStore: (store) =>
+        changed<FarmStore>(store, {
+          unjournaled: async (...args) => (await store.unjournaled(...args)).filter(({ what }) => what !== 'task'),
+          journaled: async (jobId) => store.journaled(jobId, await store.unjournaled(jobId, 1e6)),
+        }),
+    },
+  },
+  {
     name: 'audits are never compared',
     caughtBy: ['everything-ends', 'effects-follow-commits'],
     planted: { queue: (queue) => changed<MemoryWorkQueue>(queue, { addStep: async (step) => (step.step === 'compare' ? undefined : queue.addStep(step)) }) },
@@ -151,6 +163,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'jobs stop at the second try', caughtBy: ['attempts-bounded'] },
   { name: 'jobs that are over still give leases', caughtBy: ['one-live-lease'], planted: { bend: canceledInARush } },
   { name: 'paused jobs still give leases', caughtBy: ['paused-rests'], planted: { bend: pausedInARush } },
+  { name: 'epochs begin anew after a recovery', caughtBy: ['one-live-lease'], planted: { bend: emptiedOften } },
   { name: 'results that were rejected stay', caughtBy: ['everything-ends', 'true-pixels'] },
   { name: 'a frame is stitched again whenever somebody says so', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs', 'counters-recount'], planted: { bend: stepsRunTwice } },
   { name: 'quarantine and leaving are not heard', caughtBy: ['barred-get-no-lease'] },
@@ -172,6 +185,11 @@ function canceledUnheard(scenario: Scenario): Scenario {
     line: { ...scenario.line, kind: 'stream', delayMsMax: 50 },
     weather: { ...scenario.weather, noticeLossShare: 1, lineCutEvery: 0, farmAwayEvery: 0, workerStandsEvery: 0, coordinatorStandsEvery: 0, coordinatorDiesEvery: 0, coordinatorStopsEvery: 0 },
   }
+}
+
+/** Redis is emptied while many render, again and again. */
+function emptiedOften(scenario: Scenario): Scenario {
+  return { ...scenario, healsAt: 150_000, jobs: scenario.jobs.map((job) => ({ ...job, at: 0 })), acts: [], weather: { ...scenario.weather, emptiedEvery: 20_000 } }
 }
 
 function nothingSucceeds(scenario: Scenario): Scenario {
