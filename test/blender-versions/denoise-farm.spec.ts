@@ -21,7 +21,7 @@ afterAll(async () => {
   await lab?.close()
 }, MINUTES)
 
-it('waits for a Blender with the denoiser, goes to no other, and gives the pixels of the un-split render', { timeout: 10 * MINUTES }, async () => {
+it('waits for a Blender with the denoiser, goes to no other, and gives the pixels of the un-split render', { timeout: 15 * MINUTES }, async () => {
   const blend = await lab.scene('denoise,loosely-adaptive,compositor')
   const debian = await farm.addWorker('debian')
   const scene = await farm.upload(blend, 'denoised.blend')

@@ -9,7 +9,7 @@ import { Lab, type Region, differences } from '../fixtures/driver/lab.ts'
 const WHOLE: Region = { x: 0, y: 0, width: 96, height: 54 }
 /** 0.21 to 0.83 of 96 and 0.13 to 0.77 of 54 from the bottom, truncated as Blender does. */
 const BORDER: Region = { x: 20, y: 13, width: 59, height: 34 }
-const TIMEOUT_MS = 240_000
+const TIMEOUT_MS = 480_000
 
 let lab: Lab
 let blender: BlenderProcess

@@ -9,7 +9,8 @@ import { QUARTERS, ROTATED, SMALLEST, type TileSplit } from '../benchmarks/exact
 import { verdictOf } from '../benchmarks/exactness/table.ts'
 import { Lab } from '../fixtures/driver/lab.ts'
 
-const TIMEOUT_MS = 120_000
+/** Seconds on idle cores; a Blender that compiles its shaders on busy ones takes minutes. */
+const TIMEOUT_MS = 480_000
 
 let workers: Workers
 
