@@ -11,6 +11,8 @@ from driver.failure import Failure
 MAGIC = 20000630
 # Headers carry Cryptomatte manifests, which list every object; 64 MiB is a million names.
 HEADER_BYTES_MAX = 64 << 20
+# Pixels a side: Blender's own maximum.
+SIDE_MAX = 65536
 
 
 class Attribute(NamedTuple):
@@ -72,6 +74,10 @@ def _parse(handle: BinaryIO, path: str) -> ExrHeader:
             strings[name] = value.decode("utf-8", "replace")
     if window is None or not channels:
         raise ValueError("its header has no data window or no channels")
+    if not (1 <= window[2] - window[0] + 1 <= SIDE_MAX and 1 <= window[3] - window[1] + 1 <= SIDE_MAX):
+        raise ValueError(f"it says that it has {window[2] - window[0] + 1} x {window[3] - window[1] + 1} pixels")
+    if any(code not in (0, 1, 2) for _name, code in channels):
+        raise ValueError("a channel of it has an unknown sample type")
     return ExrHeader(
         width=window[2] - window[0] + 1,
         height=window[3] - window[1] + 1,

@@ -23,7 +23,7 @@ def rows(path: str, header: ExrHeader) -> Iterator[tuple[int, Row]]:
     try:
         with open(path, "rb") as handle:
             yield from _rows(handle, header)
-    except (OSError, struct.error, zlib.error, ValueError) as error:
+    except (OSError, OverflowError, struct.error, zlib.error, ValueError) as error:
         raise Failure("stitched_unreadable", "farm", f"cannot read the pixels of {path}: {error}") from error
 
 
@@ -92,7 +92,11 @@ def _rows(handle: BinaryIO, header: ExrHeader) -> Iterator[tuple[int, Row]]:
         handle.seek(offset)
         number, size = struct.unpack("<ii", handle.read(8))
         first = number - header.first_row
+        if not 0 <= first < header.height:
+            raise ValueError(f"a block says that it holds row {first}")
         raw_bytes = row_bytes * min(block_rows, header.height - first)
+        if not 0 <= size <= raw_bytes:
+            raise ValueError(f"the block of row {first} says that it has {size} bytes")
         block = handle.read(size)
         raw = block if size == raw_bytes else _unpack(block, raw_bytes)
         if len(raw) != raw_bytes:
@@ -107,7 +111,10 @@ def _rows(handle: BinaryIO, header: ExrHeader) -> Iterator[tuple[int, Row]]:
 
 
 def _compression(header: ExrHeader) -> int:
-    return next(attribute.value[0] for attribute in header.attributes if attribute.name == "compression")
+    for attribute in header.attributes:
+        if attribute.name == "compression" and len(attribute.value) == 1:
+            return attribute.value[0]
+    raise ValueError("its header names no compression")
 
 
 def _pack(raw: bytes) -> bytes:
@@ -124,7 +131,7 @@ def _unpack(block: bytes, raw_bytes: int) -> bytes:
     import numpy
 
     # Deflated differences, 128 added to each; the even bytes first, then the odd ones.
-    packed: Any = numpy.frombuffer(zlib.decompress(block), numpy.uint8).copy()
+    packed: Any = numpy.frombuffer(zlib.decompressobj().decompress(block, raw_bytes + 1), numpy.uint8).copy()
     if len(packed) != raw_bytes:
         raise ValueError("a block has another length than its rows")
     packed[1:] -= 128
