@@ -2,10 +2,11 @@ import { cancelTask } from '../domain/task/fall-back.ts'
 import { isOver } from '../domain/task/lifecycle.ts'
 import { jobIsOver } from '../domain/job-lifecycle.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
-import { attemptsPrefix, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
+import { attemptsPrefix, farmKey, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
 import { journalJob } from './journal/job-journal.ts'
+import { noteEnded } from './loops/sweep.ts'
 import { transact } from './transact.ts'
 
 /** Tasks canceled in one commit. */
@@ -41,6 +42,8 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   // First, so that no recovery looks for files that are gone by then.
   if (!(await journalJob(engine, jobId))) return false
   await engine.queue.dropJob(jobId)
+  // An address that a worker was given stays good for a while: what comes after this is the sweep's.
+  await noteEnded(engine, jobId)
   await engine.objects.deletePrefix(attemptsPrefix(jobId))
   await engine.objects.deletePrefix(workPrefix(jobId))
   await engine.store.closeJob(jobId)
@@ -66,5 +69,6 @@ export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
   await noteDeleted(engine, jobId)
   await engine.queue.dropJob(jobId)
   await engine.objects.deletePrefix(jobPrefix(jobId))
+  await engine.objects.delete(farmKey('ended', jobId)) // what comes late is looked for as of a deleted job now
   await engine.store.eraseJob(jobId)
 }

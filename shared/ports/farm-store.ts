@@ -164,8 +164,8 @@ export interface FarmStore {
   workers(ids: readonly WorkerId[]): Promise<WorkerRecord[]>
   listWorkers(): Promise<WorkerRecord[]>
   countWorkers(): Promise<number>
-  /** Workers last seen before a time, longest unseen first. */
-  workersUnseen(before: number, limit: number): Promise<WorkerId[]>
+  /** Workers last seen before a time, longest unseen first, but for the first `offset`. */
+  workersUnseen(before: number, limit: number, offset?: number): Promise<WorkerId[]>
   /** Forgets all that is known of a worker, unless it was seen since `before` or is connected; true if it is not known any more. */
   forgetWorker(id: WorkerId, before: number): Promise<boolean>
   /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */

@@ -68,6 +68,8 @@ export class InvalidKeyPart extends Error {
   }
 }
 
+/** All that readiness checks wrote and did not delete. */
+export const CHECKS_PREFIX = ObjectPrefix.parse('checks/')
 /** All jobs, all blobs, and all resumable uploads. */
 export const JOBS_PREFIX = ObjectPrefix.parse('jobs/')
 export const BLOBS_PREFIX = ObjectPrefix.parse('blobs/sha256/')
@@ -179,7 +181,7 @@ export function parseJournalKey(text: string): { jobId: string; path: string } |
 }
 
 /** What of the farm itself is written down, by the folder it lies in. */
-export const FARM_FOLDERS = ['terms', 'scenes', 'tokens', 'deleted'] as const
+export const FARM_FOLDERS = ['terms', 'scenes', 'tokens', 'deleted', 'ended'] as const
 export type FarmFolder = (typeof FARM_FOLDERS)[number]
 
 export function farmPrefix(folder: FarmFolder): ObjectPrefix {

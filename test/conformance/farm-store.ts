@@ -505,6 +505,7 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         for (const worker of [old, older, fresh]) await store.putWorker(worker)
         expect(await store.workersUnseen(NOW, 9)).toEqual([older.id, old.id])
         expect(await store.workersUnseen(NOW, 1)).toEqual([older.id])
+        expect(await store.workersUnseen(NOW, 9, 1)).toEqual([old.id])
         expect(await store.forgetWorker(fresh.id, NOW)).toBe(false)
         expect(await store.forgetWorker(older.id, NOW)).toBe(true)
         expect(await store.forgetWorker(older.id, NOW)).toBe(true)

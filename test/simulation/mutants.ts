@@ -5,6 +5,7 @@
 import type { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import type { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import type { Commit, FarmStore } from '../../shared/ports/farm-store.ts'
+import { parseFarmKey } from '../../shared/protocol/object-keys.ts'
 import type { JobRequest } from '../../shared/protocol/job.ts'
 import { capabilities } from '../unit/domain/records.ts'
 import type { Scenario } from './scenarios.ts'
@@ -117,6 +118,14 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'nobody notes that attempts of an ended job may come late',
+    caughtBy: ['nothing-left-after-deletion'],
+    planted: {
+      bend: canceledWhileUploading,
+      objects: (objects) => changed<MemoryObjectStore>(objects, { put: async (key, source, options) => (parseFarmKey('ended', key) === null ? objects.put(key, source, options) : { ok: true, bytes: 0, sha256: '' }) }),
+    },
+  },
+  {
     name: 'audits are never compared',
     caughtBy: ['everything-ends', 'effects-follow-commits'],
     planted: { queue: (queue) => changed<MemoryWorkQueue>(queue, { addStep: async (step) => (step.step === 'compare' ? undefined : queue.addStep(step)) }) },
@@ -218,6 +227,12 @@ function canceledInARush(scenario: Scenario): Scenario {
     acts: [5_000, 7_000, 9_000, 11_000, 13_000, 15_000].map((at, index) => ({ at, act: 'cancel', which: index / 6 })),
     farmPath: { ...scenario.farmPath, delayMsMax: 400 },
   }
+}
+
+/** Small jobs whose files are on their way when they are canceled. */
+function canceledWhileUploading(scenario: Scenario): Scenario {
+  const rush = canceledInARush(scenario)
+  return { ...rush, coordinators: 1, healsAt: 20_000, jobs: rush.jobs.slice(0, 2).map((job) => ({ ...job, request: { ...job.request, frames: '1-30' } })), acts: [6_000, 9_000].map((at, index) => ({ at, act: 'cancel', which: index / 2 })), line: { ...scenario.line, kind: 'stream', delayMsMax: 5_000 } }
 }
 
 function stepsRunTwice(scenario: Scenario): Scenario {

@@ -69,8 +69,6 @@ export class World {
   readonly checkers: readonly Checker[]
   /** Jobs of which somebody was told that they are deleted. */
   readonly deleted = new Set<JobId>()
-  /** What workers sent after their job was gone: the sweep of orphans is not simulated. */
-  readonly lateUploads = new Set<ObjectKey>()
   readonly quarantinedSince = new Map<WorkerId, number>()
   readonly failures: { readonly checker: string; readonly message: string }[] = []
   readonly jobIds = new Set<JobId>()
@@ -177,13 +175,8 @@ export class World {
     return open.length === 0 ? null : random.pick(open)
   }
 
-  upload(key: ObjectKey, line: string, jobId: JobId): void {
+  upload(key: ObjectKey, line: string): void {
     this.trace.note('objects', `is sent ${key}`)
-    if (this.lost) this.lateUploads.add(key)
-    else void this.twin.job(jobId).then((job) => {
-      // Attempts of a job that is over are removed once; what comes after that waits for the sweep.
-      if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
-    })
     void this.objects.put(key, Buffer.from(line), { contentType: 'application/octet-stream' })
   }
 

@@ -222,9 +222,9 @@ export class MemoryFarmStore implements FarmStore {
   async countWorkers() {
     return this.#reach().#workers.size
   }
-  async workersUnseen(before: number, limit: number) {
+  async workersUnseen(before: number, limit: number, offset = 0) {
     const unseen = [...this.#reach().#workers.values()].filter(({ lastSeenAt }) => lastSeenAt < before).sort((a, b) => a.lastSeenAt - b.lastSeenAt)
-    return unseen.slice(0, limit).map(({ id }) => id)
+    return unseen.slice(offset, offset + limit).map(({ id }) => id)
   }
   async forgetWorker(id: WorkerId, before: number) {
     if ((this.#reach().#workers.get(id)?.lastSeenAt ?? -Infinity) >= before || (this.#sessionEnds.get(id) ?? -Infinity) > this.#clock.now()) return false

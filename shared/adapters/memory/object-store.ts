@@ -136,6 +136,10 @@ export class MemoryObjectStore implements ObjectStore {
     await this.#before('check', '')
   }
 
+  async tidy(): Promise<void> {
+    await this.#before('tidy', '')
+  }
+
   async close(): Promise<void> {}
 
   /** Answers a request to a signed URL of this store. Outages of `beforeCall` are thrown. */

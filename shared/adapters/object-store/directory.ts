@@ -2,7 +2,7 @@
  * The object store of a farm on one machine: files below one folder.
  *
  *   <root>/objects/…   the objects, each at the path that directory-paths.ts gives its key
- *   <root>/partial/…   what is being written; the leftovers of a killed process are swept by check()
+ *   <root>/partial/…   what is being written; the leftovers of a killed process are swept by tidy()
  *
  * Any number of processes may share the folder, on a file system where rename is atomic.
  */
@@ -188,14 +188,18 @@ export class DirectoryObjectStore implements ObjectStore {
         await file.sync()
         return { keep: false }
       })
-      await this.#sweepPartial()
     })
+    await this.tidy()
+  }
+
+  async tidy(): Promise<void> {
+    await this.#orOutage('tidy', this.#options.root, () => this.#sweepPartial())
   }
 
   async close(): Promise<void> {}
 
   async #sweepPartial(): Promise<void> {
-    for (const name of await readdir(this.#partial)) {
+    for (const name of (await orNull(readdir(this.#partial))) ?? []) {
       const path = join(this.#partial, name)
       const facts = await orNull(stat(path))
       if (facts !== null && this.#options.nowMs() - facts.mtimeMs > PARTIAL_AGE_MAX_MS) {

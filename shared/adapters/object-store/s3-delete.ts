@@ -27,12 +27,16 @@ export async function deleteEverything(client: S3Client, Bucket: string, Prefix:
   }
 }
 
-// Parts of an upload whose writer died are invisible, and are paid for until somebody aborts it.
-async function abortUploads(client: S3Client, Bucket: string, Prefix: string): Promise<void> {
+/**
+ * Gives up the unfinished uploads under a prefix, or those begun before a time. Parts of an upload whose writer died are invisible,
+ * and are paid for until somebody aborts it.
+ */
+export async function abortUploads(client: S3Client, Bucket: string, Prefix: string, beforeMs = Infinity): Promise<void> {
   for (let from = {}; ; ) {
     const page = await orUnsupported(client.send(new ListMultipartUploadsCommand({ Bucket, Prefix, ...from })))
     if (page === null) return
-    await eachOf(page.Uploads ?? [], async ({ Key, UploadId }) => {
+    const old = (page.Uploads ?? []).filter(({ Initiated }) => beforeMs === Infinity || (Initiated?.getTime() ?? Infinity) < beforeMs)
+    await eachOf(old, async ({ Key, UploadId }) => {
       await goneAlready(client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })))
     })
     if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return

@@ -4,8 +4,8 @@ import {
 } from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
-import { checkKey, ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
-import { ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
+import { checkKey, CHECKS_PREFIX, ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
+import { LIST_LIMIT_MAX, ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
   PutOptions, PutResult, ReadOptions, SignedGetOptions, SignedPut, SignedPutOptions,
@@ -14,7 +14,7 @@ import { SourceFailure } from './content-check.ts'
 import { checkListLimit } from './list-limit.ts'
 import { createS3Client, isMissing, outage, statusOf } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-client.ts'
-import { deleteEverything } from './s3-delete.ts'
+import { abortUploads, deleteEverything } from './s3-delete.ts'
 import { presignGet, presignPut } from './s3-signing.ts'
 import { uploadChecked } from './s3-upload.ts'
 import type { S3Target } from './s3-upload.ts'
@@ -22,6 +22,8 @@ import { clampRange, downloadTo, translated } from './store-streams.ts'
 
 /** Largest object in bytes that one CopyObject takes, by the S3 protocol. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3
+/** Age in milliseconds after which what a writer left has no writer any more: one day. */
+const LEFTOVER_AGE_MIN_MS = 24 * 3600 * 1000
 /** Milliseconds before each further try of a download that broke off in the middle. */
 const DOWNLOAD_WAITS_MS = [200, 1_000, 3_000]
 
@@ -182,6 +184,15 @@ export class S3ObjectStore implements ObjectStore {
     await this.put(key, content, { contentType: 'text/plain' })
     for await (const chunk of await this.read(key)) void chunk
     await this.delete(key)
+  }
+
+  async tidy(): Promise<void> {
+    const before = this.#options.nowMs() - LEFTOVER_AGE_MIN_MS
+    await this.#orOutage('tidy the bucket', undefined, async () => {
+      await abortUploads(this.#client, this.#options.bucket, '', before)
+      const { keys } = await this.list(CHECKS_PREFIX, { limit: LIST_LIMIT_MAX })
+      for (const { key } of keys) if (((await this.head(key))?.modifiedAtMs ?? Infinity) < before) await this.delete(key)
+    })
   }
 
   async close(): Promise<void> {

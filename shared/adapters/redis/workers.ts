@@ -55,8 +55,8 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 's
     async countWorkers() {
       return await link.reach((redis) => redis.hlen(keys.workers))
     },
-    async workersUnseen(before, limit) {
-      const ids = await link.reach((redis) => redis.zrangebyscore(keys.workersSeen, '-inf', `(${before}`, 'LIMIT', 0, limit))
+    async workersUnseen(before, limit, offset = 0) {
+      const ids = await link.reach((redis) => redis.zrangebyscore(keys.workersSeen, '-inf', `(${before}`, 'LIMIT', offset, limit))
       return ids.map((id) => WorkerId.parse(id))
     },
     async forgetWorker(id, before) {

@@ -8,11 +8,15 @@ import { planTasks } from '../submit-job.ts'
 import { journalFarm } from './journal.ts'
 import { reapLeases } from './lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from './reconcile.ts'
+import { sweepFarm } from './sweep.ts'
 
 /** How often each open job is looked at. Notices make things quick; the rounds make them certain. */
 const ROUND_MS = 1_000
 /** Every this many rounds the queues are held against the records. */
 const RECONCILE_EVERY = 10
+
+/** Every this many rounds it is asked whether it is time to sweep. */
+const SWEEP_EVERY = 60
 
 /** The loops of one coordinator over all open jobs. Any number of coordinators may run them at the same time. */
 export class Rounds {
@@ -22,6 +26,7 @@ export class Rounds {
   #running: Promise<void> | null = null
   #count = 0
   #journaling: Promise<void> | null = null
+  #sweeping: Promise<void> | null = null
   readonly #planning = new Map<JobId, Promise<void>>()
 
   constructor(engine: Engine, dispatcher: Dispatcher) {
@@ -43,7 +48,7 @@ export class Rounds {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     await this.#running
-    await Promise.allSettled([...this.#planning.values(), this.#journaling])
+    await Promise.allSettled([...this.#planning.values(), this.#journaling, this.#sweeping])
   }
 
   /** One look at every open job. */
@@ -53,6 +58,11 @@ export class Rounds {
     this.#journaling ??= journalFarm(this.#engine)
       .catch((error: unknown) => this.#engine.log.warn({ error }, 'not everything could be journaled, it is tried again'))
       .finally(() => (this.#journaling = null))
+    if (this.#count % SWEEP_EVERY === 0) {
+      this.#sweeping ??= sweepFarm(this.#engine)
+        .catch((error: unknown) => this.#engine.log.warn({ error }, 'sweep failed, the next one tries again'))
+        .finally(() => (this.#sweeping = null))
+    }
     const connected = await connectedWorkers(this.#engine)
     const usable = [...connected.values()].filter((worker) => worker.state === 'connected' && !worker.quarantined)
     this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))

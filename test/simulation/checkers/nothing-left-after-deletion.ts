@@ -1,13 +1,17 @@
 import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
-import { attemptsPrefix, farmKey, jobPrefix, type ObjectPrefix, parseJournalKey, workPrefix } from '../../../shared/protocol/object-keys.ts'
+import { ENGINE_TIMES } from '../../../shared/engine/context.ts'
+import { eraseLate } from '../../../shared/engine/journal/farm-journal.ts'
+import { eraseLateAttempts } from '../../../shared/engine/loops/sweep.ts'
+import { attemptsPrefix, jobPrefix, type ObjectPrefix, workPrefix } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 import type { World } from '../world.ts'
 
-/** A deleted job leaves no key and no byte; one that is over keeps no attempts and no queue. */
+/** A deleted job leaves no key and no byte; one that is over keeps no attempts and no queue. What workers sent too late is gone after the sweep. */
 export function nothingLeftAfterDeletion(): Checker {
   return {
     name: 'nothing-left-after-deletion',
     async ended(world, report) {
+      await sweep(world)
       const open = await world.twin.openJobs()
       for (const id of world.jobIds) {
         const job = await world.twin.job(id)
@@ -23,12 +27,13 @@ export function nothingLeftAfterDeletion(): Checker {
   }
 }
 
-/** A segment that came late is taken away some hours later, as long as it is noted that the job was deleted. */
 async function left(world: World, prefix: ObjectPrefix): Promise<string[]> {
-  const found = (await world.objects.list(prefix, { limit: 1_000 })).keys.map(({ key }) => key).filter((key) => !world.lateUploads.has(key))
-  const swept = await Promise.all(found.map(async (key) => {
-    const journal = parseJournalKey(key)
-    return journal?.path.startsWith('segment-') === true && (await world.objects.head(farmKey('deleted', journal.jobId))) !== null
-  }))
-  return found.filter((_, index) => swept[index] !== true)
+  return (await world.objects.list(prefix, { limit: 1_000 })).keys.map(({ key }) => key)
+}
+
+/** As a coordinator does it when the last address that a worker was given has expired. */
+async function sweep(world: World): Promise<void> {
+  const later = { store: world.twin, objects: world.objects, times: ENGINE_TIMES, clock: { now: () => world.agenda.now() + 2 * ENGINE_TIMES.urlTtlMs } }
+  await eraseLateAttempts(later)
+  await eraseLate(later)
 }

@@ -29,7 +29,7 @@ test('a person finds the delivery under its usual name', async () => {
   expect(await readFile(join(root, 'objects/jobs/job_1/final/frames/0001.png'), 'utf8')).toBe('x')
 })
 
-test('a check sweeps what a killed writer left a day ago, and not what is being written', async () => {
+test.each(['check', 'tidy'] as const)('%s sweeps what a killed writer left a day ago, and not what is being written', async (call) => {
   const [old, young] = [join(root, 'partial/put-old'), join(root, 'partial/put-young')]
   for (const folder of [old, young]) {
     await mkdir(folder, { recursive: true })
@@ -37,7 +37,7 @@ test('a check sweeps what a killed writer left a day ago, and not what is being 
   }
   const longAgo = Date.now() / 1000 - DAY_SECONDS - 60
   await utimes(old, longAgo, longAgo)
-  await store.check()
+  await store[call]()
   expect(await readdir(join(root, 'partial'))).toEqual(['put-young'])
 })
 

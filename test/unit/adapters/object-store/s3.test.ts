@@ -151,3 +151,18 @@ test('a server that does not list unfinished uploads does not stop a deletion', 
     incoming.url?.includes('uploads') === true ? refuse(403, 'AccessDenied')(incoming, response) : response.end('<R><IsTruncated>false</IsTruncated></R>')
   expect(await store.deletePrefix(jobPrefix('j'))).toEqual({ deleted: 0 })
 })
+
+test('tidying gives up uploads and checks that nobody goes on with, and only those', async () => {
+  const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString()
+  const [old, young] = [25 * 3600_000, 60_000]
+  answer = (incoming, response) => {
+    const url = incoming.url ?? ''
+    if (incoming.method === 'DELETE') return response.writeHead(204).end()
+    if (incoming.method === 'HEAD') return response.writeHead(200, { 'last-modified': new Date(Date.now() - (url.includes('old') ? old : young)).toUTCString(), 'content-length': 1 }).end()
+    response.writeHead(200, { 'content-type': 'application/xml' })
+    if (url.includes('uploads')) return response.end(`<ListMultipartUploadsResult>${[['jobs/j/work/a', old], ['jobs/j/work/b', young]].map(([name, ago]) => `<Upload><Key>${name}</Key><UploadId>id</UploadId><Initiated>${at(Number(ago))}</Initiated></Upload>`).join('')}</ListMultipartUploadsResult>`)
+    return response.end('<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents><Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>')
+  }
+  await store.tidy()
+  expect(requests.filter((request) => request.startsWith('DELETE')).map((request) => request.split('?')[0])).toEqual(['DELETE /tilework/jobs/j/work/a', 'DELETE /tilework/checks/old'])
+})
