@@ -6,6 +6,8 @@ import { planTasks } from '../../shared/engine/submit-job.ts'
 import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
+import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
+import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
@@ -152,7 +154,10 @@ export class WorkerSession implements Seat {
     if (this.#inFlight >= IN_FLIGHT_MAX) this.#socket.pause()
     this.#handle(message.data)
       .catch((error: unknown) => {
-        this.#context.engine.log.error({ error, workerId: this.#record?.id, type: message.data.type }, 'message could not be handled')
+        const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable
+        this.#context.engine.log[outage ? 'warn' : 'error']({ error, workerId: this.#record?.id, type: message.data.type }, 'message could not be handled')
+        // The next heartbeat says the same; to send everybody away would make a storm of an outage.
+        if (outage && message.data.type === 'heartbeat') return
         this.close(CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
       })
       .finally(() => {

@@ -74,6 +74,6 @@ export const LIMITS = {
   uploadsUnfinishedMax: 1_000,
   /** TCP connections to one coordinator: its workers, and room for people, uploads and probes. */
   connectionsMax: 24_000,
-  /** Of them, those that the kernel keeps until they are taken; it keeps no more than net.core.somaxconn. */
-  connectionsWaitingMax: 4_096,
+  /** Of them, those that the kernel keeps until they are taken: all at once, so no more than take some tenths of a second. */
+  connectionsWaitingMax: 1_024,
 } as const

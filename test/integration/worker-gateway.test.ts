@@ -175,6 +175,23 @@ describe('a connection of a worker', () => {
     await welcomed('later')
   })
 
+  it('outlives an outage of the farm state in which it only beats', async () => {
+    const socket = await welcomed('steady')
+    const beat = JSON.stringify({ type: 'heartbeat', leases: [] })
+    const beats = vi.spyOn(store, 'keepSession')
+    store.away = true
+    socket.send(beat)
+    await vi.waitFor(() => expect(beats).toHaveBeenCalledTimes(1))
+    store.away = false
+    socket.send(beat)
+    await vi.waitFor(() => expect(beats).toHaveBeenCalledTimes(2))
+    expect([socket.readyState, gateway.connected()]).toEqual([WebSocket.OPEN, 1])
+    store.away = true
+    socket.send(JSON.stringify({ type: 'draining' }))
+    expect((await ending(socket)).code).toBe(CLOSE_CODES.going_away)
+    store.away = false
+  })
+
   it('is dropped with the reason when it does not read what it is sent', async () => {
     const slow = await welcomed('slow')
     slow.pause()
