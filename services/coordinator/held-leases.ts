@@ -1,3 +1,5 @@
+import { checkHolder } from '../../shared/domain/task/attempts.ts'
+import type { Engine } from '../../shared/engine/context.ts'
 import type { HeldLease } from '../../shared/engine/hand-in.ts'
 import type { LeaseRef } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
@@ -25,6 +27,27 @@ export class HeldLeases {
 
   keep(lease: HeldLease, delivering: boolean): void {
     this.#held.set(keyOf(lease), { ...refOf(lease), workerId: lease.workerId, delivering })
+  }
+
+  /** True when a lease from before the connection dropped is still the worker's; it is kept and renewed then. */
+  async takeUp(engine: Engine, lease: HeldLease): Promise<boolean> {
+    const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
+    if (task == null || !checkHolder(task.value, lease.workerId, lease.epoch).ok) return false
+    const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
+    if (gone.length > 0) return false
+    this.keep(lease, task.value.state === 'delivering')
+    return true
+  }
+
+  /** Renews those of the named leases that are held here, and gives those that turned out to be over. */
+  async renew(engine: Engine, named: readonly LeaseRef[]): Promise<LeaseRef[]> {
+    const over: LeaseRef[] = []
+    for (const jobId of new Set(named.map((lease) => lease.jobId))) {
+      const own = named.filter((lease) => lease.jobId === jobId && this.has(lease)).map(({ taskId, epoch }) => ({ taskId, epoch }))
+      const gone = await engine.store.renew(jobId, own, engine.clock.now() + engine.times.leaseMs)
+      over.push(...gone.map(({ taskId, epoch }) => ({ jobId, taskId, epoch })).filter((lease) => this.has(lease)))
+    }
+    return over
   }
 
   drop(lease: LeaseRef): void {

@@ -9,7 +9,8 @@ import { CLOSE_CODES } from '../../shared/protocol/messages.ts'
 import type { Notice } from '../../shared/ports/work-queue.ts'
 import { Turnstile } from './turnstile.ts'
 import { type DoorLimits, WorkerDoor } from './worker-door.ts'
-import { closeSurely, WorkerSession } from './worker-session.ts'
+import { closeSurely } from './close-surely.ts'
+import { WorkerSession } from './worker-session.ts'
 
 /** The door for workers: `GET /v1/worker` as a WebSocket, with a worker's token as bearer. */
 export class WorkerGateway {

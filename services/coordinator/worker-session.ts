@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws'
 import type { Engine } from '../../shared/engine/context.ts'
-import type { Dispatcher, Seat } from '../../shared/engine/dispatcher.ts'
+import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import type { Seat } from '../../shared/engine/seat.ts'
 import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
 import { planTasks } from '../../shared/engine/submit-job.ts'
 import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
-import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
@@ -14,7 +14,9 @@ import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
+import { closeSurely } from './close-surely.ts'
 import { HeldLeases, refOf } from './held-leases.ts'
+import { recordOf } from './worker-record.ts'
 import { WorkerRest } from './worker-rest.ts'
 
 /** Messages of one worker under way at once; more wait in the socket. */
@@ -23,10 +25,6 @@ const IN_FLIGHT_MAX = 32
 const UNSENT_BYTES_MAX = 4 * 1024 ** 2
 /** A worker record is written again at most this often. */
 const RECORD_EVERY_MS = 15_000
-/** How long a worker may take to answer a close, in ms: a round trip over a bad line. */
-const CLOSING_MS = 2_000
-/** Of the reason in a close frame, by the WebSocket protocol. */
-const REASON_BYTES_MAX = 123
 
 export interface SessionContext {
   readonly engine: Engine
@@ -241,26 +239,10 @@ export class WorkerSession implements Seat {
     if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax) return this.close(CLOSE_CODES.overloaded, `the farm knows ${LIMITS.workersKnownMax} workers, as many as it takes`)
     if (known !== null && known.owner !== owner) return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
     await engine.store.holdSession(hello.workerId, sessionId, this.#sessionTtlMs())
-    const now = engine.clock.now()
-    this.#record = {
-      id: hello.workerId,
-      name: hello.name,
-      owner,
-      agentVersion: hello.agentVersion,
-      ...(this.#context.anchor === true ? { anchor: true } : {}),
-      capabilities: hello.capabilities,
-      state: 'connected',
-      leases: hello.leases.length,
-      tasksCompleted: known?.tasksCompleted ?? 0,
-      tasksFailed: known?.tasksFailed ?? 0,
-      tasksRefuted: known?.tasksRefuted ?? 0,
-      quarantined: known?.quarantined ?? false,
-      connectedAt: now,
-      lastSeenAt: now,
-    }
+    this.#record = recordOf(hello, this.#context, known, engine.clock.now())
     await engine.store.putWorker(this.#record)
     const lost: LeaseRef[] = []
-    for (const lease of hello.leases) if (!(await this.#takeUp(lease))) lost.push(refOf(lease))
+    for (const lease of hello.leases) if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(refOf(lease))
     this.#send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: engine.times.heartbeatMs / 1000, lost })
     if (this.#state !== 'new') return // it left while we were looking
     this.#state = 'ready'
@@ -269,25 +251,10 @@ export class WorkerSession implements Seat {
     dispatcher.seat(this)
   }
 
-  /** True when a lease from before the connection dropped is still the worker's. */
-  async #takeUp(lease: LeaseRef): Promise<boolean> {
-    const { engine } = this.#context
-    const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
-    if (task == null || !checkHolder(task.value, this.workerId, lease.epoch).ok) return false
-    const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
-    if (gone.length > 0) return false
-    this.#held.keep(this.#leaseOf(lease), task.value.state === 'delivering')
-    return true
-  }
-
   async #heartbeat(leases: readonly LeaseRef[]): Promise<void> {
     const { engine, sessionId } = this.#context
     if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs()))) return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
-    for (const jobId of new Set(leases.map((lease) => lease.jobId))) {
-      const own = leases.filter((lease) => lease.jobId === jobId && this.#held.has(lease)).map(({ taskId, epoch }) => ({ taskId, epoch }))
-      const gone = await engine.store.renew(jobId, own, engine.clock.now() + engine.times.leaseMs)
-      for (const { taskId, epoch } of gone) if (this.#held.has({ jobId, taskId, epoch })) this.cancel(jobId, taskId, epoch, 'the lease is over')
-    }
+    for (const { jobId, taskId, epoch } of await this.#held.renew(engine, leases)) this.cancel(jobId, taskId, epoch, 'the lease is over')
     for (const lease of leases) if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...refOf(lease), reason: 'this lease is not yours' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
@@ -365,20 +332,4 @@ export class WorkerSession implements Seat {
     }
     engine.log.info({ workerId: record.id, held: this.#held.size }, 'worker disconnected')
   }
-}
-
-/** Says why and closes; whoever does not answer that is cut off. */
-export function closeSurely(socket: WebSocket, code: number, reason: string): void {
-  socket.close(code, firstBytes(reason, REASON_BYTES_MAX))
-  const cut = setTimeout(() => socket.terminate(), CLOSING_MS)
-  socket.once('close', () => clearTimeout(cut))
-}
-
-/** The text cut to so many bytes of UTF-8, between two characters. */
-function firstBytes(text: string, bytesMax: number): string {
-  const bytes = Buffer.from(text)
-  if (bytes.length <= bytesMax) return text
-  let end = bytesMax
-  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
-  return bytes.toString('utf8', 0, end)
 }

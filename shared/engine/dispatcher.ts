@@ -1,38 +1,18 @@
 import { mayDispatch } from '../domain/job-lifecycle.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
-import { isPicky, mayHave } from '../domain/scheduling/task-fit.ts'
-import { isDue, isTooSmall } from '../domain/task/retry.ts'
-import { leaseSecond, leaseTask } from '../domain/task/take-up.ts'
+import { mayHave } from '../domain/scheduling/task-fit.ts'
+import { isDue } from '../domain/task/retry.ts'
+import { leaseSecond } from '../domain/task/take-up.ts'
 import type { JobId, TaskId, WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
-import type { Lease } from '../protocol/messages.ts'
-import type { TaskRecord } from '../protocol/task.ts'
 import type { Capabilities } from '../protocol/worker.ts'
-import { buildLease } from './build-lease.ts'
 import { RUNNING } from './commit.ts'
+import { Company } from './company.ts'
 import type { Engine } from './context.ts'
 import { findStragglers } from './find-stragglers.ts'
-import { takeBack } from './hand-in.ts'
-import { transact } from './transact.ts'
-
-/** A connected worker as the dispatcher sees it. */
-export interface Seat {
-  readonly workerId: WorkerId
-  readonly capabilities: Capabilities
-  /** False when it drains or is gone. */
-  open(): boolean
-  /** How many more leases it may be given now, those being made counted in. */
-  room(): number
-  /** Leases it holds. */
-  held(): number
-  /** All its slots render already: what it gets now waits on its side. */
-  busy(): boolean
-  /** Keeps a place for a lease that is being made, and frees it when none came of it. */
-  reserve(): () => void
-  /** Hands the lease over; false when the connection is gone. */
-  give(lease: Lease, task: TaskRecord): boolean
-}
+import { asQueued, type Given, giveLease } from './give-lease.ts'
+import type { Seat } from './seat.ts'
 
 /** What a dispatcher remembers of a job with waiting tasks. */
 interface OpenJob {
@@ -61,8 +41,7 @@ export class Dispatcher {
   readonly #engine: Engine
   readonly #seats = new Map<WorkerId, Seat>()
   readonly #jobs = new Map<JobId, OpenJob>()
-  #connected: ReadonlyMap<WorkerId, Capabilities> = new Map()
-  #anchors: ReadonlySet<WorkerId> = new Set()
+  #company = new Company(new Map(), new Set())
   /** Jobs whose counters are being read, and who waits to read them once more. */
   readonly #refreshing = new Map<JobId, { done: Promise<void>; next: Promise<void> | null }>()
   #inFlight = 0
@@ -89,8 +68,7 @@ export class Dispatcher {
 
   /** Other connected workers of the whole farm, so that a task is not withheld for somebody who left. */
   setConnected(workers: ReadonlyMap<WorkerId, Capabilities>, anchors: ReadonlySet<WorkerId> = new Set()): void {
-    this.#connected = workers
-    this.#anchors = anchors
+    this.#company = new Company(workers, anchors)
   }
 
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
@@ -224,10 +202,10 @@ export class Dispatcher {
   async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
     const tasks = await this.#engine.store.tasks(job.record.id, ids)
     const now = this.#engine.clock.now()
-    const others = this.othersFor(job.record, seat.workerId)
-    const anchors = this.#anchorsFor(job.record)
+    const others = this.#company.othersFor(job.record, seat.workerId)
+    const anchors = this.#company.anchorsFor(job.record)
     for (const task of tasks) {
-      if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#tooSmallFor(task.value, seat))) continue
+      if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))) continue
       const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
       if (given === 'not now') return false
       if (given) {
@@ -239,41 +217,9 @@ export class Dispatcher {
   }
 
   async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
-    const given = await this.#lease(seat, job.record, taskId, asQueued(epoch))
+    const given = await giveLease(this.#engine, this.#company, seat, job.record, taskId, asQueued(epoch))
     if (given === 'not now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
     return given
-  }
-
-  /** False when the task is no longer what was thought of it, or may not go to this worker. */
-  async #lease(seat: Seat, job: JobRecord, taskId: TaskId, takeUp: TakeUp): Promise<Given> {
-    let leased: TaskRecord | undefined
-    let record = job
-    const outcome = await transact(this.#engine, job.id, { tasks: [taskId] }, (facts, now) => {
-      record = facts.job
-      leased = undefined
-      const task = facts.task(taskId)
-      if (task === undefined) return { ok: true }
-      // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
-      const [others, anchors] = isPicky(task) ? [this.othersFor(facts.job, seat.workerId), this.#anchorsFor(facts.job)] : [[], []]
-      const decision = takeUp(facts.job, task, seat.workerId, others, now, anchors, this.#tooSmallFor(task, seat))
-      leased = decision.ok ? decision.tasks?.[0] : undefined
-      return decision
-    })
-    // A lease that was decided and refused by the store is one too many for the cap.
-    if (!outcome.ok && outcome.code === 'conflict' && (leased !== undefined || record.pausedAt !== undefined)) return 'not now'
-    if (!outcome.ok || leased === undefined) return false
-    let lease: Lease
-    try {
-      lease = await buildLease(this.#engine, record, leased)
-    } catch (error) {
-      // Nobody heard of this lease, so nobody is to blame when it is not used.
-      await takeBack(this.#engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
-      throw error
-    }
-    if (seat.give(lease, leased)) return true
-    this.#engine.log.info({ jobId: job.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
-    await takeBack(this.#engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
-    return false
   }
 
   /**
@@ -288,7 +234,7 @@ export class Dispatcher {
     for (const task of await findStragglers(this.#engine, jobId)) {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
-        const given = await this.#lease(seat, job.record, task.id, leaseSecond).finally(free)
+        const given = await giveLease(this.#engine, this.#company, seat, job.record, task.id, leaseSecond).finally(free)
         if (given !== true) continue
         idle.splice(index, 1)
         break
@@ -300,39 +246,6 @@ export class Dispatcher {
   #hasWorkFor(seat: Seat): boolean {
     return [...this.#jobs.values()].some((job) => job.open > 0 && isEligible(job.record.requirement, seat.capabilities))
   }
-
-  /** Connected machines of the operator's own that could have tasks of the job. */
-  #anchorsFor(job: JobRecord): WorkerId[] {
-    return [...this.#anchors].filter((id) => {
-      const capabilities = this.#connected.get(id)
-      return capabilities !== undefined && isEligible(job.requirement, capabilities)
-    })
-  }
-
-  /** Connected workers, this one counted in, that have no more memory than one that ran out of it over the task. */
-  #tooSmallFor(task: TaskRecord, seat: Seat): WorkerId[] {
-    if (task.outgrew === undefined) return []
-    const machines = new Map(this.#connected).set(seat.workerId, seat.capabilities)
-    return [...machines].filter(([, machine]) => isTooSmall(task, machine)).map(([id]) => id)
-  }
-
-  /** Connected workers other than `workerId` that could have tasks of the job. */
-  othersFor(job: JobRecord, workerId: WorkerId): WorkerId[] {
-    const others: WorkerId[] = []
-    for (const [id, capabilities] of this.#connected) if (id !== workerId && isEligible(job.requirement, capabilities)) others.push(id)
-    return others
-  }
-}
-
-/** `not now`: nothing of the job may be given at this time, because it is paused or has as many tasks with workers as its cap allows. */
-type Given = boolean | 'not now'
-
-/** Decides whether a worker gets a lease. */
-type TakeUp = typeof leaseTask
-
-/** The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants nothing. */
-function asQueued(epoch: number): TakeUp {
-  return (job, task, ...rest) => (task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, ...rest) : { ok: true })
 }
 
 /** Under its cap, as far as is known here; the commit of a lease knows exactly. */
