@@ -131,6 +131,23 @@ describe('refused are', () => {
     expect(await blender.run('render', { mode: 'tile', frame: 1, settings: { sampleRange: { offset: 11, count: 2 } }, window: WHOLE, outputs: { raw: lab.path('no.exr') } })).toMatchObject({ ok: false, code: 'bad_command', message: expect.stringContaining('the scene has 12') })
   })
 
+  it('at inspection already: all that ranges cannot give, each with its reason', { timeout: TIMEOUT_MS }, async () => {
+    const told = async (features: string) => {
+      await open(features)
+      const found = await blender.run('inspect', {})
+      if (!found.ok) throw new Error(found.message)
+      return found.value.sampleRanges
+    }
+    expect(await told('mergeable-passes,samples-12')).toMatchObject({ samples: 12, reasons: [] })
+    const reasons = (await told('all-passes,denoise,two-layers,stereo-sides,seen-catcher')).reasons.join('; ')
+    for (const why of ['Crypto', 'pass Vector', 'pass Debug Sample Count', 'a shadow catcher', 'samples of its own', 'several views', 'denoising']) expect(reasons).toContain(why)
+  })
+
+  it('parts of a scene whose shadow catcher shows in the image: parts of it do not make up the whole', { timeout: TIMEOUT_MS }, async () => {
+    await open('seen-catcher')
+    await expect(part(WHOLE, 'catcher.exr', { offset: 0, count: 4 })).rejects.toThrow('shadow catcher')
+  })
+
   it('to be merged: files with Cryptomatte', { timeout: TIMEOUT_MS }, async () => {
     await open('plain')
     await expect(merged(WHOLE, 'crypto', [{ offset: 0, count: 4 }, { offset: 4, count: 4 }])).rejects.toThrow('Cryptomatte')

@@ -39,9 +39,9 @@ export class TestFarm extends FarmApi {
     return this.#workerToken
   }
 
-  async addWorker(name: string, options: { lie?: Lie; threads?: number; blender?: string; token?: string } = {}): Promise<RunningWorker> {
+  async addWorker(name: string, options: { lie?: Lie; threads?: number; tags?: readonly string[]; blender?: string; token?: string } = {}): Promise<RunningWorker> {
     const dataDir = join(this.folder, name)
-    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
+    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, tags: [...(options.tags ?? [])], sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
     if (!config.ok) throw new Error(config.message)
     const log = pino({ level: 'warn' })
     const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })

@@ -27,3 +27,11 @@ export async function renderBare(blend: string, folder: string, frame: number): 
   if (name === undefined) throw new Error(`Blender wrote nothing for frame ${frame}`)
   return join(folder, name)
 }
+
+const FLOAT_EXR = 'import bpy; s = bpy.context.scene.render.image_settings; s.file_format = "OPEN_EXR"; s.color_depth = "32"; s.exr_codec = "ZIP"'
+
+/** The same as 32-bit float EXR, whatever the scene itself writes. */
+export async function renderBareFloat(blend: string, folder: string, frame: number): Promise<string> {
+  await run('blender', ['-b', blend, '-noaudio', '--python-expr', FLOAT_EXR, '-o', join(folder, 'float-####'), '-f', String(frame)])
+  return join(folder, `float-${String(frame).padStart(4, '0')}.exr`)
+}

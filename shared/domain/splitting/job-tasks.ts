@@ -46,7 +46,7 @@ export function newFrame(plan: JobPlan, number: number, position: number): Frame
 export function plannedPart(plan: JobPlan, frames: readonly number[], from: number, to: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
   const parts = tasksPerFrame(plan)
   const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames, from + offset))
-  const begun = tasks.flatMap((task, offset) => ((task.tile ?? 0) === 0 && (task.sampleRange ?? 0) === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / parts)) : []))
+  const begun = tasks.flatMap((task, offset) => (plan.tiles === undefined || (from + offset) % parts === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / parts)) : []))
   return { tasks, frames: begun }
 }
 

@@ -12,7 +12,7 @@ import type { SampleRange } from '../../../shared/domain/splitting/samples.ts'
 import { splitSamples } from '../../../shared/domain/splitting/samples.ts'
 import { mergeSamples } from '../../../shared/adapters/imaging/merge-samples.ts'
 import { Lab } from '../../fixtures/driver/lab.ts'
-import { displayDistance, passDistances } from './distance.ts'
+import { displayDistance, passDistances } from '../../support/image-distance.ts'
 
 /** Scenes that can be split, as words for build_scene.py; with every pass that can be merged where they say so. */
 const SCENES: readonly (readonly [string, string])[] = [

@@ -1,7 +1,7 @@
 // How far two renders of one frame are from each other: as float images pass by pass, and as the 8-bit image that people see.
 
 import sharp from 'sharp'
-import { eachRowOfPair, openPair, shapeDifference } from '../../../shared/adapters/imaging/compare-exr-rows.ts'
+import { eachRowOfPair, openPair, shapeDifference } from '../../shared/adapters/imaging/compare-exr-rows.ts'
 
 /** Where both values are darker than this, a difference is held against it: nobody sees what is relative to black. */
 const DARK = 1e-3
