@@ -206,6 +206,24 @@ describe('a farm whose state is lost', () => {
     expect(await farm.store.openJobs()).toEqual([])
   })
 
+  test('removes what an ended job has no use for, if that was not done before', async () => {
+    const farm = new MortalFarm()
+    const anna = await farm.connect('anna')
+    const id = await farm.submit({ frames: '1' })
+    await anna.finishAll()
+    await farm.allSteps()
+    await farm.journaled()
+    expect(await farm.keys(attemptsPrefix(id))).not.toEqual([])
+    farm.lose()
+    expect((await farm.recovered()).jobs).toMatchObject([{ jobId: id, state: 'completed' }])
+    for (let round = 0; round < 3; round++) {
+      farm.clock.advance(10_000)
+      await farm.rounds.round()
+    }
+    expect(await farm.keys(attemptsPrefix(id))).toEqual([])
+    expect(await farm.store.openJobs()).toEqual([])
+  })
+
   test('does not bring back a deleted job of which a segment is written late, and takes that away in the end', async () => {
     const farm = new MortalFarm()
     await farm.connect('anna')

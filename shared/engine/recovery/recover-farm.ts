@@ -1,9 +1,10 @@
+import { jobIsOver } from '../../domain/job-lifecycle.ts'
 import { parseFrames } from '../../domain/splitting/frames.ts'
 import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { SceneNote, TokenNote, WorkersNote } from '../../protocol/journal.ts'
-import { blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, parseFarmKey } from '../../protocol/object-keys.ts'
+import { attemptsPrefix, blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, parseFarmKey, workPrefix } from '../../protocol/object-keys.ts'
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -105,7 +106,9 @@ async function recoverJob({ store, objects, clock }: { store: FarmStore; objects
   const rebuilt = rebuildJob(journaled, { frameNumbers: frames.frames, bytesOf: (key) => bytes.get(key), term, now })
   const open = rebuilt.tasks.filter((task) => task.state === 'queued').length
   const { job, kept, filesMissing } = rebuilt
-  await writeJob(store, rebuilt, now, `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`)
+  // What an ended job has no use for was to be removed yet: whoever settles ended jobs does it.
+  const unsettled = jobIsOver(job.state) && [...bytes.keys()].some((key) => key.startsWith(attemptsPrefix(jobId)) || key.startsWith(workPrefix(jobId)))
+  await writeJob(store, rebuilt, now, unsettled ? [{ type: 'drop_queue' }] : [], `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`)
   return [{ jobId, name: job.name, state: job.state, kept, open, filesMissing: filesMissing.length }]
 }
 
