@@ -238,6 +238,8 @@ describe('a farm whose state is lost', () => {
     farm.lose()
     expect(await farm.recovered()).toMatchObject({ jobs: [], deleted: 1, damage: [] })
     expect(await farm.store.job(id)).toBeNull()
+    expect(await farm.keys(jobPrefix(id))).toEqual([])
+    await farm.objects.put(segment!, Buffer.from(late), { contentType: 'application/jsonl' })
     await eraseLate(farm.engine)
     expect(await farm.keys(jobPrefix(id))).toHaveLength(1)
     farm.clock.advance(2 * farm.engine.times.urlTtlMs + 1)

@@ -20,7 +20,7 @@ export function recoveryLines({ term, tokens, scenes, workers, before, deleted, 
   return [
     `The farm is open again, in its term ${term}: ${jobs.length + before} job(s), ${scenes} scene(s), ${workers} worker(s), ${tokens} token(s).`,
     ...(before > 0 ? [`${before} of the jobs had been rebuilt by a run that was cut off.`] : []),
-    ...(deleted > 0 ? [`${deleted} deleted job(s) were left out; what is still there of them goes by and by.`] : []),
+    ...(deleted > 0 ? [`${deleted} deleted job(s) were left out, and what was still there of them is removed.`] : []),
     ...(rendering.length === 0 ? ['Nothing has to be rendered again.'] : ['To be rendered, because it was in flight, not begun, or its files are missing:', ...tableLines([['JOB', 'STATE', 'DONE', 'TO DO', 'FILES MISSING', 'NAME'], ...rendering.map((job) => [job.jobId, job.state, String(job.kept), String(job.open), String(job.filesMissing), job.name])])]),
     ...(damage.length === 0 ? [] : ['Not as it should be:', ...damage.slice(0, DAMAGE_SHOWN_MAX).map((what) => `  ${what}`), ...(damage.length > DAMAGE_SHOWN_MAX ? [`  and ${damage.length - DAMAGE_SHOWN_MAX} more, which --json tells`] : [])]),
   ]

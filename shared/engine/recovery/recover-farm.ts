@@ -4,7 +4,7 @@ import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { SceneNote, TokenNote, WorkersNote } from '../../protocol/journal.ts'
-import { attemptsPrefix, blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, parseFarmKey, workPrefix } from '../../protocol/object-keys.ts'
+import { attemptsPrefix, blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, jobPrefix, parseFarmKey, workPrefix } from '../../protocol/object-keys.ts'
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -37,7 +37,7 @@ export interface Recovery {
   readonly jobs: readonly RecoveredJob[]
   /** Recovered by an earlier run that was cut off. */
   readonly before: number
-  /** Deleted jobs of which something was still there. */
+  /** Deleted jobs of which something was still there; it is removed now. */
   readonly deleted: number
   /** What could not be read, or was not as it should be; each was left out. */
   readonly damage: readonly string[]
@@ -81,8 +81,10 @@ export async function recoverFarm({ store, objects, clock }: { store: FarmStore;
   for await (const jobId of jobsInStore(objects)) {
     options.signal?.throwIfAborted()
     options.onProgress?.({ at: 'job', jobId, done: jobs.length + before })
-    if (deleted.has(jobId)) leftOut += 1
-    else if (await isWritten(store, jobId)) before += 1
+    if (deleted.has(jobId)) {
+      leftOut += 1
+      await objects.deletePrefix(jobPrefix(jobId))
+    } else if (await isWritten(store, jobId)) before += 1
     else jobs.push(...(await recoverJob({ store, objects, clock }, jobId, term, damaged)))
   }
   options.signal?.throwIfAborted()
