@@ -2,7 +2,8 @@ import { JOURNAL_VERSION, type TermNote } from '../protocol/journal.ts'
 import { farmKey, farmPrefix, parseFarmKey } from '../protocol/object-keys.ts'
 import type { Clock } from '../ports/core.ts'
 import { FarmStateLost, type FarmStore } from '../ports/farm-store.ts'
-import { LIST_LIMIT_MAX, type ObjectStore } from '../ports/object-store.ts'
+import type { ObjectStore } from '../ports/object-store.ts'
+import { everyObject } from './recovery/job-files.ts'
 import type { z } from 'zod'
 
 /**
@@ -22,11 +23,7 @@ export async function beginFarm({ store, objects, clock }: { store: FarmStore; o
 /** The highest term that was ever begun; 0 if none was. */
 export async function lastTerm(objects: ObjectStore): Promise<number> {
   let last = 0
-  for (let startAfter: string | null = ''; startAfter !== null; ) {
-    const page: Awaited<ReturnType<ObjectStore['list']>> = await objects.list(farmPrefix('terms'), { limit: LIST_LIMIT_MAX, startAfter })
-    for (const { key } of page.keys) last = Math.max(last, Number(parseFarmKey('terms', key) ?? 0))
-    startAfter = page.next
-  }
+  for await (const { key } of everyObject(objects, farmPrefix('terms'))) last = Math.max(last, Number(parseFarmKey('terms', key) ?? 0))
   return last
 }
 

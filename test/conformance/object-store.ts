@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  attemptKey, attemptPrefix, finalKey, finalManifestKey, finalPrefix, jobPrefix, ObjectKey, ObjectPrefix, workKey,
+  attemptKey, attemptPrefix, behindJob, finalKey, finalManifestKey, finalPrefix, jobPrefix, JOBS_PREFIX, ObjectKey, ObjectPrefix, workKey,
 } from '../../shared/protocol/object-keys.ts'
 import { ObjectMissing, OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../shared/ports/object-store.ts'
 import type { ObjectStore, SignedPut } from '../../shared/ports/object-store.ts'
@@ -299,6 +299,14 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
           expect(found.every(({ key, bytes }) => keys.findIndex((one) => one === key) === bytes)).toBe(true)
         }
         expect(await keysUnder(attemptPrefix(job, 't1', 0))).toEqual([attemptKey(job, 't1', 0, 'a'), attemptKey(job, 't1', 0, 'b')])
+      })
+
+      test('goes on behind a name that is no key', async () => {
+        const job = freshJob()
+        const [first, second] = [attemptKey(`${job}-a`, 't1', 0, 'a'), attemptKey(`${job}-b`, 't1', 0, 'a')]
+        for (const key of [first, second]) await store().put(key, Buffer.from('x'), { contentType: 'application/octet-stream' })
+        const { keys } = await store().list(JOBS_PREFIX, { limit: 1, startAfter: behindJob(`${job}-a`) })
+        expect(keys.map(({ key }) => key)).toEqual([second])
       })
 
       test('lists nothing where nothing is, and refuses limits that servers would lower', async () => {

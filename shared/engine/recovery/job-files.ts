@@ -1,11 +1,11 @@
 import { JobId } from '../../protocol/ids.ts'
 import { behindJob, JOBS_PREFIX, jobPrefix, type ObjectKey, type ObjectPrefix, parseJobOfKey, parseJournalKey } from '../../protocol/object-keys.ts'
-import { LIST_LIMIT_MAX, type ObjectStore } from '../../ports/object-store.ts'
+import { LIST_LIMIT_MAX, type ObjectPage, type ObjectStore } from '../../ports/object-store.ts'
 
 /** The jobs of which anything lies in the store, oldest first: one look for each, whatever it holds. */
 export async function* jobsInStore(objects: ObjectStore): AsyncGenerator<JobId> {
-  for (let startAfter = ''; ; ) {
-    const { keys: [first] } = await objects.list(JOBS_PREFIX, { limit: 1, startAfter })
+  for (let startAfter: string | null = null; ; ) {
+    const { keys: [first] }: ObjectPage = await objects.list(JOBS_PREFIX, { limit: 1, ...(startAfter === null ? {} : { startAfter }) })
     if (first === undefined) return
     const found = parseJobOfKey(first.key)
     startAfter = found === null ? first.key : behindJob(found.jobId)
@@ -27,9 +27,9 @@ export async function filesOfJob(objects: ObjectStore, jobId: JobId): Promise<{ 
 }
 
 export async function* everyObject(objects: ObjectStore, prefix: ObjectPrefix): AsyncGenerator<{ key: ObjectKey; bytes: number }> {
-  for (let startAfter: string | null = ''; startAfter !== null; ) {
-    const page: Awaited<ReturnType<ObjectStore['list']>> = await objects.list(prefix, { limit: LIST_LIMIT_MAX, startAfter })
+  for (let begin: { startAfter?: string } | null = {}; begin !== null; ) {
+    const page: ObjectPage = await objects.list(prefix, { limit: LIST_LIMIT_MAX, ...begin })
     yield* page.keys
-    startAfter = page.next
+    begin = page.next === null ? null : { startAfter: page.next }
   }
 }
