@@ -6,6 +6,7 @@
 //   --scene FILE.blend   this file in every split, instead of the matrix; at --frame N, or the frame it was saved at
 //   --only, --skip RE    scenes by their names or features
 //   --summary            a line for each scene
+//   --overscan           nothing of this: the pixels that differ by the width of the overscan
 //   --picture OUT.jpg    nothing of this: draws the picture for the README
 
 import { copyFile, mkdir } from 'node:fs/promises'
@@ -14,6 +15,7 @@ import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Lab } from '../../fixtures/driver/lab.ts'
 import { type Workers, measureChunk, measureFrame } from './measure.ts'
+import { measureOverscan } from './overscan.ts'
 import { type Row, RunRecord, commitHere } from './record.ts'
 import { type MatrixScene, OUTPUTS, SCENES } from './scenes.ts'
 import { QUARTERS, ROTATED, SMALLEST } from './splits.ts'
@@ -23,7 +25,7 @@ import { markdown, summary, verdictOf } from './table.ts'
 const CHUNKED = ['motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles']
 
 const { values } = parseArgs({
-  options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, resume: { type: 'boolean', default: false }, picture: { type: 'string' } },
+  options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, resume: { type: 'boolean', default: false }, overscan: { type: 'boolean' }, picture: { type: 'string' } },
 })
 if (values.picture !== undefined) {
   // Late: it brings a whole farm along.
@@ -38,6 +40,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const begun = performance.now()
 const lab = await Lab.open()
 const workers: Workers = { lab, first: await lab.start(), second: await lab.start() }
+if (values.overscan === true) {
+  console.log(await measureOverscan(workers).finally(close))
+  process.exit(0)
+}
 const probed = await workers.first.run('probe', {})
 if (!probed.ok) throw new Error(probed.message)
 const { blenderVersion: blender, hasDenoiser } = probed.value
