@@ -1,5 +1,5 @@
 import { cancelJob, deleteJob, viewJob, viewOf } from '../../shared/engine/job-actions.ts'
-import { changeJob, pauseJob, resumeJob } from '../../shared/engine/job-changes.ts'
+import { changeJob, pauseJob, resumeJob, retryJob } from '../../shared/engine/job-changes.ts'
 import { planRequest } from '../../shared/engine/plan-view.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import type { Engine } from '../../shared/engine/context.ts'
@@ -21,6 +21,11 @@ export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmA
     cancelJob: (jobId, why) => cancelJob(engine, jobId, why),
     pauseJob: (jobId, request, who) => pauseJob(engine, jobId, request, who),
     resumeJob: (jobId, who) => resumeJob(engine, jobId, who),
+    async retryJob(jobId, who) {
+      const retried = await retryJob(engine, jobId, who)
+      if (retried.ok) plan(jobId)
+      return retried
+    },
     changeJob: (jobId, change, who) => changeJob(engine, jobId, change, who),
     deleteJob: (jobId) => deleteJob(engine, jobId),
   }

@@ -24,6 +24,7 @@ export interface FarmActions {
   cancelJob(jobId: JobId, why: string): Promise<{ ok: true; job: JobView } | Refusal>
   pauseJob(jobId: JobId, request: PauseRequest, who: string): Promise<{ ok: true; job: JobView } | Refusal>
   resumeJob(jobId: JobId, who: string): Promise<{ ok: true; job: JobView } | Refusal>
+  retryJob(jobId: JobId, who: string): Promise<{ ok: true; job: JobView } | Refusal>
   changeJob(jobId: JobId, change: JobChange, who: string): Promise<{ ok: true; job: JobView } | Refusal>
   /** Erases every key and byte of a job, by and by; one that runs is canceled first. */
   deleteJob(jobId: JobId): Promise<{ ok: true } | Refusal>

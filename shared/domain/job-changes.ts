@@ -4,7 +4,7 @@ import type { TaskRecord } from '../protocol/task.ts'
 import type { Change, Decision } from './decision.ts'
 import { hasTasksToGive, jobIsOver, unpaused } from './job-lifecycle.ts'
 import { isPicky } from './scheduling/task-fit.ts'
-import { withdraw } from './task/attempts.ts'
+import { currentAttempts, withdraw } from './task/attempts.ts'
 import { act } from './task/lifecycle.ts'
 
 /** Attempts of a task up to which a pause may take it back: what is taken back counts against nobody, so something must bound it. */
@@ -26,7 +26,7 @@ export function resumeJob(job: JobRecord, who: string): Decision {
 
 /** A task that a worker still renders is queued again, and nobody is to blame; a result that is on its way comes in. */
 export function takeBackRendering(task: TaskRecord, now: number, reason: string): Change {
-  if (task.state !== 'leased' || task.attempts.length > TAKEN_BACK_UP_TO) return { ok: true }
+  if (task.state !== 'leased' || currentAttempts(task).length > TAKEN_BACK_UP_TO) return { ok: true }
   const left = withdraw(task, 'canceled', reason, now)
   const queued = act(left.task, 'requeue')
   return {

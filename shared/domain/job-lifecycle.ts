@@ -7,6 +7,10 @@ export const JOB_TRANSITIONS = {
   complete: { from: ['encoding'], to: 'completed' },
   fail: { from: ['inspecting', 'planning', 'active', 'encoding'], to: 'failed' },
   cancel: { from: ['inspecting', 'planning', 'active', 'encoding'], to: 'canceled' },
+  /** Tried again: it goes on where it was. */
+  inspect_again: { from: ['failed', 'canceled'], to: 'inspecting' },
+  plan_again: { from: ['failed', 'canceled'], to: 'planning' },
+  work_again: { from: ['failed', 'canceled'], to: 'active' },
   delete: { from: ['completed', 'failed', 'canceled', 'deleting'], to: 'deleting' },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>
 
@@ -40,4 +44,17 @@ export function hasTasksToGive(state: JobState): boolean {
 
 export function jobIsOver(state: JobState): boolean {
   return state === 'completed' || state === 'failed' || state === 'canceled' || state === 'deleting'
+}
+
+/** Its tasks are being written down, or gone over again. */
+export function isBeingPlanned({ state, tasksPlanned, plan }: Pick<JobRecord, 'state' | 'tasksPlanned' | 'plan'>): boolean {
+  return state === 'planning' || (state === 'active' && tasksPlanned < plan.renderTaskCount)
+}
+
+/**
+ * What workers sent, and what was made of it, stays in the object store when it is over: with it the job can be tried again without
+ * rendering anew what is done. It goes with the job when that is deleted.
+ */
+export function keepsFiles(state: JobState): boolean {
+  return state === 'failed' || state === 'canceled'
 }

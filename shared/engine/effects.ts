@@ -39,7 +39,7 @@ export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): P
     case 'cancel_lease':
       return engine.bulletin.publish({ type: 'lease_canceled', jobId, taskId: effect.taskId, epoch: effect.epoch, workerId: effect.workerId, reason: effect.reason })
     case 'drop_queue':
-      return engine.queue.dropJob(jobId)
+      return dropIfOver(engine, jobId)
     default:
       return assertNever(effect)
   }

@@ -1,6 +1,6 @@
 import { cancelTask } from '../domain/task/fall-back.ts'
 import { isOver } from '../domain/task/lifecycle.ts'
-import { jobIsOver } from '../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../domain/job-lifecycle.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 import { attemptsPrefix, farmKey, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'
@@ -15,7 +15,8 @@ const CANCELED_AT_ONCE = 250
 const PAGE = 500
 
 /**
- * Takes back what workers still hold of a job that is over, and closes it when nothing is outstanding. Called again and again
+ * Takes back what workers still hold of a job that is over, and closes it when nothing is outstanding. One that did not complete
+ * keeps its files, so that it can be tried again: were they removed, that could come in the middle of it. Called again and again
  * until it says true.
  */
 export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<boolean> {
@@ -41,18 +42,22 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   }
   // First, so that no recovery looks for files that are gone by then.
   if (!(await journalJob(engine, jobId))) return false
+  // A retry that comes in between loses entries of its queue, which the reconciler puts back, and no file.
   await engine.queue.dropJob(jobId)
-  // An address that a worker was given stays good for a while: what comes after this is the sweep's.
-  await noteEnded(engine, jobId)
-  await engine.objects.deletePrefix(attemptsPrefix(jobId))
-  await engine.objects.deletePrefix(workPrefix(jobId))
+  if (!keepsFiles(job.value.state)) {
+    // An address that a worker was given stays good for a while: what comes after this is the sweep's.
+    await noteEnded(engine, jobId)
+    await engine.objects.deletePrefix(attemptsPrefix(jobId))
+    await engine.objects.deletePrefix(workPrefix(jobId))
+  }
   await engine.store.closeJob(jobId)
   return true
 }
 
 /** Takes back several tasks of a job that is over, in one commit. */
 async function cancelTasks(engine: Engine, jobId: JobId, ids: readonly TaskId[], why: string): Promise<void> {
-  await transact(engine, jobId, { tasks: ids }, ({ task }, now) => {
+  await transact(engine, jobId, { tasks: ids }, ({ job, task }, now) => {
+    if (!jobIsOver(job.state)) return { ok: true } // tried again meanwhile
     const canceled = ids.flatMap((id) => {
       const record = task(id)
       const decision = record === undefined ? undefined : cancelTask(record, now, why)

@@ -1,6 +1,6 @@
 import { countsOf, progressOf, secondsLeft } from '../domain/progress.ts'
 import { waitingReasons } from '../domain/scheduling/waiting-reasons.ts'
-import { actOnJob, hasTasksToGive, jobIsOver, mayJob } from '../domain/job-lifecycle.ts'
+import { actOnJob, hasTasksToGive, mayJob } from '../domain/job-lifecycle.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'
@@ -12,6 +12,8 @@ import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
 import { transact } from './transact.ts'
 
+/** Times that a job is canceled to be deleted, while somebody else tries it again. */
+const DELETE_TRIES_MAX = 5
 /** How many tasks of a job are looked at to tell what it waits for and what is disputed. */
 const LOOK_AT_TASKS = 50
 
@@ -95,14 +97,20 @@ export async function cancelJob(engine: Engine, jobId: JobId, why: string): Prom
 export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: true } | Refusal> {
   const job = await engine.store.job(jobId)
   if (job === null) return refuse('not_found', `there is no job ${jobId}`)
-  if (!jobIsOver(job.value.state)) {
+  let marked = await markDeleted(engine, jobId)
+  // Somebody may try it again between the two.
+  for (let tries = 0; !marked.ok && marked.code === 'conflict' && tries < DELETE_TRIES_MAX; tries++) {
     const canceled = await cancelJob(engine, jobId, 'the job is deleted')
     if (!canceled.ok && canceled.code !== 'conflict') return canceled
+    marked = await markDeleted(engine, jobId)
   }
-  const marked = await transact(engine, jobId, {}, ({ job: current }) => !mayJob(current.state, 'delete') ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`) : ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
   if (!marked.ok) return marked
   // Before anybody is told: who hears that it is deleted does not meet it again after a recovery.
   await noteDeleted(engine, jobId)
   await engine.bulletin.publish({ type: 'job_changed', jobId })
   return { ok: true }
+}
+
+function markDeleted(engine: Engine, jobId: JobId) {
+  return transact(engine, jobId, {}, ({ job: current }) => !mayJob(current.state, 'delete') ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`) : ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
 }

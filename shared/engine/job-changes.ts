@@ -1,9 +1,10 @@
 import type { Change, Decision } from '../domain/decision.ts'
 import { changeJob as decideChange, pauseJob as decidePause, resumeJob as decideResume, takeBackRendering } from '../domain/job-changes.ts'
-import type { Refusal } from '../protocol/errors.ts'
-import { refuse } from '../protocol/errors.ts'
-import type { JobId, TaskId } from '../protocol/ids.ts'
+import { retryJob as decideRetry } from '../domain/retry-job.ts'
+import { refuse, type Refusal } from '../protocol/errors.ts'
+import { INSPECT_TASK_ID, type JobId, type TaskId } from '../protocol/ids.ts'
 import type { JobChange, JobRecord, JobView } from '../protocol/job.ts'
+import { LIMITS } from '../protocol/limits.ts'
 import type { Engine } from './context.ts'
 import { viewJob } from './job-actions.ts'
 import { pages } from './pages.ts'
@@ -36,6 +37,21 @@ export async function resumeJob(engine: Engine, jobId: JobId, who: string): Prom
 /** Name, priority and cap of a job that is not over, from the next lease on. */
 export async function changeJob(engine: Engine, jobId: JobId, change: JobChange, who: string): Promise<Changed> {
   return changed(engine, jobId, (job) => decideChange(job, change, who))
+}
+
+/** A job that failed or was canceled goes on where it was. One that runs already is left as it is. */
+export async function retryJob(engine: Engine, jobId: JobId, who: string): Promise<Changed> {
+  const full = await refuseFull(engine)
+  if (full !== null) return full
+  const done = await transact(engine, jobId, { tasks: [INSPECT_TASK_ID] }, ({ job, task }) => decideRetry(job, task(INSPECT_TASK_ID), who))
+  if (!done.ok) return done
+  await engine.bulletin.publish({ type: 'job_changed', jobId })
+  return answer(engine, jobId)
+}
+
+async function refuseFull(engine: Engine): Promise<Refusal | null> {
+  const open = await engine.store.openJobs()
+  return open.length < LIMITS.openJobsMax ? null : refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
 }
 
 async function takeBack(engine: Engine, jobId: JobId, ids: readonly TaskId[]): Promise<void> {

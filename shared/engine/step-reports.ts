@@ -1,7 +1,8 @@
+import { auditIds } from '../domain/task/attempts.ts'
 import { AUDITS_OF_TASK_MAX, concludeAudit } from '../domain/task/conclude-audit.ts'
 import { failJob, rejectResult } from '../domain/task/fall-back.ts'
 import { frameStitched } from '../domain/task/hand-in.ts'
-import { actOnJob, mayJob } from '../domain/job-lifecycle.ts'
+import { actOnJob, isBeingPlanned, mayJob } from '../domain/job-lifecycle.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { auditedTaskId, auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
@@ -25,10 +26,12 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
 export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, isFault = true): Promise<void> {
   const checked = auditedTaskId(taskId)
   // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
-  const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, round + 1)) : [checked]
+  const from = checked === undefined ? ((await engine.store.tasks(jobId, [taskId]))[0]?.value.auditsFrom ?? 0) : 0
+  const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, from + round + 1)) : [checked]
   await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)
-    if (record === undefined) return { ok: true }
+    // Taken up again since: whoever reads its files then says so again.
+    if (record === undefined || (checked === undefined && (record.auditsFrom ?? 0) !== from)) return { ok: true }
     return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []), isFault)
   })
 }
@@ -50,10 +53,13 @@ export async function reportDelivered(engine: Engine, jobId: JobId, frame: numbe
 
 /** Moves a job on to its video when every frame is delivered. Safe to call at any time. */
 export async function endRendering(engine: Engine, jobId: JobId): Promise<void> {
-  const [job, counters] = await Promise.all([engine.store.job(jobId), engine.store.counters(jobId)])
-  if (job === null || job.value.state !== 'active' || (counters['frames.delivered'] ?? 0) < job.value.plan.frameCount) return
+  // In this order: what was counted is of the revision that was read, or of a later one.
+  const job = await engine.store.job(jobId)
+  if (job === null || job.value.state !== 'active' || isBeingPlanned(job.value)) return
+  const counters = await engine.store.counters(jobId)
+  if ((counters['frames.delivered'] ?? 0) < job.value.plan.frameCount) return
   await transact(engine, jobId, {}, ({ job: current }) =>
-    current.state === 'active'
+    current.state === 'active' && current.revision === job.value.revision && !isBeingPlanned(current)
       ? { ok: true, job: actOnJob(current, 'encode'), effects: [{ type: 'run_step', step: { step: 'encode', jobId } }], events: [{ type: 'frames_delivered', message: `all ${current.plan.frameCount} frame(s) are delivered` }] }
       : { ok: true },
   )
@@ -94,8 +100,4 @@ export async function reportCompared(engine: Engine, jobId: JobId, taskId: TaskI
     const own = frames.filter((frame) => record.frames.includes(frame.number))
     return concludeAudit(current, record, audits, own, pairs, eligible, now)
   })
-}
-
-function auditIds(task: TaskRecord): TaskId[] {
-  return Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
 }

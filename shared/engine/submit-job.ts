@@ -1,9 +1,7 @@
 import type { Change } from '../domain/decision.ts'
 import { boundTo } from '../domain/scheduling/eligibility.ts'
 import { inspectionOf, planJob, PRIORITY_DEFAULT } from '../domain/splitting/plan-job.ts'
-import { blankTask, plannedPart } from '../domain/splitting/job-tasks.ts'
-import { parseFrames } from '../domain/splitting/frames.ts'
-import { actOnJob } from '../domain/job-lifecycle.ts'
+import { blankTask } from '../domain/splitting/job-tasks.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import { INSPECT_TASK_ID, type JobId, newJobId, timeOfSortable } from '../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../protocol/job.ts'
@@ -13,10 +11,6 @@ import { withUsableInspections } from './able-workers.ts'
 import { commitOf, effectsOf, type Slice } from './commit.ts'
 import type { Engine } from './context.ts'
 import { runEffects } from './effects.ts'
-import { transact } from './transact.ts'
-
-/** Task records written in one commit: large enough to be quick, small enough that Redis never stalls on one script. */
-const PLAN_BATCH = 500
 
 /**
  * Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind.
@@ -75,32 +69,4 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   await engine.queue.dropJob(id)
   await engine.objects.deletePrefix(jobPrefix(id))
   return refuse('scene_unknown', `scene: the scene ${request.scene} was deleted at this moment; upload it again with POST /v1/scenes`)
-}
-
-/** Writes the tasks of a job down, batch by batch, and lets it run. Goes on where a process that died stopped. */
-export async function planTasks(engine: Engine, jobId: JobId): Promise<void> {
-  const versioned = await engine.store.job(jobId)
-  if (versioned === null || versioned.value.state !== 'planning') return
-  const frames = parseFrames(versioned.value.plan.frames)
-  if (!frames.ok) throw new Error(`job ${jobId}: stored frames do not parse: ${frames.detail}`)
-  for (let more = true; more; ) {
-    const done = await transact(engine, jobId, {}, ({ job }, now) => {
-      if (job.state !== 'planning') return { ok: true }
-      const { plan } = job
-      const from = job.tasksPlanned
-      const to = Math.min(plan.renderTaskCount, from + PLAN_BATCH)
-      const { tasks, frames: begun } = plannedPart(plan, frames.frames, from, to)
-      const last = to === plan.renderTaskCount
-      const next: JobRecord = { ...job, tasksPlanned: to }
-      return {
-        ok: true,
-        job: last ? actOnJob(next, 'activate', { startedAt: now }) : next,
-        tasks,
-        frames: begun,
-        effects: [{ type: 'queue_tasks', tasks: tasks.map((task) => ({ taskId: task.id, epoch: 0 })) }, ...(last ? [{ type: 'announce_work' } as const] : [])],
-        events: last ? [{ type: 'job_started', message: 'all tasks are planned' }] : [],
-      }
-    })
-    more = done.ok && done.change.job?.state === 'planning'
-  }
 }

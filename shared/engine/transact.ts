@@ -18,6 +18,8 @@ export interface Reading {
   readonly tasks?: readonly TaskId[]
   readonly frames?: readonly number[]
   readonly framesOf?: boolean
+  /** Never decide on what this process remembers: for a decision that leaves some of the records as they are, which its commit does not prove. */
+  readonly fresh?: boolean
 }
 
 /** The records of a slice without their versions, for a decision. */
@@ -43,7 +45,7 @@ export async function transact(engine: Engine, jobId: JobId, reading: Reading, d
     const leave = race === 0 ? null : await lineUp(engine, jobId)
     let outcome: Transacted & { readonly effectIds?: readonly string[] } | 'again'
     try {
-      outcome = await tryOnce(engine, jobId, reading, decide, race === 0)
+      outcome = await tryOnce(engine, jobId, reading, decide, race === 0 && reading.fresh !== true)
     } finally {
       leave?.()
     }

@@ -20,7 +20,7 @@ export type Sha256 = z.infer<typeof Sha256>
  * A task is named within its job: `r0000012` (render, by number), `s0000012` (finish of frame number 12 of the plan),
  * `a0000012x2` (second audit of render 12), `b0000012x1` (first audit of finish 12), `i0000000` (the inspection).
  */
-export const TaskId = z.string().regex(/^[irs]\d{7}$|^[ab]\d{7}x\d{1,2}$/, 'a task id looks like r0000012').brand<'TaskId'>()
+export const TaskId = z.string().regex(/^[irs]\d{7}$|^[ab]\d{7}x\d{1,3}$/, 'a task id looks like r0000012').brand<'TaskId'>()
 export type TaskId = z.infer<typeof TaskId>
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

@@ -136,7 +136,9 @@ export const JobRecord = z
      * what workers hold is accepted, compared, stitched and delivered, and a job may be paused in any state in which it has tasks.
      */
     pausedAt: z.int().optional(),
-    /** While planning: how many tasks are written down already. */
+    /** How often its tasks were gone over again, because it was retried. */
+    revision: z.int().min(1).max(LIMITS.revisionsPerJobMax).optional(),
+    /** How many tasks are written down already; after a retry, how many of them were gone over. Less than all only for a while. */
     tasksPlanned: z.int().min(0),
     /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */
     failure: z.strictObject({ code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lastWords: z.string().max(LIMITS.messageLengthMax * 2).optional() }).optional(),

@@ -88,7 +88,10 @@ export const TaskRecord = z
     /** On an audit: the task it checks. */
     audits: TaskId.optional(),
     /** On a checked task: how many audits were made of it. */
-    auditRounds: z.int().min(0).max(99).optional(),
+    auditRounds: z.int().min(0).max(999).optional(),
+    /** On one that was taken up again: attempts up to this epoch, and audits up to this round, are history and decide nothing any more. */
+    triesFrom: z.int().min(0).optional(),
+    auditsFrom: z.int().min(0).max(999).optional(),
     /** Why it failed, or waits for something unusual. */
     note: z.string().max(LIMITS.messageLengthMax).optional(),
   })

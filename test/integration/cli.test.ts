@@ -261,6 +261,13 @@ describe('changing a job', () => {
     expect(await ada('resume', id)).toMatchObject({ exitCode: 0, stdout: `${id} active\n` })
   })
 
+  test('tries it again when it was canceled', async () => {
+    const { id } = await submitted()
+    await ada('cancel', id)
+    expect(await ada('retry', id)).toMatchObject({ exitCode: 0, stdout: `${id} active\n` })
+    expect(await ada('retry', id)).toMatchObject({ exitCode: 0, stdout: `${id} active\n` })
+  })
+
   test('gives it another priority, cap and name', async () => {
     const { id } = await submitted('--cap', '9')
     expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({ exitCode: 0, stdout: `${id} active, priority 7, cap 3\n` })
@@ -270,7 +277,7 @@ describe('changing a job', () => {
 })
 
 describe('exit codes', () => {
-  test.each(['status', 'cancel', 'delete', 'download', 'pause', 'resume'])('%s of an unknown job is 3', async (verb) => {
+  test.each(['status', 'cancel', 'delete', 'download', 'pause', 'resume', 'retry'])('%s of an unknown job is 3', async (verb) => {
     const run = await ada(verb, UNKNOWN_JOB)
     expect([run.exitCode, run.stdout, run.stderr]).toEqual([3, '', expect.stringContaining('error: not_found: ')])
   })
@@ -301,7 +308,7 @@ describe('exit codes', () => {
     expect(await tilework(['--version'])).toMatchObject({ exitCode: 0, stdout: '0.0.0-test\n' })
   })
 
-  test.each(['submit', 'jobs', 'status', 'cancel', 'delete', 'download', 'pause', 'resume', 'change', 'workers', 'worker', 'up', 'coordinator', 'verifier', 'assembler'])('%s explains itself', async (verb) => {
+  test.each(['submit', 'jobs', 'status', 'cancel', 'delete', 'download', 'pause', 'resume', 'retry', 'change', 'workers', 'worker', 'up', 'coordinator', 'verifier', 'assembler'])('%s explains itself', async (verb) => {
     const run = await tilework([verb, '--help'])
     expect([run.exitCode, run.stdout]).toEqual([0, expect.stringContaining(`tilework ${verb}`)])
   })

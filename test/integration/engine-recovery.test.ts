@@ -5,7 +5,7 @@ import { cancelJob, deleteJob, viewJob } from '../../shared/engine/job-actions.t
 import { reapLeases } from '../../shared/engine/loops/lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from '../../shared/engine/loops/reconcile.ts'
 import { reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
-import { planTasks } from '../../shared/engine/submit-job.ts'
+import { planTasks } from '../../shared/engine/plan-tasks.ts'
 import { finishTaskId, type JobId, renderTaskId } from '../../shared/protocol/ids.ts'
 import { jobPrefix } from '../../shared/protocol/object-keys.ts'
 import { HASH } from '../unit/domain/records.ts'
@@ -265,7 +265,8 @@ describe('a job that is ended by hand', () => {
     expect(anna.leases.size).toBe(0)
     expect(await farm.faults(id)).toEqual([])
     expect(await farm.store.openJobs()).toEqual([])
-    expect((await farm.objects.list(jobPrefix(id), { limit: 100 })).keys.map(({ key }) => key).filter((key) => key.includes('/attempts/'))).toEqual([])
+    // For a retry; they go with the job.
+    expect((await farm.objects.list(jobPrefix(id), { limit: 100 })).keys.map(({ key }) => key).filter((key) => key.includes('/attempts/')).length).toBeGreaterThan(0)
   })
 
   test('and deleted leaves no key and no object, with workers still at it', async () => {

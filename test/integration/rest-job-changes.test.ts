@@ -38,6 +38,14 @@ test('what is over cannot be changed, and says so', async () => {
   for (const answer of [await post('pause'), await post('resume'), await patch({ priority: 1 })]) expect(problemOf(answer)).toMatchObject({ code: 'conflict', detail: expect.stringContaining('canceled') })
 })
 
+test('a job that was canceled is tried again; one that runs is left alone', async () => {
+  expect((await post('retry')).json()).toMatchObject({ state: 'active' })
+  await post('cancel')
+  expect(JobView.parse((await post('retry', {})).json())).toMatchObject({ state: 'active', revision: 1 })
+  expect((await eventTypes()).slice(-2)).toEqual(['job_canceled', 'job_retried'])
+  expect(problemOf(await post('retry', {}, 'ben')).code).toBe('not_found')
+})
+
 test("somebody else's job is not there to be changed", async () => {
   for (const answer of [await post('pause', {}, 'ben'), await post('resume', {}, 'ben'), await patch({ priority: 1 }, 'ben')]) expect(problemOf(answer).code).toBe('not_found')
 })

@@ -246,7 +246,7 @@ test('an unfinished upload goes on at any coordinator', async () => {
   const unused = async (): Promise<never> => {
     throw new Error('no job is asked for')
   }
-  const next = await buildApp({ farm: { submitJob: unused, planJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused, pauseJob: unused, resumeJob: unused, changeJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir, version: '2' })
+  const next = await buildApp({ farm: { submitJob: unused, planJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused, pauseJob: unused, resumeJob: unused, changeJob: unused, retryJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir, version: '2' })
   const authorization = `Bearer ${TOKENS.ada}`
   expect((await next.inject({ method: 'HEAD', url: String(headers.location), headers: { ...TUS, authorization } })).headers['upload-offset']).toBe('500')
   const last = await next.inject({ method: 'PATCH', url: String(headers.location), headers: { ...TUS, authorization, 'upload-offset': '500', 'content-type': 'application/offset+octet-stream' }, payload: SMALL.subarray(500) })

@@ -92,7 +92,7 @@ test('what breaks inside is called internal, told to the log and not to the clie
   const broken = async (): Promise<never> => {
     throw new Error('the inner words')
   }
-  farm = await startRestFarm({ farm: { submitJob: broken, planJob: broken, viewJob: broken, viewOf: broken, cancelJob: broken, deleteJob: broken, pauseJob: broken, resumeJob: broken, changeJob: broken } })
+  farm = await startRestFarm({ farm: { submitJob: broken, planJob: broken, viewJob: broken, viewOf: broken, cancelJob: broken, deleteJob: broken, pauseJob: broken, resumeJob: broken, changeJob: broken, retryJob: broken } })
   const scene = await farm.addScene()
   const answer = await farm.ask('ada', { method: 'POST', url: '/v1/jobs', payload: { scene } })
   expect(problemOf(answer).code).toBe('internal')

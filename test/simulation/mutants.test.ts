@@ -61,6 +61,10 @@ vi.mock('../../shared/domain/task/hand-in.ts', async (load) => {
     frameStitched: (...[job, frame, stitched]: Parameters<typeof real.frameStitched>) => real.frameStitched(job, bug.name.startsWith('a frame is stitched again') ? { ...frame, state: 'stitching' } : frame, stitched),
   }
 })
+vi.mock('../../shared/domain/task/reopen.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/task/reopen.ts')>()
+  return { ...real, reopenTask: (...args: Parameters<typeof real.reopenTask>) => (bug.name === 'what failed stays so when its job is tried again' ? {} : real.reopenTask(...args)) }
+})
 vi.mock('../../shared/engine/ended-jobs.ts', async (load) => {
   const real = await load<typeof import('../../shared/engine/ended-jobs.ts')>()
   return {

@@ -173,6 +173,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'jobs that are over still give leases', caughtBy: ['one-live-lease'], planted: { bend: canceledInARush } },
   { name: 'paused jobs still give leases', caughtBy: ['paused-rests'], planted: { bend: pausedInARush } },
   { name: 'epochs begin anew after a recovery', caughtBy: ['one-live-lease'], planted: { bend: emptiedOften } },
+  { name: 'what failed stays so when its job is tried again', caughtBy: ['everything-ends'], planted: { bend: retriedAtLast } },
   { name: 'results that were rejected stay', caughtBy: ['everything-ends', 'true-pixels'] },
   { name: 'a frame is stitched again whenever somebody says so', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs', 'counters-recount'], planted: { bend: stepsRunTwice } },
   { name: 'quarantine and leaving are not heard', caughtBy: ['barred-get-no-lease'] },
@@ -213,6 +214,12 @@ function cappedInARush(scenario: Scenario): Scenario {
 function pausedInARush(scenario: Scenario): Scenario {
   const rush = canceledInARush(scenario)
   return { ...rush, acts: rush.acts.map(({ at, which }) => ({ at, which, act: 'pause', now: false })) }
+}
+
+/** Nothing succeeds until all is well, and then what gave up is tried again. */
+function retriedAtLast(scenario: Scenario): Scenario {
+  const hopeless = nothingSucceeds(scenario)
+  return { ...hopeless, acts: [0.1, 0.4, 0.7, 0.99].map((which) => ({ at: hopeless.healsAt + 60_000, act: 'retry', which })) }
 }
 
 /** Many quick tasks under way at three coordinators with a slow store, and jobs canceled in the midst of it. */

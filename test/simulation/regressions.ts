@@ -4,4 +4,6 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 1696, found: 'an older audit of a rejected result, queued again, went to the worker that had rendered the task anew' },
   { seed: 1881, found: 'the same with an audit whose own result was rejected after somebody else had rendered the task anew' },
   { seed: 1258, found: 'an effect that ran late queued a task of a job that was erased meanwhile, and its queue stayed for ever' },
+  { seed: 90, found: 'a retry decided on an inspection as another process remembered it: leased, though it was canceled, and the job waited for it for ever' },
+  { seed: 432, found: 'a job that was tried again between its cancellation and its deletion was not deleted' },
 ]

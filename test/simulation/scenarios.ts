@@ -36,7 +36,7 @@ export interface PlannedJob {
 }
 
 /** What an artist asks for. */
-export type Act = { readonly act: 'cancel' | 'delete' | 'resume' } | { readonly act: 'pause'; readonly now: boolean } | { readonly act: 'change'; readonly change: JobChange }
+export type Act = { readonly act: 'cancel' | 'delete' | 'resume' | 'retry' } | { readonly act: 'pause'; readonly now: boolean } | { readonly act: 'change'; readonly change: JobChange }
 /** The same with one of the jobs there are, `which` from 0 to 1. */
 export type PlannedAct = Act & { readonly at: number; readonly which: number }
 
@@ -150,12 +150,18 @@ export function drawScenario(random: SeededRandom): Scenario {
 
 /** In a third of the farms somebody changes jobs all the time. Pauses that nobody ends are ended when the farm heals. */
 function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
-  if (!random.chance(0.35)) return []
+  const changes = random.chance(0.35) ? changesWithin(random, healsAt) : []
+  // Some that failed or were canceled are tried again when all is well, and must complete then.
+  const late = random.chance(0.5) ? Array.from({ length: 1 + random.below(4) }, (): PlannedAct => ({ at: healsAt + random.between(0, 600_000), which: random.float(), act: 'retry' })) : []
+  return [...changes, ...late]
+}
+
+function changesWithin(random: SeededRandom, healsAt: number): PlannedAct[] {
   return Array.from({ length: 1 + random.below(8) }, (): PlannedAct => {
     const when = { at: random.between(0, healsAt), which: random.float() }
-    const act = random.pick(['pause', 'pause', 'resume', 'priority', 'cap'] as const)
+    const act = random.pick(['pause', 'pause', 'resume', 'retry', 'priority', 'cap'] as const)
     if (act === 'pause') return { ...when, act, now: random.chance(0.3) }
-    if (act === 'resume') return { ...when, act }
+    if (act === 'resume' || act === 'retry') return { ...when, act }
     return { ...when, act: 'change', change: act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
   })
 }

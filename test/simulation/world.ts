@@ -5,7 +5,7 @@ import { noteScene } from '../../shared/engine/journal/farm-journal.ts'
 import { recoverFarm } from '../../shared/engine/recovery/recover-farm.ts'
 import { noteTerm } from '../../shared/engine/standing.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
-import { changeJob, pauseJob, resumeJob } from '../../shared/engine/job-changes.ts'
+import { changeJob, pauseJob, resumeJob, retryJob } from '../../shared/engine/job-changes.ts'
 import { submitJob } from '../../shared/engine/submit-job.ts'
 import { jobIsOver } from '../../shared/domain/job-lifecycle.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
@@ -456,6 +456,7 @@ function perform({ engine }: Coordinator, act: Act, jobId: JobId): Promise<{ ok:
     case 'delete': return deleteJob(engine, jobId)
     case 'pause': return pauseJob(engine, jobId, { now: act.now }, 'ada')
     case 'resume': return resumeJob(engine, jobId, 'ada')
+    case 'retry': return retryJob(engine, jobId, 'ada')
     case 'change': return changeJob(engine, jobId, act.change, 'ada')
   }
 }

@@ -84,6 +84,10 @@ export class FarmClient {
     return this.requests.json(`${jobPath(id)}/resume`, JobView, { method: 'POST', json: {} })
   }
 
+  retry(id: string): Promise<JobView> {
+    return this.requests.json(`${jobPath(id)}/retry`, JobView, { method: 'POST', json: {} })
+  }
+
   change(id: string, change: JobChange): Promise<JobView> {
     return this.requests.json(jobPath(id), JobView, { method: 'PATCH', json: change })
   }

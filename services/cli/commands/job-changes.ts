@@ -29,6 +29,13 @@ export function addJobChangeCommands(program: Command, shell: Shell): void {
     answer(resumed, [`${id} ${stateText(resumed)}`])
   })
 
+  farmCommand(program, 'retry <job>', 'try a failed or canceled job again; what is done stays done').action(async (job: string, _options: unknown, command: Command) => {
+    const id = jobNamed(job)
+    const { client, answer } = await openFarm(command, shell)
+    const retried = await client.retry(id)
+    answer(retried, [`${id} ${stateText(retried)}`])
+  })
+
   farmCommand(program, 'change <job>', 'change a job that is not over')
     .option('--priority <0-100>', 'higher goes first')
     .option('--cap <n>', 'tasks with workers at a time, or none')

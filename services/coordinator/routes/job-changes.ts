@@ -49,6 +49,21 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
       return granted(await farm.resumeJob(id, ownerOf(request).name))
     },
   })
+
+  app.post('/v1/jobs/:jobId/retry', {
+    schema: {
+      tags: ['jobs'],
+      summary: 'Try a failed or canceled job again',
+      description: 'What is delivered and what is rendered stays; what failed has all its tries back. A job that runs is left as it is; one that is completed has nothing to try again.',
+      params: JobParams,
+      body: NoBody,
+      response: { 200: JobView.describe('The job, running again'), ...problems('not_found', 'conflict', 'too_many_jobs') },
+    },
+    handler: async (request) => {
+      const { id } = await ownJob(store, request, request.params.jobId)
+      return granted(await farm.retryJob(id, ownerOf(request).name))
+    },
+  })
 }
 
 function granted(changed: { ok: true; job: JobView } | Refusal): JobView {

@@ -6,7 +6,7 @@ import { RefusalError } from '../../protocol/errors.ts'
 const CURSORS = {
   jobs: /^\d{15}:job_[0-9a-z]{26}$/,
   scenes: /^\d{15}:[0-9a-f]{64}$/,
-  tasks: /^[rsab]\d{7}(x\d{1,2})?$/,
+  tasks: /^[irsab]\d{7}(x\d{1,3})?$/,
   frames: /^-?\d{1,7}$/,
   events: /^\d{1,16}-\d{1,16}$/,
 } as const satisfies Record<string, RegExp>

@@ -184,11 +184,13 @@ function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: 
   }
   if (task.state !== 'verifying') return []
   const answered = (audit: TaskRecord | undefined): audit is TaskRecord => audit?.state === 'completed' && store.ownFilesHere(audit)
-  const seen = [...new Set([task, ...made.map((id) => tasks.get(id)).filter(answered)].flatMap((each) => resultOf(each)?.workerId ?? []))]
-  return made.map((id, round) => {
+  const seen = [...new Set([task, ...made.slice(task.auditsFrom ?? 0).map((id) => tasks.get(id)).filter(answered)].flatMap((each) => resultOf(each)?.workerId ?? []))]
+  return made.flatMap((id, round) => {
     const known = tasks.get(id)
-    if (answered(known)) return known
-    return known === undefined ? newAudit(task, round + 1, { avoid: seen }) : again(known, now)
+    // Of the time before it was taken up again: history.
+    if (round < (task.auditsFrom ?? 0)) return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' } satisfies TaskRecord]
+    if (answered(known)) return [known]
+    return [known === undefined ? newAudit(task, round + 1, { avoid: seen }) : again(known, now)]
   })
 }
 
@@ -200,7 +202,7 @@ function closed(task: TaskRecord, now: number): TaskRecord {
 
 /** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
 function again(task: TaskRecord, now: number): TaskRecord {
-  const { canonical: _result, auditRounds: _rounds, note: _note, ...rest } = closed(task, now)
+  const { canonical: _result, auditRounds: _rounds, auditsFrom: _from, note: _note, ...rest } = closed(task, now)
   const attempts = rest.attempts.map((attempt): Attempt => (attempt.outcome === 'rendered' ? { ...attempt, outcome: 'released' } : attempt))
   return { ...rest, attempts, state: 'queued', verdict: 'unverified' }
 }

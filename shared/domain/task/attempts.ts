@@ -1,6 +1,6 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import { FAILURES } from '../../protocol/failure.ts'
-import type { WorkerId } from '../../protocol/ids.ts'
+import { auditTaskId, type TaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { Attempt, TaskRecord } from '../../protocol/task.ts'
 import type { Effect } from '../effect.ts'
 
@@ -44,13 +44,24 @@ export function checkHolder(task: TaskRecord, workerId: WorkerId, epoch: number)
   return { ok: true, attempt }
 }
 
+/** The attempts of the time that counts: since the task was taken up again, or all. */
+export function currentAttempts(task: TaskRecord): Attempt[] {
+  return task.attempts.filter(({ epoch }) => epoch > (task.triesFrom ?? 0))
+}
+
+/** The audits of the time that counts, the oldest first. */
+export function auditIds(task: TaskRecord): TaskId[] {
+  const from = task.auditsFrom ?? 0
+  return Array.from({ length: (task.auditRounds ?? 0) - from }, (_, round) => auditTaskId(task.id, from + round + 1))
+}
+
 /** Tries that count against the limit: those that ended by the farm's own fault or were given back are free. */
 export function triesUsed(task: TaskRecord): number {
-  return task.attempts.filter((attempt) => attempt.outcome === 'expired' || attempt.outcome === 'rejected' || (attempt.outcome === 'failed' && blameOf(attempt) !== 'farm')).length
+  return currentAttempts(task).filter((attempt) => attempt.outcome === 'expired' || attempt.outcome === 'rejected' || (attempt.outcome === 'failed' && blameOf(attempt) !== 'farm')).length
 }
 
 export function sceneFaults(task: TaskRecord): number {
-  return task.attempts.filter((attempt) => attempt.outcome === 'failed' && blameOf(attempt) === 'scene').length
+  return currentAttempts(task).filter((attempt) => attempt.outcome === 'failed' && blameOf(attempt) === 'scene').length
 }
 
 export function blameOf(attempt: Attempt): 'worker' | 'scene' | 'farm' {

@@ -5,7 +5,7 @@ import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { type Candidate, type Pair, settle } from '../verification/settle-dispute.ts'
-import { resultEpoch, resultOf, withAttempt } from './attempts.ts'
+import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
 import { act, isOver } from './lifecycle.ts'
@@ -38,7 +38,7 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
   const candidates = candidatesOf(task, audits)
   // A rendering that came while the others were compared brings a comparison of its own, with all of them.
-  if (candidates.length < 2 || audits.length < (task.auditRounds ?? 0) || !everyPairOf(candidates, pairs)) return { ok: true }
+  if (candidates.length < 2 || audits.length < auditIds(task).length || !everyPairOf(candidates, pairs)) return { ok: true }
   const settlement = settle(candidates, pairs)
   if (settlement.type === 'open') return lookAgain(job, task, audits, candidates, eligible, now)
 
@@ -79,7 +79,7 @@ function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
   const round = (task.auditRounds ?? 0) + 1
   const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}${task.sampleRange === undefined ? '' : `, range ${task.sampleRange} of its samples`}`
-  if (round > AUDIT_ROUNDS_MAX) {
+  if (auditIds(task).length >= AUDIT_ROUNDS_MAX) {
     const message = `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
     return { ok: true, job: failJob(job, now, 'result_disputed', message), tasks: [act(task, 'fail', { note: message })], effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message, taskId: task.id }] }
   }

@@ -10,7 +10,7 @@ import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { isPicky } from '../scheduling/task-fit.ts'
-import { attemptOf, checkHolder, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
+import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
 import { act, isOver } from './lifecycle.ts'
 import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
@@ -101,8 +101,8 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
   if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
   const tries = triesUsed(task)
-  if (tries >= LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) {
-    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${task.attempts.length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
+  if (tries >= LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) {
+    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
   }
   const queued = act(task, 'requeue')
   const queue: (Effect | Credit)[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]

@@ -13,6 +13,9 @@ export const TASK_TRANSITIONS = {
   /** Failed, expired, given back or rejected: another worker shall try. */
   requeue: { from: ['leased', 'delivering', 'verifying', 'completed'], to: 'queued' },
   fail: { from: ['queued', 'leased', 'delivering', 'verifying', 'completed'], to: 'failed' },
+  /** Taken up again with its job: rendered anew, or only checked anew where its result is there. */
+  reopen: { from: ['failed', 'canceled'], to: 'queued' },
+  check_again: { from: ['failed', 'canceled'], to: 'verifying' },
   cancel: { from: ['queued', 'leased', 'delivering', 'verifying'], to: 'canceled' },
 } as const satisfies Record<string, { from: readonly TaskState[]; to: TaskState }>
 

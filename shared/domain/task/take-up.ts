@@ -5,7 +5,7 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { mayHave } from '../scheduling/task-fit.ts'
-import { liveAttempts, triesUsed } from './attempts.ts'
+import { currentAttempts, liveAttempts, triesUsed } from './attempts.ts'
 import { act } from './lifecycle.ts'
 import { isDue } from './retry.ts'
 
@@ -34,7 +34,7 @@ export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId
   if (job.pausedAt !== undefined || job.cap !== undefined) return refuse('conflict', `job ${job.id} is paused, or has a cap: it gets no second attempts`)
   const live = liveAttempts(task)
   if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
-  if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || task.attempts.length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
+  if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
   if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || tooSmall.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
 }

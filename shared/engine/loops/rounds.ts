@@ -1,10 +1,10 @@
 import type { JobId } from '../../protocol/ids.ts'
-import { jobIsOver } from '../../domain/job-lifecycle.ts'
+import { isBeingPlanned, jobIsOver } from '../../domain/job-lifecycle.ts'
 import { connectedWorkers } from '../connected-workers.ts'
 import type { Engine } from '../context.ts'
 import type { Dispatcher } from '../dispatcher.ts'
 import { settleEndedJob } from '../ended-jobs.ts'
-import { planTasks } from '../submit-job.ts'
+import { planTasks } from '../plan-tasks.ts'
 import { journalFarm } from './journal.ts'
 import { reapLeases } from './lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from './reconcile.ts'
@@ -83,7 +83,7 @@ export class Rounds {
       await settleEndedJob(this.#engine, jobId)
       return
     }
-    if (job.value.state === 'planning') this.plan(jobId)
+    if (isBeingPlanned(job.value)) this.plan(jobId)
     await reapLeases(this.#engine, jobId)
     await sweepOutbox(this.#engine, jobId)
     if (this.#count % RECONCILE_EVERY === 0) await reconcileJob(this.#engine, job.value)

@@ -2,7 +2,7 @@
  * What nobody else removes, looked for rarely and in pieces, by one process of the farm at a time. Nothing is removed because the farm
  * state does not know it: a state that was emptied throws, and one that was put back from a backup knows less than the object store.
  */
-import { jobIsOver } from '../../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../domain/job-lifecycle.ts'
 import { JobId } from '../../protocol/ids.ts'
 import { attemptsPrefix, behindJob, farmKey, farmPrefix, journalKey, JOBS_PREFIX, jobPrefix, parseFarmKey, parseJobOfKey, workPrefix } from '../../protocol/object-keys.ts'
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
@@ -45,7 +45,7 @@ export async function eraseLateAttempts({ store, objects, clock, times }: Pick<E
     const endedAt = (await objects.head(key))?.modifiedAtMs
     if (!jobId.success || endedAt === undefined || clock.now() - endedAt < 2 * times.urlTtlMs) continue
     const job = await store.job(jobId.data)
-    if (job === null || jobIsOver(job.value.state)) {
+    if (job === null || (jobIsOver(job.value.state) && !keepsFiles(job.value.state))) {
       await objects.deletePrefix(attemptsPrefix(jobId.data))
       await objects.deletePrefix(workPrefix(jobId.data))
     }

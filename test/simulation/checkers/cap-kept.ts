@@ -6,6 +6,10 @@ export function capKept(): Checker {
   const held = new Map<string, Set<string>>()
   return {
     name: 'cap-kept',
+    /** Whoever held something then holds nothing after a recovery. */
+    async lost() {
+      held.clear()
+    },
     committed({ jobId, job, tasks, commit }, report) {
       const own = held.get(jobId) ?? new Set()
       held.set(jobId, own)

@@ -20,7 +20,7 @@ export function creditsRecount(): Checker {
     committed({ tasks, commit }) {
       if (commit.recovered === true) return
       for (const { before, after } of tasks) {
-        for (const [index, is] of after.attempts.entries()) count(countsOf(is.workerId), before, after, before?.attempts[index], is)
+        for (const is of after.attempts) count(countsOf(is.workerId), before, after, before?.attempts.find(({ epoch }) => epoch === is.epoch), is)
       }
     },
     async recovered(world, report) {

@@ -1,4 +1,5 @@
 import { stepId } from '../../../shared/adapters/bullmq/steps.ts'
+import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
 import type { Checker } from '../checker.ts'
 
 /** What a commit asks for is done after it, at least once, and nothing is queued that the records do not ask for. */
@@ -13,7 +14,9 @@ export function effectsFollowCommits(): Checker {
     async lost() {
       open.clear()
     },
-    committed({ jobId, job, commit, tasks, frames }) {
+    committed({ jobId, before, job, commit, tasks, frames }) {
+      // Tried again: its queue stays.
+      if (before !== undefined && jobIsOver(before.state) && !jobIsOver(job.state)) open.delete(`drop ${jobId}`)
       if (job.state === 'deleting') gone.add(jobId)
       for (const { after } of tasks) if (after.state === 'queued') asked.add(`task ${jobId} ${after.id}-${after.epoch}`)
       // The rounds ask for what a recovery puts back.

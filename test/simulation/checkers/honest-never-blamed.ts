@@ -7,8 +7,8 @@ export function honestNeverBlamed(): Checker {
     name: 'honest-never-blamed',
     committed({ jobId, tasks }) {
       for (const { before, after } of tasks) {
-        for (const [index, is] of after.attempts.entries()) {
-          const was = before?.attempts[index]
+        for (const is of after.attempts) {
+          const was = before?.attempts.find(({ epoch }) => epoch === is.epoch)
           if (is.verdict === 'refuted' && was?.verdict !== 'refuted') blamed.push({ workerId: is.workerId, what: `${jobId} ${after.id}@${is.epoch} is ${is.outcome} and refuted` })
         }
       }

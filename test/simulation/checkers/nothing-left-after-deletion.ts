@@ -1,4 +1,4 @@
-import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../../shared/domain/job-lifecycle.ts'
 import { ENGINE_TIMES } from '../../../shared/engine/context.ts'
 import { eraseLate } from '../../../shared/engine/journal/farm-journal.ts'
 import { eraseLateAttempts } from '../../../shared/engine/loops/sweep.ts'
@@ -6,7 +6,7 @@ import { attemptsPrefix, jobPrefix, type ObjectPrefix, workPrefix } from '../../
 import type { Checker } from '../checker.ts'
 import type { World } from '../world.ts'
 
-/** A deleted job leaves no key and no byte; one that is over keeps no attempts and no queue. What workers sent too late is gone after the sweep. */
+/** A deleted job leaves no key and no byte; one that is completed keeps no attempts, and none that is over a queue. What workers sent too late is gone after the sweep. */
 export function nothingLeftAfterDeletion(): Checker {
   return {
     name: 'nothing-left-after-deletion',
@@ -16,7 +16,7 @@ export function nothingLeftAfterDeletion(): Checker {
       for (const id of world.jobIds) {
         const job = await world.twin.job(id)
         if (job !== null && !jobIsOver(job.value.state)) continue
-        const kept = job === null ? await left(world, jobPrefix(id)) : [...(await left(world, attemptsPrefix(id))), ...(await left(world, workPrefix(id)))]
+        const kept = job === null ? await left(world, jobPrefix(id)) : keepsFiles(job.value.state) ? [] : [...(await left(world, attemptsPrefix(id))), ...(await left(world, workPrefix(id)))]
         if (kept.length > 0) report(`${id} is ${job?.value.state ?? 'deleted'}, and there still is ${kept.join(', ')}`)
         if ((await world.plainQueue.waitingTasks(id)) > 0) report(`${id} is ${job?.value.state ?? 'deleted'}, and tasks of it wait in the queue`)
         if (job === null && open.includes(id)) report(`${id} is deleted, and listed as open`)

@@ -21,10 +21,13 @@ const put = (key: ObjectKey) => farm.objects.put(key, Buffer.from('x'), { conten
 const keysOf = async (prefix: Parameters<typeof farm.objects.list>[0]) => (await farm.objects.list(prefix, { limit: 100 })).keys.map(({ key }) => key)
 const lateFile = (jobId: JobId) => attemptKey(jobId, renderTaskId(0), 1, '1.raw')
 
-/** A job that was canceled and is settled. */
+/** A job that is completed and settled. */
 async function ended(): Promise<JobId> {
+  const anna = await farm.connect('anna')
   const jobId = await farm.submit({ frames: '1-3' })
-  await cancelJob(farm.engine, jobId, 'enough')
+  for (const _frame of [1, 2, 3]) await anna.finishAll()
+  await farm.allSteps()
+  expect((await farm.job(jobId)).state).toBe('completed')
   await farm.rounds.round()
   expect(await farm.store.openJobs()).toEqual([])
   return jobId
@@ -43,6 +46,16 @@ describe('an upload that comes when its job is over', () => {
     expect(await keysOf(attemptsPrefix(jobId))).toEqual([])
     expect(await keysOf(farmPrefix('ended'))).toEqual([])
     expect(await keysOf(jobPrefix(jobId))).toContain(finalKey(jobId, 'frames', '0001.png'))
+  })
+
+  test('stays with a job that was canceled, which may be tried again', async () => {
+    const jobId = await farm.submit({ frames: '1' })
+    await cancelJob(farm.engine, jobId, 'enough')
+    await farm.rounds.round()
+    await put(lateFile(jobId))
+    farm.clock.advance(9 * HOUR)
+    await eraseLateAttempts(farm.engine)
+    expect([await keysOf(attemptsPrefix(jobId)), await keysOf(farmPrefix('ended'))]).toEqual([[lateFile(jobId)], []])
   })
 
   test('is left alone when the job runs again by then', async () => {

@@ -12,8 +12,8 @@ const TASK_ALLOWS: Record<(typeof TASK_STATES)[number], Partial<Record<TaskAct, 
   delivering: { verify: 'verifying', complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   verifying: { complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   completed: { requeue: 'queued', fail: 'failed' },
-  failed: {},
-  canceled: {},
+  failed: { reopen: 'queued', check_again: 'verifying' },
+  canceled: { reopen: 'queued', check_again: 'verifying' },
 }
 const JOB_ALLOWS: Record<(typeof JOB_STATES)[number], Partial<Record<JobAct, string>>> = {
   inspecting: { plan: 'planning', fail: 'failed', cancel: 'canceled' },
@@ -21,8 +21,8 @@ const JOB_ALLOWS: Record<(typeof JOB_STATES)[number], Partial<Record<JobAct, str
   active: { encode: 'encoding', fail: 'failed', cancel: 'canceled' },
   encoding: { complete: 'completed', fail: 'failed', cancel: 'canceled' },
   completed: { delete: 'deleting' },
-  failed: { delete: 'deleting' },
-  canceled: { delete: 'deleting' },
+  failed: { inspect_again: 'inspecting', plan_again: 'planning', work_again: 'active', delete: 'deleting' },
+  canceled: { inspect_again: 'inspecting', plan_again: 'planning', work_again: 'active', delete: 'deleting' },
   deleting: { delete: 'deleting' },
 }
 const taskActs = Object.keys(TASK_TRANSITIONS) as TaskAct[]
