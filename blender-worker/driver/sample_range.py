@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import denoising, render_passes, views
+from driver import denoising, render_passes, tiling, views
 from driver.failure import Failure
 from driver.overrides import Overrides, fcurves
 
@@ -50,6 +50,8 @@ def obstacles(scene: Any) -> list[str]:
         reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):
         reasons.append("path guiding learns from the samples before")
+    if tiling.volumes_are_learned(scene):
+        reasons.append("this Cycles learns of volumes from the samples before")
     if getattr(cycles, "use_layer_samples", "IGNORE") != "IGNORE" and any(layer.use and layer.samples > 0 for layer in scene.view_layers):
         reasons.append("a view layer has samples of its own")
     if getattr(cycles, "auto_scrambling_distance", False):

@@ -75,13 +75,18 @@ def _of_cycles(scene: Any) -> list[str]:
         reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):
         reasons.append("path guiding learns from the whole image")
-    if not getattr(cycles, "volume_biased", True) and _has_volumes():
+    if volumes_are_learned(scene):
         reasons.append("this Cycles learns from neighbouring pixels where volumes scatter")
     if getattr(cycles, "feature_set", "") == "EXPERIMENTAL" and _dices_adaptively():
         reasons.append("adaptive subdivision depends on what is in view")
     if getattr(scene.render, "use_persistent_data", False) and getattr(scene.render, "use_simplify", False) and getattr(cycles, "use_camera_cull", False):
         reasons.append("camera culling with persistent data depends on what was rendered before")
     return reasons
+
+
+def volumes_are_learned(scene: Any) -> bool:
+    """Whether Cycles estimates how dense volumes are from what it rendered before: from 5.0 on, unless told otherwise."""
+    return not getattr(scene.cycles, "volume_biased", True) and _has_volumes()
 
 
 def _has_volumes() -> bool:
