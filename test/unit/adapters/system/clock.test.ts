@@ -32,6 +32,37 @@ describe('the farm clock', () => {
     expect(clock.now()).toBe(1_000_050)
   })
 
+  it('is not put wrong by an answer during which the process stood still', async () => {
+    const { hands, store, monotonicMs } = times(1_000_000, 0)
+    const clock = new FarmClock(store, { monotonicMs })
+    await clock.sample()
+    const asked = vi.spyOn(store, 'time').mockImplementationOnce(async () => {
+      const told = hands.storeMs
+      hands.monotonicMs += 20_000
+      hands.storeMs += 20_000
+      return told
+    })
+    await clock.sample()
+    expect(asked).toHaveBeenCalledTimes(2)
+    expect(clock.now()).toBe(1_020_000)
+  })
+
+  it('takes the quickest of slow answers', async () => {
+    const { hands, store, monotonicMs } = times(1_000_000, 0)
+    const clock = new FarmClock(store, { monotonicMs })
+    const waits = [3_000, 1_000, 2_000]
+    vi.spyOn(store, 'time').mockImplementation(async () => {
+      const waitMs = waits.shift() ?? 0
+      hands.monotonicMs += waitMs
+      hands.storeMs += waitMs
+      return hands.storeMs
+    })
+    await clock.sample()
+    // Told at the end of the second answer, and taken for its middle.
+    expect(clock.now() - hands.storeMs).toBe(500)
+    expect(waits).toEqual([])
+  })
+
   it('never goes backwards when the store does', async () => {
     const { hands, store, monotonicMs } = times(1_000_000, 0)
     const clock = new FarmClock(store, { monotonicMs })
