@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { samePixels } from '../../shared/adapters/imaging/compare-same-pixels.ts'
 import { JobView } from '../../shared/protocol/job.ts'
-import type { TaskRecord } from '../../shared/protocol/task.ts'
+import { type Artifact, ArtifactPage, TaskPage } from '../../shared/protocol/rest.ts'
 import { compareBytes } from '../benchmarks/exactness/file-bytes.ts'
 import type { SeededRandom } from '../simulation/random.ts'
 import type { FarmApi } from '../support/farm-api.ts'
@@ -97,7 +97,7 @@ export class Artist {
   }
 
   async #compare(job: JobView, scene: Scene, giveUp: AbortSignal): Promise<void> {
-    const { items } = (await this.ask('GET', `/v1/jobs/${job.id}/artifacts?urls=true&limit=500`, giveUp)) as { items: { path: string; frame?: number; url: string }[] }
+    const { items } = ArtifactPage.parse(await this.ask('GET', `/v1/jobs/${job.id}/artifacts?urls=true&limit=500`, giveUp))
     const frames = items.filter(({ path }) => path.startsWith('frames/'))
     if (frames.length !== job.plan.frameCount || new Set(frames.map(({ frame }) => frame)).size !== job.plan.frameCount) this.faults.push(`${job.id}: frames ${job.plan.frames} were asked for, ${frames.map(({ path }) => path).join(', ')} delivered`)
     for (const artifact of frames) {
@@ -118,7 +118,7 @@ export class Artist {
   }
 
   async #count(job: JobView, giveUp: AbortSignal): Promise<void> {
-    const tasks = await this.tasks(job.id, giveUp)
+    const { items: tasks } = TaskPage.parse(await this.ask('GET', `/v1/jobs/${job.id}/tasks?limit=500`, giveUp))
     for (const task of tasks) {
       const rendered = task.attempts.filter(({ outcome }) => outcome === 'rendered').length
       if (task.kind === 'audit') this.audits += rendered
@@ -132,16 +132,11 @@ export class Artist {
     }
   }
 
-  async tasks(id: string, giveUp: AbortSignal): Promise<TaskRecord[]> {
-    const page = (await this.ask('GET', `/v1/jobs/${id}/tasks?limit=500`, giveUp)) as { items: TaskRecord[] }
-    return page.items
-  }
-
-  async #fetched(artifact: { path: string; url: string; frame?: number }, jobId: string, giveUp: AbortSignal): Promise<string> {
+  async #fetched(artifact: Artifact, jobId: string, giveUp: AbortSignal): Promise<string> {
     for (;;) {
       giveUp.throwIfAborted()
       try {
-        return await this.#api.download({ ...artifact, bytes: 0, contentType: '', sha256: '' } as never, `${jobId}-${artifact.frame}.png`)
+        return await this.#api.download(artifact, `${jobId}-${artifact.frame}.png`)
       } catch {
         await pause(ASK_AGAIN_MS)
       }

@@ -137,6 +137,21 @@ async function freezeRedis(stage: Stage, random: SeededRandom, tell: (what: stri
   stage.held.delete('redis')
 }
 
+/** Played only where it is asked for: what was accepted in the last seconds may have to be rendered again, which the counts then show. */
+export const EMPTY_REDIS: Fault = {
+  name: 'Redis is emptied and recovered',
+  weight: 2,
+  play: async (stage, _random, tell) => {
+    if (!hold(stage, 'redis')) return
+    tell('Redis is emptied, and recovered from the object store')
+    await stage.farm.emptyRedis()
+    // Until it works: the object store may be away meanwhile.
+    while (!stage.signal.aborted && !(await stage.farm.recover())) await last(stage, 1)
+    if (stage.signal.aborted) await stage.farm.recover()
+    stage.held.delete('redis')
+  },
+}
+
 type LineName = 'redisLine' | 'storeLine' | 'front'
 const LEADS_TO: Readonly<Record<LineName, string>> = { redisLine: 'Redis', storeLine: 'the object store', front: 'the coordinators' }
 

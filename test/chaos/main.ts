@@ -7,12 +7,14 @@
 //   --workers N    (4)
 //   --pause S      mean seconds between two faults (4)
 //   --only RE      faults by name
+//   --empty-redis  also empties Redis and recovers it from the object store; what was accepted in the last seconds may be rendered again
 //   --keep         leaves logs and data where they are
 
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { FarmInfo, JobPage } from '../../shared/protocol/rest.ts'
 import { seededRandom } from '../simulation/random.ts'
 import { ProcessFarm } from '../support/process-farm.ts'
 import { projectFile } from '../support/project-file.ts'
@@ -20,10 +22,10 @@ import { SmallDisk } from '../support/small-disk.ts'
 import { buildTinyScene, renderBareAnimation } from '../support/tiny-scene.ts'
 import { filesLeft, keysLeft, objectsLeft, processesLeft, recounted } from './aftermath.ts'
 import { Artist, type Scene } from './artist.ts'
-import { FAULTS, type Stage } from './faults.ts'
+import { EMPTY_REDIS, FAULTS, type Stage } from './faults.ts'
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' }, workers: { type: 'string', default: '4' }, pause: { type: 'string', default: '4' }, only: { type: 'string' }, keep: { type: 'boolean', default: false } },
+  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' }, workers: { type: 'string', default: '4' }, pause: { type: 'string', default: '4' }, only: { type: 'string' }, 'empty-redis': { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
 })
 const minutes = Number(values.minutes)
 const random = seededRandom(`chaos ${values.seed}`)
@@ -114,7 +116,7 @@ async function addScenes(): Promise<{ path: string; bare: Map<number, string> }[
 /** One fault after the other, while those before may still last. */
 async function makeTrouble(stage: Stage): Promise<void> {
   const own = random.fork('faults')
-  const faults = FAULTS.filter(({ name }) => values.only === undefined || new RegExp(values.only).test(name))
+  const faults = [...FAULTS, ...(values['empty-redis'] ? [EMPTY_REDIS] : [])].filter(({ name }) => values.only === undefined || new RegExp(values.only).test(name))
   const lot = faults.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
   const going = new Set<Promise<void>>()
   while (!stage.signal.aborted) {
@@ -152,11 +154,11 @@ async function watch({ farm: { parts }, held }: Stage, artist: Artist, over: Abo
 
 async function conclude(artist: Artist, scenes: readonly Scene[], giveUp: AbortSignal): Promise<void> {
   // A job leaves the open ones when its leases are taken back and nothing is outstanding.
-  while (((await artist.ask('GET', '/v1', giveUp)) as { jobsOpen: number }).jobsOpen > 0) await pause(WATCH_MS, undefined, { signal: giveUp })
+  while (FarmInfo.parse(await artist.ask('GET', '/v1', giveUp)).jobsOpen > 0) await pause(WATCH_MS, undefined, { signal: giveUp })
   await artist.count(giveUp)
   broken.push(...(await recounted(farm, artist.jobs)))
   const credited = (await farm.workers()).reduce((sum, worker) => sum + worker.tasksCompleted, 0)
-  const listed = ((await artist.ask('GET', '/v1/jobs?limit=500', giveUp)) as { items: { id: string }[] }).items.length
+  const listed = JobPage.parse(await artist.ask('GET', '/v1/jobs?limit=500', giveUp)).items.length
   if (listed !== Math.min(artist.jobs.length, 500)) broken.push(`${artist.jobs.length} jobs were handed in, ${listed} are listed`)
   say(`${artist.renders} results and ${artist.audits} audits count; workers are credited ${credited}`)
   if (credited > artist.renders + artist.audits + artist.rejected) broken.push(`workers are credited ${credited} tasks, and ${artist.renders + artist.audits + artist.rejected} results were handed in`)

@@ -86,6 +86,11 @@ export class Part {
     await this.#ended
   }
 
+  /** Waits until it has ended by itself. */
+  async over(): Promise<void> {
+    await this.#ended
+  }
+
   /** Asks it to end in order, and waits. Legal twice. */
   async stop(): Promise<void> {
     if (!this.alive) return

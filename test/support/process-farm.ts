@@ -6,6 +6,7 @@
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connectRedis } from '../../shared/adapters/redis/link.ts'
 import { startRedisServer } from '../../shared/adapters/redis/server.ts'
 import type { RedisServer } from '../../shared/adapters/redis/server.ts'
 import { WorkerPage } from '../../shared/protocol/rest.ts'
@@ -47,6 +48,7 @@ export class ProcessFarm extends FarmApi {
   readonly #options: ProcessFarmOptions
   #redis: RedisServer
   #coordinators = 0
+  #recoveries = 0
 
   private constructor(folder: string, options: ProcessFarmOptions, made: { redis: RedisServer; s3: S3Server | null; redisLine: TcpLine; storeLine: TcpLine | null; front: TcpLine; ports: number[] }) {
     super(`http://127.0.0.1:${made.front.port}`, OPERATOR_TOKEN, folder)
@@ -147,6 +149,22 @@ export class ProcessFarm extends FarmApi {
     },
     freeze: (): void => void process.kill(this.#redis.pid, 'SIGSTOP'),
     thaw: (): void => void process.kill(this.#redis.pid, 'SIGCONT'),
+  }
+
+  /** All that Redis holds is gone at once. */
+  async emptyRedis(): Promise<void> {
+    const redis = connectRedis(this.redisPath)
+    await redis.flushall()
+    redis.disconnect()
+  }
+
+  /** `tilework recover` in a process of its own; false when it said that it could not. */
+  async recover(): Promise<boolean> {
+    const name = `recover-${this.#recoveries++}`
+    const from = this.s3 === null ? this.storeFolder : `s3://${this.s3.bucket}`
+    const part = new Part(name, { args: ['recover', '--from', from, '--json'], env: this.environment, logPath: join(this.folder, 'logs', `${name}.log`) }).start()
+    await part.over()
+    return part.ending === 'exit code 0'
   }
 
   /** The folder with all objects is taken away, as a network drive may be; `back` brings it again. */
