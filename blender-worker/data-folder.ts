@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { WorkerId, sortableId } from '../shared/protocol/ids.ts'
@@ -27,6 +27,7 @@ export async function openDataFolder(path: string): Promise<Result<DataFolder, '
   await mkdir(path, { recursive: true, mode: 0o700 })
   const locked = await lock(join(path, 'lock'), path)
   if (!locked.ok) return locked
+  await removeDrafts(path)
   const scratchFolder = join(path, 'scratch')
   await rm(scratchFolder, { recursive: true, force: true })
   await mkdir(scratchFolder, { mode: 0o700 })
@@ -55,8 +56,8 @@ async function workerId(path: string): Promise<WorkerId> {
 async function lock(path: string, folder: string): Promise<Result<undefined, 'locked'>> {
   const own: Holder = { pid: process.pid, started: (await startOf(process.pid)) ?? '' }
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600 })
   try {
+    await writeFile(draft, JSON.stringify(own), { mode: 0o600 })
     // Twice: the second try follows the removal of a dead agent's lock.
     for (let tries = 0; tries < 2; tries++) {
       try {
@@ -73,6 +74,14 @@ async function lock(path: string, folder: string): Promise<Result<undefined, 'lo
     return refuse('locked', `another worker (process ${holder?.pid ?? 'unknown'}) uses the data folder ${folder}; stop it, or give this one a folder of its own`)
   } finally {
     await rm(draft, { force: true })
+  }
+}
+
+/** Locks that agents were about to take when they were killed. */
+async function removeDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = Number(/^lock\.(\d+)\.[0-9a-f]+$/.exec(name)?.[1])
+    if (pid > 0 && !(await isAlive({ pid, started: '' }))) await rm(join(folder, name), { force: true })
   }
 }
 

@@ -46,6 +46,12 @@ test.each([
   expect((await readdir(folder)).filter((name) => name.startsWith('lock'))).toEqual(['lock'])
 })
 
+test('what a worker left that was killed while it took the lock is removed', async () => {
+  await writeFile(join(folder, `lock.${2 ** 30}.e5a72afb`), '')
+  await granted()
+  expect((await readdir(folder)).filter((name) => name.startsWith('lock'))).toEqual(['lock'])
+})
+
 test('scratch of an earlier run is swept, its scenes and results are not', async () => {
   for (const path of ['scratch/slot-0', 'scenes', 'results']) await mkdir(join(folder, path), { recursive: true })
   await writeFile(join(folder, 'scratch/slot-0/left-over'), 'x')
