@@ -63,9 +63,10 @@ function changedJson(random: SeededRandom, value: unknown, depth: number): unkno
   if (Array.isArray(value)) {
     const list: unknown[] = [...value]
     const at = random.below(list.length + 1)
-    if (at === list.length || random.chance(0.2)) list.splice(at, 0, list.length === 0 ? oddValue(random, null) : list[0])
-    else if (random.chance(0.2)) list.splice(at, 1)
-    else if (random.chance(0.1)) return Array.from({ length: 70 + random.below(700) }, () => list[at])
+    const what = random.below(10)
+    if (at === list.length || what < 2) list.splice(at, 0, list.length === 0 ? oddValue(random, null) : list[0])
+    else if (what < 4) list.splice(at, 1)
+    else if (what < 5) return Array.from({ length: 70 + random.below(700) }, () => list[at])
     else list[at] = changedJson(random, list[at], depth + 1)
     return list
   }
