@@ -488,6 +488,14 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
       })
     })
 
+    test('tidying is always possible and removes nothing that can be read', async () => {
+      const key = workKey(freshJob(), 'f.png')
+      await at().store.put(key, noise(9_000_000), { contentType: 'image/png' })
+      await at().store.tidy()
+      await at().store.tidy()
+      expect((await at().store.head(key))?.bytes).toBe(9_000_000)
+    })
+
     test('a check passes, also several at once, and leaves nothing', async () => {
       await Promise.all([store().check(), store().check(), store().check()])
       expect(await keysUnder(ObjectPrefix.parse('checks/'))).toEqual([])

@@ -4,7 +4,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
-import { checkKey, CHECKS_PREFIX, ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
+import { BLOBS_PREFIX, checkKey, CHECKS_PREFIX, JOBS_PREFIX, ObjectKey, ObjectPrefix, UPLOADS_PREFIX } from '../../protocol/object-keys.ts'
 import { LIST_LIMIT_MAX, ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
   DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
@@ -189,7 +189,8 @@ export class S3ObjectStore implements ObjectStore {
   async tidy(): Promise<void> {
     const before = this.#options.nowMs() - LEFTOVER_AGE_MIN_MS
     await this.#orOutage('tidy the bucket', undefined, async () => {
-      await abortUploads(this.#client, this.#options.bucket, '', before)
+      // Other programs may use the bucket, too.
+      for (const prefix of [JOBS_PREFIX, BLOBS_PREFIX, UPLOADS_PREFIX]) await abortUploads(this.#client, this.#options.bucket, prefix, before)
       const { keys } = await this.list(CHECKS_PREFIX, { limit: LIST_LIMIT_MAX })
       for (const { key } of keys) if (((await this.head(key))?.modifiedAtMs ?? Infinity) < before) await this.delete(key)
     })

@@ -160,7 +160,7 @@ test('tidying gives up uploads and checks that nobody goes on with, and only tho
     if (incoming.method === 'DELETE') return response.writeHead(204).end()
     if (incoming.method === 'HEAD') return response.writeHead(200, { 'last-modified': new Date(Date.now() - (url.includes('old') ? old : young)).toUTCString(), 'content-length': 1 }).end()
     response.writeHead(200, { 'content-type': 'application/xml' })
-    if (url.includes('uploads')) return response.end(`<ListMultipartUploadsResult>${[['jobs/j/work/a', old], ['jobs/j/work/b', young]].map(([name, ago]) => `<Upload><Key>${name}</Key><UploadId>id</UploadId><Initiated>${at(Number(ago))}</Initiated></Upload>`).join('')}</ListMultipartUploadsResult>`)
+    if (url.includes('uploads=')) return response.end(`<ListMultipartUploadsResult>${[['jobs/j/work/a', old], ['jobs/j/work/b', young]].filter(() => url.includes('prefix=jobs')).map(([name, ago]) => `<Upload><Key>${name}</Key><UploadId>id</UploadId><Initiated>${at(Number(ago))}</Initiated></Upload>`).join('')}</ListMultipartUploadsResult>`)
     return response.end('<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents><Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>')
   }
   await store.tidy()
