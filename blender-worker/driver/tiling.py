@@ -7,10 +7,10 @@ import bpy
 from driver import compositor, denoising, history, render_settings, views
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
-# need theirs. Without overscan 33 to 324 of 5,184 px differ in 9 x 9 tiles, with 1 px up to 14, with 2 and
-# more none (`bench:exactness --overscan`, README.md). Four is what Cycles itself adds around the tiles
-# that it cuts big images into.
-ADAPTIVE_OVERSCAN_PX = 4
+# need theirs; and theirs need their own neighbours', each time Cycles looks (every 16 samples). Measured in
+# README.md: 80 samples need 2 px, 200 need 3, 1024 need 4. Each doubling of the samples adds less than
+# one; 8 leaves room for thousands.
+ADAPTIVE_OVERSCAN_PX = 8
 # Measured with 4.5.0, of its own files: 12 x 5 fails, 11 x 6 does not. 4.2.0 and 5.0.1 read 11 x 5.
 _PIXELS_READ_BACK_BY_4_5 = 64
 

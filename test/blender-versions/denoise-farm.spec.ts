@@ -33,7 +33,7 @@ it('waits for a Blender with the denoiser, goes to no other, and gives the pixel
   const bob = await farm.addWorker('bob', { blender: lab.executable, threads: 2 })
   const ended = await farm.ended(job.id)
   expect(ended.failure).toBeUndefined()
-  expect(ended).toMatchObject({ state: 'completed', plan: { tiles: { columns: 3, rows: 2, overscanPx: 4 } }, requirement: { denoiser: true } })
+  expect(ended).toMatchObject({ state: 'completed', plan: { tiles: { columns: 3, rows: 2, overscanPx: 8 } }, requirement: { denoiser: true } })
 
   const bare = await lab.bareFiles(blend, [1, 2], 'bare')
   const artifacts = await farm.artifacts(job.id)

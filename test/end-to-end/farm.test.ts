@@ -47,7 +47,7 @@ describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as obje
   it('delivers tiled frames with the pixels of bare Blender, a video, and a manifest that tells who did what', { timeout: 4 * MINUTES }, async () => {
     const scene = await farm.upload(blend, 'tiny.blend')
     const job = await farm.submit({ scene: scene.sha256, frames: '1-3', tiles: { columns: 3, rows: 2 }, video: 'mp4' })
-    expect(job.plan.tiles).toEqual({ columns: 3, rows: 2, overscanPx: 4 })
+    expect(job.plan.tiles).toEqual({ columns: 3, rows: 2, overscanPx: 8 })
     const ended = await farm.ended(job.id)
     expect(ended.failure).toBeUndefined()
     expect(ended.state).toBe('completed')

@@ -33,7 +33,7 @@ describe('a scene with a render region of its own', () => {
     const scene = await farm.upload(blend, `${border}.blend`)
     const job = await farm.submit({ scene: scene.sha256, frames: '2', tiles: { columns: 3, rows: 2 }, video: 'none' })
     expect(job.state).toBe('inspecting')
-    expect(job.plan).toMatchObject({ ...size, region: { x: 20, y: 13, width: 60, height: 35 }, tiles: { overscanPx: 4 } })
+    expect(job.plan).toMatchObject({ ...size, region: { x: 20, y: 13, width: 60, height: 35 }, tiles: { overscanPx: 8 } })
     const ended = await farm.ended(job.id)
     expect(ended.failure).toBeUndefined()
     await expectFrame(job.id, 2, await renderBare(blend, farm.folder, 2))

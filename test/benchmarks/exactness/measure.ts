@@ -28,8 +28,8 @@ export interface Workers {
   readonly second: BlenderProcess
 }
 
-/** Rows for the whole frame, rendered by the driver, and for each split: all against bare Blender. */
-export async function measureFrame({ lab, first, second }: Workers, subject: Subject, splits: readonly TileSplit[]): Promise<Row[]> {
+/** Rows for the whole frame, rendered by the driver, and for each split, or each that is promised: all against bare Blender. */
+export async function measureFrame({ lab, first, second }: Workers, subject: Subject, splits: readonly TileSplit[], which: 'all' | 'promised' = 'all'): Promise<Row[]> {
   const { name, frame, path } = subject
   const label = name.replaceAll(/[^A-Za-z0-9]+/g, '-')
   const nodesFolder = join(dirname(path), 'nodes')
@@ -58,7 +58,7 @@ export async function measureFrame({ lab, first, second }: Workers, subject: Sub
 
   const whole = await outputs('frame')
   await compare('frame', framePromise(facts), async () => must(await first.run('render', { mode: 'frame', frame, outputs: whole, device: 'CPU' })))
-  for (const split of splits) {
+  for (const split of which === 'promised' && !facts.tiling.exact ? [] : splits) {
     await compare(split.name, tilePromise(facts), async () => {
       const stitched = await lab.tiles(first, {
         frame, region: facts.image.region, ...split.grid(facts.image.region), overscanPx: facts.tiling.overscanPx, name: label,

@@ -33,7 +33,7 @@ describe('an inspection that finds nothing', () => {
   })
 
   test('and calls everything exact, never makes a plan laxer', () => {
-    expect(applied({ tiling: { exact: true, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 2 } }).tiles?.overscanPx).toBe(4)
+    expect(applied({ tiling: { exact: true, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 2 } }).tiles?.overscanPx).toBe(8)
     const denoised = planJob({ scene: HASH, tiles: { columns: 2, rows: 2 } }, aScene({ hasSequencerStrips: true }, { inspections: [aSceneInspection()] }))
     expect(denoised).toMatchObject({ ok: false, code: 'tiles_not_exact' })
   })

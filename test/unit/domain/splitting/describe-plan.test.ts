@@ -22,8 +22,8 @@ describe('a plan shows', () => {
     const plan = described({ frames: '1-2', tiles: { columns: 2, rows: 1 }, auditRate: 1 }, { border })
     expect(plan.tasks).toMatchObject({ render: 4, finish: 2, audits: 6 })
     expect(plan.tiles).toEqual([
-      { placement: { x: 160, y: 0, width: 160, height: 180 }, window: { x: 160, y: 0, width: 164, height: 180 } },
-      { placement: { x: 320, y: 0, width: 160, height: 180 }, window: { x: 316, y: 0, width: 164, height: 180 } },
+      { placement: { x: 160, y: 0, width: 160, height: 180 }, window: { x: 160, y: 0, width: 168, height: 180 } },
+      { placement: { x: 320, y: 0, width: 160, height: 180 }, window: { x: 312, y: 0, width: 168, height: 180 } },
     ])
   })
 
@@ -36,7 +36,7 @@ describe('a plan shows', () => {
     const scene = { inspections: [aSceneInspection({ history: [{ object: 'Flag', kind: 'cloth' }], tiling: { exact: false, overscanPx: 0, reasons: ['simulations are not baked'] } })] }
     const plan = described({}, {}, scene)
     expect(plan.tasks).toMatchObject({ render: 1, rule: expect.stringMatching(/all 10 frames are one task/) })
-    expect(plan.exactness.tiles).toEqual({ exact: false, overscanPx: 4, reasons: ['simulations are not baked'] })
+    expect(plan.exactness.tiles).toEqual({ exact: false, overscanPx: 8, reasons: ['simulations are not baked'] })
   })
 
   test('what makes even whole frames differ from run to run', () => {

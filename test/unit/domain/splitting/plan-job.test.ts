@@ -122,7 +122,7 @@ describe('tasks', () => {
   })
 
   test('are one for each tile of each frame, with overscan where sampling is adaptive', () => {
-    expect(planOf({ frames: '1-3', tiles: { columns: 2, rows: 3 } })).toMatchObject({ renderTaskCount: 18, tiles: { columns: 2, rows: 3, overscanPx: 4 } })
+    expect(planOf({ frames: '1-3', tiles: { columns: 2, rows: 3 } })).toMatchObject({ renderTaskCount: 18, tiles: { columns: 2, rows: 3, overscanPx: 8 } })
     expect(planOf({ tiles: { columns: 2, rows: 1 } }, { cycles: { useAdaptiveSampling: false } }).tiles?.overscanPx).toBe(0)
     expect(planOf({ tiles: { columns: 2, rows: 1 } }, { engine: 'BLENDER_EEVEE' }).tiles?.overscanPx).toBe(0)
   })
