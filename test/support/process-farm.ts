@@ -6,7 +6,7 @@
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connectRedis } from '../../shared/adapters/redis/link.ts'
+import { connectRedis, reach } from '../../shared/adapters/redis/link.ts'
 import { startRedisServer } from '../../shared/adapters/redis/server.ts'
 import type { RedisServer } from '../../shared/adapters/redis/server.ts'
 import { WorkerPage } from '../../shared/protocol/rest.ts'
@@ -154,8 +154,11 @@ export class ProcessFarm extends FarmApi {
   /** All that Redis holds is gone at once. */
   async emptyRedis(): Promise<void> {
     const redis = connectRedis(this.redisPath)
-    await redis.flushall()
-    redis.disconnect()
+    try {
+      await reach(redis, () => redis.flushall())
+    } finally {
+      redis.disconnect()
+    }
   }
 
   /** `tilework recover` in a process of its own; false when it said that it could not. */
