@@ -39,7 +39,8 @@ export async function buildManifest(engine: Engine, job: JobRecord, files: reado
     },
     scene: job.scene,
     plan: job.plan,
-    frames: numbers.frames.map((number, position) => {
+    frames: numbers.frames.map((number, place) => {
+      const position = byNumber.get(number)?.position ?? place
       const own = [...renderTasksOfFrame(job.plan, position), finishTaskId(position)].flatMap((id) => byId.get(id) ?? [])
       return {
         number,

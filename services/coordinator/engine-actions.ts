@@ -26,7 +26,11 @@ export function farmActions(engine: Engine, plan: (jobId: JobId) => void): FarmA
       if (retried.ok) plan(jobId)
       return retried
     },
-    changeJob: (jobId, change, who) => changeJob(engine, jobId, change, who),
+    async changeJob(jobId, change, who) {
+      const changed = await changeJob(engine, jobId, change, who)
+      if (changed.ok && change.frames !== undefined) plan(jobId)
+      return changed
+    },
     deleteJob: (jobId) => deleteJob(engine, jobId),
   }
 }

@@ -2,6 +2,7 @@ import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobChange, JobRecord } from '../protocol/job.ts'
 import type { TaskRecord } from '../protocol/task.ts'
 import type { Change, Decision } from './decision.ts'
+import { withFrames } from './change-frames.ts'
 import { hasTasksToGive, jobIsOver, unpaused } from './job-lifecycle.ts'
 import { isPicky } from './scheduling/task-fit.ts'
 import { currentAttempts, withdraw } from './task/attempts.ts'
@@ -40,14 +41,17 @@ export function takeBackRendering(task: TaskRecord, now: number, reason: string)
 }
 
 /** The job with what was asked for; what it is already changes nothing. Refused with `conflict` when the job is over. */
-export function changeJob(job: JobRecord, { name, priority, cap }: JobChange, who: string): Decision {
+export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobChange, who: string): Decision {
   const over = refuseOver(job)
   if (over !== null) return over
-  const { cap: capBefore, ...rest } = job
+  const reframed = frames === undefined ? { ok: true as const, job } : withFrames(job, frames)
+  if (!reframed.ok) return reframed
+  const { cap: capBefore, ...rest } = reframed.job
   const capAfter = cap === undefined ? capBefore : (cap ?? undefined)
   const told = [
     ...(name === undefined || name === job.name ? [] : [`name "${name}" instead of "${job.name}"`]),
     ...(priority === undefined || priority === job.priority ? [] : [`priority ${priority} instead of ${job.priority}`]),
+    ...(reframed.job === job ? [] : [`frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of frames that were taken out is kept for when they are asked for again`]),
     ...(capAfter === capBefore ? [] : [`${capText(capAfter)} instead of ${capText(capBefore)}`]),
   ]
   if (told.length === 0) return { ok: true }

@@ -1,4 +1,5 @@
 import type { JobRecord, JobState } from '../protocol/job.ts'
+import { taskNumbers } from './splitting/asked-frames.ts'
 
 export const JOB_TRANSITIONS = {
   plan: { from: ['inspecting'], to: 'planning' },
@@ -48,7 +49,7 @@ export function jobIsOver(state: JobState): boolean {
 
 /** Its tasks are being written down, or gone over again. */
 export function isBeingPlanned({ state, tasksPlanned, plan }: Pick<JobRecord, 'state' | 'tasksPlanned' | 'plan'>): boolean {
-  return state === 'planning' || (state === 'active' && tasksPlanned < plan.renderTaskCount)
+  return state === 'planning' || (state === 'active' && tasksPlanned < taskNumbers(plan))
 }
 
 /**

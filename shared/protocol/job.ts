@@ -54,6 +54,8 @@ export const JobChange = z
     priority: Priority.optional(),
     /** null takes the cap away. */
     cap: Cap.nullable().optional(),
+    /** `1-10, 15, 20-40:2`: what shall be rendered from now on, all of it. */
+    frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'nothing is to be changed; name what shall be')
   .meta({ id: 'JobChange' })
@@ -85,6 +87,11 @@ export const JobPlan = z.strictObject({
   /** Normalised frame list: ascending, without repeats. */
   frames: z.string().max(LIMITS.messageLengthMax * 4),
   frameCount: z.int().min(1).max(LIMITS.framesPerJobMax),
+  /**
+   * After a change of the frames: the first list, and what came to it each time. All of them in turn give each frame its position, by
+   * which its tasks are named, so that this never changes; frames that were taken out stay in it.
+   */
+  asked: z.array(z.string().max(LIMITS.messageLengthMax * 4)).max(LIMITS.revisionsPerJobMax + 1).optional(),
   width: z.int().min(1).max(LIMITS.resolutionMax),
   height: z.int().min(1).max(LIMITS.resolutionMax),
   /** The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched image lie in it. */
@@ -136,7 +143,7 @@ export const JobRecord = z
      * what workers hold is accepted, compared, stitched and delivered, and a job may be paused in any state in which it has tasks.
      */
     pausedAt: z.int().optional(),
-    /** How often its tasks were gone over again, because it was retried. */
+    /** How often its tasks were gone over again, because it was retried or its frames were changed. */
     revision: z.int().min(1).max(LIMITS.revisionsPerJobMax).optional(),
     /** How many tasks are written down already; after a retry, how many of them were gone over. Less than all only for a while. */
     tasksPlanned: z.int().min(0),

@@ -37,7 +37,7 @@ export const LIMITS = {
   leasesPerWorkerMax: 64,
   /** Cap of a job: more than all connected workers together can hold. */
   capMax: 1_280_000,
-  /** Times that one job may be retried. Each may leave some 20 audits of a disputed task, which are named with three digits. */
+  /** Times that one job may be retried or given other frames. Each may leave some 20 audits of a disputed task, which are named with three digits. */
   revisionsPerJobMax: 30,
   framesPerChunkMax: 100,
   /** What a job may ask as the least time of a task: a frame that takes longer than a day is no case for "too quick". */

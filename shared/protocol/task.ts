@@ -98,7 +98,8 @@ export const TaskRecord = z
   .meta({ id: 'Task' })
 export type TaskRecord = z.infer<typeof TaskRecord>
 
-export const FRAME_STATES = ['rendering', 'stitching', 'finishing', 'delivering', 'delivered', 'failed'] as const
+/** canceled: taken out of its job; what was delivered of it stays, in case it is asked for again. */
+export const FRAME_STATES = ['rendering', 'stitching', 'finishing', 'delivering', 'delivered', 'failed', 'canceled'] as const
 export const FrameState = z.enum(FRAME_STATES)
 export type FrameState = z.infer<typeof FrameState>
 

@@ -270,7 +270,7 @@ describe('changing a job', () => {
 
   test('gives it another priority, cap and name', async () => {
     const { id } = await submitted('--cap', '9')
-    expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({ exitCode: 0, stdout: `${id} active, priority 7, cap 3\n` })
+    expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({ exitCode: 0, stdout: `${id} active, frames 1-24, priority 7, cap 3\n` })
     expect(JSON.parse((await ada('change', id, '--cap', 'none', '--name', 'night', '--json')).stdout)).toMatchObject({ name: 'night', priority: 7 })
     for (const args of [[], ['--cap', '0'], ['--cap', 'many'], ['--priority', '101']]) expect((await ada('change', id, ...args)).exitCode).toBe(2)
   })

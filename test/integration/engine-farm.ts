@@ -10,6 +10,7 @@ import { MemoryBulletin } from '../../shared/adapters/memory/bulletin.ts'
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
+import { isBeingPlanned } from '../../shared/domain/job-lifecycle.ts'
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
@@ -216,14 +217,15 @@ export class EngineFarm {
         const own = renderTasksOfFrame(job.plan, frame.position).map((taskId) => tasks.find((task) => task.id === taskId))
         const left = own.filter((task) => task?.state !== 'completed').length
         if (job.state === 'active' || job.state === 'encoding' || job.state === 'completed') expect(frame.tasksLeft === left, `frame ${frame.number}: ${frame.tasksLeft} tasks left, really ${left}`)
+        if (frame.state === 'canceled') continue
         expect((frame.state === 'rendering') === (frame.tasksLeft > 0), `frame ${frame.number} is ${frame.state} with ${frame.tasksLeft} tasks left`)
         const finish = tasks.find((task) => task.id === finishTaskId(frame.position))
         if (frame.state === 'finishing') expect(finish !== undefined && finish.state !== 'completed', `frame ${frame.number} waits for a finish that is ${finish?.state}`)
         if (finish !== undefined) expect(frame.state === 'finishing' || finish.state === 'completed' || job.state === 'failed' || job.state === 'canceled', `frame ${frame.number} is ${frame.state} while its finish is ${finish.state}`)
       }
-      expect(frames.length === job.plan.frameCount || job.tasksPlanned < job.plan.renderTaskCount, `${frames.length} frames of ${job.plan.frameCount}`)
+      expect(frames.filter((frame) => frame.state !== 'canceled').length === job.plan.frameCount || isBeingPlanned(job), `${frames.length} frames of ${job.plan.frameCount}`)
     }
-    if (job.state === 'encoding' || job.state === 'completed') expect(frames.every((frame) => frame.state === 'delivered' && (frame.files?.length ?? 0) > 0), `${job.state} with frames ${frames.map((frame) => frame.state).join()}`)
+    if (job.state === 'encoding' || job.state === 'completed') expect(frames.every((frame) => frame.state === 'canceled' || frame.state === 'delivered' && (frame.files?.length ?? 0) > 0), `${job.state} with frames ${frames.map((frame) => frame.state).join()}`)
     return wrong
   }
 

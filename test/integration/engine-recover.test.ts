@@ -4,11 +4,14 @@ import { epochsBefore } from '../../shared/domain/recovery/rebuild-job.ts'
 import { takeDelivery, takeResult } from '../../shared/engine/hand-in.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
 import { eraseLate, noteScene, noteToken } from '../../shared/engine/journal/farm-journal.ts'
+import { changeJob } from '../../shared/engine/job-changes.ts'
 import { journalJob } from '../../shared/engine/journal/job-journal.ts'
 import { journalFarm, JOURNAL_EVERY_MS } from '../../shared/engine/loops/journal.ts'
+import { planTasks } from '../../shared/engine/plan-tasks.ts'
 import { recoverFarm, type Recovery } from '../../shared/engine/recovery/recover-farm.ts'
 import { beginFarm } from '../../shared/engine/standing.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
+import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { FarmStateLost } from '../../shared/ports/farm-store.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'
@@ -99,6 +102,42 @@ describe('a farm whose state is lost', () => {
     expect(anna.given.slice(before).map(({ taskId }) => taskId).sort()).toEqual(['r0000003', 'r0000004', 'r0000005'])
     expect(anna.given.slice(before).every(({ epoch }) => epoch > epochsBefore(2))).toBe(true)
     expect(await farm.keys(finalPrefix(id))).toHaveLength(7)
+  })
+
+  test.each([{}, { tiles: { columns: 2, rows: 1 } }])('keeps each task with its frame where the frames of a running job were changed (%j)', async (cut) => {
+    const farm = new MortalFarm()
+    const anna = await farm.connect('anna')
+    const id = await farm.submit({ frames: '5-8', ...cut })
+    const reframe = async (frames: string) => {
+      expect(await changeJob(farm.engine, id, { frames }, 'ada')).toMatchObject({ ok: true })
+      await planTasks(farm.engine, id)
+      await farm.quiet()
+    }
+    while ((await farm.frames(id))[0]?.state !== 'delivered') {
+      await handIn(farm, anna)
+      await farm.allSteps()
+      await farm.quiet()
+    }
+    await reframe('1-2, 6-9') // the delivered frame 5 leaves, new ones come behind those that there were
+    await handIn(farm, anna)
+    await farm.allSteps()
+    await farm.journaled()
+    const framesOf = async () => Object.fromEntries((await farm.tasks(id)).filter(({ kind }) => kind === 'render').map((task) => [task.id, task.frames]))
+    const before = await framesOf()
+
+    farm.lose()
+    await farm.recovered()
+    expect(await framesOf()).toEqual(before)
+    expect((await farm.frames(id)).map(({ number, state }) => [number, state === 'canceled'])).toEqual([[1, false], [2, false], [5, true], [6, false], [7, false], [8, false], [9, false]])
+    expect(await farm.faults(id)).toEqual([])
+    const given = anna.given.length
+    await reframe('1-2, 5-9') // and what was delivered of it comes back unrendered
+    expect((await farm.frames(id)).find(({ number }) => number === 5)?.state).toBe('delivered')
+    await farm.finish(id)
+    expect((await farm.job(id)).state).toBe('completed')
+    const fifth = (await farm.frames(id)).find(({ number }) => number === 5)?.position ?? -1
+    expect(anna.given.slice(given).map(({ taskId }) => taskId)).not.toEqual(expect.arrayContaining([renderTasksOfFrame((await farm.job(id)).plan, fifth)[0]]))
+    expect((await farm.frames(id)).every(({ state }) => state === 'delivered')).toBe(true)
   })
 
   test('takes up tiles, stitched frames and finishes where they were', async () => {

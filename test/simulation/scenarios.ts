@@ -159,10 +159,10 @@ function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
 function changesWithin(random: SeededRandom, healsAt: number): PlannedAct[] {
   return Array.from({ length: 1 + random.below(8) }, (): PlannedAct => {
     const when = { at: random.between(0, healsAt), which: random.float() }
-    const act = random.pick(['pause', 'pause', 'resume', 'retry', 'priority', 'cap'] as const)
+    const act = random.pick(['pause', 'pause', 'resume', 'retry', 'priority', 'cap', 'frames', 'frames'] as const)
     if (act === 'pause') return { ...when, act, now: random.chance(0.3) }
     if (act === 'resume' || act === 'retry') return { ...when, act }
-    return { ...when, act: 'change', change: act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
+    return { ...when, act: 'change', change: act === 'frames' ? { frames: random.pick(['1-3', '2-6', '0-9:3', '-2-4', '4', '1,5,9-11']) } : act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
   })
 }
 

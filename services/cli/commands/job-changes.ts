@@ -8,7 +8,7 @@ import { farmCommand, jobNamed, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 
 const PauseOptions = z.object({ now: z.boolean().default(false) })
-const ChangeOptions = z.object({ name: z.string().optional(), priority: WholeNumber.optional(), cap: z.union([z.literal('none').transform(() => null), WholeNumber], 'must be a number of tasks, or none').optional() })
+const ChangeOptions = z.object({ frames: z.string().optional(), name: z.string().optional(), priority: WholeNumber.optional(), cap: z.union([z.literal('none').transform(() => null), WholeNumber], 'must be a number of tasks, or none').optional() })
 
 /** Commands that change a job that runs. */
 export function addJobChangeCommands(program: Command, shell: Shell): void {
@@ -39,6 +39,7 @@ export function addJobChangeCommands(program: Command, shell: Shell): void {
   farmCommand(program, 'change <job>', 'change a job that is not over')
     .option('--priority <0-100>', 'higher goes first')
     .option('--cap <n>', 'tasks with workers at a time, or none')
+    .option('--frames <ranges>', 'all frames to render from now on, such as 1-48')
     .option('--name <name>', 'what to call the job')
     .action(async (job: string, options: unknown, command: Command) => {
       const wanted = parseOptions(ChangeOptions, options)
@@ -47,6 +48,6 @@ export function addJobChangeCommands(program: Command, shell: Shell): void {
       const id = jobNamed(job)
       const { client, answer } = await openFarm(command, shell)
       const changed = await client.change(id, change.data)
-      answer(changed, [`${id} ${stateText(changed)}, priority ${changed.priority}, ${changed.cap === undefined ? 'no cap' : `cap ${changed.cap}`}`])
+      answer(changed, [`${id} ${stateText(changed)}, frames ${changed.plan.frames}, priority ${changed.priority}, ${changed.cap === undefined ? 'no cap' : `cap ${changed.cap}`}`])
     })
 }

@@ -82,7 +82,7 @@ async function artifactPage(store: Pick<FarmStore, 'listFrames'>, job: JobRecord
 
 async function framePage(store: Pick<FarmStore, 'listFrames'>, jobId: JobId, cursor: string | null, limit: number): Promise<Page<Artifact>> {
   const page = await store.listFrames(jobId, { limit, ...(cursor === null ? {} : { cursor }) })
-  return { items: page.items.flatMap((frame) => (frame.files ?? []).map((file) => ({ ...file, frame: frame.number }))), next: page.next }
+  return { items: page.items.flatMap((frame) => (frame.state === 'canceled' ? [] : (frame.files ?? [])).map((file) => ({ ...file, frame: frame.number }))), next: page.next }
 }
 
 function parseCursor(cursor: string | undefined): Place {

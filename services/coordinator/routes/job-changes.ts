@@ -16,10 +16,10 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
     schema: {
       tags: ['jobs'],
       summary: 'Change a job that is not over',
-      description: 'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; what workers hold already is finished.',
+      description: 'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; what workers hold already is finished. `frames` is the whole new range: new frames are rendered, work on frames that are not in it is taken back, and those of them that are delivered leave the delivery but are kept, and come back when they are asked for again.',
       params: JobParams,
       body: JobChange,
-      response: { 200: JobView.describe('The job as it is now'), ...problems('not_found', 'conflict') },
+      response: { 200: JobView.describe('The job as it is now'), ...problems('not_found', 'conflict', 'frames_invalid', 'frames_empty', 'frames_too_many', 'frames_not_apart', 'too_many_tasks') },
     },
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)

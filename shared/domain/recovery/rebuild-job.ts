@@ -10,6 +10,7 @@ import { attemptKey, finalPrefix, workKey } from '../../protocol/object-keys.ts'
 import type { Attempt, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { displayPath, stitchedPath } from '../file-names.ts'
 import { jobIsOver } from '../job-lifecycle.ts'
+import { askedFrames, taskNumbers, wantedFrames } from '../splitting/asked-frames.ts'
 import { blankTask, newFrame, plannedPart, renderTasksOfFrame } from '../splitting/job-tasks.ts'
 import { attemptOf, resultOf } from '../task/attempts.ts'
 import { needsDisplay } from '../task/expected-files.ts'
@@ -34,8 +35,6 @@ export interface RebuiltJob {
 }
 
 interface Surroundings {
-  /** The job's frame list. */
-  readonly frameNumbers: readonly number[]
   /** Length of an object in the store; undefined when it is not there. */
   bytesOf(key: string): number | undefined
   /** The term that begins with this recovery. */
@@ -56,11 +55,12 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
   if (jobIsOver(job.state)) return rebuildEnded(journaled, job, around)
   const inspect = journaled.tasks.get(INSPECT_TASK_ID)
   if (job.state === 'inspecting') {
-    const asked = inspect ?? blankTask(INSPECT_TASK_ID, 'inspect', around.frameNumbers.slice(0, 1))
+    const asked = inspect ?? blankTask(INSPECT_TASK_ID, 'inspect', wantedFrames(job.plan).slice(0, 1))
     return { job, tasks: [again(asked, around.now)], frames: [], kept: 0, filesMissing: [] }
   }
   const store = new Shelf(journaled, around)
   const { plan } = job
+  const wanted = new Set(wantedFrames(plan))
   const tasks = new Map<TaskId, TaskRecord>(inspect?.state !== 'completed' ? [] : [[inspect.id, inspect]])
   const filesMissing: TaskId[] = []
   const take = (id: TaskId, blank: TaskRecord, isHere: (task: TaskRecord) => boolean): TaskRecord => {
@@ -73,7 +73,8 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
     return task
   }
 
-  const planned = plannedPart(plan, around.frameNumbers, 0, plan.renderTaskCount)
+  const all = plannedPart(plan, askedFrames(plan), 0, taskNumbers(plan))
+  const planned = { tasks: all.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))), frames: all.frames.filter(({ number }) => wanted.has(number)) }
   for (const blank of planned.tasks) take(blank.id, blank, (task) => task.frames.every((frame) => store.frameStands(frame) || store.resultHere(task, frame)))
   const frames = planned.frames.map((blank): FrameRecord => {
     const { number, position } = blank
@@ -81,35 +82,63 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
     if (tasksLeft > 0) return { ...blank, tasksLeft }
     const known = journaled.frames.get(number)
     const whole = { number, position, tasksLeft: 0 }
-    if (plan.tiles === undefined) return store.isDelivered(number) && known !== undefined ? { ...known, ...whole } : { ...whole, state: 'delivering' }
+    if (plan.tiles === undefined) return store.isDelivered(number) && known !== undefined ? { ...known, ...whole, state: 'delivered' } : { ...whole, state: 'delivering' }
     if (known === undefined || !store.frameStands(number)) return { ...whole, state: 'stitching' }
     const finish = take(finishTaskId(position), blankTask(finishTaskId(position), 'finish', [number]), (task) => store.isDelivered(number) || store.resultHere(task, number))
     const { files: _gone, ...undelivered } = known
     if (finish.state !== 'completed') return { ...undelivered, ...whole, state: 'finishing' }
-    return store.isDelivered(number) ? { ...known, ...whole } : { ...undelivered, ...whole, state: 'delivering' }
+    return store.isDelivered(number) ? { ...known, ...whole, state: 'delivered' } : { ...undelivered, ...whole, state: 'delivering' }
   })
   for (const task of [...tasks.values()]) for (const audit of auditsOf(task, journaled, store, around.now)) tasks.set(audit.id, audit)
 
   const delivered = frames.every((frame) => frame.state === 'delivered')
+  const removed = takenOut(journaled, all.frames.filter(({ number }) => !wanted.has(number)), store, around.now)
   return {
-    job: { ...job, state: delivered && job.state === 'encoding' ? 'encoding' : 'active', startedAt: job.startedAt ?? around.now, tasksPlanned: plan.renderTaskCount },
-    tasks: [...tasks.values()],
-    frames,
+    job: { ...job, state: delivered && job.state === 'encoding' ? 'encoding' : 'active', startedAt: job.startedAt ?? around.now, tasksPlanned: taskNumbers(plan) },
+    tasks: [...tasks.values(), ...removed.tasks],
+    frames: [...frames, ...removed.frames],
     kept: [...tasks.values()].filter((task) => task.state === 'completed').length,
     filesMissing,
   }
+}
+
+/**
+ * Frames that were taken out of the job: what was delivered of them is kept for when they are asked for again, everything else that
+ * was begun is canceled.
+ */
+function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameRecord[], store: Shelf, now: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
+  const kept: { tasks: TaskRecord[]; frames: FrameRecord[] } = { tasks: [], frames: [] }
+  for (const { number, position } of planned) {
+    const ids = renderTasksOfFrame(job.plan, position)
+    const stands = store.isDelivered(number)
+    const own = [...ids, finishTaskId(position)].flatMap((id) => tasks.get(id) ?? [])
+    const closedOnes = own.map((task): TaskRecord => (stands && task.state === 'completed' ? closed(task, now) : asCanceled(task, now)))
+    const known = frames.get(number)
+    if (known === undefined) continue // it was never begun, and is planned when it is asked for again
+    const { files, stitched, ...rest } = known
+    kept.tasks.push(...closedOnes, ...closedOnes.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
+    kept.frames.push({ ...rest, state: 'canceled', tasksLeft: ids.filter((id) => closedOnes.find((task) => task.id === id)?.state !== 'completed').length, ...(stands && files !== undefined ? { files } : {}), ...(stands && stitched !== undefined ? { stitched } : {}) })
+  }
+  return kept
+}
+
+/** Not to be rendered; a result that is lost was nobody's fault, and is none any more. */
+function asCanceled(task: TaskRecord, now: number): TaskRecord {
+  return { ...again(task, now), state: 'canceled' }
 }
 
 /** A job that is over stays so. Its frames are what was delivered; files that somebody took away are not listed any more. */
 function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundings): RebuiltJob {
   const { plan } = job
   const here = (file: { path: string; bytes: number }) => around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes
-  const planned = plannedPart(plan, around.frameNumbers, 0, Math.min(job.tasksPlanned, plan.renderTaskCount))
-  const tasks = new Map<TaskId, TaskRecord>(planned.tasks.map((task) => [task.id, task]))
+  const asked = askedFrames(plan)
+  const wanted = new Set(wantedFrames(plan))
+  const planned = plannedPart(plan, asked, 0, Math.min(job.tasksPlanned, taskNumbers(plan)))
+  const tasks = new Map<TaskId, TaskRecord>(planned.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))).map((task) => [task.id, task]))
   for (const task of journaled.tasks.values()) tasks.set(task.id, task)
   const ended = [...tasks.values()].map((task): TaskRecord => ({ ...closed(task, around.now), state: isOver(task.state) ? task.state : 'canceled' }))
-  const numbers = new Set([...planned.frames.map(({ number }) => number), ...journaled.frames.keys()])
-  const frames = around.frameNumbers.flatMap((number, position): FrameRecord[] => {
+  const numbers = new Set([...planned.frames.map(({ number }) => number).filter((number) => wanted.has(number)), ...journaled.frames.keys()])
+  const frames = asked.flatMap((number, position): FrameRecord[] => {
     if (!numbers.has(number)) return []
     const { files, ...known } = journaled.frames.get(number) ?? newFrame(plan, number, position)
     return [{ ...known, ...(files === undefined ? {} : { files: files.filter(here) }) }]
@@ -137,11 +166,11 @@ class Shelf {
     return isStitched || this.isDelivered(number)
   }
 
-  /** All of its files lie in `final/`, and what its video is made of is there too. */
+  /** All of its files lie in `final/`, and what its video is made of is there too; so it may be with a frame that was taken out of the job. */
   isDelivered(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
-    if (frame?.state !== 'delivered' || frame.files === undefined || !frame.files.every((file) => this.#around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes)) return false
+    if ((frame?.state !== 'delivered' && frame?.state !== 'canceled') || frame.files === undefined || !frame.files.every((file) => this.#around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes)) return false
     if (job.plan.tiles !== undefined && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
     return job.plan.video === 'none' || !needsDisplay(job.plan) || this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
   }

@@ -66,6 +66,11 @@ export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly 
   const after: FrameRecord[] = []
   const steps: (Effect | Credit)[] = []
   for (const frame of frames) {
+    if (frame.state === 'canceled') {
+      // Taken out of the job while this was under way; it is there if the frame is asked for again.
+      after.push(task.kind === 'finish' ? frame : { ...frame, tasksLeft: frame.tasksLeft - 1 })
+      continue
+    }
     if (task.kind === 'finish') {
       after.push({ ...frame, state: 'delivering' })
       steps.push({ type: 'run_step', step: { step: 'deliver', jobId: job.id, frame: frame.number } })

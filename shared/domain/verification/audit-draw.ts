@@ -1,5 +1,6 @@
 import type { JobRecord } from '../../protocol/job.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
+import { wantedFrames } from '../splitting/asked-frames.ts'
 
 /**
  * Whether a result is audited. `draw` (0 to 1) comes from a keyed hash of the committed result, so that nobody can know it
@@ -12,6 +13,9 @@ export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyInd
   if (task.kind === 'finish' && byAnchor) return false
   // What replaces a rejected result is checked too, and its open audits keep somebody waiting for them.
   if (task.kind === 'finish' || (task.auditRounds ?? 0) > 0) return true
-  if (Number(task.id.slice(1)) === Math.floor(luckyIndex * job.plan.renderTaskCount)) return true
+  if (job.plan.asked !== undefined) {
+    const frames = wantedFrames(job.plan)
+    if (task.frames.includes(frames[Math.floor(luckyIndex * frames.length)] ?? NaN)) return true
+  } else if (Number(task.id.slice(1)) === Math.floor(luckyIndex * job.plan.renderTaskCount)) return true
   return draw < job.plan.auditRate
 }

@@ -1,4 +1,4 @@
-import { jobIsOver } from '../../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../domain/job-lifecycle.ts'
 import { parseFrames } from '../../domain/splitting/frames.ts'
 import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
@@ -99,17 +99,18 @@ async function recoverJob({ store, objects, clock }: { store: FarmStore; objects
     if (journaled === null) damaged(`there are ${bytes.size + segments.length} file(s) of ${jobId}, and no journal that tells what job it was; it is left out`)
     return []
   }
-  const frames = parseFrames(journaled.job.plan.frames)
-  if (!frames.ok) {
+  for (const text of [journaled.job.plan.frames, ...(journaled.job.plan.asked ?? [])]) {
+    const frames = parseFrames(text)
+    if (frames.ok) continue
     damaged(`${jobId}: the frames of its plan cannot be understood: ${frames.detail}; it is left out`)
     return []
   }
   const now = clock.now()
-  const rebuilt = rebuildJob(journaled, { frameNumbers: frames.frames, bytesOf: (key) => bytes.get(key), term, now })
+  const rebuilt = rebuildJob(journaled, { bytesOf: (key) => bytes.get(key), term, now })
   const open = rebuilt.tasks.filter((task) => task.state === 'queued').length
   const { job, kept, filesMissing } = rebuilt
   // What an ended job has no use for was to be removed yet: whoever settles ended jobs does it.
-  const unsettled = jobIsOver(job.state) && [...bytes.keys()].some((key) => key.startsWith(attemptsPrefix(jobId)) || key.startsWith(workPrefix(jobId)))
+  const unsettled = jobIsOver(job.state) && !keepsFiles(job.state) && [...bytes.keys()].some((key) => key.startsWith(attemptsPrefix(jobId)) || key.startsWith(workPrefix(jobId)))
   await writeJob(store, rebuilt, now, unsettled ? [{ type: 'drop_queue' }] : [], `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`)
   return [{ jobId, name: job.name, state: job.state, kept, open, filesMissing: filesMissing.length }]
 }

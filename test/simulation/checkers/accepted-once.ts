@@ -21,7 +21,7 @@ export function acceptedOnce(): Checker {
         if (source?.attempts.filter(({ outcome }) => outcome === 'rendered').length !== 1) report(`${jobId} ${after.id}: of ${source?.id} more than one result counts`)
       }
       for (const { before: was, after } of frames) {
-        if (was?.state === 'delivered') report(`${jobId}: frame ${after.number} was delivered and is ${after.state} now`)
+        if (was?.state === 'delivered' && after.state !== 'canceled') report(`${jobId}: frame ${after.number} was delivered and is ${after.state} now`)
         const left = renderTasksOfFrame(job.plan, after.position).filter((id) => task(id)?.state !== 'completed').length
         if (job.state === 'active' && after.tasksLeft !== left) report(`${jobId}: frame ${after.number} waits for ${after.tasksLeft} tasks, really for ${left}`)
         if (after.state === 'delivered' && left > 0) report(`${jobId}: frame ${after.number} is delivered, and ${left} of its tasks are not completed`)
@@ -30,10 +30,13 @@ export function acceptedOnce(): Checker {
     async ended(world, report) {
       for (const job of await world.jobs()) {
         if (job.state !== 'completed') continue
-        const frames = (await world.twin.listFrames(job.id, { limit: 1e6 })).items
+        const all = (await world.twin.listFrames(job.id, { limit: 1e6 })).items
+        const frames = all.filter((frame) => frame.state !== 'canceled')
+        // A frame that was taken out may have been delivered before, or while it was.
+        const extra = all.length - frames.length
         const files = (await world.objects.list(finalPrefix(job.id), { limit: 1_000 })).keys.filter(({ key }) => key.includes('/frames/')).length
         if (frames.length !== job.plan.frameCount || frames.some((frame) => frame.state !== 'delivered')) report(`${job.id} is completed with frames ${frames.map((frame) => frame.state).join()} of ${job.plan.frameCount}`)
-        if (files !== job.plan.frameCount) report(`${job.id} is completed with ${files} delivered files for ${job.plan.frameCount} frames`)
+        if (files < job.plan.frameCount || files > job.plan.frameCount + extra) report(`${job.id} is completed with ${files} delivered files for ${job.plan.frameCount} frames`)
       }
     },
   }
