@@ -10,8 +10,8 @@ import { MemoryBulletin } from '../../shared/adapters/memory/bulletin.ts'
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
-import { isBeingPlanned } from '../../shared/domain/job-lifecycle.ts'
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
+import { taskNumbers } from '../../shared/domain/splitting/asked-frames.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
@@ -223,7 +223,7 @@ export class EngineFarm {
         if (frame.state === 'finishing') expect(finish !== undefined && finish.state !== 'completed', `frame ${frame.number} waits for a finish that is ${finish?.state}`)
         if (finish !== undefined) expect(frame.state === 'finishing' || finish.state === 'completed' || job.state === 'failed' || job.state === 'canceled', `frame ${frame.number} is ${frame.state} while its finish is ${finish.state}`)
       }
-      expect(frames.filter((frame) => frame.state !== 'canceled').length === job.plan.frameCount || isBeingPlanned(job), `${frames.length} frames of ${job.plan.frameCount}`)
+      expect(frames.filter((frame) => frame.state !== 'canceled').length === job.plan.frameCount || job.tasksPlanned < taskNumbers(job.plan), `${frames.length} frames of ${job.plan.frameCount}`)
     }
     if (job.state === 'encoding' || job.state === 'completed') expect(frames.every((frame) => frame.state === 'canceled' || frame.state === 'delivered' && (frame.files?.length ?? 0) > 0), `${job.state} with frames ${frames.map((frame) => frame.state).join()}`)
     return wrong
