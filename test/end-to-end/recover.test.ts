@@ -35,13 +35,11 @@ describe('a farm whose Redis is emptied in the middle of a job', () => {
     const blend = await buildTinyScene(join(farm.folder, 'tiny.blend'))
     const scene = await farm.upload(blend, 'tiny.blend')
     const { id } = await farm.submit({ scene: scene.sha256, frames: '1-10', tiles: { columns: 2, rows: 1 }, auditRate: 0, video: 'none' })
-    // The job is part done, and the journal knows all that was accepted.
+    // The job is part done, and the journal knows all that was accepted. It is paused, so that no machine is too quick for that.
     const store = redisFarmStore(redis)
-    await farm.until(async () => {
-      const job = await farm.job(id)
-      if (job.endedAt !== undefined) throw new Error('the job was done before it could be lost')
-      return (job.counts.render['completed'] ?? 0) >= 4 && (await store.unjournaled(JobId.parse(id), 1)).length === 0
-    })
+    await farm.until(async () => ((await farm.job(id)).counts.render['completed'] ?? 0) >= 4)
+    expect((await farm.send('POST', `/v1/jobs/${id}/pause`, {})).status).toBe(200)
+    await farm.until(async () => ((await farm.job(id)).counts.render['leased'] ?? 0) === 0 && (await store.unjournaled(JobId.parse(id), 1)).length === 0)
     await redis.flushall()
 
     const lost = await farm.send('GET', `/v1/jobs/${id}`)
@@ -53,11 +51,13 @@ describe('a farm whose Redis is emptied in the middle of a job', () => {
     const run = await tilework(['recover', '--from', join(farm.folder, 'farm', 'objects'), '--json'], { env })
     expect(run.stderr).toBe('')
     const recovery = JSON.parse(run.stdout) as Recovery
-    expect(recovery).toMatchObject({ term: 2, scenes: 1, workers: 1, damage: [], jobs: [{ jobId: id, state: 'active', filesMissing: 0 }] })
+    expect(recovery).toMatchObject({ term: 2, scenes: 1, damage: [], jobs: [{ jobId: id, state: 'active', filesMissing: 0 }] })
     const kept = recovery.jobs[0]?.kept ?? 0
     expect(kept).toBeGreaterThanOrEqual(4)
     expect((await tilework(['recover', '--from', join(farm.folder, 'farm', 'objects')], { env })).exitCode).toBe(1) // it holds a farm
 
+    expect(await farm.job(id)).toMatchObject({ state: 'active', waiting: [expect.stringContaining('paused')] })
+    expect((await farm.send('POST', `/v1/jobs/${id}/resume`)).status).toBe(200)
     const ended = await farm.ended(id)
     expect(ended.state).toBe('completed')
     const artifacts = await farm.artifacts(id)

@@ -121,7 +121,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     name: 'nobody notes that attempts of an ended job may come late',
     caughtBy: ['nothing-left-after-deletion'],
     planted: {
-      bend: canceledWhileUploading,
+      bend: stoodStillWhileUploading,
       objects: (objects) => changed<MemoryObjectStore>(objects, { put: async (key, source, options) => (parseFarmKey('ended', key) === null ? objects.put(key, source, options) : { ok: true, bytes: 0, sha256: '' }) }),
     },
   },
@@ -237,9 +237,11 @@ function canceledInARush(scenario: Scenario): Scenario {
 }
 
 /** Small jobs whose files are on their way when they are canceled. */
-function canceledWhileUploading(scenario: Scenario): Scenario {
+/** Workers stand still while they upload, until others have rendered the same and the job is completed, and send then what nobody wants. */
+function stoodStillWhileUploading(scenario: Scenario): Scenario {
   const rush = canceledInARush(scenario)
-  return { ...rush, coordinators: 1, healsAt: 20_000, jobs: rush.jobs.slice(0, 2).map((job) => ({ ...job, request: { ...job.request, frames: '1-30' } })), acts: [6_000, 9_000].map((at, index) => ({ at, act: 'cancel', which: index / 2 })), line: { ...scenario.line, kind: 'stream', delayMsMax: 5_000 } }
+  const workers = rush.workers.map((worker) => ({ ...worker, failShare: 0 }))
+  return { ...rush, coordinators: 1, healsAt: 240_000, workers, acts: [], jobs: rush.jobs.slice(0, 2).map((job) => ({ ...job, request: { ...job.request, frames: '1-12', auditRate: 0 } })), line: { ...scenario.line, kind: 'stream', delayMsMax: 50 }, weather: { ...scenario.weather, workerStandsEvery: 1_500, uploadMsMax: 4_000, workerDiesEvery: 0, workerDrainsEvery: 0, coordinatorDiesEvery: 0, farmAwayEvery: 0, objectsAwayEvery: 0 } }
 }
 
 function stepsRunTwice(scenario: Scenario): Scenario {

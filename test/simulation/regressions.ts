@@ -6,5 +6,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 1258, found: 'an effect that ran late queued a task of a job that was erased meanwhile, and its queue stayed for ever' },
   { seed: 90, found: 'a retry decided on an inspection as another process remembered it: leased, though it was canceled, and the job waited for it for ever' },
   { seed: 432, found: 'a job that was tried again between its cancellation and its deletion was not deleted' },
-  { seed: 7116, found: 'a checker counted leases of a lost state against the cap of a job that was recovered' },
+  { seed: 7116, found: 'a recovery forgot what was rendered of frames that had been taken out of their job' },
 ]

@@ -251,7 +251,7 @@ export class SimulatedWorker {
         const made = held.files.find(({ file }) => file.name === name)
         if (made === undefined) throw new Error(`${this.id} is asked for ${name}, which it never made`)
         const line = held.conduct.type === 'garbage' ? 'x'.repeat(made.line.length) : made.line
-        this.#world.upload(attemptKey(lease.jobId, lease.taskId, lease.epoch, name), line)
+        this.#world.upload(attemptKey(lease.jobId, lease.taskId, lease.epoch, name), line, lease.jobId)
       }
       held.phase = 'uploaded'
       this.#tell(held, { type: 'uploaded', ...refOf(held) })

@@ -72,6 +72,8 @@ export class World {
   readonly quarantinedSince = new Map<WorkerId, number>()
   readonly failures: { readonly checker: string; readonly message: string }[] = []
   readonly jobIds = new Set<JobId>()
+  /** What workers sent after their job was over: what is left for the sweep. */
+  readonly lateUploads = new Set<ObjectKey>()
   /** Until when something stood still or was away, so that nothing is heard of it. */
   disturbedUntil = 0
   /** Redis is empty, or not yet whole again. */
@@ -175,8 +177,11 @@ export class World {
     return open.length === 0 ? null : random.pick(open)
   }
 
-  upload(key: ObjectKey, line: string): void {
+  upload(key: ObjectKey, line: string, jobId: JobId): void {
     this.trace.note('objects', `is sent ${key}`)
+    void this.twin.job(jobId).then((job) => {
+      if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
+    })
     void this.objects.put(key, Buffer.from(line), { contentType: 'application/octet-stream' })
   }
 

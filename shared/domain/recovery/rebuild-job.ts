@@ -103,28 +103,31 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
 }
 
 /**
- * Frames that were taken out of the job: what was delivered of them is kept for when they are asked for again, everything else that
- * was begun is canceled.
+ * Frames that were taken out of the job: what is done of them is kept for when they are asked for again, what was in flight is
+ * canceled.
  */
 function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameRecord[], store: Shelf, now: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
   const kept: { tasks: TaskRecord[]; frames: FrameRecord[] } = { tasks: [], frames: [] }
   for (const { number, position } of planned) {
     const ids = renderTasksOfFrame(job.plan, position)
-    const stands = store.isDelivered(number)
-    const own = [...ids, finishTaskId(position)].flatMap((id) => tasks.get(id) ?? [])
-    const closedOnes = own.map((task): TaskRecord => (stands && task.state === 'completed' ? closed(task, now) : asCanceled(task, now)))
     const known = frames.get(number)
     if (known === undefined) continue // it was never begun, and is planned when it is asked for again
+    const [delivered, stitchedHere] = [store.isDelivered(number), store.isStitched(number)]
+    const stands = (task: TaskRecord) => task.state === 'completed' && (store.frameStands(number) || store.resultHere(task, number))
+    // Without a stitched image there is nothing to finish: that task is made anew behind the stitching.
+    const own = [...ids, ...(delivered || stitchedHere ? [finishTaskId(position)] : [])].flatMap((id) => tasks.get(id) ?? [])
+    const after = own.map((task): TaskRecord => (stands(task) ? closed(task, now) : { ...again(task, now), state: 'canceled' }))
     const { files, stitched, ...rest } = known
-    kept.tasks.push(...closedOnes, ...closedOnes.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
-    kept.frames.push({ ...rest, state: 'canceled', tasksLeft: ids.filter((id) => closedOnes.find((task) => task.id === id)?.state !== 'completed').length, ...(stands && files !== undefined ? { files } : {}), ...(stands && stitched !== undefined ? { stitched } : {}) })
+    kept.tasks.push(...after, ...after.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
+    kept.frames.push({
+      ...rest,
+      state: 'canceled',
+      tasksLeft: ids.filter((id) => after.find((task) => task.id === id)?.state !== 'completed').length,
+      ...(delivered && files !== undefined ? { files } : {}),
+      ...(stitchedHere && stitched !== undefined ? { stitched } : {}),
+    })
   }
   return kept
-}
-
-/** Not to be rendered; a result that is lost was nobody's fault, and is none any more. */
-function asCanceled(task: TaskRecord, now: number): TaskRecord {
-  return { ...again(task, now), state: 'canceled' }
 }
 
 /** A job that is over stays so. Its frames are what was delivered; files that somebody took away are not listed any more. */
@@ -161,9 +164,12 @@ class Shelf {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
     if (frame === undefined || !renderTasksOfFrame(job.plan, frame.position).every((id) => tasks.get(id)?.state === 'completed' && this.#source(tasks.get(id)) !== undefined)) return false
-    const { stitched } = frame
-    const isStitched = stitched !== undefined && this.#around.bytesOf(workKey(job.id, stitchedPath(number))) === stitched.bytes
-    return isStitched || this.isDelivered(number)
+    return this.isStitched(number) || this.isDelivered(number)
+  }
+
+  isStitched(number: number): boolean {
+    const stitched = this.#journaled.frames.get(number)?.stitched
+    return stitched !== undefined && this.#around.bytesOf(workKey(this.#journaled.job.id, stitchedPath(number))) === stitched.bytes
   }
 
   /** All of its files lie in `final/`, and what its video is made of is there too; so it may be with a frame that was taken out of the job. */
