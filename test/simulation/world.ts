@@ -179,9 +179,13 @@ export class World {
 
   upload(key: ObjectKey, line: string, jobId: JobId): void {
     this.trace.note('objects', `is sent ${key}`)
-    void this.twin.job(jobId).then((job) => {
-      if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
-    })
+    this.twin.job(jobId).then(
+      (job) => {
+        if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
+      },
+      // While the state is lost nobody knows what its job is, so it may be late.
+      () => this.lateUploads.add(key),
+    )
     void this.objects.put(key, Buffer.from(line), { contentType: 'application/octet-stream' })
   }
 
