@@ -88,6 +88,10 @@ export class WorkerSession implements Seat {
     return this.#record.capabilities
   }
 
+  get anchor(): boolean {
+    return this.#context.anchor === true
+  }
+
   open(): boolean {
     return this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.readyState === this.#socket.OPEN
   }

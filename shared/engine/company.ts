@@ -8,12 +8,18 @@ import type { Seat } from './seat.ts'
 
 /** Who is connected to the whole farm, so that no task is withheld for somebody who left, or given to one whom another suits better. */
 export class Company {
-  readonly #connected: ReadonlyMap<WorkerId, Capabilities>
-  readonly #anchors: ReadonlySet<WorkerId>
+  readonly #connected: Map<WorkerId, Capabilities>
+  readonly #anchors: Set<WorkerId>
 
   constructor(connected: ReadonlyMap<WorkerId, Capabilities>, anchors: ReadonlySet<WorkerId>) {
-    this.#connected = connected
-    this.#anchors = anchors
+    this.#connected = new Map(connected)
+    this.#anchors = new Set(anchors)
+  }
+
+  /** One more, who has just sat down here: a quick job may be done before everybody is counted again. */
+  add(seat: Seat): void {
+    this.#connected.set(seat.workerId, seat.capabilities)
+    if (seat.anchor === true) this.#anchors.add(seat.workerId)
   }
 
   /** Connected workers other than `workerId` that could have tasks of the job. */

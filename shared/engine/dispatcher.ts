@@ -55,6 +55,7 @@ export class Dispatcher {
 
   seat(seat: Seat): void {
     this.#seats.set(seat.workerId, seat)
+    this.#company.add(seat)
     this.kick()
   }
 

@@ -7,6 +7,8 @@ import type { Capabilities } from '../protocol/worker.ts'
 export interface Seat {
   readonly workerId: WorkerId
   readonly capabilities: Capabilities
+  /** A machine of the operator's own. */
+  readonly anchor?: boolean
   /** False when it drains or is gone. */
   open(): boolean
   /** How many more leases it may be given now, those being made counted in. */

@@ -37,6 +37,23 @@ test('a finish goes to the anchor and is accepted without an audit', async () =>
   expect(finish).toMatchObject({ state: 'completed', attempts: [{ workerId: anna.workerId, drawnForAudit: false }] })
 })
 
+test('an anchor is known as one from the moment it sits down', async () => {
+  const farm = new EngineFarm()
+  const bert = await farm.connect('bert', { slots: 4 })
+  const id = await farm.submit(TILED)
+  const anna = await farm.connect('anna', { slots: 4 })
+  farm.dispatcher.setConnected(new Map([[bert.workerId, bert.capabilities]])) // as of the last round, before she came
+  farm.dispatcher.seat(Object.defineProperty(anna, 'anchor', { value: true }))
+  for (let turn = 0; turn < 6; turn++) {
+    for (const worker of [bert, anna]) for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)
+    await farm.allSteps()
+    await farm.dispatcher.refresh(id)
+    await farm.quiet()
+  }
+  expect([...anna.given, ...bert.given].filter((lease) => lease.work.kind === 'finish')).toHaveLength(1)
+  expect(bert.given.filter((lease) => lease.work.kind === 'finish')).toEqual([])
+})
+
 test('a finish goes to anybody when no anchor is connected, and is checked by another', async () => {
   const { farm, anna, bert } = await farmWithAnchor()
   await anna.disconnect()
