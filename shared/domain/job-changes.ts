@@ -4,7 +4,7 @@ import type { TaskRecord } from '../protocol/task.ts'
 import type { Change, Decision } from './decision.ts'
 import { withFrames } from './change-frames.ts'
 import { hasTasksToGive, jobIsOver, unpaused } from './job-lifecycle.ts'
-import { isPicky } from './scheduling/task-fit.ts'
+import { queueing } from './scheduling/task-fit.ts'
 import { currentAttempts, withdraw } from './task/attempts.ts'
 import { act } from './task/lifecycle.ts'
 
@@ -33,10 +33,7 @@ export function takeBackRendering(task: TaskRecord, now: number, reason: string)
   return {
     ok: true,
     tasks: [queued],
-    effects: [
-      ...left.effects,
-      ...(isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] } as const]),
-    ],
+    effects: [...left.effects, ...queueing([queued])],
   }
 }
 

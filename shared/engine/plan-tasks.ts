@@ -3,7 +3,7 @@ import type { Effect } from '../domain/effect.ts'
 import { actOnJob, isBeingPlanned } from '../domain/job-lifecycle.ts'
 import { askedFrames, taskNumbers, wantedFrames } from '../domain/splitting/asked-frames.ts'
 import { plannedPart } from '../domain/splitting/job-tasks.ts'
-import { isPicky } from '../domain/scheduling/task-fit.ts'
+import { queueing } from '../domain/scheduling/task-fit.ts'
 import { auditIds } from '../domain/task/attempts.ts'
 import { cancelTask } from '../domain/task/fall-back.ts'
 import { isOver } from '../domain/task/lifecycle.ts'
@@ -85,7 +85,7 @@ function inLine(facts: Facts, job: JobRecord, batch: Batch, now: number): Change
     tasks: [...fresh, ...changes.flatMap((each) => each.tasks ?? [])],
     frames: frames.flatMap(({ frame }) => frame ?? []),
     effects: [
-      { type: 'queue_tasks', tasks: fresh.filter((task) => !isPicky(task)).map((task) => ({ taskId: task.id, epoch: task.epoch })) },
+      ...queueing(fresh),
       ...changes.flatMap((each) => each.effects ?? []),
       ...frames.flatMap(({ effects }) => effects),
       ...(last ? [{ type: 'announce_work' } as const] : []),

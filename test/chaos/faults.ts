@@ -62,27 +62,21 @@ async function last(stage: Stage, seconds: number): Promise<void> {
 }
 
 function kill(names: RegExp, downSecondsMax: number): Fault['play'] {
-  return async (stage, random, tell) => {
-    const part = some(stage, random, names)
-    if (part === null) return
-    const seconds = random.between(0, downSecondsMax)
-    tell(`${part.name} is killed, and started again after ${seconds.toFixed(1)} s`)
-    stage.held.add(part.name)
-    await part.kill()
-    await last(stage, seconds)
-    stage.held.delete(part.name)
-    part.start()
-  }
+  return takeDown(names, downSecondsMax, 'is killed', (part) => part.kill())
 }
 
 function stop(names: RegExp, downSecondsMax: number): Fault['play'] {
+  return takeDown(names, downSecondsMax, 'is asked to stop', (part) => part.stop())
+}
+
+function takeDown(names: RegExp, downSecondsMax: number, how: string, end: (part: NonNullable<ReturnType<typeof some>>) => Promise<unknown>): Fault['play'] {
   return async (stage, random, tell) => {
     const part = some(stage, random, names)
     if (part === null) return
     const seconds = random.between(0, downSecondsMax)
-    tell(`${part.name} is asked to stop, and started again after ${seconds.toFixed(1)} s`)
+    tell(`${part.name} ${how}, and started again after ${seconds.toFixed(1)} s`)
     stage.held.add(part.name)
-    await part.stop()
+    await end(part)
     await last(stage, seconds)
     stage.held.delete(part.name)
     part.start()

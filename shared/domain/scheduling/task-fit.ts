@@ -1,9 +1,16 @@
 import type { WorkerId } from '../../protocol/ids.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
+import type { Effect } from '../effect.ts'
 
 /** True when not every worker may have the task, so that it must be chosen by looking and not taken in turn. */
 export function isPicky(task: TaskRecord): boolean {
   return task.avoid.length > 0 || task.only !== undefined || task.kind === 'finish' || task.notBefore !== undefined || task.outgrew !== undefined
+}
+
+/** What puts queued tasks into the queue of their job; the picky ones among them are found without it. */
+export function queueing(tasks: readonly TaskRecord[]): Effect[] {
+  const open = tasks.filter((task) => !isPicky(task)).map((task) => ({ taskId: task.id, epoch: task.epoch }))
+  return open.length === 0 ? [] : [{ type: 'queue_tasks', tasks: open }]
 }
 
 /**

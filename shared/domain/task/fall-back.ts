@@ -9,7 +9,7 @@ import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { gib } from '../scheduling/eligibility.ts'
-import { isPicky } from '../scheduling/task-fit.ts'
+import { queueing } from '../scheduling/task-fit.ts'
 import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
 import { act, isOver } from './lifecycle.ts'
 import { notBefore, outgrownBy } from './retry.ts'
@@ -105,8 +105,7 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
     return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
   }
   const queued = act(task, 'requeue')
-  const queue: (Effect | Credit)[] = isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }]
-  return { ok: true, tasks: [queued], effects: [...queue, { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
+  return { ok: true, tasks: [queued], effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
 }
 
 function memoryAdvice({ outgrew }: TaskRecord): string {

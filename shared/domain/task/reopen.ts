@@ -1,6 +1,6 @@
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Change } from '../decision.ts'
-import { isPicky } from '../scheduling/task-fit.ts'
+import { queueing } from '../scheduling/task-fit.ts'
 import { resultOf } from './attempts.ts'
 import { newAudit } from './hand-in.ts'
 import { act } from './lifecycle.ts'
@@ -23,5 +23,5 @@ export function reopenTask(task: TaskRecord): Pick<Change, 'tasks' | 'effects'> 
     return { tasks: [act(fresh, 'check_again', { auditRounds: round }), newAudit(task, round, { avoid: [result.workerId] })] }
   }
   const queued = act(fresh, 'reopen')
-  return { tasks: [queued], effects: isPicky(queued) ? [] : [{ type: 'queue_tasks', tasks: [{ taskId: task.id, epoch: task.epoch }] }] }
+  return { tasks: [queued], effects: queueing([queued]) }
 }
