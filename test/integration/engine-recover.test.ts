@@ -13,8 +13,9 @@ import { beginFarm } from '../../shared/engine/standing.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { FarmStateLost } from '../../shared/ports/farm-store.ts'
-import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
+import { auditTaskId, type JobId, renderTaskId, Sha256 } from '../../shared/protocol/ids.ts'
 import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'
+import { reportRejected } from '../../shared/engine/step-reports.ts'
 import { transact } from '../../shared/engine/transact.ts'
 import { performStep } from '../simulation/steps.ts'
 import { HASH, aScene } from '../unit/domain/records.ts'
@@ -181,6 +182,47 @@ describe('a farm whose state is lost', () => {
     expect((await farm.tasks(id)).map((task) => [task.id, task.state])).toEqual([['a0000000x1', 'leased'], ['r0000000', 'verifying']])
     expect(other.next().taskId).toBe('a0000000x1')
     expect(first.leases.size).toBe(0)
+    await farm.finish(id)
+    expect((await farm.job(id)).state).toBe('completed')
+    expect(rendered(farm.workers.values()).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
+  })
+
+  test.each(['known', 'lost'])('audits what is rendered anew after a rejected result, the answer to the older audit being %s', async (answer) => {
+    const farm = new MortalFarm()
+    for (const name of ['anna', 'bert', 'cora']) await farm.connect(name)
+    const id = await farm.submit({ frames: '1', auditRate: 1 })
+    const holder = () => [...farm.workers.values()].find(({ leases }) => leases.size > 0)!
+    await handIn(farm, holder())
+    await handIn(farm, holder())
+    await reportRejected(farm.engine, id, renderTaskId(0), 1, 'cut while it was read')
+    const audit = auditTaskId(renderTaskId(0), 1)
+    if (answer === 'lost') await farm.store.journaled(id, (await farm.store.unjournaled(id, 100)).filter(({ mark }) => mark === `task ${audit}`))
+    await farm.journaled()
+    farm.lose()
+    await farm.recovered()
+    expect((await farm.tasks(id)).map((task) => [task.id, task.state, task.auditRounds])).toEqual([[audit, answer === 'known' ? 'completed' : 'canceled', undefined], ['r0000000', 'leased', 1]])
+    await farm.finish(id)
+    expect((await farm.job(id)).state).toBe('completed')
+    expect((await farm.tasks(id)).map((task) => [task.id, task.verdict])).toEqual([[audit, answer === 'known' ? 'agreed' : 'unverified'], ['a0000000x2', 'agreed'], ['r0000000', 'agreed']])
+  })
+
+  test('checks what nobody had checked when its frame was taken out, once the frame is asked for again', async () => {
+    const farm = new MortalFarm()
+    await farm.connect('anna')
+    const id = await farm.submit({ frames: '1-2', auditRate: 1 })
+    const reframe = async (frames: string) => {
+      expect(await changeJob(farm.engine, id, { frames }, 'ada')).toMatchObject({ ok: true })
+      await planTasks(farm.engine, id)
+      await farm.quiet()
+    }
+    await handIn(farm, farm.workers.values().next().value!)
+    await reframe('2')
+    await farm.journaled()
+    farm.lose()
+    await farm.recovered()
+    await reframe('1-2')
+    expect((await farm.tasks(id)).find((task) => task.id === 'r0000000')).toMatchObject({ state: 'verifying', auditRounds: 2, auditsFrom: 1 })
+    await farm.connect('bert')
     await farm.finish(id)
     expect((await farm.job(id)).state).toBe('completed')
     expect(rendered(farm.workers.values()).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)

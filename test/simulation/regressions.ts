@@ -7,4 +7,6 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 90, found: 'a retry decided on an inspection as another process remembered it: leased, though it was canceled, and the job waited for it for ever' },
   { seed: 432, found: 'a job that was tried again between its cancellation and its deletion was not deleted' },
   { seed: 7116, found: 'a recovery forgot what was rendered of frames that had been taken out of their job' },
+  { seed: 32581, found: 'a recovery forgot the audit of a result that had been rejected, so what was rendered anew was left to the lottery' },
+  { seed: 51153, found: 'the same, found by the audit that was gone' },
 ]

@@ -116,7 +116,11 @@ function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameR
     const stands = (task: TaskRecord) => task.state === 'completed' && (store.frameStands(number) || store.resultHere(task, number))
     // Without a stitched image there is nothing to finish: that task is made anew behind the stitching.
     const own = [...ids, ...(delivered || stitchedHere ? [finishTaskId(position)] : [])].flatMap((id) => tasks.get(id) ?? [])
-    const after = own.map((task): TaskRecord => (stands(task) ? closed(task, now) : { ...again(task, now), state: 'canceled' }))
+    const after = own.map((task): TaskRecord => {
+      if (stands(task)) return closed(task, now)
+      // A result that nobody has checked yet is checked when the frame is asked for again.
+      return { ...(task.state !== 'completed' && store.ownFilesHere(task) ? closed(task, now) : again(task, now)), state: 'canceled' }
+    })
     const { files, stitched, ...rest } = known
     kept.tasks.push(...after, ...after.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
     kept.frames.push({
@@ -208,24 +212,23 @@ class Shelf {
   }
 }
 
-/** Settled audits stay; those of a question that is still open are asked again where their answer is lost, and of other eyes. */
+/**
+ * Answers that are there stay, of settled questions and of results that were rejected: a new result is compared with them, too. Those
+ * of a question that is still open are asked again where their answer is lost, and of other eyes.
+ */
 function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: number): TaskRecord[] {
   const made = Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
-  if (task.state === 'completed') {
-    return made.flatMap((id) => {
-      const known = tasks.get(id)
-      return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' } satisfies TaskRecord]
-    })
-  }
-  if (task.state !== 'verifying') return []
   const answered = (audit: TaskRecord | undefined): audit is TaskRecord => audit?.state === 'completed' && store.ownFilesHere(audit)
   const seen = [...new Set([task, ...made.slice(task.auditsFrom ?? 0).map((id) => tasks.get(id)).filter(answered)].flatMap((each) => resultOf(each)?.workerId ?? []))]
-  return made.flatMap((id, round) => {
+  return made.flatMap((id, round): TaskRecord[] => {
     const known = tasks.get(id)
-    // Of the time before it was taken up again: history.
-    if (round < (task.auditsFrom ?? 0)) return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' } satisfies TaskRecord]
+    const asked = () => newAudit(task, round + 1, { avoid: seen })
+    const isHistory = task.state === 'completed' || task.state === 'canceled' || round < (task.auditsFrom ?? 0)
+    if (isHistory) return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' }]
     if (answered(known)) return [known]
-    return [known === undefined ? newAudit(task, round + 1, { avoid: seen }) : again(known, now)]
+    if (task.state === 'verifying') return [known === undefined ? asked() : again(known, now)]
+    // To be rendered anew. A comparison waits for every audit there was, so one that is lost leaves its place.
+    return [{ ...(known === undefined ? asked() : again(known, now)), state: 'canceled' }]
   })
 }
 
@@ -237,7 +240,7 @@ function closed(task: TaskRecord, now: number): TaskRecord {
 
 /** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
 function again(task: TaskRecord, now: number): TaskRecord {
-  const { canonical: _result, auditRounds: _rounds, auditsFrom: _from, note: _note, ...rest } = closed(task, now)
+  const { canonical: _result, note: _note, ...rest } = closed(task, now)
   const attempts = rest.attempts.map((attempt): Attempt => (attempt.outcome === 'rendered' ? { ...attempt, outcome: 'released' } : attempt))
   return { ...rest, attempts, state: 'queued', verdict: 'unverified' }
 }
