@@ -1,5 +1,5 @@
 import { nobodyRuns } from './process.ts'
-import { nextTurn, takeOverTimers } from './timers.ts'
+import { drained, takeOverTimers } from './timers.ts'
 import { type Planted, World } from './world.ts'
 
 /** What became of one seed. */
@@ -61,7 +61,7 @@ async function play(world: World, until: number, orDone: boolean): Promise<void>
   let sweepsAt = agenda.now() + SWEEP_MS
   let looksAt = agenda.now()
   while (agenda.now() < until && world.failures.length === 0 && agenda.next()) {
-    await nextTurn()
+    await drained()
     nobodyRuns()
     const now = agenda.now()
     if (now >= sweepsAt) {
