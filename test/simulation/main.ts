@@ -2,14 +2,16 @@
  * `npm run simulate`: plays seeds and tells which of them break a promise. See README beside this file.
  */
 import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { playSeeds } from './play-seeds.ts'
 import { simulate } from './simulate.ts'
 
 /** Between two lines of progress, in ms. */
 const PROGRESS_MS = 5_000
 
-const USAGE = `npm run simulate -- [--seeds 300] [--seed-start 0] [--minutes 10]   plays many seeds
-npm run simulate -- --seed 4711                                    plays one and tells everything that happened`
+const USAGE = `npm run simulate -- [--seeds 300] [--seed-start 0] [--minutes 10] [--threads 2]   plays many seeds
+npm run simulate -- --seed 4711                                                plays one and tells everything that happened`
 
 function whole(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
@@ -26,32 +28,33 @@ async function replay(seed: number): Promise<boolean> {
   return run.failures.length === 0
 }
 
-async function playMany(from: number, count: number, endsAt: number): Promise<boolean> {
+async function playMany(from: number, count: number, endsAt: number, threads: number): Promise<boolean> {
   const startedAt = performance.now()
   const failing: { seed: number; checker: string; message: string }[] = []
   const jobs: Record<string, number> = {}
   let [played, virtualMs, events, told, interrupted] = [0, 0, 0, startedAt, false]
   process.once('SIGINT', () => (interrupted = true))
-  for (let seed = from; seed < from + count && !interrupted && performance.now() < endsAt; seed++) {
-    const run = await simulate(seed)
+  let asked = 0
+  const next = () => (interrupted || performance.now() >= endsAt || asked === count ? null : from + asked++)
+  await playSeeds(next, threads, (run) => {
     played += 1
     virtualMs += run.virtualMs
     events += run.events
     for (const [state, number] of Object.entries(run.jobs)) jobs[state] = (jobs[state] ?? 0) + number
     const first = run.failures[0]
     if (first !== undefined) {
-      failing.push({ seed, ...first })
-      process.stdout.write(`seed ${seed} FAILED ${first.checker}: ${first.message}\n`)
+      failing.push({ seed: run.seed, ...first })
+      process.stdout.write(`seed ${run.seed} FAILED ${first.checker}: ${first.message}\n`)
     }
     if (performance.now() - told > PROGRESS_MS) {
       told = performance.now()
       const seconds = (told - startedAt) / 1000
       process.stdout.write(`${played} of ${count} seeds, ${failing.length} failed, ${(played / seconds).toFixed(1)} a second\n`)
     }
-  }
+  })
   const seconds = (performance.now() - startedAt) / 1000
-  process.stdout.write(`${played} seeds from ${from} in ${seconds.toFixed(0)} s (${(process.cpuUsage().user / 1e6).toFixed(0)} s of processor): ${minutes(virtualMs)} of virtual time, ${events} events, jobs ${JSON.stringify(jobs)}\n`)
-  if (interrupted) process.stdout.write(`interrupted; go on with --seed-start ${from + played}\n`)
+  process.stdout.write(`${played} seeds from ${from} in ${seconds.toFixed(0)} s on ${threads} threads (${(process.cpuUsage().user / 1e6).toFixed(0)} s of processor): ${minutes(virtualMs)} of virtual time, ${events} events, jobs ${JSON.stringify(jobs)}\n`)
+  if (interrupted) process.stdout.write(`interrupted; go on with --seed-start ${from + asked}\n`)
   if (failing.length === 0) {
     process.stdout.write('no promise was broken\n')
     return true
@@ -74,13 +77,15 @@ function commit(): string {
 }
 
 try {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, seeds: { type: 'string' }, 'seed-start': { type: 'string' }, minutes: { type: 'string' }, help: { type: 'boolean' } } })
+  const { values } = parseArgs({ options: { seed: { type: 'string' }, seeds: { type: 'string' }, 'seed-start': { type: 'string' }, minutes: { type: 'string' }, threads: { type: 'string' }, help: { type: 'boolean' } } })
   const one = whole('seed', values.seed)
   const endsAt = values.minutes === undefined ? Infinity : performance.now() + Number(values.minutes) * 60_000
   if (Number.isNaN(endsAt)) throw new RangeError(`--minutes ${values.minutes}: a number is needed`)
+  const threads = whole('threads', values.threads) ?? availableParallelism()
+  if (threads === 0) throw new RangeError('--threads 0: at least one must play')
   if (values.help === true) process.stdout.write(`${USAGE}\n`)
   else {
-    const fine = one !== undefined ? await replay(one) : await playMany(whole('seed-start', values['seed-start']) ?? 0, whole('seeds', values.seeds) ?? (endsAt === Infinity ? 300 : Number.MAX_SAFE_INTEGER), endsAt)
+    const fine = one !== undefined ? await replay(one) : await playMany(whole('seed-start', values['seed-start']) ?? 0, whole('seeds', values.seeds) ?? (endsAt === Infinity ? 300 : Number.MAX_SAFE_INTEGER), endsAt, threads)
     process.exitCode = fine ? 0 : 1
   }
 } catch (error) {
