@@ -4,7 +4,7 @@ import { epochsBefore } from '../../shared/domain/recovery/rebuild-job.ts'
 import { takeDelivery, takeResult } from '../../shared/engine/hand-in.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
 import { eraseLate, noteScene, noteToken } from '../../shared/engine/journal/farm-journal.ts'
-import { changeJob } from '../../shared/engine/job-changes.ts'
+import { changeJob, retryJob } from '../../shared/engine/job-changes.ts'
 import { journalJob } from '../../shared/engine/journal/job-journal.ts'
 import { journalFarm, JOURNAL_EVERY_MS } from '../../shared/engine/loops/journal.ts'
 import { planTasks } from '../../shared/engine/plan-tasks.ts'
@@ -12,6 +12,7 @@ import { recoverFarm, type Recovery } from '../../shared/engine/recovery/recover
 import { beginFarm } from '../../shared/engine/standing.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { isOver } from '../../shared/domain/task/lifecycle.ts'
 import { FarmStateLost } from '../../shared/ports/farm-store.ts'
 import { auditTaskId, type JobId, renderTaskId, Sha256 } from '../../shared/protocol/ids.ts'
 import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'
@@ -226,6 +227,30 @@ describe('a farm whose state is lost', () => {
     await farm.finish(id)
     expect((await farm.job(id)).state).toBe('completed')
     expect(rendered(farm.workers.values()).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
+  })
+
+  test.each([{}, { tiles: { columns: 2, rows: 1 } }])('goes on after a retry with all that a canceled job had done (%j)', async (cut) => {
+    const farm = new MortalFarm()
+    const anna = await farm.connect('anna')
+    const id = await farm.submit({ frames: '1-4', ...cut })
+    for (let count = 0; count < 3; count++) await handIn(farm, anna)
+    await farm.step() // something of it is stitched, or delivered
+    await farm.journaled()
+    expect(await cancelJob(farm.engine, id, 'enough')).toMatchObject({ ok: true })
+    await farm.rounds.round()
+    await farm.journaled()
+    const before = await farm.frames(id)
+    farm.lose()
+    await farm.recovered()
+    expect((await farm.job(id)).state).toBe('canceled')
+    expect(await farm.frames(id)).toEqual(before)
+    expect((await farm.tasks(id)).every(({ state }) => isOver(state))).toBe(true)
+    expect(await retryJob(farm.engine, id, 'ada')).toMatchObject({ ok: true })
+    const given = anna.given.length
+    await planTasks(farm.engine, id)
+    await farm.finish(id)
+    expect((await farm.job(id)).state).toBe('completed')
+    expect(anna.given.slice(given).filter(({ work }) => work.kind === 'render')).toHaveLength((await farm.tasks(id)).filter(({ kind }) => kind === 'render').length - 3)
   })
 
   test('renders again what was accepted after the last time that the journal was written, and counts it once', async () => {

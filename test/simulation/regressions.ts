@@ -9,4 +9,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 7116, found: 'a recovery forgot what was rendered of frames that had been taken out of their job' },
   { seed: 32581, found: 'a recovery forgot the audit of a result that had been rejected, so what was rendered anew was left to the lottery' },
   { seed: 51153, found: 'the same, found by the audit that was gone' },
+  { seed: 100562, found: 'a failed job came back from a recovery with frames that waited for tasks that were done, and hung when it was tried again' },
 ]

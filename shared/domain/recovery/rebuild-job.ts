@@ -7,9 +7,9 @@
 import { INSPECT_TASK_ID, auditTaskId, finishTaskId, type TaskId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import { attemptKey, finalPrefix, workKey } from '../../protocol/object-keys.ts'
-import type { Attempt, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
+import type { Attempt, FinalFile, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { displayPath, stitchedPath } from '../file-names.ts'
-import { jobIsOver } from '../job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../job-lifecycle.ts'
 import { askedFrames, taskNumbers, wantedFrames } from '../splitting/asked-frames.ts'
 import { blankTask, newFrame, plannedPart, renderTasksOfFrame } from '../splitting/job-tasks.ts'
 import { attemptOf, resultOf } from '../task/attempts.ts'
@@ -52,7 +52,8 @@ export function epochsBefore(term: number): number {
 
 export function rebuildJob(journaled: JournaledJob, around: Surroundings): RebuiltJob {
   const job: JobRecord = { ...journaled.job, epochsBefore: epochsBefore(around.term) }
-  if (jobIsOver(job.state)) return rebuildEnded(journaled, job, around)
+  const over = jobIsOver(job.state)
+  if (over && (!keepsFiles(job.state) || job.startedAt === undefined)) return rebuildEnded(journaled, job, around)
   const inspect = journaled.tasks.get(INSPECT_TASK_ID)
   if (job.state === 'inspecting') {
     const asked = inspect ?? blankTask(INSPECT_TASK_ID, 'inspect', wantedFrames(job.plan).slice(0, 1))
@@ -68,7 +69,10 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
     const had = known !== undefined && (known.state === 'completed' || known.state === 'verifying')
     const here = had && (known.state === 'completed' ? isHere(known) : store.ownFilesHere(known))
     if (had && !here) filesMissing.push(id)
-    const task = known === undefined ? blank : here ? closed(known, around.now) : again(known, around.now)
+    // Of a job that is over, what failed has failed, and waits for a retry as it is.
+    const stays = here || (over && !had && known !== undefined && isOver(known.state))
+    const found = known === undefined ? blank : stays ? closed(known, around.now) : again(known, around.now)
+    const task: TaskRecord = over && !isOver(found.state) ? { ...found, state: 'canceled' } : found
     tasks.set(id, task)
     return task
   }
@@ -94,7 +98,12 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
   const delivered = frames.every((frame) => frame.state === 'delivered')
   const removed = takenOut(journaled, all.frames.filter(({ number }) => !wanted.has(number)), store, around.now)
   return {
-    job: { ...job, state: delivered && job.state === 'encoding' ? 'encoding' : 'active', startedAt: job.startedAt ?? around.now, tasksPlanned: taskNumbers(plan) },
+    job: {
+      ...job,
+      ...(over ? { files: store.stillInFinal(job.files) } : { state: delivered && job.state === 'encoding' ? ('encoding' as const) : ('active' as const) }),
+      startedAt: job.startedAt ?? around.now,
+      tasksPlanned: taskNumbers(plan),
+    },
     tasks: [...tasks.values(), ...removed.tasks],
     frames: [...frames, ...removed.frames],
     kept: [...tasks.values()].filter((task) => task.state === 'completed').length,
@@ -134,10 +143,13 @@ function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameR
   return kept
 }
 
-/** A job that is over stays so. Its frames are what was delivered; files that somebody took away are not listed any more. */
+/**
+ * A job that is completed, or ended before it had tasks, stays as it is. Its frames are what was delivered; files that somebody took
+ * away are not listed any more. (One that failed or was canceled later goes the way of an open job: a retry goes on with it.)
+ */
 function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundings): RebuiltJob {
   const { plan } = job
-  const here = (file: { path: string; bytes: number }) => around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes
+  const store = new Shelf(journaled, around)
   const asked = askedFrames(plan)
   const wanted = new Set(wantedFrames(plan))
   const planned = plannedPart(plan, asked, 0, Math.min(job.tasksPlanned, taskNumbers(plan)))
@@ -148,9 +160,9 @@ function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundi
   const frames = asked.flatMap((number, position): FrameRecord[] => {
     if (!numbers.has(number)) return []
     const { files, ...known } = journaled.frames.get(number) ?? newFrame(plan, number, position)
-    return [{ ...known, ...(files === undefined ? {} : { files: files.filter(here) }) }]
+    return [{ ...known, ...(files === undefined ? {} : { files: store.stillInFinal(files) }) }]
   })
-  return { job: { ...job, files: job.files.filter(here) }, tasks: ended, frames, kept: ended.filter((task) => task.state === 'completed').length, filesMissing: [] }
+  return { job: { ...job, files: store.stillInFinal(job.files) }, tasks: ended, frames, kept: ended.filter((task) => task.state === 'completed').length, filesMissing: [] }
 }
 
 /** What of the journaled results is in the store. */
@@ -171,6 +183,10 @@ class Shelf {
     return this.isStitched(number) || this.isDelivered(number)
   }
 
+  stillInFinal(files: readonly FinalFile[]): FinalFile[] {
+    return files.filter((file) => this.#around.bytesOf(finalPrefix(this.#journaled.job.id) + file.path) === file.bytes)
+  }
+
   isStitched(number: number): boolean {
     const stitched = this.#journaled.frames.get(number)?.stitched
     return stitched !== undefined && this.#around.bytesOf(workKey(this.#journaled.job.id, stitchedPath(number))) === stitched.bytes
@@ -180,7 +196,7 @@ class Shelf {
   isDelivered(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
-    if ((frame?.state !== 'delivered' && frame?.state !== 'canceled') || frame.files === undefined || !frame.files.every((file) => this.#around.bytesOf(finalPrefix(job.id) + file.path) === file.bytes)) return false
+    if ((frame?.state !== 'delivered' && frame?.state !== 'canceled') || frame.files === undefined || this.stillInFinal(frame.files).length < frame.files.length) return false
     if (job.plan.tiles !== undefined && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
     return job.plan.video === 'none' || !needsDisplay(job.plan) || this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
   }
@@ -223,7 +239,7 @@ function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: 
   return made.flatMap((id, round): TaskRecord[] => {
     const known = tasks.get(id)
     const asked = () => newAudit(task, round + 1, { avoid: seen })
-    const isHistory = task.state === 'completed' || task.state === 'canceled' || round < (task.auditsFrom ?? 0)
+    const isHistory = isOver(task.state) || round < (task.auditsFrom ?? 0)
     if (isHistory) return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' }]
     if (answered(known)) return [known]
     if (task.state === 'verifying') return [known === undefined ? asked() : again(known, now)]
