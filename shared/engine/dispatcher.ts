@@ -10,6 +10,7 @@ import type { Capabilities } from '../protocol/worker.ts'
 import { RUNNING } from './commit.ts'
 import { Company } from './company.ts'
 import type { Engine } from './context.ts'
+import { eachAtOnce } from './each-at-once.ts'
 import { findStragglers } from './find-stragglers.ts'
 import { asQueued, type Given, giveLease } from './give-lease.ts'
 import type { Seat } from './seat.ts'
@@ -72,6 +73,15 @@ export class Dispatcher {
     this.#company = new Company(workers, anchors)
   }
 
+  /** Reads the counters of all jobs that are open now, and lets go of what is not open any more. */
+  async refreshAll(): Promise<void> {
+    const known = [...this.#jobs.keys()] // before the others are read: what opens meanwhile is none of these
+    const open = await this.#engine.store.openJobs()
+    const still = new Set(open)
+    for (const jobId of known) if (!still.has(jobId)) this.#forget(jobId)
+    await eachAtOnce(open, (jobId) => this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it')))
+  }
+
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
   refresh(jobId: JobId): Promise<void> {
     const running = this.#refreshing.get(jobId)
@@ -83,13 +93,13 @@ export class Dispatcher {
 
   async #read(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
-    if (job === null || !mayDispatch(job.value)) return this.forget(jobId)
+    if (job === null || !mayDispatch(job.value)) return this.#forget(jobId)
     this.#jobs.set(jobId, { record: job.value, running: counters[RUNNING] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0, passed: new Set() })
     this.kick()
   }
 
   /** Lets go of all that is held for a job that needs no dispatch any more. */
-  forget(jobId: JobId): void {
+  #forget(jobId: JobId): void {
     if (this.#jobs.delete(jobId)) this.#engine.queue.restJob(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
   }
 
@@ -227,9 +237,12 @@ export class Dispatcher {
    * Near the end of a job: workers that idle get a second attempt of what is slow, the slowest first. Called once a round, so that
    * it costs a look at the leases of a job and not one for each worker.
    */
-  async serveStragglers(jobId: JobId): Promise<void> {
-    const job = this.#jobs.get(jobId)
-    if (job === undefined || job.open > 0 || job.running === 0 || this.#stopped) return
+  async serveStragglers(): Promise<void> {
+    for (const [jobId, job] of [...this.#jobs]) await this.#serveStragglersOf(jobId, job).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'))
+  }
+
+  async #serveStragglersOf(jobId: JobId, job: OpenJob): Promise<void> {
+    if (job.open > 0 || job.running === 0 || this.#stopped) return
     const idle = [...this.#seats.values()].filter((seat) => seat.open() && !seat.busy() && seat.room() > 0 && isEligible(job.record.requirement, seat.capabilities) && !this.#hasWorkFor(seat))
     if (idle.length === 0) return
     for (const task of await findStragglers(this.#engine, jobId)) {

@@ -22,7 +22,7 @@ import { blankTask, plannedPart, renderTasksOfFrame } from '../../shared/domain/
 import { commitOf } from '../../shared/engine/commit.ts'
 import { type Engine, ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { journalJob } from '../../shared/engine/journal/job-journal.ts'
-import { eachAtOnce } from '../../shared/engine/recovery/each-at-once.ts'
+import { eachAtOnce } from '../../shared/engine/each-at-once.ts'
 import { recoverFarm } from '../../shared/engine/recovery/recover-farm.ts'
 import { beginFarm } from '../../shared/engine/standing.ts'
 import { finishTaskId, Sha256, type TaskId, WorkerId } from '../../shared/protocol/ids.ts'

@@ -163,7 +163,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
 
 /** Swapped in by mutants.test.ts. */
 export const RULE_MUTANTS: readonly Mutant[] = [
-  { name: 'fencing is off: a result counts whatever its epoch', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs'] },
+  { name: 'fencing is off: a result counts whatever its epoch', caughtBy: ['one-live-lease', 'credits-recount', 'accepted-once', 'no-bugs'] },
   { name: 'of two that try the same task both may hand in', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs'] },
   { name: 'all renderings agree', caughtBy: ['true-pixels'] },
   { name: 'blame falls one against one', caughtBy: ['honest-never-blamed', 'true-pixels'] },

@@ -3,6 +3,7 @@ import { isBeingPlanned, jobIsOver } from '../../domain/job-lifecycle.ts'
 import { connectedWorkers } from '../connected-workers.ts'
 import type { Engine } from '../context.ts'
 import type { Dispatcher } from '../dispatcher.ts'
+import { eachAtOnce } from '../each-at-once.ts'
 import { settleEndedJob } from '../ended-jobs.ts'
 import { planTasks } from '../plan-tasks.ts'
 import { journalFarm } from './journal.ts'
@@ -12,19 +13,26 @@ import { sweepFarm } from './sweep.ts'
 
 /** How often each open job is looked at. Notices make things quick; the rounds make them certain. */
 const ROUND_MS = 1_000
-/** Every this many rounds the queues are held against the records. */
+/** How long a round keeps the other processes from one of theirs, in ms: less than a round takes to come again, so that none is left out. */
+const TURN_MS = 800
+/** Every this many of its rounds a process holds the queues against the records. */
 const RECONCILE_EVERY = 10
-
+/** Every this many times that the round is another's, a process asks for itself what waits: a notice may have been lost. */
+const REFRESH_EVERY = 5
 /** Every this many rounds it is asked whether it is time to sweep. */
 const SWEEP_EVERY = 60
 
-/** The loops of one coordinator over all open jobs. Any number of coordinators may run them at the same time. */
+/**
+ * The loops of one coordinator over all open jobs. Any number of coordinators may run them: in each second one of them looks after the
+ * jobs, whoever comes first, and the others only after the workers that sit with them. If several do it at once nothing is harmed.
+ */
 export class Rounds {
   readonly #engine: Engine
   readonly #dispatcher: Dispatcher
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
   #count = 0
+  #asked = 0
   #journaling: Promise<void> | null = null
   #sweeping: Promise<void> | null = null
   readonly #planning = new Map<JobId, Promise<void>>()
@@ -36,7 +44,7 @@ export class Rounds {
 
   start(): void {
     this.#timer ??= setInterval(() => {
-      this.#running ??= this.round()
+      this.#running ??= this.takeRound()
         .catch((error: unknown) => this.#engine.log.warn({ error }, 'round failed, the next one tries again'))
         .finally(() => {
           this.#running = null
@@ -51,6 +59,15 @@ export class Rounds {
     await Promise.allSettled([...this.#planning.values(), this.#journaling, this.#sweeping])
   }
 
+  /** One look at every open job if no other process had one just now. */
+  async takeRound(): Promise<void> {
+    if (await this.#engine.store.takeTurn('round', TURN_MS)) return this.round()
+    await this.#tellConnected()
+    this.#asked += 1
+    if (this.#asked % REFRESH_EVERY === 0) await this.#dispatcher.refreshAll()
+    await this.#dispatcher.serveStragglers()
+  }
+
   /** One look at every open job. */
   async round(): Promise<void> {
     this.#count += 1
@@ -63,22 +80,21 @@ export class Rounds {
         .catch((error: unknown) => this.#engine.log.warn({ error }, 'sweep failed, the next one tries again'))
         .finally(() => (this.#sweeping = null))
     }
+    await this.#tellConnected()
+    await eachAtOnce(await this.#engine.store.openJobs(), (jobId) => this.#look(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'round over this job failed, the next one tries again')))
+    await this.#dispatcher.refreshAll()
+    await this.#dispatcher.serveStragglers()
+  }
+
+  async #tellConnected(): Promise<void> {
     const connected = await connectedWorkers(this.#engine)
     const usable = [...connected.values()].filter((worker) => worker.state === 'connected' && !worker.quarantined)
     this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))
-    for (const jobId of await this.#engine.store.openJobs()) {
-      try {
-        await this.#look(jobId)
-      } catch (error) {
-        this.#engine.log.warn({ jobId, error }, 'round over this job failed, the next one tries again')
-      }
-    }
   }
 
   async #look(jobId: JobId): Promise<void> {
     const job = await this.#engine.store.job(jobId)
     if (job === null || jobIsOver(job.value.state)) {
-      this.#dispatcher.forget(jobId)
       await sweepOutbox(this.#engine, jobId)
       await settleEndedJob(this.#engine, jobId)
       return
@@ -87,8 +103,6 @@ export class Rounds {
     await reapLeases(this.#engine, jobId)
     await sweepOutbox(this.#engine, jobId)
     if (this.#count % RECONCILE_EVERY === 0) await reconcileJob(this.#engine, job.value)
-    await this.#dispatcher.refresh(jobId)
-    await this.#dispatcher.serveStragglers(jobId)
   }
 
   /** Plans a job in the background; one plan of a job at a time in this process. */

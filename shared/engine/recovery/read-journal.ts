@@ -6,7 +6,7 @@ import { SegmentHead, SegmentLine } from '../../protocol/journal.ts'
 import { journalKey, type ObjectKey } from '../../protocol/object-keys.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import { ObjectMissing, type ObjectStore } from '../../ports/object-store.ts'
-import { eachAtOnce } from './each-at-once.ts'
+import { eachAtOnce } from '../each-at-once.ts'
 
 interface Newest<T> {
   readonly version: number

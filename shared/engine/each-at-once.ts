@@ -1,4 +1,4 @@
-/** Reads at the same time: enough to hide the way to a store, few enough for any. */
+/** Done at the same time: enough to hide the way to a store, few enough for any. */
 const AT_ONCE = 16
 
 /** Does it for all, several at a time; stops at the first that throws. */
