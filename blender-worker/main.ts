@@ -153,7 +153,7 @@ async function probe(newRenderer: NewRenderer, config: WorkerConfig, folder: Dat
   } catch (error) {
     if (error instanceof WorkerStartError) throw error
     const failure = failureOf(error, 'blender_crashed')
-    throw new WorkerStartError(failure.code, failure.message)
+    throw new WorkerStartError(failure.code, failure.lastWords === undefined ? failure.message : `${failure.message}; its last words: ${failure.lastWords}`)
   } finally {
     await renderer.close()
   }

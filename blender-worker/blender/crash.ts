@@ -21,8 +21,8 @@ const NO_GRAPHICS = /Couldn't find current GLX or EGL context|No OpenGL vendor d
 /** Exit code of a wrapper whose child was killed by SIGKILL: 128 + 9. */
 const KILLED_EXIT_CODE = 137
 
-/** What it means that Blender went away by itself, judged by how it ended and what it printed last. */
-export function crashFailure(ending: Ending, lastWords: string): CommandFailure {
+/** What it means that Blender went away by itself, judged by how it ended and what it printed last. `when`: for the message. */
+export function crashFailure(ending: Ending, lastWords: string, when: string): CommandFailure {
   const how = ending.signal === null ? `exit code ${ending.exitCode ?? 'unknown'}` : `signal ${ending.signal}`
   if (OUT_OF_MEMORY.test(lastWords)) return { ok: false, code: 'out_of_memory', blame: 'worker', message: `Blender ran out of memory and ended (${how})`, lastWords }
   if (GPU_ERROR.test(lastWords)) return { ok: false, code: 'gpu_error', blame: 'worker', message: `Blender ended after a GPU error (${how})`, lastWords }
@@ -33,7 +33,7 @@ export function crashFailure(ending: Ending, lastWords: string): CommandFailure 
   if (ending.signal === 'SIGKILL' || ending.exitCode === KILLED_EXIT_CODE) {
     return { ok: false, code: 'out_of_memory', blame: 'worker', message: 'Blender was killed from outside; that is what the system does when memory runs out', lastWords }
   }
-  return { ok: false, code: 'blender_crashed', blame: 'worker', message: `Blender ended by itself in the middle of a command (${how})`, lastWords }
+  return { ok: false, code: 'blender_crashed', blame: 'worker', message: `Blender ended by itself ${when} (${how})`, lastWords }
 }
 
 /** A GPU or memory error that Cycles printed while it answered as if all were well; undefined when it printed none. */

@@ -4,7 +4,6 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { Readable, type Writable } from 'node:stream'
-import { ok, refuse, type Result } from '../../shared/protocol/result.ts'
 import { ANSWERS, type AnswerTo, type CommandName, DriverLine, type Ended } from './answers.ts'
 import type { Commands } from './commands.ts'
 import { type CommandFailure, crashFailure, spokenFailure } from './crash.ts'
@@ -29,14 +28,14 @@ export interface BlenderStart {
   readonly startTimeoutMs?: number
 }
 
-export type StartCode = 'sandbox_unavailable' | 'blender_missing' | 'blender_crashed' | 'blender_silent'
-
 export interface RunOptions {
   readonly onProgress?: (progress: RenderProgress) => void
   /** Aborting kills Blender: there is no gentler way to stop a render. */
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
 }
+
+export type Started = { readonly ok: true; readonly value: BlenderProcess } | CommandFailure
 
 export type CommandOutcome<Command extends CommandName> = { readonly ok: true; readonly value: AnswerTo<Command> } | CommandFailure
 
@@ -70,19 +69,25 @@ export class BlenderProcess {
   readonly #tail: OutputTail
   readonly #exited: Promise<void>
   #pending: Pending | undefined
+  /** Why it is gone; undefined while it is alive. */
+  #ending: CommandFailure | undefined
+  /** We have killed it ourselves. */
+  #killed = false
   #ready: (() => void) | undefined
   #unfinished = ''
   #nextId = 1
-  #alive = true
 
-  /** Refused when Blender is not there, does not come up, or a required sandbox does not work. */
-  static async start(options: BlenderStart): Promise<Result<BlenderProcess, StartCode>> {
+  /**
+   * Fails with `blender_missing`, `blender_silent` (it did not come up in time), `sandbox_unavailable` (one is required and does not
+   * work), or, when Blender ended before it was ready, with the same as a command in the middle of which it does.
+   */
+  static async start(options: BlenderStart): Promise<Started> {
     const { home, temporary } = privateFolders(options.scratchDir)
     await Promise.all([mkdir(home, { recursive: true }), mkdir(temporary, { recursive: true })])
     const folders = { writable: [options.scratchDir], readable: [...programFolders(options.executable), dirname(options.driverPath), ...(options.readablePaths ?? [])] }
     const use = options.sandbox ?? 'auto'
     const absence = use === 'off' ? 'the sandbox is switched off' : await sandboxObstacle(folders)
-    if (absence !== undefined && use === 'require') return refuse('sandbox_unavailable', `the settings require a sandbox, but ${absence}`)
+    if (absence !== undefined && use === 'require') return { ok: false, code: 'sandbox_unavailable', blame: 'worker', message: `the settings require a sandbox, but ${absence}`, lastWords: '' }
     const command = [options.executable, ...blenderArguments(options)]
     const wrapped = absence === undefined ? ['bwrap', ...bubblewrapArguments(folders), ...command] : command
     const child = spawn(wrapped[0] ?? options.executable, wrapped.slice(1), {
@@ -109,8 +114,8 @@ export class BlenderProcess {
     answers.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     this.#exited = new Promise((resolve) => {
       const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
-        this.#alive = false
-        this.#settle(crashFailure({ exitCode, signal }, this.lastWords))
+        this.#ending = this.#killed ? this.#failure('interrupted', 'farm', 'Blender was stopped by the worker itself') : crashFailure({ exitCode, signal }, this.lastWords, this.#whenItEnded())
+        this.#settle(this.#ending)
         resolve()
       }
       child.once('close', end)
@@ -122,7 +127,7 @@ export class BlenderProcess {
   }
 
   get alive(): boolean {
-    return this.#alive
+    return this.#ending === undefined
   }
 
   get pid(): number | undefined {
@@ -136,11 +141,11 @@ export class BlenderProcess {
 
   /**
    * Runs one command to its end. Failures are the driver's own, or `blender_crashed`, `out_of_memory`, `gpu_error`,
-   * `interrupted` (aborted), `no_progress` (timed out), `answer_invalid` (the driver broke the protocol).
+   * `interrupted` (aborted, or killed by us), `no_progress` (timed out), `answer_invalid` (the driver broke the protocol).
    */
   async run<Command extends CommandName>(command: Command, parameters: Commands[Command], options: RunOptions = {}): Promise<CommandOutcome<Command>> {
     if (this.#pending !== undefined) throw new Error('a Blender takes one command at a time')
-    if (!this.#alive) return this.#failure('blender_crashed', 'worker', 'Blender is not running any more')
+    if (this.#ending !== undefined) return this.#ending
     const id = this.#nextId++
     this.#tail.clear()
     const settled = new Promise<Answer | CommandFailure>((settle) => {
@@ -150,6 +155,8 @@ export class BlenderProcess {
     this.#commands.write(`${JSON.stringify({ ...parameters, id, command })}\n`)
     const answer = await settled
     stop()
+    // What was printed before the answer is in its pipes already; this turn of the event loop reads them too.
+    await new Promise((read) => setImmediate(read))
     return this.#outcome(command, answer)
   }
 
@@ -161,21 +168,31 @@ export class BlenderProcess {
 
   /** Lets Blender leave by itself; kills it when it does not within `timeoutMs`. */
   async stop(timeoutMs = 5_000): Promise<void> {
-    if (this.#alive && this.#pending === undefined) await this.run('quit', {}, { timeoutMs })
+    if (this.alive && this.#pending === undefined) await this.run('quit', {}, { timeoutMs })
     await this.kill()
   }
 
-  async #comeUp(options: BlenderStart): Promise<Result<BlenderProcess, StartCode>> {
+  async #comeUp(options: BlenderStart): Promise<Started> {
     const ready = new Promise<'ready'>((resolve) => {
-      this.#ready = () => resolve('ready')
+      this.#ready = () => {
+        this.#ready = undefined
+        resolve('ready')
+      }
     })
     const timeout = AbortSignal.timeout(options.startTimeoutMs ?? START_TIMEOUT_MS)
     const first = await Promise.race([ready, this.#exited.then(() => 'exited' as const), once(timeout, 'abort').then(() => 'silent' as const)])
-    if (first === 'ready') return ok(this)
-    await this.kill()
-    if (first === 'silent') return refuse('blender_silent', `${options.executable} did not come up in time; last words: ${this.lastWords}`)
-    if (this.#child.pid === undefined) return refuse('blender_missing', `${options.executable} cannot be started: ${this.lastWords}`)
-    return refuse('blender_crashed', `${options.executable} ended before it was ready; last words: ${this.lastWords}`)
+    if (first === 'ready') return { ok: true, value: this }
+    if (first === 'silent') {
+      await this.kill()
+      return this.#failure('blender_silent', 'worker', `${options.executable} did not come up in time`)
+    }
+    if (this.#child.pid !== undefined && this.#ending !== undefined) return this.#ending
+    return this.#failure('blender_missing', 'worker', `${options.executable} cannot be started: ${this.lastWords}`)
+  }
+
+  #whenItEnded(): string {
+    if (this.#ready !== undefined) return 'before it was ready'
+    return this.#pending === undefined ? 'with nothing to do' : 'in the middle of a command'
   }
 
   #watch(options: RunOptions): () => void {
@@ -251,7 +268,8 @@ export class BlenderProcess {
 
   #killGroup(): void {
     const { pid } = this.#child
-    if (!this.#alive || pid === undefined) return
+    if (!this.alive || pid === undefined) return
+    this.#killed = true
     try {
       if (process.platform === 'win32') this.#child.kill('SIGKILL')
       else process.kill(-pid, 'SIGKILL')

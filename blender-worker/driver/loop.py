@@ -6,7 +6,7 @@ import sys
 import traceback
 from typing import Any, Callable, TextIO
 
-from driver import failure, leash
+from driver import failure, leash, printed
 from driver.failure import Failure
 
 # A command is a few paths and numbers. More than this is not a command.
@@ -31,6 +31,7 @@ def serve(argv: list[str]) -> None:
         if not line.strip():
             continue
         command_id, answer = _answer(line, handlers)
+        printed.flush()  # before the answer, so that whoever reads it has read what was printed
         _send(answers, {"id": command_id, **answer})
         if answer.get("quit"):
             break

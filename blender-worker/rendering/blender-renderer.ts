@@ -29,6 +29,7 @@ export class BlenderRenderer implements Renderer {
   readonly #options: BlenderRendererOptions
   #starting: Promise<BlenderProcess> | undefined
   #blender: BlenderProcess | undefined
+  #closed = false
   #interrupt: () => void = () => undefined
   /** Rejects on `close`, so that nobody waits for a Blender that hangs while it starts. */
   readonly #interrupted = new Promise<never>((_resolve, reject) => (this.#interrupt = () => reject(new WorkFailure('interrupted', 'Blender was closed'))))
@@ -46,6 +47,8 @@ export class BlenderRenderer implements Renderer {
   }
 
   async open(blendPath: string, onProgress: OnProgress): Promise<void> {
+    // One that died with nothing to do has done nobody harm.
+    if (this.#blender?.alive === false) this.#starting = undefined
     await this.#run('open', { path: blendPath }, onProgress)
   }
 
@@ -80,6 +83,7 @@ export class BlenderRenderer implements Renderer {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#interrupt()
     if (this.#blender === undefined) {
       // One that is still starting is killed as soon as it can be; one that never came up has nothing to be killed.
@@ -92,6 +96,7 @@ export class BlenderRenderer implements Renderer {
   }
 
   async #run<Command extends CommandName>(command: Command, parameters: Commands[Command], onProgress: OnProgress): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {
+    if (this.#closed) return await this.#interrupted
     this.#starting ??= this.#start()
     const blender = await Promise.race([this.#starting, this.#interrupted])
     onProgress()
@@ -111,7 +116,7 @@ export class BlenderRenderer implements Renderer {
       sandbox: sandbox === 'required' ? 'require' : sandbox,
     })
     if (started.ok) return (this.#blender = started.value)
-    throw new WorkFailure(started.code === 'blender_missing' ? 'blender_missing' : 'blender_crashed', started.message)
+    throw workFailure(started)
   }
 }
 
@@ -150,13 +155,17 @@ function figuresOf(progress: BlenderProgress): Parameters<OnProgress>[0] {
 
 const NO_ROOM = /no space left on device|disk quota exceeded/i
 
+/** Codes of a Blender that the farm does not tell apart. */
+const SIMILAR: Readonly<Record<string, FailureCode>> = { output_missing: 'output_invalid', blender_silent: 'blender_crashed', sandbox_unavailable: 'blender_crashed' }
+
 /** What the driver reports beyond the farm's own codes keeps its name in the message. */
 function workFailure(failure: CommandFailure): WorkFailure {
   const { code, message, blame, lastWords } = failure
   if (NO_ROOM.test(message) || NO_ROOM.test(lastWords)) return new WorkFailure('disk_full', `the disk of this worker is full: ${message}`, { lastWords })
   const known = FailureCode.safeParse(code)
   if (known.success) return new WorkFailure(known.data, message, { lastWords })
-  if (code === 'output_missing') return new WorkFailure('output_invalid', message, { lastWords })
+  const similar = SIMILAR[code]
+  if (similar !== undefined) return new WorkFailure(similar, message, { lastWords })
   const byBlame = { scene: 'blender_error', worker: 'output_invalid', farm: 'interrupted' } as const
   return new WorkFailure(byBlame[blame], `${code}: ${message}`, { lastWords })
 }

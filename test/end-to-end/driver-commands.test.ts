@@ -145,7 +145,7 @@ describe('failures are typed', () => {
 
   it('blames the scene for a file that is not a .blend or is cut short, and goes on afterwards', { timeout: TIMEOUT_MS }, async () => {
     await writeFile(lab.path('text.blend'), 'hello')
-    expect(await blender.run('open', { path: lab.path('text.blend') })).toMatchObject({ ok: false, code: 'blend_unreadable', blame: 'scene' })
+    expect(await blender.run('open', { path: lab.path('text.blend') })).toMatchObject({ ok: false, code: 'blend_unreadable', blame: 'scene', lastWords: expect.stringContaining('text.blend') })
     const whole = await lab.scene('plain')
     await writeFile(lab.path('cut.blend'), await readFile(whole))
     await truncate(lab.path('cut.blend'), 5_000)
@@ -188,7 +188,7 @@ describe('the process', () => {
       expect(outcome).toMatchObject({ ok: false, code: end === 'limit' ? 'no_progress' : 'blender_crashed', blame: 'worker' })
       await other.kill()
       expect(other.alive).toBe(false)
-      expect(await other.run('probe', {})).toMatchObject({ ok: false, code: 'blender_crashed' })
+      expect(await other.run('probe', {})).toMatchObject({ ok: false, code: end === 'limit' ? 'interrupted' : 'blender_crashed' })
     }
   })
 

@@ -10,7 +10,7 @@ it.each([
   [{ exitCode: null, signal: 'SIGABRT' }, "blender: ../src/dispatch_common.c:872: epoxy_get_proc_address: Assertion `0 && \"Couldn't find current GLX or EGL context.\\n\"' failed.", 'engine_missing'],
   [{ exitCode: 1, signal: null }, 'CUDA error: Illegal address in cuCtxSynchronize()', 'gpu_error'],
 ] as const)('an ending %j after "%s" is %s', (ending, lastWords, code) => {
-  expect(crashFailure(ending, lastWords)).toMatchObject({ ok: false, code, blame: 'worker', lastWords })
+  expect(crashFailure(ending, lastWords, 'in the middle of a command')).toMatchObject({ ok: false, code, blame: 'worker', lastWords })
 })
 
 it('does not believe an answer that follows a GPU or memory error', () => {
