@@ -21,7 +21,7 @@ const WORKER_TOKEN = 'worker-token-of-the-test'
 /** Leases are short, so that tests need not wait long for one to run out; each is still five heartbeats. */
 const ENVIRONMENT = { TILEWORK_SECRET: 'a secret of the test that is long enough', TILEWORK_ADMIN_TOKENS: `operator:${OPERATOR_TOKEN}`, TILEWORK_WORKER_TOKENS: `crew:${WORKER_TOKEN}`, TILEWORK_LEASE_SECONDS: '10', TILEWORK_HEARTBEAT_SECONDS: '2', LOG_LEVEL: 'info' }
 /** Coordinators that the line before them knows; one that does not run is passed over. */
-const COORDINATORS_MAX = 3
+const COORDINATORS_MAX = 4
 
 export type ServiceKind = 'coordinator' | 'verifier' | 'assembler'
 export interface ProcessFarmOptions {
