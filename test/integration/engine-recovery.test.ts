@@ -325,7 +325,7 @@ describe('a dispute', () => {
     }
     await work()
     const view = await viewJob(farm.engine, id)
-    expect(view?.disputes).toEqual([expect.stringMatching(/^r0000000: disputed: .*each twice; waiting for a worker other than these/)])
+    expect(view?.disputes).toEqual([expect.stringMatching(/^r0000000: wrk_\S+ and wrk_\S+ disagree about frame 1, each twice; waiting for a worker other than these/)])
     expect(view?.waiting).toEqual([expect.stringMatching(/^waiting: an audit needs a worker other than/)])
     expect((await farm.tasks(id)).filter((task) => task.kind === 'audit' && task.state === 'completed')).toHaveLength(3)
     expect((await farm.store.listWorkers()).map((worker) => worker.tasksRefuted)).toEqual([0, 0])

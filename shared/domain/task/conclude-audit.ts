@@ -86,10 +86,10 @@ function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord
   const fresh = eligible.some((workerId) => !seen.includes(workerId))
   const renderedTwice = candidates.length > seen.length
   if (fresh || renderedTwice) {
-    const note = fresh ? `disputed: ${dispute}; a third worker renders it` : `disputed: ${dispute}, each twice; waiting for a worker other than these to settle it`
+    const note = fresh ? `${dispute}; a third worker renders it` : `${dispute}, each twice; waiting for a worker other than these to settle it`
     return { ok: true, tasks: [{ ...task, auditRounds: round, note }, newAudit(task, round, { avoid: seen })], effects: [{ type: 'announce_work' }], events: [{ type: 'result_disputed', message: note, taskId: task.id }] }
   }
-  const note = `disputed: ${dispute}; there is no third worker, so both render it again`
+  const note = `${dispute}; there is no third worker, so both render it again`
   return {
     ok: true,
     tasks: [{ ...task, auditRounds: round + seen.length - 1, note }, ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId }))],
