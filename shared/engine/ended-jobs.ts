@@ -7,6 +7,7 @@ import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
 import { journalJob } from './journal/job-journal.ts'
 import { noteEnded } from './loops/sweep.ts'
+import { pages } from './pages.ts'
 import { transact } from './transact.ts'
 
 /** Tasks canceled in one commit. */
@@ -26,13 +27,10 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
     return true
   }
   if (!jobIsOver(job.value.state)) return false
-  let cursor: string | undefined
-  do {
-    const page = await engine.store.listTasks(jobId, { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
-    const left = page.items.filter((task) => !isOver(task.state)).map((task) => task.id)
+  for await (const tasks of pages((cursor) => engine.store.listTasks(jobId, { limit: PAGE, ...cursor }))) {
+    const left = tasks.filter((task) => !isOver(task.state)).map((task) => task.id)
     for (let from = 0; from < left.length; from += CANCELED_AT_ONCE) await cancelTasks(engine, jobId, left.slice(from, from + CANCELED_AT_ONCE), `the job is ${job.value.state}`)
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined)
+  }
   const outstanding = await engine.store.pendingEffects(jobId, Number.MAX_SAFE_INTEGER, 1)
   if (outstanding.length > 0) return false
   if (job.value.state === 'deleting') {

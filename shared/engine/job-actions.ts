@@ -10,12 +10,15 @@ import { RUNNING } from './commit.ts'
 import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
 import { noteDeleted } from './journal/farm-journal.ts'
+import { pages } from './pages.ts'
 import { transact } from './transact.ts'
 
 /** Times that a job is canceled to be deleted, while somebody else tries it again. */
 const DELETE_TRIES_MAX = 5
-/** How many tasks of a job are looked at to tell what it waits for and what is disputed. */
+/** How many tasks of a job are looked at to tell what it waits for. */
 const LOOK_AT_TASKS = 50
+const PAGE = 500
+const DISPUTES_SHOWN = 100
 
 /** A job as its page shows it: counts, progress, and why nothing runs where nothing does. */
 export async function viewJob(engine: Engine, jobId: JobId): Promise<JobView | null> {
@@ -71,13 +74,11 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
 
 async function findDisputes(engine: Engine, job: JobRecord): Promise<string[]> {
   const disputes: string[] = []
-  let cursor: string | undefined
-  do {
-    const page = await engine.store.listTasks(job.id, { limit: 500, ...(cursor === undefined ? {} : { cursor }) })
-    for (const task of page.items) if (task.state === 'verifying' && task.note !== undefined) disputes.push(`${task.id}: ${task.note}`)
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined && disputes.length < 100)
-  return disputes.slice(0, 100)
+  for await (const tasks of pages((cursor) => engine.store.listTasks(job.id, { limit: PAGE, ...cursor }))) {
+    for (const task of tasks) if (task.state === 'verifying' && task.note !== undefined) disputes.push(`${task.id}: ${task.note}`)
+    if (disputes.length >= DISPUTES_SHOWN) break
+  }
+  return disputes.slice(0, DISPUTES_SHOWN)
 }
 
 /** Stops a job: workers drop what they hold of it, frames already delivered stay. */
