@@ -1,4 +1,4 @@
-import { refuse } from '../../protocol/errors.ts'
+import { type Refusal, refuse } from '../../protocol/errors.ts'
 import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -17,8 +17,8 @@ export const ATTEMPTS_MAX = 48
  * counted in, that have no more memory than the task needs. Refused with `conflict` when it may not, or not yet.
  */
 export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
-  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
-  if (job.pausedAt !== undefined) return refuse('conflict', `job ${job.id} is paused`)
+  const rests = refuseRest(job, task)
+  if (rests !== undefined) return rests
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is not to be tried yet`)
   if (!mayHave(task, workerId, others, anchors, tooSmall)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
@@ -30,13 +30,20 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
  * not, when two are at it already, or when both could not fail within the tries that are left.
  */
 export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
-  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
-  if (job.pausedAt !== undefined || job.cap !== undefined) return refuse('conflict', `job ${job.id} is paused, or has a cap: it gets no second attempts`)
+  const rests = refuseRest(job, task)
+  if (rests !== undefined) return rests
+  if (job.cap !== undefined) return refuse('conflict', `job ${job.id} has a cap: it gets no second attempts`)
   const live = liveAttempts(task)
   if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
   if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
   if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || tooSmall.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
+}
+
+/** The refusal of a job that gives no such task out at present. */
+function refuseRest(job: JobRecord, task: TaskRecord): Refusal | undefined {
+  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
+  return job.pausedAt === undefined ? undefined : refuse('conflict', `job ${job.id} is paused`)
 }
 
 function withNewAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, now: number): TaskRecord {
