@@ -53,10 +53,3 @@ export function formatFrames(frames: readonly number[]): string {
   }
   return parts.join(', ')
 }
-
-/** Groups of `size` frames in order; the last may be shorter. */
-export function chunkFrames(frames: readonly number[], size: number): number[][] {
-  const chunks: number[][] = []
-  for (let start = 0; start < frames.length; start += size) chunks.push(frames.slice(start, start + size))
-  return chunks
-}

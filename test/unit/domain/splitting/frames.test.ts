@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chunkFrames, formatFrames, parseFrames } from '../../../../shared/domain/splitting/frames.ts'
+import { formatFrames, parseFrames } from '../../../../shared/domain/splitting/frames.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 
 const frameList = fc.uniqueArray(fc.integer({ min: LIMITS.frameNumberMin, max: LIMITS.frameNumberMax }), { minLength: 1, maxLength: 200 }).map((frames) => frames.sort((a, b) => a - b))
@@ -87,13 +87,4 @@ describe('a frame range', () => {
     expect(formatFrames([-2, -1, 0])).toBe('-2-0')
     expect(formatFrames([])).toBe('')
   })
-})
-
-test('chunks hold every frame once, in order, the last one being the rest', () => {
-  expect(chunkFrames([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]])
-  fc.assert(fc.property(denseList, fc.integer({ min: 1, max: 30 }), (frames, size) => {
-    const chunks = chunkFrames(frames, size)
-    expect(chunks.flat()).toEqual(frames)
-    expect(chunks.slice(0, -1).every((chunk) => chunk.length === size)).toBe(true)
-  }))
 })
