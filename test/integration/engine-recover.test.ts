@@ -253,6 +253,23 @@ describe('a farm whose state is lost', () => {
     expect(anna.given.slice(given).filter(({ work }) => work.kind === 'render')).toHaveLength((await farm.tasks(id)).filter(({ kind }) => kind === 'render').length - 3)
   })
 
+  test('keeps what was rendered of a frame that had just been taken out', async () => {
+    const farm = new MortalFarm()
+    const anna = await farm.connect('anna')
+    const id = await farm.submit({ frames: '1-2', tiles: { columns: 2, rows: 1 } })
+    await handIn(farm, anna)
+    await changeJob(farm.engine, id, { frames: '2' }, 'ada')
+    await farm.journaled() // with the new frames, before the old one is gone over
+    farm.lose()
+    await farm.recovered()
+    expect((await farm.frames(id)).map(({ number, state, tasksLeft }) => [number, state, tasksLeft])).toEqual([[1, 'canceled', 1], [2, 'rendering', 2]])
+    await changeJob(farm.engine, id, { frames: '1-2' }, 'ada')
+    await planTasks(farm.engine, id)
+    await farm.finish(id)
+    expect((await farm.job(id)).state).toBe('completed')
+    expect(rendered([anna]).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
+  })
+
   test('renders again what was accepted after the last time that the journal was written, and counts it once', async () => {
     const farm = new MortalFarm()
     const anna = await farm.connect('anna')

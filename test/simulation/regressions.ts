@@ -10,4 +10,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 32581, found: 'a recovery forgot the audit of a result that had been rejected, so what was rendered anew was left to the lottery' },
   { seed: 51153, found: 'the same, found by the audit that was gone' },
   { seed: 100562, found: 'a failed job came back from a recovery with frames that waited for tasks that were done, and hung when it was tried again' },
+  { seed: 200893, found: 'a recovery forgot what was rendered of a frame that had just been taken out, of which only the tasks were journaled' },
 ]

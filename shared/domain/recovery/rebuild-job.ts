@@ -119,7 +119,8 @@ function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameR
   const kept: { tasks: TaskRecord[]; frames: FrameRecord[] } = { tasks: [], frames: [] }
   for (const { number, position } of planned) {
     const ids = renderTasksOfFrame(job.plan, position)
-    const known = frames.get(number)
+    // A frame that is being rendered is not in the journal, its tasks are.
+    const known = frames.get(number) ?? (ids.some((id) => tasks.has(id)) ? newFrame(job.plan, number, position) : undefined)
     if (known === undefined) continue // it was never begun, and is planned when it is asked for again
     const [delivered, stitchedHere] = [store.isDelivered(number), store.isStitched(number)]
     const stands = (task: TaskRecord) => task.state === 'completed' && (store.frameStands(number) || store.resultHere(task, number))
