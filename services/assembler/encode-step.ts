@@ -1,5 +1,7 @@
+import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { displayPath, frameFileName } from '../../shared/domain/file-names.ts'
 import { needsDisplay } from '../../shared/domain/task/expected-files.ts'
 import { parseFrames } from '../../shared/domain/splitting/frames.ts'
@@ -9,7 +11,7 @@ import type { JobRecord } from '../../shared/protocol/job.ts'
 import { finalKey, finalManifestKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import type { FinalFile } from '../../shared/protocol/task.ts'
 import type { AssemblerContext } from './context.ts'
-import { buildManifest } from './manifest.ts'
+import { manifestText } from './manifest.ts'
 
 const VIDEO_TYPES = { mp4: 'video/mp4', webm: 'video/webm' } as const
 
@@ -27,8 +29,9 @@ export async function encodeJob(context: AssemblerContext, jobId: JobId, signal:
       if (video === null) return
       files.push(video)
     }
-    const manifest = Buffer.from(`${JSON.stringify(await buildManifest(engine, job, files), null, 1)}\n`)
-    const put = await engine.objects.put(finalManifestKey(jobId), manifest, { contentType: 'application/json' })
+    const manifest = join(dir, 'manifest.json')
+    await pipeline(manifestText(engine, job, files), createWriteStream(manifest), { signal })
+    const put = await engine.objects.put(finalManifestKey(jobId), { filePath: manifest }, { contentType: 'application/json' })
     if (!put.ok) throw new Error(`the manifest was not stored: ${put.message}`)
     files.push({ path: 'manifest.json', bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType: 'application/json' })
     await reportEncoded(engine, jobId, files)
