@@ -2,13 +2,10 @@ import type { WebSocket } from 'ws'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import type { Seat } from '../../shared/engine/seat.ts'
-import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
-import { planTasks } from '../../shared/engine/plan-tasks.ts'
-import { takeInspection } from '../../shared/engine/take-inspection.ts'
+import type { HeldLease } from '../../shared/engine/hand-in.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
-import type { Refusal } from '../../shared/protocol/errors.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
@@ -16,6 +13,7 @@ import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOC
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
 import { closeSurely } from './close-surely.ts'
 import { HeldLeases, refOf } from './held-leases.ts'
+import { answerOf, type LeaseAnswer } from './lease-answer.ts'
 import { recordOf } from './worker-record.ts'
 import { WorkerRest } from './worker-rest.ts'
 
@@ -182,51 +180,12 @@ export class WorkerSession implements Seat {
         const { jobId, taskId, frame, samplesDone, samplesTotal, secondsLeft } = message
         return this.#held.tell(message, { jobId, taskId, frame, samplesDone, samplesTotal, ...(secondsLeft === undefined ? {} : { secondsLeft }) })
       }
-      case 'result': {
-        const lease = this.#leaseOf(message)
-        const taken = await takeResult(this.#context.engine, lease, message)
-        if (!taken.ok) {
-          // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
-          if (taken.code === 'result_invalid') await takeFailure(this.#context.engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) }).then(() => this.#failed('output_invalid'))
-          return this.#refuse(taken, message)
-        }
-        this.#held.keep(lease, true)
-        this.#send({ type: 'upload', ...refOf(message), files: taken.upload })
-        this.#context.dispatcher.kick() // its slot is free again
-        return
-      }
-      case 'uploaded': {
-        const accepted = await takeDelivery(this.#context.engine, this.#leaseOf(message))
-        if (!accepted.ok) {
-          if (accepted.code === 'upload_incomplete') await takeFailure(this.#context.engine, this.#leaseOf(message), { code: 'upload_failed', message: accepted.detail })
-          return this.#refuse(accepted, message)
-        }
-        this.#rest.succeeded()
-        this.#drop(message)
-        this.#send({ type: 'release', ...refOf(message) })
-        return
-      }
-      case 'inspected': {
-        const { engine } = this.#context
-        const taken = await takeInspection(engine, this.#leaseOf(message), message)
-        if (!taken.ok) return this.#refuse(taken, message)
-        this.#drop(message)
-        this.#send({ type: 'release', ...refOf(message) })
-        // At once, so that its first tasks need not wait for the next round over all jobs.
-        planTasks(engine, message.jobId).catch((error: unknown) => engine.log.warn({ jobId: message.jobId, error }, 'planning stopped, the next round goes on'))
-        return
-      }
-      case 'failure': {
-        const failed = await takeFailure(this.#context.engine, this.#leaseOf(message), message.failure)
-        if (failed.ok) this.#failed(message.failure.code)
-        this.#drop(message)
-        return failed.ok ? void this.#send({ type: 'release', ...refOf(message) }) : this.#refuse(failed, message)
-      }
-      case 'released': {
-        const back = await takeBack(this.#context.engine, this.#leaseOf(message))
-        this.#drop(message)
-        return back.ok ? undefined : this.#refuse(back, message)
-      }
+      case 'result':
+      case 'uploaded':
+      case 'inspected':
+      case 'failure':
+      case 'released':
+        return this.#follow(message, await answerOf(this.#context.engine, this.#leaseOf(message), message))
       case 'draining':
         if (this.#state === 'ready') this.#state = 'draining'
         return this.#writeRecord()
@@ -269,9 +228,15 @@ export class WorkerSession implements Seat {
     return { ...refOf(message), workerId: this.workerId }
   }
 
-  #drop(lease: LeaseRef): void {
-    this.#held.drop(lease)
-    this.#context.dispatcher.freed(lease.jobId)
+  #follow(lease: LeaseRef, { ended, lease: standing, say }: LeaseAnswer): void {
+    if (ended === 'well') this.#rest.succeeded()
+    else if (ended !== undefined) this.#failed(ended)
+    if (standing === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
+    else this.#held.drop(lease)
+    if (say !== undefined) this.#send(say)
+    // Its slot is free again.
+    if (standing === 'delivering') this.#context.dispatcher.kick()
+    else this.#context.dispatcher.freed(lease.jobId)
   }
 
   #failed(code: FailureCode): void {
@@ -280,11 +245,6 @@ export class WorkerSession implements Seat {
     if (restMs === 0) return
     engine.log.warn({ workerId: this.workerId, code, restMs }, 'the worker fails one task after the other and gets no more for a while')
     this.#recordedAt = 0 // shown with the next heartbeat
-  }
-
-  #refuse(refusal: Refusal, lease: LeaseRef): void {
-    this.#drop(lease)
-    this.#send({ type: 'refused', code: refusal.code, message: refusal.detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) })
   }
 
   #send(message: CoordinatorMessage): boolean {

@@ -1,0 +1,65 @@
+import type { Engine } from '../../shared/engine/context.ts'
+import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
+import { planTasks } from '../../shared/engine/plan-tasks.ts'
+import { takeInspection } from '../../shared/engine/take-inspection.ts'
+import { assertNever } from '../../shared/domain/decision.ts'
+import type { Refusal } from '../../shared/protocol/errors.ts'
+import type { FailureCode } from '../../shared/protocol/failure.ts'
+import { LIMITS } from '../../shared/protocol/limits.ts'
+import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.ts'
+import { refOf } from './held-leases.ts'
+
+/** What a worker says of a lease that changes it. */
+export type LeaseMessage = Extract<WorkerMessage, { type: 'result' | 'uploaded' | 'inspected' | 'failure' | 'released' }>
+
+/** What follows for the worker from what it said of a lease. */
+export interface LeaseAnswer {
+  /** delivering: its files are awaited. over: the worker has it no more. */
+  readonly lease: 'delivering' | 'over'
+  /** Sent back; nothing where the worker waits for nothing. */
+  readonly say?: CoordinatorMessage
+  /** How its work ended, where this is known now and was heard of in time. */
+  readonly ended?: 'well' | FailureCode
+}
+
+/** Hands to the engine what a worker says of a lease. */
+export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
+  const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...refOf(lease) } }
+  switch (message.type) {
+    case 'result': {
+      const taken = await takeResult(engine, lease, message)
+      if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...refOf(lease), files: taken.upload } }
+      if (taken.code !== 'result_invalid') return refused(taken, lease)
+      // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
+      await takeFailure(engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) })
+      return { ...refused(taken, lease), ended: 'output_invalid' }
+    }
+    case 'uploaded': {
+      const accepted = await takeDelivery(engine, lease)
+      if (accepted.ok) return { ...released, ended: 'well' }
+      if (accepted.code === 'upload_incomplete') await takeFailure(engine, lease, { code: 'upload_failed', message: accepted.detail })
+      return refused(accepted, lease)
+    }
+    case 'inspected': {
+      const taken = await takeInspection(engine, lease, message)
+      if (!taken.ok) return refused(taken, lease)
+      // At once, so that its first tasks need not wait for the next round over all jobs.
+      planTasks(engine, lease.jobId).catch((error: unknown) => engine.log.warn({ jobId: lease.jobId, error }, 'planning stopped, the next round goes on'))
+      return released
+    }
+    case 'failure': {
+      const failed = await takeFailure(engine, lease, message.failure)
+      return failed.ok ? { ...released, ended: message.failure.code } : refused(failed, lease)
+    }
+    case 'released': {
+      const back = await takeBack(engine, lease)
+      return back.ok ? { lease: 'over' } : refused(back, lease)
+    }
+    default:
+      return assertNever(message)
+  }
+}
+
+function refused({ code, detail }: Refusal, lease: HeldLease): LeaseAnswer {
+  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) } }
+}
