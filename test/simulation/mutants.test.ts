@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { WorkerSession } from '../../services/coordinator/worker-session.ts'
+import { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import { unpaused } from '../../shared/domain/job-lifecycle.ts'
 import { changed, type Mutant, PORT_MUTANTS, RULE_MUTANTS } from './mutants.ts'
 import { simulate } from './simulate.ts'
@@ -94,7 +95,10 @@ vi.mock('../../shared/engine/effects.ts', async (load) => {
 /** The first seed that catches it, and who did. */
 async function hunt({ name, planted }: Mutant): Promise<string> {
   bug.name = name
-  const deaf = name === 'quarantine and leaving are not heard' ? vi.spyOn(WorkerSession.prototype, 'open').mockReturnValue(true) : null
+  const spies = [
+    ...(name === 'quarantine and leaving are not heard' ? [vi.spyOn(WorkerSession.prototype, 'open').mockReturnValue(true)] : []),
+    ...(name === 'nobody asks what waits, whatever notices are lost' ? [vi.spyOn(Dispatcher.prototype, 'refreshAll').mockResolvedValue()] : []),
+  ]
   try {
     for (let seed = 0; seed < SEEDS_MAX; seed++) {
       const [first] = (await simulate(seed, planted === undefined ? {} : { planted })).failures
@@ -105,7 +109,7 @@ async function hunt({ name, planted }: Mutant): Promise<string> {
     }
     return `nobody in ${SEEDS_MAX} seeds`
   } finally {
-    deaf?.mockRestore()
+    for (const spy of spies) spy.mockRestore()
     bug.name = ''
   }
 }

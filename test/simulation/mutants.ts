@@ -98,7 +98,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     caughtBy: ['cap-kept'],
     planted: { bend: cappedInARush, underStore: (store) => commits(store, ({ room: _, ...commit }) => commit) },
   },
-  { name: 'picky tasks are never looked at', caughtBy: ['everything-ends'], planted: { overStore: (store) => changed<FarmStore>(store, { picky: async () => [] }) } },
+  { name: 'picky tasks are never looked at', caughtBy: ['no-starvation', 'everything-ends'], planted: { overStore: (store) => changed<FarmStore>(store, { picky: async () => [] }) } },
   { name: 'jobs that are deleted keep their records', caughtBy: ['everything-ends', 'nothing-left-after-deletion'], planted: { overStore: (store) => changed<FarmStore>(store, { eraseJob: async () => undefined }) } },
   {
     name: 'jobs that are deleted keep their files',
@@ -132,7 +132,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the queue forgets what was handed out',
-    caughtBy: ['everything-ends'],
+    caughtBy: ['no-starvation', 'everything-ends'],
     planted: {
       queue: (queue) =>
         changed<MemoryWorkQueue>(queue, {
@@ -165,6 +165,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
 export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'fencing is off: a result counts whatever its epoch', caughtBy: ['one-live-lease', 'credits-recount', 'accepted-once', 'no-bugs'] },
   { name: 'of two that try the same task both may hand in', caughtBy: ['one-live-lease', 'accepted-once', 'no-bugs'] },
+  { name: 'nobody asks what waits, whatever notices are lost', caughtBy: ['no-starvation'], planted: { bend: (scenario) => ({ ...scenario, weather: { ...scenario.weather, noticeLossShare: 1 } }) } },
   { name: 'all renderings agree', caughtBy: ['true-pixels'] },
   { name: 'blame falls one against one', caughtBy: ['honest-never-blamed', 'true-pixels'] },
   { name: 'anybody may have any task', caughtBy: ['audited-by-others'] },

@@ -11,6 +11,7 @@ import { everythingEnds } from './everything-ends.ts'
 import { honestNeverBlamed } from './honest-never-blamed.ts'
 import { leasesEnd } from './leases-end.ts'
 import { noRefutedInFinal } from './no-refuted-in-final.ts'
+import { noStarvation } from './no-starvation.ts'
 import { nothingLeftAfterDeletion } from './nothing-left-after-deletion.ts'
 import { oneLiveLease } from './one-live-lease.ts'
 import { pausedRests } from './paused-rests.ts'
@@ -19,5 +20,5 @@ import { truePixels } from './true-pixels.ts'
 
 /** Fresh checkers for one run; some remember what they saw. */
 export function allCheckers(): Checker[] {
-  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), recoveryKeeps(), everythingEnds(), nothingLeftAfterDeletion()]
+  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), recoveryKeeps(), noStarvation(), everythingEnds(), nothingLeftAfterDeletion()]
 }
