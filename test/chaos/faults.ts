@@ -40,6 +40,7 @@ export const FAULTS: readonly Fault[] = [
   { name: 'Blender dies', weight: 2, play: killBlender },
   { name: 'Redis is killed and starts again', weight: 2, play: restartRedis },
   { name: 'Redis stands still', weight: 2, play: freezeRedis },
+  { name: 'Redis is emptied and recovered', weight: 2, play: emptyRedis },
   { name: 'connections to Redis break', weight: 2, play: cut('redisLine') },
   { name: 'no byte passes to Redis', weight: 1, play: stall('redisLine', 10) },
   { name: 'the object store is down', weight: 2, play: close('storeLine', 15) },
@@ -131,19 +132,15 @@ async function freezeRedis(stage: Stage, random: SeededRandom, tell: (what: stri
   stage.held.delete('redis')
 }
 
-/** Played only where it is asked for: what was accepted in the last seconds may have to be rendered again, which the counts then show. */
-export const EMPTY_REDIS: Fault = {
-  name: 'Redis is emptied and recovered',
-  weight: 2,
-  play: async (stage, _random, tell) => {
-    if (!hold(stage, 'redis')) return
-    tell('Redis is emptied, and recovered from the object store')
-    await stage.farm.emptyRedis()
-    // Until it works: the object store may be away meanwhile.
-    while (!stage.signal.aborted && !(await stage.farm.recover())) await last(stage, 1)
-    if (stage.signal.aborted) await stage.farm.recover()
-    stage.held.delete('redis')
-  },
+/** What was accepted in the last seconds before may be rendered again; the counts then show that. */
+async function emptyRedis(stage: Stage, _random: SeededRandom, tell: (what: string) => void): Promise<void> {
+  if (!hold(stage, 'redis')) return
+  tell('Redis is emptied, and recovered from the object store')
+  await stage.farm.emptyRedis()
+  // Until it works: the object store may be away meanwhile.
+  while (!stage.signal.aborted && !(await stage.farm.recover())) await last(stage, 1)
+  if (stage.signal.aborted) await stage.farm.recover()
+  stage.held.delete('redis')
 }
 
 type LineName = 'redisLine' | 'storeLine' | 'front'

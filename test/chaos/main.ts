@@ -7,7 +7,6 @@
 //   --workers N    (4)
 //   --pause S      mean seconds between two faults (4)
 //   --only RE      faults by name
-//   --empty-redis  also empties Redis and recovers it from the object store; what was accepted in the last seconds may be rendered again
 //   --keep         leaves logs and data where they are
 
 import { mkdir, rm, writeFile } from 'node:fs/promises'
@@ -22,10 +21,10 @@ import { SmallDisk } from '../support/small-disk.ts'
 import { buildTinyScene, renderBareAnimation } from '../support/tiny-scene.ts'
 import { filesLeft, keysLeft, objectsLeft, processesLeft, recounted } from './aftermath.ts'
 import { Artist, type Scene } from './artist.ts'
-import { EMPTY_REDIS, FAULTS, type Stage } from './faults.ts'
+import { FAULTS, type Stage } from './faults.ts'
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' }, workers: { type: 'string', default: '4' }, pause: { type: 'string', default: '4' }, only: { type: 'string' }, 'empty-redis': { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' }, workers: { type: 'string', default: '4' }, pause: { type: 'string', default: '4' }, only: { type: 'string' }, keep: { type: 'boolean', default: false } },
 })
 const minutes = Number(values.minutes)
 const random = seededRandom(`chaos ${values.seed}`)
@@ -116,7 +115,7 @@ async function addScenes(): Promise<{ path: string; bare: Map<number, string> }[
 /** One fault after the other, while those before may still last. */
 async function makeTrouble(stage: Stage): Promise<void> {
   const own = random.fork('faults')
-  const faults = [...FAULTS, ...(values['empty-redis'] ? [EMPTY_REDIS] : [])].filter(({ name }) => values.only === undefined || new RegExp(values.only).test(name))
+  const faults = FAULTS.filter(({ name }) => values.only === undefined || new RegExp(values.only).test(name))
   const lot = faults.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
   const going = new Set<Promise<void>>()
   while (!stage.signal.aborted) {
