@@ -16,18 +16,22 @@ export function queueing(tasks: readonly TaskRecord[]): Effect[] {
 /**
  * Whether a worker may have a queued task. `others` are the other connected workers that are eligible for its job.
  * An audit never goes to whoever rendered what it checks. A worker that failed a task gets it again only when
- * everybody else here failed it too: one machine must be able to try twice, an audit as well. A task for one worker only
- * waits for nobody else while that worker is connected, and goes to somebody new when it is not. A finish decides over whole
- * images, so it goes to an anchor (`anchors`: those connected and eligible) while one is there that has not failed it. What ran out
- * of memory goes to a machine with more (not one of `tooSmall`) while one is there that has not failed it.
+ * everybody else here failed it too: one machine must be able to try twice, an audit as well. What ran out of memory goes to a
+ * machine with more (not one of `tooSmall`) while one is there that has not failed it. A task for one worker only waits for nobody
+ * else while that worker is connected and has the memory, and goes to somebody new when not. A finish decides over whole images, so
+ * it goes to an anchor (`anchors`: those connected and eligible) while one is there that can and has not failed it.
+ * Where somebody is there that may see it at all, somebody may have it.
  */
 export function mayHave(task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): boolean {
-  if (tooSmall.includes(workerId) && others.some((other) => !tooSmall.includes(other) && !task.avoid.includes(other))) return false
-  if (task.kind === 'finish' && !anchors.includes(workerId) && anchors.some((anchor) => !task.avoid.includes(anchor))) return false
+  const failedBy = (worker: WorkerId) => task.avoid.includes(worker)
+  const hasLarger = [workerId, ...others].some((worker) => !tooSmall.includes(worker) && !failedBy(worker))
+  const isTooSmall = (worker: WorkerId) => hasLarger && tooSmall.includes(worker)
+  if (isTooSmall(workerId)) return false
+  if (task.kind === 'finish' && !anchors.includes(workerId) && anchors.some((anchor) => !failedBy(anchor) && !isTooSmall(anchor))) return false
   if (task.only === workerId) return true
-  if (task.only !== undefined && others.includes(task.only)) return false
-  if (!task.avoid.includes(workerId)) return true
+  if (task.only !== undefined && others.includes(task.only) && !isTooSmall(task.only)) return false
+  if (!failedBy(workerId)) return true
   // Whoever must not see an audit never had an attempt at it; whoever had one only failed.
   if (task.kind === 'audit' && !task.attempts.some((attempt) => attempt.workerId === workerId)) return false
-  return others.every((other) => task.avoid.includes(other))
+  return others.every(failedBy)
 }

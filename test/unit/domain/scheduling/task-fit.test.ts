@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isPicky, mayHave } from '../../../../shared/domain/scheduling/task-fit.ts'
 import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
@@ -72,4 +73,31 @@ describe('a finish', () => {
     expect(mayHave(failed, bert, [anna], [anna])).toBe(true)
     expect(mayHave(failed, bert, [anna, carl], [anna, carl])).toBe(false)
   })
+})
+
+describe('what ran out of memory', () => {
+  test('goes to a larger machine, though one that is too small was asked for by name', () => {
+    const bound = audit({ avoid: [anna, bert], only: anna, epoch: 1, attempts: [anAttempt(1, anna, { outcome: 'failed' })] })
+    expect([anna, carl].map((each) => mayHave(bound, each, [anna, bert, carl].filter((other) => other !== each), [], [anna]))).toEqual([false, true])
+    expect(mayHave(bound, anna, [bert], [], [anna])).toBe(true)
+  })
+
+  test('goes to a larger machine, though an anchor that is too small is there', () => {
+    expect([anna, bert].map((each) => mayHave(aFinish(), each, [anna, bert].filter((other) => other !== each), [anna], [anna]))).toEqual([false, true])
+  })
+})
+
+test('where somebody is there that may see a task, somebody may have it', () => {
+  const some = fc.subarray([anna, bert, carl, worker('dora')])
+  fc.assert(
+    fc.property(fc.constantFrom('render', 'audit', 'finish'), some, some, some, some, some, fc.option(fc.constantFrom(anna, bert, carl)), (kind, here, avoid, tried, anchors, tooSmall, only) => {
+      const attempts = tried.map((each, index) => anAttempt(index + 1, each, { outcome: 'failed' }))
+      // Only audits are for one worker by name.
+      const task = aTask({ kind, avoid, attempts, ...(only === null || kind !== 'audit' ? {} : { only }) })
+      const maySee = here.filter((each) => kind !== 'audit' || each === only || !avoid.includes(each) || tried.includes(each))
+      const mayHaveIt = here.filter((each) => mayHave(task, each, here.filter((other) => other !== each), anchors.filter((each) => here.includes(each)), tooSmall))
+      if (maySee.length > 0) expect(mayHaveIt).not.toEqual([])
+    }),
+    { numRuns: 5_000 },
+  )
 })
