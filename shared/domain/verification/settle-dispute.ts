@@ -23,7 +23,8 @@ export type Settlement =
 /**
  * What several renderings of one task say together. A result counts when two different workers agree on it; blame falls only
  * on who differs from both of two agreeing workers. If two groups of two exist the scene itself may not be deterministic, and
- * the question stays open. A grey pair neither agrees nor refutes.
+ * the question stays open, unless all of one group contradict themselves: then what the steady ones agree on counts, without
+ * blame. A grey pair neither agrees nor refutes.
  */
 export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
   const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined => pairs.find((pair) => (pair.a === a.key && pair.b === b.key) || (pair.a === b.key && pair.b === a.key))?.verdict
@@ -33,11 +34,20 @@ export function settle(candidates: readonly Candidate[], pairs: readonly Pair[])
   const best = groups.filter((group) => differentWorkers(group) === largest)
   const winner = best.find((group) => group.some((candidate) => candidate.own)) ?? best[0] ?? []
   const rival = groups.some((group) => !group.some((candidate) => winner.includes(candidate)) && differentWorkers(group) >= 2)
-  if (rival) return { type: 'open' }
+  if (rival) return settleAmongSteady(candidates, pairs)
   const canonical = winner.find((candidate) => candidate.own) ?? winner[0]
   if (canonical === undefined) return { type: 'open' }
   const refuted = candidates.filter((candidate) => !winner.includes(candidate) && differentWorkers(winner.filter((member) => verdictOf(candidate, member) === 'refuted')) >= 2)
   return { type: 'settled', canonical: canonical.key, agreed: winner.map((candidate) => candidate.key), refuted: refuted.map((candidate) => candidate.key) }
+}
+
+/** A worker that gave two results which refute each other speaks for neither. */
+function settleAmongSteady(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
+  const keysOf = (workerId: WorkerId) => candidates.filter((each) => each.workerId === workerId).map(({ key }) => key)
+  const contradictsItself = ({ workerId }: Candidate) => pairs.some(({ a, b, verdict }) => verdict === 'refuted' && [a, b].every((key) => keysOf(workerId).includes(key)))
+  const steady = candidates.filter((candidate) => !contradictsItself(candidate))
+  const settlement = steady.length < candidates.length ? settle(steady, pairs) : ({ type: 'open' } as const)
+  return settlement.type === 'open' ? settlement : { ...settlement, refuted: [] }
 }
 
 function differentWorkers(group: readonly Candidate[]): number {

@@ -49,6 +49,15 @@ describe('several renderings of one task', () => {
     expect(settled('anna:x', 'bert:x', 'carl:y', 'dora:y')).toEqual({ type: 'open' })
   })
 
+  test('two groups of which one contradicts itself wholly: what two steady workers agree on counts, and nobody is blamed', () => {
+    const both = ['anna:y', 'bert:x', 'anna:x', 'bert:y']
+    expect(settled(...both)).toEqual({ type: 'open' })
+    expect(settled(...both, 'carl:x')).toEqual({ type: 'open' })
+    expect(settled(...both, 'carl:x', 'dora:x')).toEqual({ type: 'settled', canonical: 'k4', agreed: ['k4', 'k5'], refuted: [] })
+    expect(settled(...both, 'carl:x', 'dora:y')).toEqual({ type: 'open' })
+    expect(settled(...both, 'carl:y', 'dora:x', 'emil:x', 'fran:y')).toEqual({ type: 'open' })
+  })
+
   test('a group of two against one worker who said the same twice', () => {
     expect(settled('anna:x', 'bert:y', 'anna:x', 'carl:y')).toMatchObject({ type: 'settled', canonical: 'k1', refuted: ['k0', 'k2'] })
   })
