@@ -70,8 +70,9 @@ export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
   const job = await engine.store.job(jobId)
   if (job !== null && job.value.state !== 'deleting') return
   await noteDeleted(engine, jobId)
-  await engine.queue.dropJob(jobId)
   await engine.objects.deletePrefix(jobPrefix(jobId))
   await engine.objects.delete(farmKey('ended', jobId)) // what comes late is looked for as of a deleted job now
   await engine.store.eraseJob(jobId)
+  // Last: an effect of the job may have been running, and whoever runs it finds no job afterwards and drops the queue itself.
+  await engine.queue.dropJob(jobId)
 }

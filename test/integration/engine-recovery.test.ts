@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { eraseJob, settleEndedJob } from '../../shared/engine/ended-jobs.ts'
 import { ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { cancelJob, deleteJob, viewJob } from '../../shared/engine/job-actions.ts'
+import { eraseLate } from '../../shared/engine/journal/farm-journal.ts'
 import { reapLeases } from '../../shared/engine/loops/lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from '../../shared/engine/loops/reconcile.ts'
 import { reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
@@ -299,6 +300,22 @@ describe('a job that is ended by hand', () => {
     await farm.rounds.round()
     await farm.allSteps()
     expect(await farm.store.job(id)).toBeNull()
+  })
+
+  test.each(['is cut off', 'dies'])('leaves no queue, though whoever fills it meanwhile %s', async (fate) => {
+    const farm = new EngineFarm()
+    const id = await farm.submit({ frames: '1' })
+    await deleteJob(farm.engine, id)
+    const fill = () => void farm.queue.addTasks(id, [{ taskId: renderTaskId(0), epoch: 0 }])
+    farm.storeFault = (call) => {
+      if (call === 'eraseJob' && fate === 'is cut off') fill()
+      return 'none'
+    }
+    await eraseJob(farm.engine, id)
+    if (fate === 'dies') fill()
+    farm.clock.advance(3 * ENGINE_TIMES.urlTtlMs)
+    if (fate === 'dies') await eraseLate(farm.engine)
+    expect(await farm.queue.waitingTasks(id)).toBe(0)
   })
 
   test('is not erased unless it is to be deleted', async () => {

@@ -13,4 +13,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 200893, found: 'a recovery forgot what was rendered of a frame that had just been taken out, of which only the tasks were journaled' },
   { seed: 406020, found: 'an audit for one worker by name, which had run out of memory over it, was kept from that one for a larger machine and from the larger machine for that one' },
   { seed: 506442, found: 'two liars that had each told both the truth and the lie kept three honest workers from settling a dispute' },
+  { seed: 621044, found: 'an effect that was cut off while its job was erased had filled its queue, and nobody dropped that again' },
 ]

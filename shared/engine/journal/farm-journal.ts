@@ -1,7 +1,7 @@
 /*
  * What is written down of the farm besides its jobs: scenes, tokens, workers, and which jobs were deleted.
  */
-import type { JobId, Sha256 } from '../../protocol/ids.ts'
+import { JobId, type Sha256 } from '../../protocol/ids.ts'
 import { type DeletedNote, JOURNAL_VERSION, type SceneNote, type TokenNote, type WorkersNote } from '../../protocol/journal.ts'
 import { FARM_WORKERS_KEY, farmKey, farmPrefix, jobPrefix, type ObjectKey, parseFarmKey } from '../../protocol/object-keys.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -43,15 +43,16 @@ export async function noteDeleted({ objects, clock }: Pick<Engine, 'objects' | '
 
 /**
  * Removes what arrived of deleted jobs after they were erased (an upload whose address was still good, a segment whose writer
- * stood still), once nothing more can arrive, and forgets them then.
+ * stood still, a queue filled by whoever died at it), once nothing more can arrive, and forgets them then.
  */
-export async function eraseLate({ objects, clock, times }: Pick<Engine, 'objects' | 'clock' | 'times'>): Promise<void> {
+export async function eraseLate({ objects, queue, clock, times }: Pick<Engine, 'objects' | 'queue' | 'clock' | 'times'>): Promise<void> {
   const { keys } = await objects.list(farmPrefix('deleted'), { limit: LIST_LIMIT_MAX })
   for (const { key } of keys) {
-    const jobId = parseFarmKey('deleted', key)
+    const jobId = JobId.safeParse(parseFarmKey('deleted', key)).data
     const deletedAt = (await objects.head(key))?.modifiedAtMs
-    if (jobId === null || deletedAt === undefined || clock.now() - deletedAt < 2 * times.urlTtlMs) continue
+    if (jobId === undefined || deletedAt === undefined || clock.now() - deletedAt < 2 * times.urlTtlMs) continue
     await objects.deletePrefix(jobPrefix(jobId))
+    await queue.dropJob(jobId)
     await objects.delete(key)
   }
 }

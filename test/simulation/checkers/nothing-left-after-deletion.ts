@@ -48,7 +48,7 @@ async function left(world: World, prefix: ObjectPrefix): Promise<ObjectKey[]> {
 
 /** As a coordinator does it when the last address that a worker was given has expired. */
 async function sweep(world: World): Promise<void> {
-  const later = { store: world.twin, objects: world.objects, times: ENGINE_TIMES, clock: { now: () => world.agenda.now() + 2 * ENGINE_TIMES.urlTtlMs } }
+  const later = { store: world.twin, objects: world.objects, queue: world.plainQueue, times: ENGINE_TIMES, clock: { now: () => world.agenda.now() + 2 * ENGINE_TIMES.urlTtlMs } }
   await eraseLateAttempts(later)
   await eraseLate(later)
 }
