@@ -41,6 +41,13 @@ class MortalFarm extends EngineFarm {
     await journalFarm(this.engine)
   }
 
+  /** Other frames, and every task in line with them. */
+  async reframe(id: JobId, frames: string): Promise<void> {
+    expect(await changeJob(this.engine, id, { frames }, 'ada')).toMatchObject({ ok: true })
+    await planTasks(this.engine, id)
+    await this.quiet()
+  }
+
   /** FLUSHALL; the workers are as they were. */
   lose(): void {
     this.store.empty()
@@ -110,17 +117,12 @@ describe('a farm whose state is lost', () => {
     const farm = new MortalFarm()
     const anna = await farm.connect('anna')
     const id = await farm.submit({ frames: '5-8', ...cut })
-    const reframe = async (frames: string) => {
-      expect(await changeJob(farm.engine, id, { frames }, 'ada')).toMatchObject({ ok: true })
-      await planTasks(farm.engine, id)
-      await farm.quiet()
-    }
     while ((await farm.frames(id))[0]?.state !== 'delivered') {
       await handIn(farm, anna)
       await farm.allSteps()
       await farm.quiet()
     }
-    await reframe('1-2, 6-9') // the delivered frame 5 leaves, new ones come behind those that there were
+    await farm.reframe(id, '1-2, 6-9') // the delivered frame 5 leaves, new ones come behind those that there were
     await handIn(farm, anna)
     await farm.allSteps()
     await farm.journaled()
@@ -133,7 +135,7 @@ describe('a farm whose state is lost', () => {
     expect((await farm.frames(id)).map(({ number, state }) => [number, state === 'canceled'])).toEqual([[1, false], [2, false], [5, true], [6, false], [7, false], [8, false], [9, false]])
     expect(await farm.faults(id)).toEqual([])
     const given = anna.given.length
-    await reframe('1-2, 5-9') // and what was delivered of it comes back unrendered
+    await farm.reframe(id, '1-2, 5-9') // and what was delivered of it comes back unrendered
     expect((await farm.frames(id)).find(({ number }) => number === 5)?.state).toBe('delivered')
     await farm.finish(id)
     expect((await farm.job(id)).state).toBe('completed')
@@ -211,17 +213,12 @@ describe('a farm whose state is lost', () => {
     const farm = new MortalFarm()
     await farm.connect('anna')
     const id = await farm.submit({ frames: '1-2', auditRate: 1 })
-    const reframe = async (frames: string) => {
-      expect(await changeJob(farm.engine, id, { frames }, 'ada')).toMatchObject({ ok: true })
-      await planTasks(farm.engine, id)
-      await farm.quiet()
-    }
     await handIn(farm, farm.workers.values().next().value!)
-    await reframe('2')
+    await farm.reframe(id, '2')
     await farm.journaled()
     farm.lose()
     await farm.recovered()
-    await reframe('1-2')
+    await farm.reframe(id, '1-2')
     expect((await farm.tasks(id)).find((task) => task.id === 'r0000000')).toMatchObject({ state: 'verifying', auditRounds: 2, auditsFrom: 1 })
     await farm.connect('bert')
     await farm.finish(id)

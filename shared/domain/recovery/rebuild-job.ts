@@ -72,7 +72,7 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
     // Of a job that is over, what failed has failed, and waits for a retry as it is.
     const stays = here || (over && !had && known !== undefined && isOver(known.state))
     const found = known === undefined ? blank : stays ? closed(known, around.now) : again(known, around.now)
-    const task: TaskRecord = over && !isOver(found.state) ? { ...found, state: 'canceled' } : found
+    const task = over ? ended(found, around.now) : found
     tasks.set(id, task)
     return task
   }
@@ -156,14 +156,14 @@ function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundi
   const planned = plannedPart(plan, asked, 0, Math.min(job.tasksPlanned, taskNumbers(plan)))
   const tasks = new Map<TaskId, TaskRecord>(planned.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))).map((task) => [task.id, task]))
   for (const task of journaled.tasks.values()) tasks.set(task.id, task)
-  const ended = [...tasks.values()].map((task): TaskRecord => ({ ...closed(task, around.now), state: isOver(task.state) ? task.state : 'canceled' }))
+  const left = [...tasks.values()].map((task) => ended(task, around.now))
   const numbers = new Set([...planned.frames.map(({ number }) => number).filter((number) => wanted.has(number)), ...journaled.frames.keys()])
   const frames = asked.flatMap((number, position): FrameRecord[] => {
     if (!numbers.has(number)) return []
     const { files, ...known } = journaled.frames.get(number) ?? newFrame(plan, number, position)
     return [{ ...known, ...(files === undefined ? {} : { files: store.stillInFinal(files) }) }]
   })
-  return { job: { ...job, files: store.stillInFinal(job.files) }, tasks: ended, frames, kept: ended.filter((task) => task.state === 'completed').length, filesMissing: [] }
+  return { job: { ...job, files: store.stillInFinal(job.files) }, tasks: left, frames, kept: left.filter((task) => task.state === 'completed').length, filesMissing: [] }
 }
 
 /** What of the journaled results is in the store. */
@@ -241,7 +241,7 @@ function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: 
     const known = tasks.get(id)
     const asked = () => newAudit(task, round + 1, { avoid: seen })
     const isHistory = isOver(task.state) || round < (task.auditsFrom ?? 0)
-    if (isHistory) return known === undefined ? [] : [{ ...closed(known, now), state: isOver(known.state) ? known.state : 'canceled' }]
+    if (isHistory) return known === undefined ? [] : [ended(known, now)]
     if (answered(known)) return [known]
     if (task.state === 'verifying') return [known === undefined ? asked() : again(known, now)]
     // To be rendered anew. A comparison waits for every audit there was, so one that is lost leaves its place.
@@ -253,6 +253,11 @@ function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: 
 function closed(task: TaskRecord, now: number): TaskRecord {
   if (task.attempts.every((attempt) => attempt.outcome !== 'running')) return task
   return { ...task, attempts: task.attempts.map((attempt) => (attempt.outcome === 'running' ? { ...attempt, outcome: 'released', endedAt: now } : attempt)) }
+}
+
+/** As it is when its time is over: nobody goes on with it. */
+function ended(task: TaskRecord, now: number): TaskRecord {
+  return { ...closed(task, now), state: isOver(task.state) ? task.state : 'canceled' }
 }
 
 /** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
