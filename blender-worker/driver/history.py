@@ -4,6 +4,8 @@ from typing import Any, Iterator
 
 import bpy
 
+from driver import idle_scene
+
 _SIMULATION_NODES = ("SIMULATION_INPUT", "SIMULATION_OUTPUT")
 _LIMIT = 1000
 
@@ -27,7 +29,7 @@ def _rendered() -> Iterator[Any]:
 
 
 def _of_scenes() -> Iterator[dict[str, str]]:
-    for scene in bpy.data.scenes:
+    for scene in idle_scene.others():
         world = scene.rigidbody_world
         if world is None or not world.enabled or world.collection is None or len(world.collection.objects) == 0:
             continue

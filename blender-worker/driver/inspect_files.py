@@ -7,6 +7,8 @@ from typing import Any, Iterator, NamedTuple
 
 import bpy
 
+from driver import idle_scene
+
 _LIMIT = 20_000
 _TILE_MARKS = ("<UDIM>", "<UVTILE>")
 
@@ -52,7 +54,7 @@ def _needed() -> Iterator[_Needed]:
 
 
 def _of_strips() -> Iterator[_Needed]:
-    for scene in bpy.data.scenes:
+    for scene in idle_scene.others():
         editor = scene.sequence_editor
         if editor is None:
             continue

@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import compositor, denoising, history, inspect_files, render_passes, render_settings, sample_range, scene_file, tiling
+from driver import compositor, denoising, history, idle_scene, inspect_files, render_passes, render_settings, sample_range, scene_file, tiling
 from driver.overrides import Overrides
 
 
@@ -28,7 +28,7 @@ def facts(scene: Any) -> dict[str, Any]:
         "frames": _frames(scene),
         "image": _image(scene),
         "output": _output(scene.render),
-        "scenes": [_outline(one) for one in bpy.data.scenes],
+        "scenes": [_outline(one) for one in idle_scene.others()],
         "hasCamera": has_camera(scene),
         "sampling": _sampling(scene),
         "compositor": _compositor(scene),

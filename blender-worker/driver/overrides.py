@@ -2,6 +2,8 @@
 
 from typing import Any, Optional
 
+from driver import animation
+
 # Image settings that must come first when put back: the others are only accepted where these allow them.
 _FORMAT_FIRST = ("media_type", "file_format", "color_mode", "color_depth")
 
@@ -42,14 +44,11 @@ class Overrides:
         self._undo.append(lambda: put_image_settings(image_settings, before))
 
     def _silence_animation(self, owner: Any, name: str) -> None:
-        block = getattr(owner, "id_data", None)
-        animation = getattr(block, "animation_data", None)
-        if animation is None:
-            return
-        path = _data_path(owner, name)
+        found = animation.curves(getattr(owner, "id_data", None))
+        path = _data_path(owner, name) if found else None
         if path is None:
             return
-        for curve in [*fcurves(animation), *animation.drivers]:
+        for curve in found:
             if curve.data_path == path and not curve.mute:
                 curve.mute = True
                 self._undo.append(lambda curve=curve: setattr(curve, "mute", False))
@@ -64,21 +63,6 @@ def put_image_settings(image_settings: Any, values: dict[str, Any]) -> None:
         except (TypeError, AttributeError):
             # An enumeration that the present format does not offer: the value was never in force.
             continue
-
-
-def fcurves(animation: Any) -> list[Any]:
-    """All curves of a block's action, in the flat form (up to 4.x) or in layers and slots (4.4 and later)."""
-    action = getattr(animation, "action", None)
-    if action is None:
-        return []
-    if hasattr(action, "fcurves"):
-        return list(action.fcurves)
-    curves: list[Any] = []
-    for layer in getattr(action, "layers", []):
-        for strip in layer.strips:
-            for bag in getattr(strip, "channelbags", []):
-                curves.extend(bag.fcurves)
-    return curves
 
 
 def _data_path(owner: Any, name: str) -> Optional[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import devices, views
+from driver import devices, frame_time, idle_scene, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -17,7 +17,7 @@ def choose_scene(settings: dict[str, Any]) -> Any:
         return bpy.context.scene
     scene = bpy.data.scenes.get(name)
     if scene is None:
-        known = ", ".join(scene.name for scene in bpy.data.scenes)
+        known = ", ".join(scene.name for scene in idle_scene.others())
         raise Failure("scene_not_found", "scene", f"the file has no scene {name!r}; it has {known}")
     return scene
 
@@ -35,7 +35,7 @@ def parse(command: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]
 def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, Any], overrides: Overrides) -> None:
     """Sets frame, samples, seed, resolution, device and threads, and what must not depend on the artist."""
     render = scene.render
-    _go_to(scene, frame, overrides)
+    frame_time.bring(scene, frame, overrides)
     # The path a command names is written as it is named, whatever lies there. Persistent data would let
     # one render see what another left in memory; it saves little beside the render, and order must not count.
     for name, value in (("use_file_extension", False), ("use_overwrite", True), ("use_placeholder", False), ("use_render_cache", False), ("use_persistent_data", False)):
@@ -72,16 +72,6 @@ def file_size(render: Any) -> dict[str, int]:
         width, height = image_size(render)
     across, down = views.in_one_file(render)
     return {"width": width * across, "height": height * down}
-
-
-def _go_to(scene: Any, frame: int, overrides: Overrides) -> None:
-    # The render evaluates its own copy of the scene at this frame. frame_set would evaluate the viewport's
-    # copy besides, as `blender -f` does not.
-    for one in {scene, bpy.context.scene}:
-        overrides.set(one, "frame_current", frame)
-    # Camera markers make rendering replace the scene's camera.
-    camera = scene.camera
-    overrides.undo_with(lambda: setattr(scene, "camera", camera))
 
 
 def _set_resolution(render: Any, wanted: Any, overrides: Overrides) -> None:

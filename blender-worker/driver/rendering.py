@@ -6,20 +6,26 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import image_format, memory, views
+from driver import frame_time, image_format, memory, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
 
 def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
-    """Renders the scene at its current frame and writes `path` (None: writes nothing). Answers seconds."""
-    overrides.set(scene.render, "filepath", path or "")
+    """Renders the scene at its frame and writes `path`, for several views a file each (None: keeps no file). Answers seconds."""
+    kept = path if path is not None else os.path.join(bpy.app.tempdir, "unwanted")
+    frame = scene.frame_current
+    overrides.set(scene.render, "filepath", kept)
     memory.reset_peak()
     started = time.monotonic()
-    finished = bpy.ops.render.render(write_still=path is not None, scene=scene.name)
+    finished = frame_time.render(scene)
     seconds = time.monotonic() - started
     if "FINISHED" not in finished:
         raise Failure("blender_error", "worker", f"Blender ended the render with {sorted(finished)}")
+    written = views.candidates(scene, frame_time.numbered(kept, frame))
+    for one, wanted in zip(written, views.candidates(scene, kept)):
+        if os.path.exists(one):
+            os.unlink(one) if path is None else os.replace(one, wanted)
     return seconds
 
 

@@ -8,9 +8,9 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import denoising, render_passes, tiling, views
+from driver import animation, denoising, render_passes, tiling, views
 from driver.failure import Failure
-from driver.overrides import Overrides, fcurves
+from driver.overrides import Overrides
 
 # Their samples come from a table, which has this length or, for more samples, the next power of two.
 _TABLED = ("PROGRESSIVE_MULTI_JITTER", "TABULATED_SOBOL")
@@ -101,7 +101,7 @@ def apply(scene: Any, wanted: Any, overrides: Overrides) -> None:
 
 
 def _is_animated(scene: Any) -> bool:
-    return scene.animation_data is not None and any(curve.data_path == "cycles.samples" and not curve.mute for curve in [*fcurves(scene.animation_data), *scene.animation_data.drivers])
+    return any(curve.data_path == "cycles.samples" and not curve.mute for curve in animation.curves(scene))
 
 
 def _of_pattern(cycles: Any) -> list[str]:

@@ -28,6 +28,8 @@ def prepare_blender() -> None:
         bpy.ops.wm.read_factory_settings()
     bpy.context.preferences.filepaths.use_scripts_auto_execute = False
     bpy.context.preferences.filepaths.use_load_ui = False
+    # Else every frame below 0 is frame 0.
+    bpy.context.preferences.edit.use_negative_frames = True
     _spare_view_layer_updates()
 
 
@@ -63,6 +65,11 @@ def load_again() -> float:
     """Loads the open file anew, so that nothing rendered so far is left in it; answers the seconds it took."""
     _opened.identity = None
     return require_open()
+
+
+def mark_changed() -> None:
+    """Makes the next command load the file anew: what it renders must not depend on what this one left."""
+    _opened.identity = None
 
 
 def load_number() -> int:

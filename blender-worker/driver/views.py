@@ -24,13 +24,17 @@ def gather(scene: Any, path: str, always: bool = False) -> list[str]:
     views = _used(scene.render)
     if not views or not always and scene.render.image_settings.views_format != "INDIVIDUAL":
         return []
-    stem, extension = os.path.splitext(path)
-    written = [f"{stem}{view.file_suffix}{extension}" for view in views]
-    written = [one for one in written if os.path.exists(one)]
+    written = [one for one in candidates(scene, path)[1:] if os.path.exists(one)]
     if not written:
         return []
     os.replace(written[0], path)
     return written[1:]
+
+
+def candidates(scene: Any, path: str) -> list[str]:
+    """`path` itself, and where Blender writes each view's file when it is asked for `path`."""
+    stem, extension = os.path.splitext(path)
+    return [path, *(f"{stem}{view.file_suffix}{extension}" for view in _used(scene.render))]
 
 
 def in_one_file(render: Any) -> tuple[int, int]:
