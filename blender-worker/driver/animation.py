@@ -21,6 +21,11 @@ def curves(block: Any) -> list[Any]:
     return found
 
 
+def is_moved(block: Any, path: str) -> bool:
+    """Whether a setting of the block is animated, and no override has muted that."""
+    return any(curve.data_path == path and not curve.mute for curve in curves(block))
+
+
 class Stored:
     """What a block's animated settings are now, as the file has them."""
 

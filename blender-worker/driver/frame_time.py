@@ -35,22 +35,20 @@ def bring(scene: Any, frame: int, overrides: Overrides) -> None:
     overrides.undo_with(_brought.stored.put_back)
     # A whole frame: the file may have been saved between two.
     scene.frame_float = float(frame)
-    if not animation.curves(scene):
-        return
     if frame < 0:
         # No animation can be rendered there. frame_set does more: it leaves values in all objects.
         overrides.undo_with(scene_file.mark_changed)
         scene.frame_set(frame)
-    else:
+    elif animation.curves(scene):
         _evaluate(scene, frame)
 
 
 def render(scene: Any) -> set[str]:
     """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator does."""
     frame, stored = _brought.frame, _brought.stored
+    if frame < 0:
+        return set(bpy.ops.render.render(write_still=True, scene=scene.name))
     with idle_scene.in_context():
-        if frame < 0:
-            return set(bpy.ops.render.render(write_still=True, scene=scene.name))
         # Some settings count as they are when the render is called (the shutter, for one), so as the file has them.
         if stored is not None:
             stored.put_back_animated()

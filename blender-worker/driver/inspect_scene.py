@@ -4,7 +4,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import compositor, denoising, history, idle_scene, inspect_files, render_passes, render_settings, sample_range, scene_file, tiling
+from driver import compositor, denoising, history, idle_scene, inspect_files, over_time, render_passes, render_settings, sample_range, scene_file, tiling
 from driver.overrides import Overrides
 
 
@@ -15,7 +15,12 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, scene.frame_current, settings, {}, overrides)
-        return {"loadSeconds": load_seconds, **facts(scene)}
+        found = facts(scene)
+    for frame in over_time.frames(scene):
+        with Overrides() as overrides:
+            render_settings.apply(scene, frame, settings, {}, overrides)
+            found.update(over_time.joined(found, _changing(scene)))
+    return {"loadSeconds": load_seconds, **found}
 
 
 def facts(scene: Any) -> dict[str, Any]:
@@ -30,17 +35,24 @@ def facts(scene: Any) -> dict[str, Any]:
         "output": _output(scene.render),
         "scenes": [_outline(one) for one in idle_scene.others()],
         "hasCamera": has_camera(scene),
-        "sampling": _sampling(scene),
         "compositor": _compositor(scene),
+        "externalFiles": inspect_files.external_files(),
+        "history": history.unbaked(),
+        "leftOut": history.left_out(),
+        "blockedScripts": blocked_scripts(),
+        **_changing(scene),
+    }
+
+
+def _changing(scene: Any) -> dict[str, Any]:
+    """The facts that animation of the scene's own settings changes from frame to frame."""
+    return {
+        "sampling": _sampling(scene),
         "usesSequencer": tiling.uses_sequencer(scene),
         "denoiser": denoising.denoiser(scene),
         "stereo": bool(getattr(scene.render, "use_multiview", False)),
         "motionBlur": bool(scene.render.use_motion_blur),
         "burnsStamp": bool(scene.render.use_stamp),
-        "externalFiles": inspect_files.external_files(),
-        "history": history.unbaked(),
-        "leftOut": history.left_out(),
-        "blockedScripts": blocked_scripts(),
         "tiling": tiling.judge(scene),
         "sampleRanges": sample_range.judge(scene),
     }

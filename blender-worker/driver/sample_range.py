@@ -33,7 +33,7 @@ def judge(scene: Any) -> dict[str, Any]:
     at most, None for any number; and why they cannot be split at all, as parts of a sentence."""
     if scene.render.engine != "CYCLES":
         return {"samples": None, "samplesMax": None, "reasons": obstacles(scene)}
-    return {"samples": None if _is_animated(scene) else int(scene.cycles.samples), "samplesMax": _samples_max(scene.cycles), "reasons": obstacles(scene)}
+    return {"samples": None if animation.is_moved(scene, "cycles.samples") else int(scene.cycles.samples), "samplesMax": _samples_max(scene.cycles), "reasons": obstacles(scene)}
 
 
 def obstacles(scene: Any) -> list[str]:
@@ -83,7 +83,7 @@ def apply(scene: Any, wanted: Any, overrides: Overrides) -> None:
     most = None if reasons else _samples_max(cycles)
     if most is not None and total > most:
         reasons.append(f"with more than {most} samples ({total}) this Blender's sampling pattern {cycles.sampling_pattern} depends on their number")
-    if not reasons and _is_animated(scene):
+    if not reasons and animation.is_moved(scene, "cycles.samples"):
         reasons.append("its number of samples is animated")
     if reasons:
         raise Failure("samples_not_splittable", "scene", f"its samples cannot be split: {'; '.join(reasons)}")
@@ -98,10 +98,6 @@ def apply(scene: Any, wanted: Any, overrides: Overrides) -> None:
     else:
         overrides.set(cycles, "sample_offset", start + offset)
         overrides.set(cycles, "samples", count)
-
-
-def _is_animated(scene: Any) -> bool:
-    return any(curve.data_path == "cycles.samples" and not curve.mute for curve in animation.curves(scene))
 
 
 def _of_pattern(cycles: Any) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import compositor, denoising, history, render_settings, views
+from driver import animation, compositor, denoising, history, render_settings, views
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
 # need theirs; and theirs need their own neighbours', each time Cycles looks (every 16 samples). Measured in
@@ -49,6 +49,8 @@ def _always(scene: Any) -> list[str]:
     rendered = render_settings.render_region(render)
     if bpy.app.version[:2] == (4, 5) and rendered.width * rendered.height < _PIXELS_READ_BACK_BY_4_5:
         reasons.append(f"Blender 4.5 cannot read images of fewer than {_PIXELS_READ_BACK_BY_4_5} pixels back")
+    if animation.is_moved(scene, "render.use_multiview"):
+        reasons.append("stereo is switched on or off from frame to frame")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons

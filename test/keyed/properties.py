@@ -9,6 +9,7 @@
 
 import json
 import os
+import re
 import sys
 
 import bpy
@@ -52,7 +53,7 @@ def values(owner, prop):
     if prop.type == "BOOLEAN":
         return ([not one for one in present], list(present)) if prop.is_array else (not present, present)
     if prop.type == "ENUM":
-        others = [item.identifier for item in prop.enum_items if item.identifier != present]
+        others = [one for one in _choices(owner, prop) if one != present]
         for other in others:
             try:
                 setattr(owner, name, other)
@@ -72,6 +73,18 @@ def values(owner, prop):
         return (other, list(present)) if other != list(present) else None
     other = moved(present)
     return (other, present) if other != present else None
+
+
+def _choices(owner, prop):
+    """The items of an enumeration; where they are made at run time RNA lists none, but Blender names them when one is wrong."""
+    items = [item.identifier for item in prop.enum_items]
+    if len(items) > 1:
+        return items
+    try:
+        setattr(owner, prop.identifier, "no such item")
+    except TypeError as error:
+        return re.findall(r"'([^']*)'", str(error).rpartition("not found in (")[2])
+    return []
 
 
 def listed():
