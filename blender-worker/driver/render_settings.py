@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import devices, views
+from driver import devices, texture_cache, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -35,6 +35,7 @@ def parse(command: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]
 def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, Any], overrides: Overrides) -> None:
     """Sets frame, samples, seed, resolution, device and threads, and what must not depend on the artist."""
     render = scene.render
+    texture_cache.keep_apart()
     _go_to(scene, frame, overrides)
     # The path a command names is written as it is named, whatever lies there. Persistent data would let
     # one render see what another left in memory; it saves little beside the render, and order must not count.
