@@ -1,43 +1,51 @@
-"""Where Cycles makes its texture cache (.tx files, Blender 5.2 and later): in a folder of this Blender alone.
+"""Where Cycles makes its texture cache (.tx files, Blender 5.2 and later): in folders of this Blender alone.
 
 A .tx file changes the pixels (762 of 1,536 in a scene made for it, 5.3.0). By default Blender makes it beside the image, where any
-later render finds it, also one whose scene does not ask for it to be made. Made elsewhere it gives the same pixels (0 differ), so the
-artist's settings are kept: files that were uploaded are read where Blender looks for them, new ones are made here, for one load
-of the file, and nobody else sees them.
+later render finds it, also one that does not ask for it to be made. Made elsewhere it gives the same pixels (0 differ), so the
+artist's settings are kept: files that were uploaded are read where Blender looks for them, new ones are made here.
 """
 
 import os
 import shutil
 import tempfile
-from typing import Optional
+from typing import Any, Optional
 
 import bpy
 
 from driver import scene_file
 
 
-class _Made:
-    """The folder in use, and the load of the open file that it was made for."""
+class _Folder:
+    """A folder in this Blender's own temporary one, and the load of the open file that it was made for."""
 
-    folder: Optional[str] = None
+    path: Optional[str] = None
     load_number: int = 0
 
 
-_made = _Made()
+_made = _Folder()
+_empty = _Folder()
 
 
-def keep_apart() -> None:
-    """Sends texture caches of the open file into a folder that was empty when the file was loaded.
+def keep_apart(scene: Any) -> None:
+    """Chooses the folder for the next render of scene, as it stands at its frame.
 
-    The folder lies in this Blender's own temporary one. It is a preference, so there is nothing to put back in the scene.
+    A scene that makes texture caches makes each once for a load of the file: they are as good as new, since neither the images
+    nor the settings that their names tell can change. One that only reads them begins with an empty folder, so that it does not
+    see what another scene of the file has made. The folder is a preference; in the scene there is nothing to put back.
     """
     places = bpy.context.preferences.filepaths
     if not hasattr(places, "texture_cache_directory"):
         return
+    makes = scene.render.use_texture_cache and scene.render.use_auto_generate_texture_cache
+    places.texture_cache_directory = _of_this_load(_made) if makes else _of_this_load(_empty, must_be_empty=True)
+
+
+def _of_this_load(folder: _Folder, must_be_empty: bool = False) -> str:
     number = scene_file.load_number()
-    if _made.folder is None or _made.load_number != number or not os.path.isdir(_made.folder):
-        if _made.folder is not None:
-            shutil.rmtree(_made.folder, ignore_errors=True)
-        _made.folder = tempfile.mkdtemp(prefix="texture-cache-")
-        _made.load_number = number
-    places.texture_cache_directory = _made.folder
+    kept = folder.path
+    if kept is not None and folder.load_number == number and os.path.isdir(kept) and not (must_be_empty and os.listdir(kept)):
+        return kept
+    if kept is not None and os.path.isdir(kept):
+        shutil.rmtree(kept)
+    folder.path, folder.load_number = tempfile.mkdtemp(prefix="texture-cache-"), number
+    return folder.path
