@@ -8,7 +8,7 @@ import { download } from '../transfer/download.ts'
 import type { Patience } from '../transfer/patience.ts'
 import { extractZip, unpackedBytes } from './extract-zip.ts'
 import { CacheSpace } from './cache-space.ts'
-import { sealOfTree } from './tree-seal.ts'
+import { goneIfMissing, sealOfTree } from './tree-seal.ts'
 
 export interface SceneSource {
   readonly sha256: Sha256
@@ -140,10 +140,7 @@ export class SceneCache {
 
   async #isIntact(sha256: Sha256, seal: string): Promise<boolean> {
     if (this.#complete.get(sha256) !== seal) return false
-    const now = await sealOfTree(join(this.#folder, sha256, TREE)).catch((error: unknown) => {
-      if (errorCode(error) !== 'ENOENT') throw error
-      return 'gone'
-    })
+    const now = await sealOfTree(join(this.#folder, sha256, TREE)).catch(goneIfMissing)
     if (now === seal) return true
     // Somebody else may have seen it first, and it may be whole again.
     if (this.#complete.get(sha256) !== seal) return false

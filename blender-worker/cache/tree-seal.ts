@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCode } from '../failure.ts'
 
 /** Looked at in one go; more would only wait for the few threads that Node has for files. */
 const AT_ONCE = 64
@@ -23,6 +24,12 @@ const AT_ONCE = 64
 export async function sealOfTree(folder: string): Promise<string> {
   const lines = await linesOf(folder, '')
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex')
+}
+
+/** For `catch`: what counts as the seal of a folder that is gone, or of which something went while it was looked at. */
+export function goneIfMissing(error: unknown): string {
+  if (errorCode(error) !== 'ENOENT') throw error
+  return 'gone'
 }
 
 async function linesOf(folder: string, inside: string): Promise<string[]> {

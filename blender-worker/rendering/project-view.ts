@@ -1,6 +1,6 @@
 import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { sealOfTree } from '../cache/tree-seal.ts'
+import { goneIfMissing, sealOfTree } from '../cache/tree-seal.ts'
 import type { HeldScene } from '../cache/scene-cache.ts'
 import { errorCode } from '../failure.ts'
 
@@ -30,14 +30,19 @@ export class ProjectView {
     await mkdir(parent, { recursive: true })
     const folder = await mkdtemp(join(parent, 'view-'))
     const top = join(folder, ...ABOVE)
-    await mkdir(top, { recursive: true })
-    await linkAll(resolve(scene.tree), top)
-    return new ProjectView(folder, join(top, relative(scene.tree, scene.blendPath)), await sealOfTree(folder))
+    try {
+      await mkdir(top, { recursive: true })
+      await linkAll(resolve(scene.tree), top)
+      return new ProjectView(folder, join(top, relative(scene.tree, scene.blendPath)), await sealOfTree(folder))
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
   }
 
   /** False when something was written, changed or removed since the view was made. */
   async untouched(): Promise<boolean> {
-    return (await sealOfTree(this.#folder)) === this.#seal
+    return (await sealOfTree(this.#folder).catch(goneIfMissing)) === this.#seal
   }
 
   async remove(): Promise<void> {

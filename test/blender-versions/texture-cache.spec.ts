@@ -2,7 +2,7 @@
 // seen by that task alone. TILEWORK_TEST_BLENDER names the Blender; in one without texture caches all pictures are the same.
 
 import { execFile } from 'node:child_process'
-import { cp, readdir, writeFile } from 'node:fs/promises'
+import { cp, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -101,12 +101,21 @@ it('a texture cache that a job makes is not seen by the next one, and nobody is 
   await nobodyIsBlamed()
 })
 
-it('a texture cache that was uploaded is read by every worker as by bare Blender', { timeout: 2 * MINUTES }, async () => {
-  const folder = await copyOf('uploaded')
-  const made = await bare(folder, 'Makes')
-  expect((await readdir(join(folder, 'textures'))).includes('blender_tx')).toBe(hasCaches)
-  const { picture, refuted } = await render(await upload(folder), 'Reads')
-  expect(await differences(picture, made)).toBe('')
-  expect(refuted).toBe(0)
+it('a texture cache that was uploaded is read by every worker as by bare Blender, one that does not go with its image by none', { timeout: 2 * MINUTES }, async () => {
+  const fresh = await copyOf('fresh')
+  const made = await bare(fresh, 'Makes')
+  const old = lab.path('old')
+  await cp(fresh, old, { recursive: true, preserveTimestamps: true })
+  const caches = (await readdir(join(old, 'textures'), { recursive: true })).filter((name) => name.endsWith('.tx'))
+  expect(caches).toHaveLength(hasCaches ? 1 : 0)
+  for (const name of caches) await utimes(join(old, 'textures', name), 1_000_000_000, 1_000_000_000)
+  const read = await bare(old, 'Reads')
+  expect((await differences(made, read)) !== '').toBe(hasCaches)
+
+  for (const [folder, wanted] of [[fresh, made], [old, read]] as const) {
+    const { picture, refuted } = await render(await upload(folder), 'Reads')
+    expect(await differences(picture, wanted)).toBe('')
+    expect(refuted).toBe(0)
+  }
   await nobodyIsBlamed()
 })

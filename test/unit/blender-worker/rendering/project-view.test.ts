@@ -47,6 +47,16 @@ test.each<[string, () => Promise<unknown>]>([
   expect(await sealOfTree(tree)).toBe(before)
 })
 
+test('a view whose folder is gone counts as touched', async () => {
+  await rm(join(folder, 'views'), { recursive: true })
+  expect(await view.untouched()).toBe(false)
+})
+
+test('a scene that cannot be laid out leaves nothing', async () => {
+  await expect(ProjectView.make({ tree: join(folder, 'nowhere'), blendPath: join(folder, 'nowhere', 'a.blend') }, join(folder, 'other'))).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(await readdir(join(folder, 'other'))).toEqual([])
+})
+
 test('two views of a scene do not see what is written in one of them', async () => {
   const other = await ProjectView.make({ tree, blendPath: join(tree, 'shots', 'a.blend') }, join(folder, 'views'))
   await writeFile(seen('blendcache_a'), '')
