@@ -47,7 +47,8 @@ export async function extractZip(zipPath: string, folder: string, bytesMax: numb
     if (written + entry.uncompressedSize > bytesMax) throw unreadable(`it unpacks to more than ${bytesMax} bytes`)
     await mkdir(dirname(target), { recursive: true })
     // The reader ends with an error when an entry holds more or less than its directory says; `wx` never writes twice.
-    await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { flags: 'wx', mode: 0o444 }), { signal })
+    const file = createWriteStream(target, { flags: 'wx', mode: 0o444 })
+    await pipeline(await zip.openReadStreamPromise(entry), file, { signal })
     const modified = timeOf(entry)
     await utimes(target, modified, modified)
     written += entry.uncompressedSize

@@ -28,7 +28,7 @@ export interface HeldScene {
   readonly blendPath: string
   /** Of the tree as it was put here; another one after it was fetched anew. */
   readonly seal: string
-  /** False when something has written into the tree since it was put here: the scene must be acquired again, which fetches it anew. */
+  /** False when something has written into the tree since it was put here: acquire the scene again, it is fetched anew. */
   intact(): Promise<boolean>
   /** Another hold on the same scene, to be closed by itself. */
   share(): HeldScene
@@ -36,8 +36,8 @@ export interface HeldScene {
 }
 
 /**
- * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let tasks write
- * into the tree; it is fetched anew.
+ * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let tasks
+ * write into the tree; it is fetched anew.
  */
 const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0), seal: z.string() })
 const COMPLETE = 'complete.json'
@@ -218,7 +218,8 @@ export class SceneCache {
       await download({ url: source.url, path: part, bytes: source.bytes, sha256: source.sha256, patience: this.#patience, signal, log: this.#log })
       const bytes = source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
       const seal = await sealOfTree(join(folder, TREE))
-      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify({ kind: source.kind, bytes, seal } satisfies z.infer<typeof Complete>))
+      const complete: z.infer<typeof Complete> = { kind: source.kind, bytes, seal }
+      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify(complete))
       await rename(join(folder, `${COMPLETE}.new`), join(folder, COMPLETE))
       await this.#space.reserve(source.sha256, bytes, signal)
       this.#complete.set(source.sha256, seal)

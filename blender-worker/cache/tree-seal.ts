@@ -7,19 +7,20 @@ import { errorCode } from '../failure.ts'
 const AT_ONCE = 64
 
 /**
- * A digest of what lies in a folder, to be compared with one taken earlier: equal means that nothing in it was changed, added or
- * removed. Contents are not read; a walk with one `lstat` each is enough, because of all that is compared:
+ * A digest of what lies in a folder, to be compared with one taken earlier: equal means that nothing in it was
+ * changed, added or removed. Contents are not read; a walk with one `lstat` each is enough, because of all that is
+ * compared:
  *
  * - the path and kind of every entry: what was added, removed or renamed;
  * - size and modification time of files: what was written in the usual way;
- * - the change time: the system moves it on with every write, also one that keeps the size, and with every change of mode, owner or
- *   times, so also when somebody puts the modification time back. No call sets it; only a clock that is turned back could repeat it,
- *   to the nanosecond;
+ * - the change time: the system moves it on with every write, also one that keeps the size, and with every change of
+ *   mode, owner or times, so also when somebody puts the modification time back. No call sets it; only a clock that
+ *   is turned back could repeat it, to the nanosecond;
  * - the inode: another file moved into the place of this one, with all its times;
  * - the mode: whether it can be read, though the change time would tell that too.
  *
- * Symbolic links count by themselves, not by what they lead to. Times of folders are left out: a file that came and went
- * leaves nothing to see. Rejects when the folder is gone.
+ * Symbolic links count by themselves, not by what they lead to. Times of folders are left out: a file that came and
+ * went leaves nothing to see. Rejects when the folder is gone.
  */
 export async function sealOfTree(folder: string): Promise<string> {
   const lines = await linesOf(folder, '')
@@ -55,5 +56,6 @@ async function linesOf(folder: string, inside: string): Promise<string[]> {
 async function lineOf(path: string, inside: string): Promise<string> {
   const { mode, size, ino, mtimeNs, ctimeNs } = await lstat(path, { bigint: true })
   const isFolder = (mode & 0o170000n) === 0o040000n
-  return JSON.stringify(isFolder ? [inside, `${mode}`] : [inside, `${mode}`, `${size}`, `${ino}`, `${mtimeNs}`, `${ctimeNs}`])
+  const compared = isFolder ? [mode] : [mode, size, ino, mtimeNs, ctimeNs]
+  return JSON.stringify([inside, ...compared.map(String)])
 }

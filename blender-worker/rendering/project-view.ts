@@ -9,10 +9,10 @@ const ABOVE = ['above', 'above', 'project']
 const AT_ONCE = 64
 
 /**
- * A scene as one Blender sees it: real folders of its own with links to the files of the cache. What a task writes beside the .blend
- * (caches of simulations, textures, bakes) comes to lie here, where it works as on the artist's machine, and neither another slot nor
- * the cache has it. `untouched` tells before the next task whether anything was left; if so the view is thrown away together
- * with the Blender that wrote it.
+ * A scene as one Blender sees it: real folders of its own with links to the files of the cache. What a task writes
+ * beside the .blend (caches of simulations, textures, bakes) comes to lie here, where it works as on the artist's
+ * machine, and neither another slot nor the cache has it. `untouched` tells before the next task whether anything was
+ * left; if so the view is thrown away together with the Blender that wrote it.
  */
 export class ProjectView {
   readonly blendPath: string
@@ -53,7 +53,11 @@ export class ProjectView {
 async function linkAll(from: string, to: string): Promise<void> {
   const entries = await readdir(from, { withFileTypes: true })
   for (let at = 0; at < entries.length; at += AT_ONCE) {
-    await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => (entry.isDirectory() ? mkdir(join(to, entry.name)) : linkOne(join(from, entry.name), join(to, entry.name)))))
+    const some = entries.slice(at, at + AT_ONCE).map((entry) => {
+      const target = join(to, entry.name)
+      return entry.isDirectory() ? mkdir(target) : linkOne(join(from, entry.name), target)
+    })
+    await Promise.all(some)
   }
   for (const entry of entries) if (entry.isDirectory()) await linkAll(join(from, entry.name), join(to, entry.name))
 }

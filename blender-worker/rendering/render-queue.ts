@@ -185,7 +185,8 @@ export class RenderQueue {
       if (!isIntact) scene.close()
     }
     if (isIntact) return prepared
-    return { ...prepared, scene: await this.#options.cache.acquire({ ...lease.scene, url: this.#url(lease.scene.url) }, signal) }
+    const source = { ...lease.scene, url: this.#url(lease.scene.url) }
+    return { ...prepared, scene: await this.#options.cache.acquire(source, signal) }
   }
 
   /** Tells of a failure, unless the lease was dropped: then nobody wants to know. */

@@ -138,9 +138,10 @@ export class Slot {
     return folder
   }
 
-  /** The Blender that has the scene open if the tasks before left nothing in its folder, else a new one with a new folder. */
+  /** The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder. */
   async #openFor(scene: HeldScene): Promise<Open> {
-    if (this.#open !== undefined && isSame(this.#open.scene, scene) && (await this.#open.view.untouched())) return this.#open
+    const open = this.#open
+    if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
     const view = await ProjectView.make(scene, join(this.#options.folder, 'views'))
     this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), view }
@@ -157,7 +158,7 @@ export class Slot {
   }
 }
 
-/** The seal is another one after a scene was fetched anew, and then what a Blender has read of it may have been something else. */
+/** The seal is another one after a scene was fetched anew; what a Blender read of it before may have been something else. */
 function isSame(open: HeldScene, wanted: HeldScene): boolean {
   return open.blendPath === wanted.blendPath && open.seal === wanted.seal
 }

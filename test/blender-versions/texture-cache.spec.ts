@@ -32,8 +32,8 @@ beforeAll(async () => {
   farm = await TestFarm.start()
   project = lab.path('project')
   const script = sourceFile('test/fixtures/texture-cache.py')
-  const options = lab.launch === 'module' ? [script, project] : ['--background', '--factory-startup', '--python', script, '--', project]
-  hasCaches = (await run(lab.executable, options)).stdout.includes('texture caches: yes')
+  const program = ['--background', '--factory-startup', '--python', script, '--', project]
+  hasCaches = (await run(lab.executable, lab.launch === 'module' ? [script, project] : program)).stdout.includes('texture caches: yes')
 }, 2 * MINUTES)
 
 afterAll(async () => {
@@ -45,8 +45,8 @@ afterAll(async () => {
 async function bare(folder: string, scene: string): Promise<string> {
   const path = `${folder}-${scene}-0001.png`
   const blend = join(folder, 'scene.blend')
-  const options = lab.launch === 'module' ? ['-c', BARE_MODULE, blend, scene, path] : ['--background', blend, '-S', scene, '--render-output', path.replace('0001.png', '####'), '--render-frame', '1']
-  await run(lab.executable, options)
+  const program = ['--background', blend, '-S', scene, '--render-output', path.replace('0001.png', '####'), '--render-frame', '1']
+  await run(lab.executable, lab.launch === 'module' ? ['-c', BARE_MODULE, blend, scene, path] : program)
   return path
 }
 
@@ -79,7 +79,7 @@ async function render(scene: string, sceneName: string, over: object = {}): Prom
 
 async function nobodyIsBlamed(): Promise<void> {
   const workers: { name: string; tasksFailed: number; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
-  for (const { name, tasksFailed, tasksRefuted } of workers) expect({ name, tasksFailed, tasksRefuted }).toEqual({ name, tasksFailed: 0, tasksRefuted: 0 })
+  expect(workers.filter(({ tasksFailed, tasksRefuted }) => tasksFailed + tasksRefuted > 0)).toEqual([])
 }
 
 it('a texture cache that a job makes is not seen by the next one, and nobody is blamed', { timeout: 2 * MINUTES }, async () => {
@@ -101,7 +101,7 @@ it('a texture cache that a job makes is not seen by the next one, and nobody is 
   await nobodyIsBlamed()
 })
 
-it('a texture cache that was uploaded is read by every worker as by bare Blender, one that does not go with its image by none', { timeout: 2 * MINUTES }, async () => {
+it('a texture cache that was uploaded is read by every worker, an outdated one by none', { timeout: 2 * MINUTES }, async () => {
   const fresh = await copyOf('fresh')
   const made = await bare(fresh, 'Makes')
   const old = lab.path('old')

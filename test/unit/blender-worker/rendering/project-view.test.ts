@@ -53,7 +53,8 @@ test('a view whose folder is gone counts as touched', async () => {
 })
 
 test('a scene that cannot be laid out leaves nothing', async () => {
-  await expect(ProjectView.make({ tree: join(folder, 'nowhere'), blendPath: join(folder, 'nowhere', 'a.blend') }, join(folder, 'other'))).rejects.toMatchObject({ code: 'ENOENT' })
+  const nowhere = { tree: join(folder, 'nowhere'), blendPath: join(folder, 'nowhere', 'a.blend') }
+  await expect(ProjectView.make(nowhere, join(folder, 'other'))).rejects.toMatchObject({ code: 'ENOENT' })
   expect(await readdir(join(folder, 'other'))).toEqual([])
 })
 
