@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { openPromise, type Entry, type ZipFile } from 'yauzl'
@@ -30,7 +30,8 @@ export async function unpackedBytes(zipPath: string): Promise<number> {
 }
 
 /**
- * Unpacks a zip into an empty folder and gives the bytes written. Throws WorkFailure `blend_unreadable` as above, also
+ * Unpacks a zip into an empty folder and gives the bytes written. Files are read-only and keep the times that the zip says: Blender
+ * reads a texture cache (.tx) only where it has the time of its image. Throws WorkFailure `blend_unreadable` as above, also
  * when more than `bytesMax` come out or when two entries have one name.
  */
 export async function extractZip(zipPath: string, folder: string, bytesMax: number, signal: AbortSignal): Promise<number> {
@@ -46,7 +47,10 @@ export async function extractZip(zipPath: string, folder: string, bytesMax: numb
     if (written + entry.uncompressedSize > bytesMax) throw unreadable(`it unpacks to more than ${bytesMax} bytes`)
     await mkdir(dirname(target), { recursive: true })
     // The reader ends with an error when an entry holds more or less than its directory says; `wx` never writes twice.
-    await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target, { flags: 'wx' }), { signal })
+    const file = createWriteStream(target, { flags: 'wx', mode: 0o444 })
+    await pipeline(await zip.openReadStreamPromise(entry), file, { signal })
+    const modified = timeOf(entry)
+    await utimes(target, modified, modified)
     written += entry.uncompressedSize
   }).catch((error: unknown) => {
     const code = errorCode(error)
@@ -81,6 +85,12 @@ function checkEntry(entry: Entry): void {
   if (type === SYMBOLIC_LINK) throw unreadable(`${JSON.stringify(name)} in it is a symbolic link`)
   if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) throw unreadable(`${JSON.stringify(name)} in it is no file`)
   if (entry.isEncrypted()) throw unreadable(`${JSON.stringify(name)} in it is encrypted`)
+}
+
+/** The same on every machine; where the zip has the local time of its maker only, that is taken for UTC. */
+function timeOf(entry: Entry): Date {
+  const time = entry.getLastModDate({ timezone: 'UTC' })
+  return Number.isNaN(time.getTime()) ? new Date(0) : time
 }
 
 function unreadable(why: string, cause?: unknown): WorkFailure {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
 import type { Logger } from 'pino'
 import { z } from 'zod'
@@ -8,6 +8,7 @@ import { download } from '../transfer/download.ts'
 import type { Patience } from '../transfer/patience.ts'
 import { extractZip, unpackedBytes } from './extract-zip.ts'
 import { CacheSpace } from './cache-space.ts'
+import { goneIfMissing, sealOfTree } from './tree-seal.ts'
 
 export interface SceneSource {
   readonly sha256: Sha256
@@ -21,14 +22,24 @@ export interface SceneSource {
 /** A scene on disk that stays there until `close`, which may be called twice. */
 export interface HeldScene {
   readonly sha256: Sha256
+  /** The folder with all that was uploaded, for reading only. */
+  readonly tree: string
+  /** The .blend to open, in `tree`. */
   readonly blendPath: string
+  /** Of the tree as it was put here; another one after it was fetched anew. */
+  readonly seal: string
+  /** False when something has written into the tree since it was put here: acquire the scene again, it is fetched anew. */
+  intact(): Promise<boolean>
   /** Another hold on the same scene, to be closed by itself. */
   share(): HeldScene
   close(): void
 }
 
-/** Written last: a folder without it is a download that has not ended. */
-const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0) })
+/**
+ * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let tasks
+ * write into the tree; it is fetched anew.
+ */
+const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0), seal: z.string() })
 const COMPLETE = 'complete.json'
 const PART = 'download.part'
 const BLEND = 'scene.blend'
@@ -47,7 +58,8 @@ export class SceneCache {
   readonly #patience: Patience
   readonly #log: Logger
   readonly #filling = new Map<Sha256, Filling>()
-  readonly #complete = new Set<Sha256>()
+  /** Seals of the scenes that are whole. */
+  readonly #complete = new Map<Sha256, string>()
   /** One scene is fetched at a time: two half-filled ones could wait for each other's room forever. */
   #turn: Promise<void> = Promise.resolve()
 
@@ -95,10 +107,11 @@ export class SceneCache {
     await this.#space.pin(sha256)
     try {
       while (!this.#complete.has(sha256)) await this.#waitForFilling(source, signal)
+      const seal = this.#complete.get(sha256) ?? ''
       const blendPath = await this.#blendPath(source)
       const lastUsed = new Date(this.#space.touch(sha256))
       await utimes(join(this.#folder, sha256, COMPLETE), lastUsed, lastUsed)
-      return this.#hold(sha256, blendPath)
+      return this.#hold(sha256, blendPath, seal)
     } catch (error) {
       this.#space.unpin(sha256)
       throw error
@@ -106,20 +119,35 @@ export class SceneCache {
   }
 
   /** Wraps a pin that was taken already. */
-  #hold(sha256: Sha256, blendPath: string): HeldScene {
+  #hold(sha256: Sha256, blendPath: string, seal: string): HeldScene {
     let isOpen = true
     return {
       sha256,
+      tree: join(this.#folder, sha256, TREE),
       blendPath,
+      seal,
+      intact: () => this.#isIntact(sha256, seal),
       share: () => {
         this.#space.pinAgain(sha256)
-        return this.#hold(sha256, blendPath)
+        return this.#hold(sha256, blendPath, seal)
       },
       close: () => {
         if (isOpen) this.#space.unpin(sha256)
         isOpen = false
       },
     }
+  }
+
+  async #isIntact(sha256: Sha256, seal: string): Promise<boolean> {
+    if (this.#complete.get(sha256) !== seal) return false
+    const now = await sealOfTree(join(this.#folder, sha256, TREE)).catch(goneIfMissing)
+    if (now === seal) return true
+    // Somebody else may have seen it first, and it may be whole again.
+    if (this.#complete.get(sha256) !== seal) return false
+    this.#complete.delete(sha256)
+    await rm(join(this.#folder, sha256, COMPLETE), { force: true })
+    this.#log.warn({ scene: sha256 }, 'something has written into the files of a cached scene; it is fetched anew')
+    return false
   }
 
   async #adopt(name: string): Promise<void> {
@@ -131,9 +159,9 @@ export class SceneCache {
     }
     try {
       const path = join(folder, COMPLETE)
-      const { bytes } = Complete.parse(JSON.parse(await readFile(path, 'utf8')))
+      const { bytes, seal } = Complete.parse(JSON.parse(await readFile(path, 'utf8')))
       this.#space.adopt(sha256.data, bytes, (await stat(path)).mtimeMs)
-      this.#complete.add(sha256.data)
+      this.#complete.set(sha256.data, seal)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') this.#log.warn({ scene: name, error: String(error) }, 'record of a cached scene is unreadable')
       await rm(join(folder, TREE), { recursive: true, force: true })
@@ -186,12 +214,15 @@ export class SceneCache {
     try {
       await this.#space.reserve(source.sha256, source.bytes, signal)
       await mkdir(folder, { recursive: true, mode: 0o700 })
+      await rm(join(folder, TREE), { recursive: true, force: true })
       await download({ url: source.url, path: part, bytes: source.bytes, sha256: source.sha256, patience: this.#patience, signal, log: this.#log })
       const bytes = source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
-      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify({ kind: source.kind, bytes } satisfies z.infer<typeof Complete>))
+      const seal = await sealOfTree(join(folder, TREE))
+      const complete: z.infer<typeof Complete> = { kind: source.kind, bytes, seal }
+      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify(complete))
       await rename(join(folder, `${COMPLETE}.new`), join(folder, COMPLETE))
       await this.#space.reserve(source.sha256, bytes, signal)
-      this.#complete.add(source.sha256)
+      this.#complete.set(source.sha256, seal)
       this.#log.info({ scene: source.sha256, bytes }, 'scene is in the cache')
     } catch (error) {
       await rm(join(folder, TREE), { recursive: true, force: true })
@@ -202,7 +233,9 @@ export class SceneCache {
   }
 
   async #keep(source: SceneSource, folder: string): Promise<number> {
-    await rename(join(folder, PART), join(folder, BLEND))
+    await mkdir(join(folder, TREE), { mode: 0o700 })
+    await chmod(join(folder, PART), 0o444)
+    await rename(join(folder, PART), join(folder, TREE, BLEND))
     return source.bytes
   }
 
@@ -216,12 +249,12 @@ export class SceneCache {
   }
 
   async #blendPath(source: SceneSource): Promise<string> {
-    const folder = join(this.#folder, source.sha256)
-    if (source.kind === 'blend') return join(folder, BLEND)
+    const tree = join(this.#folder, source.sha256, TREE)
+    if (source.kind === 'blend') return join(tree, BLEND)
     if (source.mainBlend === undefined) throw new WorkFailure('blend_unreadable', 'the scene is a zip file and the lease does not say which .blend in it to open')
     const inside = normalize(source.mainBlend)
     if (inside.startsWith('..') || inside.startsWith('/')) throw new WorkFailure('blend_unreadable', `the main .blend ${JSON.stringify(source.mainBlend)} lies outside of the scene's zip file`)
-    const path = join(folder, TREE, inside)
+    const path = join(tree, inside)
     if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw new WorkFailure('blend_unreadable', `the scene's zip file has no file ${JSON.stringify(source.mainBlend)}`)
     return path
   }

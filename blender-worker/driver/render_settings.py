@@ -5,6 +5,9 @@ from typing import Any
 import bpy
 
 from driver import devices, frame_time, idle_scene, views
+=======
+from driver import devices, texture_cache, views
+>>>>>>> warm
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -35,7 +38,9 @@ def parse(command: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]
 def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, Any], overrides: Overrides) -> None:
     """Sets frame, samples, seed, resolution, device and threads, and what must not depend on the artist."""
     render = scene.render
+<<<<<<< HEAD
     frame_time.bring(scene, frame, overrides)
+    texture_cache.keep_apart(scene)
     # The path a command names is written as it is named, whatever lies there. Persistent data would let
     # one render see what another left in memory; it saves little beside the render, and order must not count.
     for name, value in (("use_file_extension", False), ("use_overwrite", True), ("use_placeholder", False), ("use_render_cache", False), ("use_persistent_data", False)):

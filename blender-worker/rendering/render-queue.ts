@@ -158,7 +158,7 @@ export class RenderQueue {
     try {
       const performed = await slot.run({
         lease,
-        ...prepared,
+        ...(await this.#asUploaded(lease, prepared, abort.signal)),
         signal: abort.signal,
         onProgress: (frame, progress) => this.#options.onProgress(ref, frame, progress),
       })
@@ -173,6 +173,20 @@ export class RenderQueue {
       slot.busy = false
       this.#fillSlots()
     }
+  }
+
+  /** A task before this one may have written into the scene's files, where nothing keeps Blender from it. */
+  async #asUploaded(lease: Lease, prepared: Prepared, signal: AbortSignal): Promise<Prepared> {
+    const { scene } = prepared
+    let isIntact = false
+    try {
+      isIntact = await scene.intact()
+    } finally {
+      if (!isIntact) scene.close()
+    }
+    if (isIntact) return prepared
+    const source = { ...lease.scene, url: this.#url(lease.scene.url) }
+    return { ...prepared, scene: await this.#options.cache.acquire(source, signal) }
   }
 
   /** Tells of a failure, unless the lease was dropped: then nobody wants to know. */

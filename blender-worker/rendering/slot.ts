@@ -11,6 +11,7 @@ import type { HeldScene } from '../cache/scene-cache.ts'
 import { WorkFailure } from '../failure.ts'
 import { leaseKey } from '../lease-key.ts'
 import { perform, type Performed } from './perform.ts'
+import { ProjectView } from './project-view.ts'
 import type { NewRenderer, RenderProgress, Renderer } from './renderer.ts'
 
 /** How long Blender stays open with nothing to do: opening a heavy scene again costs minutes, keeping it costs its memory. */
@@ -44,10 +45,17 @@ export interface Inspected {
   readonly seconds: number
 }
 
+/** A Blender, the scene that it has open, and the folder in which it sees it. */
+interface Open {
+  readonly renderer: Renderer
+  readonly scene: HeldScene
+  readonly view: ProjectView
+}
+
 /** A place where one lease at a time is rendered, with a Blender that stays open for the next one of the same scene. */
 export class Slot {
   readonly #options: SlotOptions
-  #open: { readonly renderer: Renderer; readonly scene: HeldScene; readonly blendPath: string } | undefined
+  #open: Open | undefined
   #idleTimer: NodeJS.Timeout | undefined
   busy = false
 
@@ -73,10 +81,10 @@ export class Slot {
       const folder = await this.#folderOf(lease)
       const stitchedPath = run.stitchedPath === undefined ? undefined : join(folder, 'stitched.exr')
       if (run.stitchedPath !== undefined && stitchedPath !== undefined) await rename(run.stitchedPath, stitchedPath)
-      const renderer = await this.#rendererFor(run.scene)
+      const { renderer, view } = await this.#openFor(run.scene)
       signal.throwIfAborted()
       watch.start()
-      await renderer.open(run.scene.blendPath, () => watch.reset())
+      await renderer.open(view.blendPath, () => watch.reset())
       if (lease.work.kind === 'inspect') return await inspect(renderer, lease.work.settings, () => watch.reset(), signal)
       const device = lease.work.kind === 'render' ? (lease.work.device ?? this.#options.device) : this.#options.device
       const performed = await perform(renderer, { work: lease.work, stitchedPath, device, threads: this.#options.threads, folder, signal }, (frame, progress) => {
@@ -112,6 +120,7 @@ export class Slot {
     if (open === undefined) return
     await open.renderer.close()
     open.scene.close()
+    await open.view.remove()
   }
 
   /** Blender tells a full disk in many ways, some of which sound as if the scene were to blame; the disk itself is asked. */
@@ -129,12 +138,14 @@ export class Slot {
     return folder
   }
 
-  async #rendererFor(scene: HeldScene): Promise<Renderer> {
-    if (this.#open !== undefined && this.#open.blendPath === scene.blendPath) return this.#open.renderer
+  /** The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder. */
+  async #openFor(scene: HeldScene): Promise<Open> {
+    const open = this.#open
+    if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
-    const renderer = this.#options.newRenderer(this.#options.folder)
-    this.#open = { renderer, scene: scene.share(), blendPath: scene.blendPath }
-    return renderer
+    const view = await ProjectView.make(scene, join(this.#options.folder, 'views'))
+    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), view }
+    return this.#open
   }
 
   #closeWhenIdle(): void {
@@ -145,6 +156,11 @@ export class Slot {
     }, this.#options.idleCloseMs)
     this.#idleTimer.unref()
   }
+}
+
+/** The seal is another one after a scene was fetched anew; what a Blender read of it before may have been something else. */
+function isSame(open: HeldScene, wanted: HeldScene): boolean {
+  return open.blendPath === wanted.blendPath && open.seal === wanted.seal
 }
 
 async function inspect(renderer: Renderer, settings: RenderSettings, onProgress: () => void, signal: AbortSignal): Promise<Inspected> {

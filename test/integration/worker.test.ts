@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { access, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseWorkerConfig } from '../../blender-worker/config.ts'
@@ -160,6 +160,41 @@ describe('the way of a lease', () => {
     // The probe closes its own Blender first.
     expect(blender.log).toEqual(['close', 'open scene.blend', 'frame 1', 'open scene.blend', 'frame 1', 'close', 'open scene.blend', 'frame 1'])
     expect(coordinator.requests.filter((request) => request.path === '/scene.blend')).toHaveLength(1)
+  })
+
+  test('what a task leaves beside the scene is gone for the next one, with the Blender that left it', async () => {
+    const seen: string[][] = []
+    blender.onOpen = async (blendPath) => {
+      seen.push(await readdir(dirname(blendPath)))
+      if (seen.length === 2) await writeFile(join(dirname(blendPath), 'checker.tx'), 'smaller')
+    }
+    const { line } = await connected()
+    for (const index of [1, 2, 3]) {
+      line.send(lease(index))
+      await line.next('result')
+    }
+    expect(seen).toEqual([['scene.blend'], ['scene.blend'], ['scene.blend']])
+    expect(blender.log).toEqual(['close', 'open scene.blend', 'frame 1', 'open scene.blend', 'frame 1', 'close', 'open scene.blend', 'frame 1'])
+    expect(coordinator.requests.filter((request) => request.path === '/scene.blend')).toHaveLength(1)
+  })
+
+  test('a scene that a task wrote over is fetched anew for the next one', async () => {
+    const seen: string[] = []
+    blender.onOpen = async (blendPath) => {
+      seen.push(await readFile(blendPath, 'utf8'))
+      if (seen.length > 1) return
+      // Only root can do it by the file's own name; others would have to change the file's mode before.
+      await chmod(blendPath, 0o644)
+      await writeFile(blendPath, 'x'.repeat(SCENE.length))
+    }
+    const { line } = await connected()
+    for (const index of [1, 2]) {
+      line.send(lease(index))
+      await line.next('result')
+    }
+    expect(seen).toEqual([SCENE.toString(), SCENE.toString()])
+    expect(blender.log).toEqual(['close', 'open scene.blend', 'frame 1', 'close', 'open scene.blend', 'frame 1'])
+    expect(logged.join('')).toContain('something has written into the files of a cached scene')
   })
 
   test('the next scene is fetched while the current lease renders', async () => {

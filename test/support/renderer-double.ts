@@ -26,6 +26,8 @@ export class RendererDouble {
   output: Buffer | undefined
   /** What an inspection finds; undefined: it fails. */
   inspection: Inspection | undefined = anInspection()
+  /** What Blender does to the folder of the scene that it opens. */
+  onOpen: (blendPath: string) => Promise<void> = async () => undefined
   readonly #begun: BegunRender[] = []
   readonly #waiting: ((render: BegunRender) => void)[] = []
 
@@ -79,6 +81,7 @@ class OneRenderer implements Renderer {
 
   async open(blendPath: string): Promise<void> {
     this.#double.log.push(`open ${blendPath.split('/').at(-1)}`)
+    await this.#double.onOpen(blendPath)
   }
 
   async inspect(): Promise<Inspection> {

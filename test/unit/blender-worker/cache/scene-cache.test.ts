@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
@@ -190,4 +190,49 @@ test.each([
 ])('a main .blend that is %s is the scene\'s fault', async (_what, mainBlend) => {
   const cache = await open(20_000)
   await expect(cache.acquire(await zipScene(mainBlend), never)).rejects.toMatchObject({ code: 'blend_unreadable' })
+})
+
+/** Writes into a cached file as somebody does who may. */
+async function damage(path: string): Promise<void> {
+  await chmod(path, 0o644)
+  await writeFile(path, 'damaged')
+}
+
+test('the files of a scene are for reading only', async () => {
+  const cache = await open(20_000)
+  expect((await stat((await cache.acquire(scene('a', 100), never)).blendPath)).mode & 0o777).toBe(0o444)
+  const held = await cache.acquire(await zipScene('project/shot.blend'), never)
+  expect((await stat(join(held.tree, 'project/texture.png'))).mode & 0o777).toBe(0o444)
+  expect(await held.intact()).toBe(true)
+})
+
+test.each<[string, (held: HeldScene) => Promise<void>]>([
+  ['written over', (held) => damage(held.blendPath)],
+  ['joined by another', (held) => writeFile(join(held.tree, 'project', 'texture.tx'), '')],
+  ['removed', (held) => rm(join(held.tree, 'project', 'texture.png'))],
+  ['removed with their folder', (held) => rm(held.tree, { recursive: true })],
+])('files that were %s are seen, and fetched anew once', async (_what, change) => {
+  const cache = await open(20_000)
+  const source = await zipScene('project/shot.blend')
+  const [held, other] = [await cache.acquire(source, never), await cache.acquire(source, never)]
+  await change(held)
+  expect(await held.intact()).toBe(false)
+  const again = await cache.acquire(source, never)
+  expect(await other.intact()).toBe(false)
+  expect((await cache.acquire(source, never)).seal).toBe(again.seal)
+  expect(again.seal).not.toBe(held.seal)
+  expect(await again.intact()).toBe(true)
+  expect(await readdir(join(again.tree, 'project'))).toEqual(['shot.blend', 'texture.png'])
+  expect(await readFile(again.blendPath, 'utf8')).toBe('BLENDER')
+  expect(fetches('zip')).toBe(2)
+})
+
+test('files that were changed while no worker ran are seen by the next one', async () => {
+  const source = scene('a', 100)
+  const { blendPath } = await (await open(1_000)).acquire(source, never)
+  await damage(blendPath)
+  const cache = await open(1_000)
+  expect(await (await cache.acquire(source, never)).intact()).toBe(false)
+  const again = await cache.acquire(source, never)
+  expect(await readFile(again.blendPath)).toEqual(Buffer.alloc(100, 'a'))
 })

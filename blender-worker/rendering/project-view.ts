@@ -1,0 +1,73 @@
+import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { goneIfMissing, sealOfTree } from '../cache/tree-seal.ts'
+import type { HeldScene } from '../cache/scene-cache.ts'
+import { errorCode } from '../failure.ts'
+
+/** Folders above the project, so that a scene which writes to `//../` is seen to do so. */
+const ABOVE = ['above', 'above', 'project']
+const AT_ONCE = 64
+
+/**
+ * A scene as one Blender sees it: real folders of its own with links to the files of the cache. What a task writes
+ * beside the .blend (caches of simulations, textures, bakes) comes to lie here, where it works as on the artist's
+ * machine, and neither another slot nor the cache has it. `untouched` tells before the next task whether anything was
+ * left; if so the view is thrown away together with the Blender that wrote it.
+ */
+export class ProjectView {
+  readonly blendPath: string
+  readonly #folder: string
+  readonly #seal: string
+
+  private constructor(folder: string, blendPath: string, seal: string) {
+    this.#folder = folder
+    this.blendPath = blendPath
+    this.#seal = seal
+  }
+
+  /** Lays a scene out in a new folder below `parent`. */
+  static async make(scene: Pick<HeldScene, 'tree' | 'blendPath'>, parent: string): Promise<ProjectView> {
+    await mkdir(parent, { recursive: true })
+    const folder = await mkdtemp(join(parent, 'view-'))
+    const top = join(folder, ...ABOVE)
+    try {
+      await mkdir(top, { recursive: true })
+      await linkAll(resolve(scene.tree), top)
+      return new ProjectView(folder, join(top, relative(scene.tree, scene.blendPath)), await sealOfTree(folder))
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  /** False when something was written, changed or removed since the view was made. */
+  async untouched(): Promise<boolean> {
+    return (await sealOfTree(this.#folder).catch(goneIfMissing)) === this.#seal
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function linkAll(from: string, to: string): Promise<void> {
+  const entries = await readdir(from, { withFileTypes: true })
+  for (let at = 0; at < entries.length; at += AT_ONCE) {
+    const some = entries.slice(at, at + AT_ONCE).map((entry) => {
+      const target = join(to, entry.name)
+      return entry.isDirectory() ? mkdir(target) : linkOne(join(from, entry.name), target)
+    })
+    await Promise.all(some)
+  }
+  for (const entry of entries) if (entry.isDirectory()) await linkAll(join(from, entry.name), join(to, entry.name))
+}
+
+async function linkOne(from: string, to: string): Promise<void> {
+  try {
+    await symlink(from, to)
+  } catch (error) {
+    // Windows lets only some users make links.
+    if (errorCode(error) !== 'EPERM') throw error
+    await copyFile(from, to)
+  }
+}
