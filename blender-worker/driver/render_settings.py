@@ -4,10 +4,7 @@ from typing import Any
 
 import bpy
 
-from driver import devices, frame_time, idle_scene, views
-=======
-from driver import devices, texture_cache, views
->>>>>>> warm
+from driver import devices, frame_time, idle_scene, texture_cache, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -38,7 +35,6 @@ def parse(command: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]
 def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, Any], overrides: Overrides) -> None:
     """Sets frame, samples, seed, resolution, device and threads, and what must not depend on the artist."""
     render = scene.render
-<<<<<<< HEAD
     frame_time.bring(scene, frame, overrides)
     texture_cache.keep_apart(scene)
     # The path a command names is written as it is named, whatever lies there. Persistent data would let
