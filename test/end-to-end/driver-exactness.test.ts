@@ -62,9 +62,9 @@ describe.each(CASES)('a scene with $features', ({ features, frame = 1, split }) 
 })
 
 describe('frames rendered one after the other', () => {
-  it.each(['animated-settings,camera-markers,driven,geometry-nodes,motion-blur', 'particles'])('are those of bare Blender for a scene with %s', { timeout: TIMEOUT_MS }, async (features) => {
+  it.each(['animated-settings,camera-markers,driven,geometry-nodes,motion-blur', 'keyed-view,keyed-render,moved-by-nla', 'keyed-strip', 'particles'])('are those of bare Blender for a scene with %s', { timeout: TIMEOUT_MS }, async (features) => {
     const rows = await measureChunk(workers, await subject(features, 1))
-    expect(rows.filter((row) => row.promised).map(verdictOf)).toEqual(features === 'particles' ? ['exact'] : ['exact', 'exact'])
+    expect(rows.filter((row) => row.promised).map(verdictOf)).toEqual(features === 'particles' ? ['exact'] : ['exact', 'exact', 'exact'])
   })
 })
 

@@ -22,7 +22,10 @@ import { QUARTERS, ROTATED, SMALLEST } from './splits.ts'
 import { markdown, summary, verdictOf } from './table.ts'
 
 /** Scenes whose frames are rendered one after the other besides. */
-const CHUNKED = ['motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles']
+const CHUNKED = [
+  'motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles', 'keyed exposure, gamma, dithering',
+  'keyed shutter, film, filter, sky', 'settings moved by NLA and drivers', 'time at half speed, saved between frames', 'keyed strip',
+]
 
 const { values } = parseArgs({
   options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, resume: { type: 'boolean', default: false }, overscan: { type: 'boolean' }, picture: { type: 'string' } },

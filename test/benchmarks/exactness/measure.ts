@@ -73,7 +73,7 @@ export async function measureFrame({ lab, first, second }: Workers, subject: Sub
   return rows
 }
 
-/** Rows for frames 1 to 3 in one go, against `blender -f` of each and against `blender -a`. */
+/** Rows for frames 1 to 3 in one go, against `blender -f` of each and against `blender -a`; and out of order, where frames stand alone. */
 export async function measureChunk({ lab, first }: Workers, subject: Subject): Promise<Row[]> {
   const label = subject.name.replaceAll(/[^A-Za-z0-9]+/g, '-')
   const frames = [1, 2, 3]
@@ -81,21 +81,29 @@ export async function measureChunk({ lab, first }: Workers, subject: Subject): P
   must(await first.run('open', { path: subject.path }))
   const facts = must(await first.run('inspect', {}))
   const output = `${facts.output.fileFormat} ${facts.output.colorDepth}`
-  const rendered: Rendered[] = []
-  for (const frame of frames) {
-    const final = lab.path(`${label}-chunk-${frame}${extname(inOneGo.get(frame)?.[0] ?? '')}`)
-    rendered.push(must(await first.run('render', { mode: 'frame', frame, outputs: { final }, device: 'CPU' })))
+  const renderInOrder = async (order: readonly number[]): Promise<Map<number, Rendered>> => {
+    const rendered = new Map<number, Rendered>()
+    for (const frame of order) {
+      const final = lab.path(`${label}-${order.join('')}-${frame}${extname(inOneGo.get(frame)?.[0] ?? '')}`)
+      rendered.set(frame, must(await first.run('render', { mode: 'frame', frame, outputs: { final }, device: 'CPU' })))
+    }
+    return rendered
   }
-  const against = async (split: string, promise: Claim, bareOf: (frame: number) => Promise<string[]>): Promise<Row> => {
+  const against = async (split: string, promise: Claim, rendered: ReadonlyMap<number, Rendered>, bareOf: (frame: number) => Promise<string[]>): Promise<Row> => {
     const each = []
-    for (const [index, frame] of frames.entries()) each.push(await compareFiles(lab, await bareOf(frame), [], rendered[index] ?? fail('no frame')))
+    for (const [frame, one] of rendered) each.push(await compareFiles(lab, await bareOf(frame), [], one))
     const worst = each.find((one) => one.pixels !== 0) ?? each.find((one) => one.bytes !== 'equal' && one.bytes !== 'equal but for date and time') ?? each[0] ?? fail('no frame')
     return { scene: subject.name, split, output, ...promise, ...worst }
   }
   const remembers: Claim = facts.history.length === 0 ? framePromise(facts) : { promised: false, reasons: ['its frames depend on earlier frames, which -f does not render'] }
+  const alone = new Map<number, string[]>()
+  for (const frame of frames) alone.set(frame, (await lab.bareFiles(subject.path, [frame, frame], `${label}-alone-${frame}`)).get(frame) ?? [])
+  const inOrder = await renderInOrder(frames)
+  const outOfOrder = facts.history.length === 0 ? [await against('frames 3, 1, 2 against -f', framePromise(facts), await renderInOrder([3, 1, 2]), async (frame) => alone.get(frame) ?? [])] : []
   return [
-    await against('frames 1-3 against -a', framePromise(facts), async (frame) => inOneGo.get(frame) ?? []),
-    await against('frames 1-3 against -f', remembers, async (frame) => (await lab.bareFiles(subject.path, [frame, frame], `${label}-alone-${frame}`)).get(frame) ?? []),
+    await against('frames 1-3 against -a', framePromise(facts), inOrder, async (frame) => inOneGo.get(frame) ?? []),
+    await against('frames 1-3 against -f', remembers, inOrder, async (frame) => alone.get(frame) ?? []),
+    ...outOfOrder,
   ]
 }
 
