@@ -76,6 +76,8 @@ export const SCENES: readonly MatrixScene[] = [
   scene('EEVEE, reflections', 'eevee-reflections'),
   scene('EEVEE, overscan', 'eevee-overscan'),
   scene('EEVEE, motion blur', 'eevee-motion', 2),
+  scene('EEVEE, motion blur of objects, shapes and camera, in steps', 'eevee-motion-all', 3),
+  scene('EEVEE, motion blur with depth of field', 'eevee-motion-dof', 3),
   scene('EEVEE, depth of field', 'eevee-dof'),
   scene('EEVEE, volume', 'eevee-volume'),
   scene('EEVEE, subsurface', 'eevee-subsurface'),
