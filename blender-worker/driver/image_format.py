@@ -38,7 +38,7 @@ def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Override
 
 
 def use_raw(render: Any, overrides: Overrides) -> None:
-    """Every pass of every view layer and view in one lossless file: 32-bit float multilayer EXR, ZIP."""
+    """Every pass of every view layer and view in one lossless file of one part: 32-bit float multilayer EXR, ZIP."""
     # Color management of the file's own is left alone: passes are written without any, and switching it off
     # and on again would replace what the artist chose for it by the scene's.
     image_settings = render.image_settings
@@ -46,6 +46,8 @@ def use_raw(render: Any, overrides: Overrides) -> None:
     _set_format(image_settings, MULTILAYER)
     _set(image_settings, "color_depth", "32")
     _set(image_settings, "exr_codec", "ZIP")
+    # Blender 5 would write a part for each pass, which only the artist's own file is to have.
+    _set(image_settings, "use_exr_interleave", True)
     if getattr(render, "use_multiview", False):
         _set(image_settings, "views_format", "MULTIVIEW")
 
