@@ -65,6 +65,11 @@ def load_again() -> float:
     return require_open()
 
 
+def leave_traces() -> None:
+    """Notes that the open file is not as it was saved and cannot be put right: the next command loads it again."""
+    _opened.identity = None
+
+
 def load_number() -> int:
     """Counts loads, so that what was found out about one load is not believed of the next."""
     return _opened.load_number
