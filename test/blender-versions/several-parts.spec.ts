@@ -1,11 +1,12 @@
-// Scenes whose multilayer EXR has several parts, as Blender 5 writes them: the artist gets the same parts as from bare Blender, and
-// the farm's own files have one. Blender 4 has one part in any case. TILEWORK_TEST_BLENDER names the Blender.
+// Scenes whose multilayer EXR has several parts, as Blender 5 writes them: the artist gets the same parts as from bare
+// Blender, and the farm's own files have one. Blender 4 has one part in any case. TILEWORK_TEST_BLENDER names the Blender.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
 import { samePixels } from '../../shared/adapters/imaging/compare-same-pixels.ts'
+import { compareBytes } from '../benchmarks/exactness/file-bytes.ts'
 import { Lab, type Region, differences, sourceFile } from '../fixtures/driver/lab.ts'
 
 const run = promisify(execFile)
@@ -49,6 +50,8 @@ async function isSameFile(bare: string, ours: string): Promise<void> {
   expect(await differences(bare, ours)).toBe('')
   expect(await partsOf(ours)).toEqual(await partsOf(bare))
   expect(await samePixels(bare, ours)).toEqual({ ok: true, same: true })
+  // The parts lie in the file in the same order, packed alike; only notes of the render may differ.
+  expect(await compareBytes(bare, ours)).not.toBe('differ')
 }
 
 async function whole(features: string): Promise<{ readonly bare: string; readonly raw: string; readonly isSplit: boolean }> {

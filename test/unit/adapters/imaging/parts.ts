@@ -1,10 +1,13 @@
-// EXR files of several parts, made as Blender 5 writes them: header after header, table after table, and blocks that name their part.
+// EXR files of several parts, made as Blender 5 writes them: header after header, table after table, and blocks that name
+// their part.
 
 import { writeFile } from 'node:fs/promises'
 import { DEFLATE_DEFAULT, encodeExrBlock } from '../../../../shared/adapters/imaging/exr-block.ts'
 import { makeExrHeader } from '../../../../shared/adapters/imaging/exr-build.ts'
 import type { NewExr } from '../../../../shared/adapters/imaging/exr-build.ts'
-import { EXR_FLAG, EXR_SAMPLE_BYTES, decodedBlockBytes, rowsInBlock } from '../../../../shared/adapters/imaging/exr-format.ts'
+import {
+  EXR_FLAG, EXR_SAMPLE_BYTES, decodedBlockBytes, rowsInBlock,
+} from '../../../../shared/adapters/imaging/exr-format.ts'
 import type { ExrAttribute, ExrHeader } from '../../../../shared/adapters/imaging/exr-format.ts'
 import { encodeExrHeader } from '../../../../shared/adapters/imaging/exr-header.ts'
 
@@ -24,7 +27,8 @@ export function partHeader(part: NewPart, chunkCount?: number): ExrHeader {
   const { blockCount } = makeExrHeader(part)
   const count = Buffer.alloc(4)
   count.writeInt32LE(chunkCount ?? blockCount, 0)
-  const own = [text('name', part.name), text('type', 'scanlineimage'), { name: 'chunkCount', type: 'int', value: count }]
+  const blocks = { name: 'chunkCount', type: 'int', value: count }
+  const own = [text('name', part.name), text('type', 'scanlineimage'), blocks]
   const view = part.view === undefined ? [] : [text('view', part.view)]
   return makeExrHeader({ ...part, attributes: [...(part.attributes ?? []), ...own, ...view] })
 }
@@ -38,8 +42,9 @@ export function headOf(headers: readonly ExrHeader[]): Buffer {
   return Buffer.concat([start, ...headers.map((header) => encodeExrHeader(header).subarray(8)), Buffer.alloc(1)])
 }
 
-/** Writes float and half channels by a function; of half samples, whatever it gives is taken as the bits. Gives the file's bytes. */
-export async function writeParts(path: string, parts: readonly NewPart[], sample: Sample, headers = parts.map((part) => partHeader(part))): Promise<Buffer> {
+/** Writes float and half channels by a function; what it gives for half samples is taken as their bits. Gives the bytes. */
+export async function writeParts(path: string, parts: readonly NewPart[], sample: Sample): Promise<Buffer> {
+  const headers = parts.map((part) => partHeader(part))
   const head = headOf(headers)
   const tableBytes = headers.reduce((sum, header) => sum + header.blockCount * 8, 0)
   const table = Buffer.alloc(tableBytes)
