@@ -50,8 +50,10 @@ def read(path: str) -> ExrHeader:
 
 def _parse(handle: BinaryIO, path: str) -> ExrHeader:
     magic, version = struct.unpack("<II", handle.read(8))
-    if magic != MAGIC or version & 0x1A00:
-        raise ValueError("not a single-part scanline EXR")
+    if magic != MAGIC or version & 0x0A00:
+        raise ValueError("not a scanline EXR")
+    if version & 0x1000:
+        raise ValueError("it has several parts; raw files are written with one, interleaved")
     window = None
     channels: list[tuple[str, int]] = []
     strings: dict[str, str] = {}

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import animation, idle_scene, scene_file
+from driver import animation, idle_scene, image_format, scene_file
 from driver.overrides import Overrides
 
 
@@ -37,7 +37,7 @@ def bring(scene: Any, frame: int, overrides: Overrides) -> None:
     scene.frame_float = float(frame)
     if frame < 0:
         # No animation can be rendered there. frame_set does more: it leaves values in all objects.
-        overrides.undo_with(scene_file.mark_changed)
+        overrides.undo_with(scene_file.leave_traces)
         scene.frame_set(frame)
     elif animation.curves(scene):
         _evaluate(scene, frame)
@@ -75,16 +75,20 @@ def _animate(scene: Any, frame: int) -> set[str]:
 
 def _evaluate(scene: Any, frame: int) -> None:
     """Evaluates the scene's own animation in a tenth of a millisecond: a frame whose file is there is skipped after that."""
+    render_settings, image_settings = scene.render, scene.render.image_settings
+    if image_settings.file_format in image_format.VIDEO_FORMATS and not image_settings.color_mode:
+        # Setting its format would lose a colour mode that counts. What is read then are the values in the file; what is
+        # rendered has those of the frame all the same.
+        return
     base = os.path.join(bpy.app.tempdir, "skipped")
     there = numbered(base, frame)
     open(there, "wb").close()
-    render_settings = scene.render
     try:
         with Overrides() as meanwhile, idle_scene.in_context():
-            meanwhile.keep_image_settings(render_settings.image_settings)
-            if hasattr(render_settings.image_settings, "media_type"):
-                render_settings.image_settings.media_type = "IMAGE"
-            render_settings.image_settings.file_format = "PNG"
+            if image_settings.file_format in image_format.VIDEO_FORMATS:
+                # A movie is written whatever is there.
+                meanwhile.keep_image_settings(image_settings)
+                image_format.set_format(image_settings, "PNG")
             for name, value in (
                 ("filepath", base),
                 ("use_file_extension", False),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, file_outputs, image_format, memory, render_settings, rendering, scene_file, views
+from driver import continuity, file_outputs, image_format, memory, no_image, render_settings, rendering, scene_file, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -28,13 +28,18 @@ def render_and_write(scene: Any, settings: dict[str, Any], outputs: dict[str, An
     paths = {name: outputs[name] for name in ("final", "raw", "display") if isinstance(outputs.get(name), str)}
     redirected = file_outputs.redirect(scene, outputs.get("extraDir"), overrides)
     image_format.use_final(scene.render, settings.get("format"), overrides)
-    seconds = rendering.render_to(scene, paths.get("final"), overrides)
+    without_image = no_image.is_so(scene)
+    writes = not without_image or no_image.can_be_written(scene)
+    seconds = rendering.render_to(scene, paths.get("final") if writes else None, overrides)
     # A file for each view of a stereo scene: the first is the frame's, the others come along.
     more_views = views.gather(scene, paths["final"]) if "final" in paths else []
-    if "raw" in paths:
-        rendering.save_raw(scene, paths["raw"])
-    if "display" in paths:
-        rendering.save_display(scene, paths["display"])
+    if without_image:
+        no_image.write(scene, paths)
+    else:
+        if "raw" in paths:
+            rendering.save_raw(scene, paths["raw"])
+        if "display" in paths:
+            rendering.save_display(scene, paths["display"])
     return {
         "files": rendering.written(paths),
         **file_outputs.answer(redirected, more_views),

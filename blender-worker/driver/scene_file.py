@@ -67,8 +67,8 @@ def load_again() -> float:
     return require_open()
 
 
-def mark_changed() -> None:
-    """Makes the next command load the file anew: what it renders must not depend on what this one left."""
+def leave_traces() -> None:
+    """Notes that the open file is not as it was saved and cannot be put right: the next command loads it again."""
     _opened.identity = None
 
 

@@ -43,6 +43,8 @@ class Source(NamedTuple):
     header: ExrHeader
     width: int
     height: int
+    # Names of the passes of each view layer in the order in which its own engine has them.
+    order: dict[str, list[str]]
 
 
 class _State:
@@ -66,7 +68,7 @@ class StitchedEngine(bpy.types.RenderEngine):
         source = _state.source
         if source is None or scene is None or renderlayer is None or scene.name != source.scene:
             return
-        for one in passes_of(source.header.channels, renderlayer.name, views.names(scene)):
+        for one in _in_order(source, renderlayer.name, views.names(scene)):
             self.register_pass(scene, renderlayer, one.name, len(one.channel_ids), one.channel_ids, one.kind)
 
     def render(self, depsgraph: Any) -> None:
@@ -83,7 +85,7 @@ class StitchedEngine(bpy.types.RenderEngine):
             raise RuntimeError(f"no stitched passes for scene {depsgraph.scene.name!r}")
         layer = depsgraph.view_layer.name
         named = views.names(depsgraph.scene)
-        for one in passes_of(source.header.channels, layer, named):
+        for one in _in_order(source, layer, named):
             if one.name != "Combined":
                 self.add_pass(one.name, len(one.channel_ids), one.channel_ids, layer=layer)
         for view in named or [""]:
@@ -132,6 +134,13 @@ def passes_of(channels: list[str], layer: str, view_names: list[str]) -> list[Pa
         if letter not in known:
             known.append(letter)
     return [Pass(name, _ordered(found)) for name, found in letters.items() if name]
+
+
+def _in_order(source: Source, layer: str, view_names: list[str]) -> list[Pass]:
+    """The passes of a layer as its own engine would have added them: a file of several parts shows the order."""
+    known = {name: place for place, name in enumerate(source.order.get(layer, []))}
+    passes = passes_of(source.header.channels, layer, view_names)
+    return sorted(passes, key=lambda one: known.get(one.name, len(known)))
 
 
 def _ordered(found: list[str]) -> str:

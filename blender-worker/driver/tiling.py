@@ -51,6 +51,8 @@ def _always(scene: Any) -> list[str]:
         reasons.append(f"Blender 4.5 cannot read images of fewer than {_PIXELS_READ_BACK_BY_4_5} pixels back")
     if animation.is_moved(scene, "render.use_multiview"):
         reasons.append("stereo is switched on or off from frame to frame")
+    if any(animation.is_moved(scene, layer.path_from_id("use")) for layer in scene.view_layers):
+        reasons.append("view layers are switched on or off from frame to frame")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons

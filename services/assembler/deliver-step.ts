@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { displayPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { sizesOf } from '../../shared/domain/splitting/tiles.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { reportDelivered, reportRejected } from '../../shared/engine/step-reports.ts'
 import { finishTaskId, type JobId, Sha256 } from '../../shared/protocol/ids.ts'
@@ -29,6 +30,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
   try {
     const files = (await canonicalFiles(engine, jobId, task, frame)).filter((file) => file.role !== 'raw')
     const local = new Map<string, string>()
+    const unread = new Set<string>()
     for (const file of files) {
       const path = join(dir, file.name)
       const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
@@ -36,6 +38,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
       if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${file.name}: ${checked.message}`)
+      if (!checked.ok) unread.add(file.name)
       local.set(file.name, path)
     }
     const final = withRole(files, 'final')
@@ -43,7 +46,10 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     const shown = withRole(files, 'display') ?? final
     const preview = join(dir, 'preview.jpg')
     const made = await imaging.preview(local.get(shown.name) ?? '', preview, PREVIEW_WIDTH)
-    if (!made.ok) return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${shown.name}: ${made.message}`)
+    if (!made.ok) {
+      const fault = unread.has(shown.name) ? 'farm' : 'worker'
+      return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${shown.name}: ${made.message}`, fault)
+    }
 
     const delivered: FinalFile[] = []
     const deliver = async (key: ObjectKey, path: string, below: string, contentType: string) => {
@@ -64,12 +70,16 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
   }
 }
 
-/** One of the sizes that the plan allows; of several views an artist may want two side by side, or one above the other. */
-async function checkSize(imaging: Imaging, path: string, { width, height, stereo }: JobPlan): ReturnType<Imaging['check']> {
-  const checked = await imaging.check(path, { width, height })
-  if (checked.ok || stereo !== true || checked.code !== 'sizes_differ') return checked
-  const wide = await imaging.check(path, { width: width * 2, height })
-  return wide.ok ? wide : imaging.check(path, { width, height: height * 2 })
+/** Reads the whole file; refused as for the usual size where it has none that the plan allows. */
+async function checkSize(imaging: Imaging, path: string, plan: JobPlan): ReturnType<Imaging['check']> {
+  const [usual = plan, ...others] = sizesOf(plan)
+  const checked = await imaging.check(path, usual)
+  for (const size of others) {
+    if (checked.ok || checked.code !== 'sizes_differ') break
+    const other = await imaging.check(path, size)
+    if (other.ok) return other
+  }
+  return checked
 }
 
 const BY_EXTENSION: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg', '.exr': 'image/x-exr', '.tif': 'image/tiff', '.webp': 'image/webp' }

@@ -5,6 +5,7 @@ import { rangesPerTile, renderTasksOfFrame } from '../../shared/domain/splitting
 import { sampleRangeOf } from '../../shared/domain/splitting/samples.ts'
 import { stitchedSize, tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
+import type { ResultFault } from '../../shared/domain/task/fall-back.ts'
 import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/step-reports.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { JobPlan } from '../../shared/protocol/job.ts'
@@ -18,11 +19,11 @@ import { oddFiles } from './odd-files.ts'
 /** Characters of a file's channels that an event shows: a multilayer file has hundreds of channels. */
 const LAYOUT_SHOWN_MAX = 1_000
 
-/** What is wrong with the file of a task; nobody is isFault for it where nobody can tell which file is right. */
+/** What is wrong with the file of a task. */
 interface Fault {
   readonly task: TaskRecord
   readonly why: string
-  readonly isFault: boolean
+  readonly fault: ResultFault
 }
 
 /**
@@ -43,7 +44,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
   }
   const dir = await mkdtemp(join(scratchDir, 'stitch-'))
   const goesBack = async (faults: readonly Fault[]): Promise<void> => {
-    for (const { task, why, isFault } of faults) await reportRejected(engine, jobId, task.id, resultEpoch(task), why, isFault)
+    for (const { task, why, fault } of faults) await reportRejected(engine, jobId, task.id, resultEpoch(task), why, fault)
   }
   const failed = (refusal: ImageRefusal): Promise<void> => reportStepFailed(engine, jobId, 'assembly_failed', `frame ${frame}: what was rendered of it does not fit together: ${refusal.message}`)
   try {
@@ -57,7 +58,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
       for (const task of parts) {
         const path = join(dir, `${index}-${paths.length}.exr`)
         const fetched = await fetchPart(context, jobId, task, frame, window, path)
-        if (!fetched.ok) return await goesBack([{ task, why: fetched.why, isFault: true }])
+        if (!fetched.ok) return await goesBack([{ task, why: fetched.why, fault: fetched.fault }])
         layouts.push(fetched.layout)
         paths.push(path)
       }
@@ -69,7 +70,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
       const merged = await mergeTile(context, plan, paths, join(dir, `${index}.exr`))
       if (!merged.ok) {
         const culprit = merged.partIndex === undefined ? undefined : parts[merged.partIndex]
-        return culprit === undefined ? await failed(merged) : await goesBack([{ task: culprit, why: merged.message, isFault: true }])
+        return culprit === undefined ? await failed(merged) : await goesBack([{ task: culprit, why: merged.message, fault: faultOf(merged) }])
       }
       tiles.push({ path: merged.path, placement, crop })
     }
@@ -79,7 +80,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
     const stitched = await imaging.stitch(tiles, stitchedSize(plan), output)
     if (!stitched.ok) {
       const culprit = stitched.tileIndex === undefined || ranges > 1 ? undefined : tasks[stitched.tileIndex]
-      return culprit === undefined ? await failed(stitched) : await goesBack([{ task: culprit, why: stitched.message, isFault: true }])
+      return culprit === undefined ? await failed(stitched) : await goesBack([{ task: culprit, why: stitched.message, fault: faultOf(stitched) }])
     }
     const put = await engine.objects.put(workKey(jobId, stitchedPath(frame)), { filePath: output }, { contentType: 'image/x-exr' })
     if (!put.ok) throw new Error(`frame ${frame}: the stitched image was not stored: ${put.message}`)
@@ -90,15 +91,20 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
 }
 
 /** Fetches the file of a task, and reads all of it: whole, and of the right size. */
-async function fetchPart({ engine, imaging }: AssemblerContext, jobId: JobId, task: TaskRecord, frame: number, window: { width: number; height: number }, path: string): Promise<{ ok: true; layout: string } | { ok: false; why: string }> {
+async function fetchPart({ engine, imaging }: AssemblerContext, jobId: JobId, task: TaskRecord, frame: number, window: { width: number; height: number }, path: string): Promise<{ ok: true; layout: string } | { ok: false; why: string; fault: ResultFault }> {
   const raw = withRole(await canonicalFiles(engine, jobId, task, frame), 'raw')
   if (raw === undefined) throw new Error(`task ${task.id} has no raw file of frame ${frame}`)
   const download = await engine.objects.download(raw.key, path, { bytesMax: raw.bytes, bytes: raw.bytes, sha256: raw.sha256 })
-  if (!download.ok) return { ok: false, why: `${raw.name}: ${download.message}` }
+  if (!download.ok) return { ok: false, why: `${raw.name}: ${download.message}`, fault: 'worker' }
   const size = await imaging.check(path, window)
-  if (!size.ok) return { ok: false, why: `${raw.name}: ${size.message}` }
+  if (!size.ok) return { ok: false, why: `${raw.name}: ${size.message}`, fault: faultOf(size) }
   const layout = await imaging.layout(path)
-  return layout.ok ? layout : { ok: false, why: `${raw.name}: ${layout.message}` }
+  return layout.ok ? layout : { ok: false, why: `${raw.name}: ${layout.message}`, fault: faultOf(layout) }
+}
+
+/** A sound file of a kind that is not read here is no fault of who made it. */
+function faultOf({ code }: ImageRefusal): ResultFault {
+  return code === 'unsupported' ? 'farm' : 'worker'
 }
 
 /** The image of one tile: its ranges merged by their numbers of samples, always in the same order; their files are gone then. */
@@ -114,9 +120,9 @@ async function mergeTile({ imaging }: AssemblerContext, { samples }: JobPlan, pa
 
 function oddFaults(tasks: readonly TaskRecord[], layouts: readonly string[]): Fault[] {
   const odd = oddFiles(layouts)
-  if (odd === null) return tasks.map((task) => ({ task, why: 'the files of the frame have other channels or another packing, and no kind is that of most of them: all are rendered again', isFault: false }))
+  if (odd === null) return tasks.map((task) => ({ task, why: 'the files of the frame have other channels or another packing, and no kind is that of most of them: all are rendered again', fault: 'nobody' }))
   return odd.flatMap((index) => {
     const task = tasks[index]
-    return task === undefined ? [] : [{ task, why: `its channels or their packing are not those of the other files of the frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`, isFault: true }]
+    return task === undefined ? [] : [{ task, why: `its channels or their packing are not those of the other files of the frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`, fault: 'worker' }]
   })
 }

@@ -1,6 +1,6 @@
 import { auditIds } from '../domain/task/attempts.ts'
 import { AUDITS_OF_TASK_MAX, concludeAudit } from '../domain/task/conclude-audit.ts'
-import { failJob, rejectResult } from '../domain/task/fall-back.ts'
+import { failJob, rejectResult, type ResultFault } from '../domain/task/fall-back.ts'
 import { frameStitched } from '../domain/task/hand-in.ts'
 import { actOnJob, isBeingPlanned, mayJob } from '../domain/job-lifecycle.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
@@ -22,8 +22,8 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
   await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => (frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched)))
 }
 
-/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. `isFault`: its worker's. */
-export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, isFault = true): Promise<void> {
+/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. `fault`: whose. */
+export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, fault: ResultFault = 'worker'): Promise<void> {
   const checked = auditedTaskId(taskId)
   // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
   const from = checked === undefined ? ((await engine.store.tasks(jobId, [taskId]))[0]?.value.auditsFrom ?? 0) : 0
@@ -32,7 +32,7 @@ export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskI
     const record = task(taskId)
     // Taken up again since: whoever reads its files then says so again.
     if (record === undefined || (checked === undefined && (record.auditsFrom ?? 0) !== from)) return { ok: true }
-    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []), isFault)
+    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []), fault)
   })
 }
 

@@ -15,6 +15,7 @@ import { readBlend } from '../../shared/adapters/scene-files/read-blend.ts'
 import { ZstdFrames } from '../../shared/adapters/scene-files/zstd-frames.ts'
 import { SceneFacts } from '../../shared/protocol/scene-facts.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
+import { writeParts } from '../unit/adapters/imaging/parts.ts'
 import { zipOf } from '../unit/adapters/scene-files/zip-bytes.ts'
 import { zstdBlocksOfOneByte, zstdOf, zstdRuns } from '../unit/adapters/scene-files/zstd-bytes.ts'
 import { readFile } from 'node:fs/promises'
@@ -151,5 +152,7 @@ async function someExrs(folder: string): Promise<Buffer[]> {
     await writeExr(path, header, (index) => Buffer.from(Array.from({ length: rowsInBlock(header, index) * header.rowBytes }, (_, byte) => (byte % 8 < 6 ? 60 : (byte * 7) % 60))))
     images.push(await readFile(path))
   }
+  const parts = channels.map((channel, part) => ({ width: 12, height: 20, name: `part${part}`, channels: [channel], attributes }))
+  images.push(await writeParts(join(folder, 'parts.exr'), parts.slice(0, 2), (_channel, x, y) => x * y))
   return images
 }

@@ -168,6 +168,33 @@ describe('a frame of tiles', () => {
   })
 })
 
+describe('a tile of a kind that the farm does not read', () => {
+  const HALF = { width: 320, height: 360 }
+  const TILED = { frames: '1', tiles: { columns: 2, rows: 1 } }
+
+  /** A sound file but for its compression, which is told to be PIZ. */
+  async function packedOtherwise(): Promise<Buffer> {
+    const content = await exr(HALF)
+    content.writeUInt8(4, content.indexOf('compression\0compression\0') + 28)
+    return content
+  }
+
+  it('blames nobody, and ends the job with the reason once another worker sent the same', async () => {
+    const bob = await farm.connect('bob', { slots: 2 })
+    const jobId = await farm.submit(TILED, { cycles: { useAdaptiveSampling: false } })
+    for (let turn = 0; turn < 3 && (await farm.job(jobId)).state === 'active'; turn++) {
+      for (const held of [ann, bob]) for (const { lease } of [...held.leases.values()]) await handIn(held, lease, [{ role: 'raw', content: await packedOtherwise() }])
+      await runSteps()
+      await farm.quiet()
+    }
+    const rejected = (await farm.tasks(jobId)).flatMap((task) => task.attempts).filter((attempt) => attempt.outcome === 'rejected')
+    expect(rejected.length).toBeGreaterThanOrEqual(2)
+    for (const attempt of rejected) expect(attempt).toMatchObject({ verdict: 'unverified', failure: { code: 'result_unread' } })
+    expect((await farm.store.listWorkers()).map((each) => each.tasksFailed)).toEqual([0, 0])
+    expect(await farm.job(jobId)).toMatchObject({ state: 'failed', failure: { code: 'assembly_failed', message: expect.stringMatching(/rendered 2 times, and the farm does not read.*1\.raw\.exr: compression PIZ/) } })
+  })
+})
+
 describe('a frame whose samples were split', () => {
   const FULL = SIZE
   const SPLITTABLE = { cycles: { useAdaptiveSampling: false, samples: 10 } }

@@ -73,7 +73,8 @@ function encodeBox(box: ExrBox): Buffer {
   return value
 }
 
-function encodeChannels(channels: readonly ExrChannel[]): Buffer {
+/** The value of a `channels` attribute, in the order given. */
+export function encodeChannels(channels: readonly ExrChannel[]): Buffer {
   const parts = channels.flatMap((channel) => {
     const fields = Buffer.alloc(16)
     fields.writeInt32LE(SAMPLE_TYPE_CODE[channel.type], 0)

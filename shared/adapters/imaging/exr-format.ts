@@ -1,4 +1,4 @@
-// What a single-part scanline OpenEXR file is made of, and how much of it we are ready to read.
+// What a scanline OpenEXR file is made of, and how much of it we are ready to read.
 // The files come from machines that nobody trusts, so every limit here is checked before memory is
 // taken for what the file claims.
 
@@ -22,6 +22,15 @@ export const EXR_CHANNELS_MAX = 1024
 
 /** Bytes of the header. Cryptomatte manifests name every object of a scene: a few MiB in large ones. */
 export const EXR_HEADER_BYTES_MAX = 32 * 1024 * 1024
+
+/** Parts of one file. Blender 5 writes one for each pass of each layer and view; each has at least one channel. */
+export const EXR_PARTS_MAX = EXR_CHANNELS_MAX
+
+/** Attributes of all parts together: the first has those of the file, each of the others about fifteen. */
+export const EXR_ATTRIBUTES_OF_PARTS_MAX = 32 * EXR_PARTS_MAX
+
+/** Blocks of all parts together, whose places are kept while the file is open: 32 MiB of them. */
+export const EXR_BLOCKS_MAX = 2 ** 22
 
 /** Attributes of one header. Blender writes about twenty, and three per Cryptomatte layer. */
 export const EXR_ATTRIBUTES_MAX = 4096
@@ -79,7 +88,7 @@ export interface ExrHeader {
 
 /**
  * Why a file is not read. `not_exr`: it is something else. `unsupported`: sound, but of a kind that we
- * do not read (tiled, deep, multi-part, other compressions). `truncated`: it ends too early or was
+ * do not read (tiled, deep, parts that are not one image, other compressions). `truncated`: it ends too early or was
  * never finished. `corrupt`: it contradicts itself. `too_large`: it claims more than a limit allows.
  */
 export type ExrRefusalCode = 'not_exr' | 'unsupported' | 'truncated' | 'corrupt' | 'too_large'

@@ -14,28 +14,45 @@ const OTHER_COMPRESSIONS = ['PIZ', 'PXR24', 'B44', 'B44A', 'DWAA', 'DWAB', 'HTJ2
 const SAMPLE_TYPES: readonly ExrSampleType[] = ['uint', 'half', 'float']
 const LINE_ORDERS: readonly ExrLineOrder[] = ['increasing', 'decreasing']
 
-export type ParsedExrHeader = { readonly ok: true; readonly header: ExrHeader; readonly headerBytes: number }
 export type DerivedExrHeader = { readonly ok: true; readonly header: ExrHeader }
 
-/**
- * Reads the header at the start of `bytes`, which may end before the header does: then the refusal is
- * `truncated` and the caller may come back with more. `headerBytes` is where the offset table begins.
- */
-export function parseExrHeader(bytes: Buffer): ParsedExrHeader | ExrRefusal {
+export type ExrVersion = { readonly ok: true; readonly longNames: boolean; readonly isMultipart: boolean }
+export type ReadAttributes = { readonly ok: true; readonly attributes: readonly ExrAttribute[]; readonly next: number }
+
+/** Bytes of the magic number and the version field: where the first header begins. */
+export const EXR_START_BYTES = 8
+
+/** What the first bytes of a file say of it; refused where that is no EXR file, or of a kind that is not read. */
+export function readExrVersion(bytes: Buffer): ExrVersion | ExrRefusal {
   if (bytes.length < 4) return refuseExr('truncated', `the file has ${bytes.length} bytes, an EXR header has more`)
   if (bytes.readUInt32LE(0) !== EXR_MAGIC) return refuseExr('not_exr', 'the file does not begin like an EXR file')
-  if (bytes.length < 8) return refuseExr('truncated', 'the file ends before its version field')
+  if (bytes.length < EXR_START_BYTES) return refuseExr('truncated', 'the file ends before its version field')
   const version = bytes.readUInt32LE(4)
-  const versionRefusal = checkVersion(version)
-  if (versionRefusal !== undefined) return versionRefusal
-  const longNames = (version & EXR_FLAG.longNames) !== 0
+  if ((version & 0xff) !== EXR_VERSION) {
+    return refuseExr('unsupported', `EXR version ${version & 0xff}; version 2 is read`)
+  }
+  if ((version & EXR_FLAG.deep) !== 0) return refuseExr('unsupported', 'the file holds deep data; flat images are read')
+  if ((version & EXR_FLAG.tiled) !== 0) return refuseExr('unsupported', 'the file is tiled; scanline files are read')
+  if ((version & ~(0xff | EXR_FLAG.longNames | EXR_FLAG.multipart)) !== 0) {
+    return refuseExr('unsupported', `unknown bits in the version field 0x${version.toString(16)}`)
+  }
+  const has = (flag: number): boolean => (version & flag) !== 0
+  return { ok: true, longNames: has(EXR_FLAG.longNames), isMultipart: has(EXR_FLAG.multipart) }
+}
 
+/**
+ * The attributes of the header that begins at `from`; `next` is the byte after its end. `bytes` may end before the
+ * header does: then the refusal is `truncated` and the caller may come back with more.
+ */
+export function readExrAttributes(
+  bytes: Buffer, from: number, longNames: boolean, attributesMax = EXR_ATTRIBUTES_MAX,
+): ReadAttributes | ExrRefusal {
   const attributes: ExrAttribute[] = []
-  let at = 8
+  let at = from
   for (;;) {
-    if (at < bytes.length && bytes[at] === 0) break
-    if (attributes.length >= EXR_ATTRIBUTES_MAX) {
-      return refuseExr('too_large', `the header has more than ${EXR_ATTRIBUTES_MAX} attributes`)
+    if (at < bytes.length && bytes[at] === 0) return { ok: true, attributes, next: at + 1 }
+    if (attributes.length >= attributesMax) {
+      return refuseExr('too_large', `the header has more than ${attributesMax} attributes`)
     }
     const name = readName(bytes, at, longNames, 'attribute name')
     if (!name.ok) return name
@@ -54,8 +71,6 @@ export function parseExrHeader(bytes: Buffer): ParsedExrHeader | ExrRefusal {
     attributes.push({ name: name.text, type: type.text, value: bytes.subarray(start, start + size) })
     at = start + size
   }
-  const derived = deriveExrHeader(attributes, longNames)
-  return derived.ok ? { ok: true, header: derived.header, headerBytes: at + 1 } : derived
 }
 
 /** The bytes of a header up to where the offset table begins; attribute values go out as they came in. */
@@ -115,17 +130,6 @@ export function deriveExrHeader(attributes: readonly ExrAttribute[], longNames: 
       blockCount: Math.ceil(height / rowsPerBlock),
     },
   }
-}
-
-function checkVersion(version: number): ExrRefusal | undefined {
-  if ((version & 0xff) !== EXR_VERSION) return refuseExr('unsupported', `EXR version ${version & 0xff}; version 2 is read`)
-  if ((version & EXR_FLAG.multipart) !== 0) return refuseExr('unsupported', 'the file has several parts; single-part files are read')
-  if ((version & EXR_FLAG.deep) !== 0) return refuseExr('unsupported', 'the file holds deep data; flat images are read')
-  if ((version & EXR_FLAG.tiled) !== 0) return refuseExr('unsupported', 'the file is tiled; scanline files are read')
-  if ((version & ~(0xff | EXR_FLAG.longNames)) !== 0) {
-    return refuseExr('unsupported', `unknown bits in the version field 0x${version.toString(16)}`)
-  }
-  return undefined
 }
 
 type ReadName = { readonly ok: true; readonly text: string; readonly next: number }

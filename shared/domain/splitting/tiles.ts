@@ -18,6 +18,11 @@ export interface Tile {
   readonly crop: { readonly left: number; readonly top: number }
 }
 
+interface PixelSize {
+  readonly width: number
+  readonly height: number
+}
+
 /** Tile `index` (row by row from the top left) of an image. Uneven sizes differ by one pixel at most; together they cover it exactly. */
 export function tileAt(width: number, height: number, grid: TileGrid, index: number): Tile {
   const column = index % grid.columns
@@ -50,9 +55,25 @@ export function tileOfPlan(plan: Pick<JobPlan, 'width' | 'height' | 'region'>, g
 }
 
 /** Pixels of the stitched image of a frame: the render region where the artist set one. */
-export function stitchedSize(plan: Pick<JobPlan, 'width' | 'height' | 'region'>): { width: number; height: number } {
-  const { width, height } = plan.region ?? plan
+export function stitchedSize(plan: Pick<JobPlan, 'width' | 'height' | 'region'>): PixelSize {
+  return sizeOnly(plan.region ?? plan)
+}
+
+function sizeOnly({ width, height }: PixelSize): PixelSize {
   return { width, height }
+}
+
+/**
+ * Sizes that an image of the plan may have, a tile or a whole frame, the usual one first: of several views an artist may
+ * want two side by side, or one above the other.
+ */
+export function sizesOf(
+  plan: Pick<JobPlan, 'width' | 'height' | 'region' | 'tiles' | 'stereo'>, tile?: number,
+): readonly PixelSize[] {
+  if (tile !== undefined && plan.tiles !== undefined) return [sizeOnly(tileOfPlan(plan, plan.tiles, tile).window)]
+  const { width, height } = plan
+  const usual = { width, height }
+  return plan.stereo === true ? [usual, { width: width * 2, height }, { width, height: height * 2 }] : [usual]
 }
 
 /** Refused with `tiles_invalid` when a tile would have no pixel. */

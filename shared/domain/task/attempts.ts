@@ -57,7 +57,13 @@ export function auditIds(task: TaskRecord): TaskId[] {
 
 /** Tries that count against the limit: those that ended by the farm's own fault or were given back are free. */
 export function triesUsed(task: TaskRecord): number {
-  return currentAttempts(task).filter((attempt) => attempt.outcome === 'expired' || attempt.outcome === 'rejected' || (attempt.outcome === 'failed' && blameOf(attempt) !== 'farm')).length
+  const counts = ({ outcome }: Attempt) => outcome === 'expired' || outcome === 'rejected' || outcome === 'failed'
+  return currentAttempts(task).filter((attempt) => counts(attempt) && blameOf(attempt) !== 'farm').length
+}
+
+/** Results that the farm does not read: files of a kind that it does not know. */
+export function unreadResults(task: TaskRecord): number {
+  return currentAttempts(task).filter((attempt) => attempt.outcome === 'rejected' && blameOf(attempt) === 'farm').length
 }
 
 export function sceneFaults(task: TaskRecord): number {

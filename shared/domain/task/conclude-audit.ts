@@ -4,7 +4,7 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
-import { type Candidate, type Pair, settle } from '../verification/settle-dispute.ts'
+import { type Candidate, type Pair, isUnreadable, settle } from '../verification/settle-dispute.ts'
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
@@ -31,8 +31,9 @@ function keyOf(record: TaskRecord): string {
 
 /**
  * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render it.
- * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Open: a worker that has not seen it yet
- * is asked; when there is none, both sides render it once more, and the dispute shows in the job until somebody can settle it.
+ * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Unread by the farm: it counts
+ * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides render it
+ * once more, and the dispute shows in the job until somebody can settle it.
  */
 export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[], pairs: readonly Pair[], eligible: readonly WorkerId[], now: number): Decision {
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
@@ -40,8 +41,11 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   // A rendering that came while the others were compared brings a comparison of its own, with all of them.
   if (candidates.length < 2 || audits.length < auditIds(task).length || !everyPairOf(candidates, pairs)) return { ok: true }
   const settlement = settle(candidates, pairs)
-  if (settlement.type === 'open') return lookAgain(job, task, audits, candidates, eligible, now)
-
+  if (settlement.type === 'open') {
+    return isUnreadable(candidates, pairs)
+      ? countUnchecked(job, task, audits, frames, candidates, pairs, now)
+      : lookAgain(job, task, audits, candidates, pairs, eligible, now)
+  }
   const canonical = candidates.find((candidate) => candidate.key === settlement.canonical)
   if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
   const verdictOf = (key: string) => (settlement.agreed.includes(key) ? 'agreed' : settlement.refuted.includes(key) ? 'refuted' : 'grey')
@@ -54,8 +58,7 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
     ...(settlement.refuted.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const] : []),
     ...(candidate.own && settlement.agreed.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const] : []),
   ])
-  // Nobody needs what is still being rendered of it.
-  const dropped = audits.flatMap((audit) => (isOver(audit.state) ? [] : [cancelTask(audit, now, 'the question is settled')]))
+  const dropped = dropOpen(audits, now)
   const { note: _settled, ...noted } = judged(task)
   const accepted = acceptResult(job, noted, frames, { taskId: canonical.taskId, epoch: canonical.epoch }, effects)
   return {
@@ -69,18 +72,65 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   }
 }
 
+/** Nobody needs what is still being rendered of it. */
+function dropOpen(audits: readonly TaskRecord[], now: number): Change[] {
+  return audits.flatMap((audit) => (isOver(audit.state) ? [] : [cancelTask(audit, now, 'the question is settled')]))
+}
+
+/** The task's own result counts without a verdict: whoever delivers it or puts it together still looks at it by itself. */
+function countUnchecked(
+  job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[],
+  candidates: readonly Candidate[], pairs: readonly Pair[], now: number,
+): Change {
+  const result = resultOf(task)
+  if (result === undefined) throw new Error(`task ${task.id} has no result`)
+  const dropped = dropOpen(audits, now)
+  const { note: _settled, ...noted } = task
+  const credit = { type: 'credit_worker', workerId: result.workerId, completed: 1 } as const
+  const accepted = acceptResult(job, noted, frames, { taskId: task.id, epoch: result.epoch }, [credit])
+  const workers = [...new Set(candidates.map(({ workerId }) => workerId))].join(' and ')
+  const uncompared = `what ${workers} rendered cannot be compared, which is not their fault${becauseOf(pairs)}`
+  return {
+    ...accepted,
+    tasks: [...(accepted.tasks ?? []), ...dropped.flatMap((change) => change.tasks ?? [])],
+    effects: [...(accepted.effects ?? []), ...dropped.flatMap((change) => change.effects ?? [])],
+    events: [{ type: 'audit_unread', message: `${aboutOf(task)} is not checked: ${uncompared}`, taskId: task.id }],
+  }
+}
+
+function becauseOf(pairs: readonly Pair[]): string {
+  const why = pairs.find((pair) => pair.why !== undefined)?.why
+  return why === undefined ? '' : `: ${why}`
+}
+
+function aboutOf({ frames, tile, sampleRange }: TaskRecord): string {
+  const about = [`frame ${frames.join(', ')}`]
+  if (tile !== undefined) about.push(`tile ${tile}`)
+  if (sampleRange !== undefined) about.push(`range ${sampleRange} of its samples`)
+  return about.join(', ')
+}
+
 function everyPairOf(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
   const compared = new Set(pairs.flatMap((pair) => [`${pair.a} ${pair.b}`, `${pair.b} ${pair.a}`]))
   return candidates.every((a) => candidates.every((b) => a.key === b.key || compared.has(`${a.key} ${b.key}`)))
 }
 
-function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[], eligible: readonly WorkerId[], now: number): Change {
+function lookAgain(
+  job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[],
+  pairs: readonly Pair[], eligible: readonly WorkerId[], now: number,
+): Change {
   if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
   const round = (task.auditRounds ?? 0) + 1
-  const dispute = `${seen.join(' and ')} disagree about frame ${task.frames.join(', ')}${task.tile === undefined ? '' : `, tile ${task.tile}`}${task.sampleRange === undefined ? '' : `, range ${task.sampleRange} of its samples`}`
+  // Where nothing contradicts, and something was not compared, they do not disagree as far as anybody knows.
+  const uncompared = pairs.some(({ why }) => why !== undefined) && !pairs.some(({ verdict }) => verdict === 'refuted')
+  const dispute = uncompared
+    ? `what ${seen.join(' and ')} rendered of ${aboutOf(task)} cannot be compared${becauseOf(pairs)}`
+    : `${seen.join(' and ')} disagree about ${aboutOf(task)}`
   if (auditIds(task).length >= AUDIT_ROUNDS_MAX) {
-    const message = `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
+    const message = uncompared
+      ? `task ${task.id} was rendered ${candidates.length} times and nothing settles what counts: ${dispute}`
+      : `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
     return { ok: true, job: failJob(job, now, 'result_disputed', message), tasks: [act(task, 'fail', { note: message })], effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message, taskId: task.id }] }
   }
   const fresh = eligible.some((workerId) => !seen.includes(workerId))

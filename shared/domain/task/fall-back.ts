@@ -10,10 +10,22 @@ import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { queueing } from '../scheduling/task-fit.ts'
-import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
+import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, unreadResults, withAttempt, withdraw } from './attempts.ts'
 import { act, isOver } from './lifecycle.ts'
 import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
+
+/**
+ * Results of one task, of a kind that the farm does not read, after which its job stops: what others render will be of that
+ * kind too.
+ */
+export const UNREAD_RESULTS_MAX = 2
+
+/**
+ * Whose fault a result is that cannot be used: its worker's, nobody's (it may be another file that is wrong), or the farm's,
+ * which does not read it.
+ */
+export type ResultFault = 'worker' | 'nobody' | 'farm'
 
 /**
  * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
@@ -28,7 +40,7 @@ export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId
   const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
   const [pausedUntil, outgrew] = [blame === 'farm' ? notBefore(failed, now) : undefined, outgrownBy(failed, failure, machine)]
   const next = { ...failed, ...(pausedUntil === undefined ? {} : { notBefore: pausedUntil }), ...(outgrew === undefined ? {} : { outgrew }) }
-  return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, { effects, events: [event] })
+  return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, failure.message, { effects, events: [event] })
 }
 
 /** The lease ran out: the worker is dead, stalled or silent. */
@@ -37,7 +49,7 @@ export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now
   if (attempt?.outcome !== 'running') return { ok: true }
   const { workerId } = attempt
   const expired = avoiding(withAttempt(task, epoch, { outcome: 'expired', endedAt: now }), workerId)
-  return tryAgain(job, expired, now, {
+  return tryAgain(job, expired, now, 'no answer in time', {
     effects: [{ type: 'cancel_lease', workerId, taskId: task.id, epoch, reason: 'the lease ran out' }, { type: 'credit_worker', workerId, failed: 1 }],
     events: [{ type: 'lease_expired', message: `nothing was heard of epoch ${epoch} in time; it goes to another worker`, taskId: task.id, workerId }],
   })
@@ -47,7 +59,7 @@ export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now
 export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, now: number): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
-  return tryAgain(job, withAttempt(task, epoch, { outcome: 'released', endedAt: now }), now, {})
+  return tryAgain(job, withAttempt(task, epoch, { outcome: 'released', endedAt: now }), now, 'its worker gave it back', {})
 }
 
 /**
@@ -55,25 +67,29 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
  * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
  * `related`: the audits of a task, or the task that an audit checks. Audits that are still open are canceled, since there is nothing
- * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks. Without
- * `isFault` nobody is blamed: of files that do not go together, it may be the other one that is wrong.
+ * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks. Only
+ * with the `fault` of its worker is that one blamed; with that of the farm the job stops soon.
  */
-export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = [], isFault = true): Decision {
+export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = [], fault: ResultFault = 'worker'): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
-  const ownFault = isFault && (task.canonical === undefined || task.canonical.taskId === task.id)
-  const { canonical: _gone, ...rest } = withAttempt(task, epoch, { outcome: 'rejected', verdict: isFault ? 'refuted' : 'unverified', endedAt: now })
+  const ownFault = fault === 'worker' && (task.canonical === undefined || task.canonical.taskId === task.id)
+  const { canonical: _gone, ...rest } = withAttempt(task, epoch, {
+    outcome: 'rejected', verdict: fault === 'worker' ? 'refuted' : 'unverified', endedAt: now,
+    ...(fault === 'farm' ? { failure: { code: 'result_unread', message: reason.slice(0, LIMITS.messageLengthMax) } } : {}),
+  })
+  const message = fault === 'farm' ? `${reason} (the farm does not read it; its worker is not to blame)` : reason
   const checked = related.find((other) => other.id === task.audits)
   const author = checked === undefined ? undefined : resultOf(checked)?.workerId
   const blamed = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
   const rejected = author === undefined ? blamed : avoiding(blamed, author)
   const overtaken = related.filter((other) => other.audits === task.id).map((audit) => cancelTask(audit, now, 'what it checks was rejected'))
-  const again = tryAgain(job, rejected, now, {
+  const again = tryAgain(job, rejected, now, reason, {
     effects: [...(ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 } as const] : []), ...overtaken.flatMap((change) => change.effects ?? [])],
-    events: [{ type: 'result_rejected', message: reason, taskId: task.id, workerId: attempt.workerId }],
+    events: [{ type: 'result_rejected', message, taskId: task.id, workerId: attempt.workerId }],
   })
   const tasks = [...(again.tasks ?? []), ...overtaken.flatMap((change) => change.tasks ?? [])]
   if (!counted) return { ...again, tasks }
@@ -89,9 +105,9 @@ function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRec
 
 /**
  * Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. Left with
- * whoever else is at it where two were.
+ * whoever else is at it where two were. `why`: what ended the last try.
  */
-function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Change, 'effects' | 'events'>): Change {
+function tryAgain(job: JobRecord, task: TaskRecord, now: number, why: string, also: Pick<Change, 'effects' | 'events'>): Change {
   if (jobIsOver(job.state)) {
     const left = withdraw(task, 'canceled', `the job is ${job.state}`, now)
     return { ok: true, tasks: [isOver(task.state) ? task : act(left.task, 'cancel')], effects: [...(also.effects ?? []), ...left.effects], events: also.events ?? [] }
@@ -99,10 +115,15 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
   if (liveAttempts(task).length > 0) return { ok: true, tasks: [task], effects: also.effects ?? [], events: also.events ?? [] }
   const faults = sceneFaults(task)
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
+  const unread = unreadResults(task)
+  if (unread >= UNREAD_RESULTS_MAX) {
+    const about = `task ${task.id} (frame ${task.frames.join(', ')}) was rendered ${unread} times`
+    return stopJob(job, task, now, 'assembly_failed', `${about}, and the farm does not read what that gave: ${why}`, undefined, also)
+  }
   if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
   const tries = triesUsed(task)
   if (tries >= LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) {
-    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
+    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${why}${memoryAdvice(task)}`, last, also)
   }
   const queued = act(task, 'requeue')
   return { ok: true, tasks: [queued], effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }

@@ -7,11 +7,14 @@ export interface Candidate {
   readonly own: boolean
 }
 
-export type PairVerdict = 'agreed' | 'grey' | 'refuted'
+/** unread: the farm reads neither of the two, for the same reason; that says nothing of either. */
+export type PairVerdict = 'agreed' | 'grey' | 'refuted' | 'unread'
 export interface Pair {
   readonly a: string
   readonly b: string
   readonly verdict: PairVerdict
+  /** Why they were not compared, where they were not. */
+  readonly why?: string
 }
 
 export type Settlement =
@@ -24,7 +27,7 @@ export type Settlement =
  * What several renderings of one task say together. A result counts when two different workers agree on it; blame falls only
  * on who differs from both of two agreeing workers. If two groups of two exist the scene itself may not be deterministic, and
  * the question stays open, unless all of one group contradict themselves: then what the steady ones agree on counts, without
- * blame. A grey pair neither agrees nor refutes.
+ * blame. A grey or unread pair neither agrees nor refutes.
  */
 export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
   const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined => pairs.find((pair) => (pair.a === a.key && pair.b === b.key) || (pair.a === b.key && pair.b === a.key))?.verdict
@@ -48,6 +51,13 @@ function settleAmongSteady(candidates: readonly Candidate[], pairs: readonly Pai
   const steady = candidates.filter((candidate) => !contradictsItself(candidate))
   const settlement = steady.length < candidates.length ? settle(steady, pairs) : ({ type: 'open' } as const)
   return settlement.type === 'open' ? settlement : { ...settlement, refuted: [] }
+}
+
+/** True when different workers rendered it and the farm reads none of that: asking others would settle nothing. */
+export function isUnreadable(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
+  const workerOf = (key: string) => candidates.find((candidate) => candidate.key === key)?.workerId
+  const between = pairs.filter(({ a, b }) => workerOf(a) !== workerOf(b))
+  return between.length > 0 && between.every(({ verdict }) => verdict === 'unread')
 }
 
 function differentWorkers(group: readonly Candidate[]): number {

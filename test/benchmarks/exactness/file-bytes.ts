@@ -28,7 +28,7 @@ export async function compareBytes(pathA: string, pathB: string, alsoOfTheRun?: 
 }
 
 function takeApart(bytes: Buffer): Parts {
-  if (bytes.readUInt32LE(0) === EXR_MAGIC && (bytes.readUInt32LE(4) & EXR_FLAG.multipart) === 0) return exrParts(bytes)
+  if (bytes.readUInt32LE(0) === EXR_MAGIC) return exrParts(bytes)
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return pngParts(bytes)
   if (bytes.readUInt16BE(0) === 0xffd8) return jpegParts(bytes)
   if (bytes.readUInt32BE(0) === 0x49492a00) return tiffParts(bytes)
@@ -82,8 +82,8 @@ function tiffParts(bytes: Buffer): Parts {
 }
 
 /**
- * A single-part EXR of any codec: its attributes, and its pixels, which follow a table of their places. The table moves with the
- * length of the header, so it is left out; it ends where its own first entry points to.
+ * An EXR of any codec: its attributes, of every part, and its pixels, which follow the tables of their places. The tables move
+ * with the length of the headers, so they are left out; they end where their own first entry points to.
  */
 function exrParts(bytes: Buffer): Parts {
   const notes = new Map<string, string>()
@@ -94,13 +94,21 @@ function exrParts(bytes: Buffer): Parts {
     at = end + 1
     return found
   }
-  while (bytes[at] !== 0) {
-    const name = text()
-    const kind = text()
-    const size = bytes.readInt32LE(at)
-    note(notes, name, Buffer.concat([Buffer.from(kind), bytes.subarray(at + 4, at + 4 + size)]))
-    at += 4 + size
+  const hasParts = (bytes.readUInt32LE(4) & EXR_FLAG.multipart) !== 0
+  for (let part = 0; ; part += 1) {
+    while (bytes[at] !== 0) {
+      const name = text()
+      const kind = text()
+      const size = bytes.readInt32LE(at)
+      const value = Buffer.concat([Buffer.from(kind), bytes.subarray(at + 4, at + 4 + size)])
+      note(notes, part === 0 ? name : `${name} of part ${part}`, value)
+      at += 4 + size
+    }
+    // An empty header ends the parts.
+    if (!hasParts || bytes[at + 1] === 0) break
+    at += 1
   }
+  if (hasParts) at += 1
   return { notes, rest: bytes.subarray(Number(bytes.readBigUInt64LE(at + 1))) }
 }
 

@@ -89,6 +89,39 @@ describe('a result that its audit contradicts', () => {
   })
 })
 
+describe('renderings that cannot be compared', () => {
+  const among = (task: TaskRecord, audits: readonly TaskRecord[], verdict: Pair['verdict'], eligible: readonly WorkerId[]): Change => {
+    const told = pairs(task, audits, 'xyz').map((pair): Pair => ({ ...pair, verdict, why: '0001.raw.exr: the file is tiled' }))
+    const decision = concludeAudit(aJob(), task, audits, [aFrame()], told, eligible, NOW)
+    if (!decision.ok) throw new Error(decision.detail)
+    return decision
+  }
+
+  test('because the farm reads neither let the work go on unchecked, say so and blame nobody', () => {
+    const held = { ...openAudit(2), state: 'leased' as const, epoch: 1, attempts: [anAttempt(1, carl)] }
+    const change = among(checked(anna, 2, { note: 'disputed' }), [audit(1, bert), held], 'unread', [anna, bert, carl])
+    expect(byId(change)[id]).toMatchObject({ state: 'completed', verdict: 'unverified', canonical: { taskId: id, epoch: 1 }, attempts: [{ verdict: 'unverified' }] })
+    expect(byId(change)[id]?.note).toBeUndefined()
+    expect(byId(change)[auditTaskId(id, 2)]?.state).toBe('canceled')
+    expect(change.frames).toEqual([aFrame({ state: 'delivering', tasksLeft: 0 })])
+    expect(credits(change)).toEqual([{ type: 'credit_worker', workerId: anna, completed: 1 }])
+    expect(change.events).toEqual([{ type: 'audit_unread', taskId: id, message: `frame 1 is not checked: what ${anna} and ${bert} rendered cannot be compared, which is not their fault: 0001.raw.exr: the file is tiled` }])
+  })
+
+  test('because it does not read one of them go to a third worker, and nobody is said to disagree', () => {
+    const change = among(checked(anna, 1), [audit(1, bert)], 'grey', [anna, bert, carl])
+    expect(byId(change)[auditTaskId(id, 2)]).toMatchObject({ state: 'queued', avoid: [anna, bert] })
+    expect(byId(change)[id]?.note).toBe(`what ${anna} and ${bert} rendered of frame 1 cannot be compared: 0001.raw.exr: the file is tiled; a third worker renders it`)
+    expect(credits(change)).toEqual([])
+  })
+
+  test('again and again fail the job with the reason', () => {
+    const workers = Array.from({ length: AUDIT_ROUNDS_MAX }, (_, index) => worker(`w${index}`))
+    const change = among(checked(anna, AUDIT_ROUNDS_MAX), workers.map((each, index) => audit(index + 1, each)), 'grey', [anna, ...workers])
+    expect(change.job?.failure).toMatchObject({ code: 'result_disputed', message: expect.stringMatching(/cannot be compared: 0001.raw.exr: the file is tiled$/) })
+  })
+})
+
 describe('a conclusion', () => {
   test('is not drawn from a comparison that lacks one of the renderings', () => {
     const [task, audits] = [checked(anna, 3), [audit(1, bert), audit(2, carl), audit(3, dora)]]

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Change, Decision } from '../../../../shared/domain/decision.ts'
 import { cancelTask, expireLease, failAttempt, rejectResult, releaseLease } from '../../../../shared/domain/task/fall-back.ts'
+import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
 import { act } from '../../../../shared/domain/task/lifecycle.ts'
 import { ATTEMPTS_MAX, leaseTask } from '../../../../shared/domain/task/take-up.ts'
 import { FAILURES, FailureCode } from '../../../../shared/protocol/failure.ts'
@@ -148,9 +149,35 @@ describe('a result that is rejected when its file is read', () => {
   })
 
   test('blames nobody where it may be another file that is wrong', () => {
-    const decision = granted(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'they differ', NOW, [], false))
+    const decision = granted(rejectResult(aJob(), rendered(), [aFrame({ state: 'delivering', tasksLeft: 0 })], 1, 'they differ', NOW, [], 'nobody'))
     expect(taskOf(decision)).toMatchObject({ state: 'queued', verdict: 'unverified', avoid: [anna], attempts: [{ outcome: 'rejected', verdict: 'unverified' }] })
     expect(credits(decision)).toEqual([])
+  })
+
+  test('because the farm does not read it blames the farm, costs no try, and stops the job the second time with the reason', () => {
+    const frames = [aFrame({ state: 'delivering', tasksLeft: 0 })]
+    const why = '0001.raw.exr: the file is tiled; scanline files are read'
+    const once = granted(rejectResult(aJob(), rendered(), frames, 1, why, NOW, [], 'farm'))
+    const task = taskOf(once)
+    expect(task).toMatchObject({ state: 'queued', attempts: [{ outcome: 'rejected', verdict: 'unverified', failure: { code: 'result_unread', message: why } }] })
+    expect(triesUsed(task)).toBe(0)
+    expect(credits(once)).toEqual([])
+    expect(once.events?.[0]?.message).toMatch(/^0001.raw.exr: the file is tiled.*its worker is not to blame/)
+    const anew = { ...rendered(), epoch: 2, attempts: [...task.attempts, anAttempt(2, bert, { outcome: 'rendered' })], canonical: { taskId: task.id, epoch: 2 } }
+    const twice = granted(rejectResult(aJob(), anew, frames, 2, why, NOW, [], 'farm'))
+    expect(twice.job).toMatchObject({ state: 'failed', failure: { code: 'assembly_failed', message: `task ${task.id} (frame 1) was rendered 2 times, and the farm does not read what that gave: ${why}` } })
+    expect(credits(twice)).toEqual([])
+  })
+
+  test('as often as a task may be tried tells of the last file what was wrong with it', () => {
+    let task = aTask()
+    let decision: Change = { ok: true }
+    for (let number = 1; number <= LIMITS.triesPerTaskMax; number++) {
+      const held = { ...task, state: 'completed' as const, epoch: number, attempts: [...task.attempts, anAttempt(number, worker(`w${number}`), { outcome: 'rendered' })], canonical: { taskId: task.id, epoch: number } }
+      decision = granted(rejectResult(aJob(), held, [aFrame({ state: 'delivering', tasksLeft: 0 })], number, `0001.raw.exr: cut off at ${number}`, NOW))
+      task = taskOf(decision)
+    }
+    expect(decision.job?.failure).toEqual({ code: 'tries_exhausted', message: `task ${task.id} (frame 1) failed 8 times, the last time: 0001.raw.exr: cut off at 8` })
   })
 
   test('of a finish sends its frame back to finishing, not to rendering', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Candidate, type Pair, type PairVerdict, settle } from '../../../../shared/domain/verification/settle-dispute.ts'
+import { type Candidate, type Pair, type PairVerdict, isUnreadable, settle } from '../../../../shared/domain/verification/settle-dispute.ts'
 import { worker } from '../records.ts'
 
 /** `own` first: each candidate as `worker:image`; two candidates agree if their images are the same. */
@@ -18,6 +18,29 @@ function settled(...entries: string[]) {
   const { candidates, pairs } = world(...entries)
   return settle(candidates, pairs)
 }
+
+describe('renderings that the farm does not read', () => {
+  const of = (verdicts: Partial<Record<string, PairVerdict>>, ...entries: string[]) => {
+    const { candidates } = world(...entries)
+    const pairs = pairsOf(candidates, (a, b) => verdicts[`${a} ${b}`] ?? 'unread')
+    return { settlement: settle(candidates, pairs), isUnreadable: isUnreadable(candidates, pairs) }
+  }
+
+  test('settle nothing and blame nobody, however many there are', () => {
+    expect(of({}, 'anna', 'bert')).toEqual({ settlement: { type: 'open' }, isUnreadable: true })
+    expect(of({}, 'anna', 'bert', 'carl', 'dora')).toEqual({ settlement: { type: 'open' }, isUnreadable: true })
+  })
+
+  test('of one worker alone, or beside one that is read, leave it to others', () => {
+    expect(of({}, 'anna', 'anna').isUnreadable).toBe(false)
+    expect(of({ 'k0 k2': 'grey', 'k1 k2': 'grey' }, 'anna', 'bert', 'carl').isUnreadable).toBe(false)
+  })
+
+  test('do not keep two others from agreeing, and are not refuted by them', () => {
+    const { settlement } = of({ 'k0 k1': 'grey', 'k0 k2': 'grey', 'k1 k2': 'agreed' }, 'anna', 'bert', 'carl')
+    expect(settlement).toEqual({ type: 'settled', canonical: 'k1', agreed: ['k1', 'k2'], refuted: [] })
+  })
+})
 
 describe('several renderings of one task', () => {
   test('one alone settles nothing', () => {
