@@ -13,7 +13,7 @@ Exit codes:
   1    the job failed or was canceled, or something else went wrong
   2    the command line, or a file named on it, is wrong
   3    there is no such job or file on the farm
-  4    the token is missing or wrong, or does not give the right
+  4    the token is missing or wrong, or does not allow this
   5    the farm cannot be reached
   130  interrupted
 `

@@ -197,7 +197,7 @@ export class FarmStoreUnavailable extends Error {
 /** The farm store can be reached, and the farm's state is not in it any more, or not yet again. */
 export class FarmStateLost extends FarmStoreUnavailable {
   constructor(standing: Standing | null) {
-    super(new Error(standing === null ? 'this Redis holds no farm: it was emptied, or is another one; put it back, or run "tilework recover" to rebuild it from the object store' : 'the farm is being recovered from the object store; it goes on when "tilework recover" has ended'))
+    super(new Error(standing === null ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore it, or run "tilework recover" to rebuild the farm from the object store' : 'the farm is being rebuilt from the object store; it is open again when "tilework recover" has ended'))
     this.name = 'FarmStateLost'
   }
 }

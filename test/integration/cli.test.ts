@@ -95,7 +95,7 @@ describe('submitting', () => {
     const asked: string[] = []
     farm.app.server.on('request', (request) => asked.push(`${request.method}`))
     const run = await ada('submit', blend)
-    expect(run.stderr).toContain('the farm has it already')
+    expect(run.stderr).toContain('already on the farm')
     expect(asked).toEqual(['HEAD', 'POST'])
   })
 
@@ -240,7 +240,7 @@ describe('looking at jobs', () => {
 
   test('one that delivered nothing yet has nothing to fetch', async () => {
     const { id } = await submitted()
-    expect(await ada('download', id, '--to', join(folder, 'out'))).toMatchObject({ exitCode: 0, stdout: 'nothing of this kind has been delivered yet\n' })
+    expect(await ada('download', id, '--to', join(folder, 'out'))).toMatchObject({ exitCode: 0, stdout: 'there is nothing to download yet\n' })
   })
 
   async function stateOf(id: string): Promise<string> {
@@ -296,7 +296,7 @@ describe('exit codes', () => {
     const gone = await startProxy(url)
     await gone.close()
     const run = await tilework(['jobs', '--url', gone.url])
-    expect([run.exitCode, run.stderr]).toEqual([5, expect.stringContaining('nothing listens there')])
+    expect([run.exitCode, run.stderr]).toEqual([5, expect.stringContaining('nothing is listening there')])
   })
 
   test('what is wrong on the command line is 2, and help is 0', async () => {

@@ -55,7 +55,7 @@ export async function downloadJob(client: FarmClient, jobId: string, folder: str
 function safePath(path: string): string {
   const parts = path.split('/')
   if (path.length > 0 && parts.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part))) return join(...parts)
-  throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `the farm named a file ${JSON.stringify(path)}, which cannot be a path below the target folder`)
+  throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `the farm sent the file name ${JSON.stringify(path)}, which would lie outside the target folder`)
 }
 
 async function isThere(path: string, artifact: Artifact): Promise<boolean> {

@@ -14,7 +14,7 @@ const ANSWER_TIMEOUT_MS = 60_000
 const PROBLEM_LENGTH_MAX = 100_000
 /** Codes of the system and of fetch, and what they mean to a person. */
 const NETWORK_WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
+  ECONNREFUSED: 'nothing is listening there',
   ENOTFOUND: 'there is no such host',
   EAI_AGAIN: 'the name of the host could not be looked up',
   ECONNRESET: 'the connection was cut',
@@ -22,8 +22,8 @@ const NETWORK_WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it did not answer in time',
   UND_ERR_CONNECT_TIMEOUT: 'it did not answer in time',
   UND_ERR_HEADERS_TIMEOUT: 'it did not answer in time',
-  EHOSTUNREACH: 'there is no way to that host',
-  ENETUNREACH: 'there is no way to that network',
+  EHOSTUNREACH: 'there is no route to that host',
+  ENETUNREACH: 'there is no route to that network',
 }
 
 /** The farm refused a request. */
@@ -78,7 +78,7 @@ export class FarmRequests {
     const parsed = schema.safeParse(jsonOrNull(text))
     if (parsed.success) return parsed.data
     const issue = parsed.error.issues[0]
-    throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `${path.split('?', 1)[0]}: the answer is not of the form this program knows (${issue?.path.join('.') || 'body'}: ${issue?.message}); is the farm of another version?`)
+    throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `${path.split('?', 1)[0]}: the farm sent an answer that this program does not understand (${issue?.path.join('.') || 'body'}: ${issue?.message}); it may be another version of Tilework`)
   }
 
   private async attempt(path: string, { method = 'GET', headers = {}, json, bytes, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest): Promise<Response> {

@@ -72,7 +72,7 @@ async function begin(client: FarmClient, scene: SceneFile, options: UploadOption
     headers: { ...TUS, 'upload-length': String(scene.bytes), 'upload-metadata': encodeMetadata(metadata) },
   })
   const location = response.headers.get('location')
-  if (location === null) throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', 'the farm began an upload without saying where')
+  if (location === null) throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', 'the farm began an upload but did not say where to send it; it may be another version of Tilework')
   return pathOnFarm(client, location)
 }
 
@@ -108,7 +108,7 @@ async function sendParts(client: FarmClient, path: string, file: FileHandle, byt
 async function sendPart(client: FarmClient, path: string, file: FileHandle, offset: number, partBytes: number): Promise<number> {
   const part = new Uint8Array(partBytes)
   const { bytesRead } = await file.read(part, 0, partBytes, offset)
-  if (bytesRead === 0) throw new CommandFailure(EXIT_CODES.failed, 'upload_cut', 'the file became shorter while it was sent; submit it again when nothing writes to it')
+  if (bytesRead === 0) throw new CommandFailure(EXIT_CODES.failed, 'upload_cut', 'the file shrank while it was being sent; submit it again when nothing is writing to it')
   const response = await client.requests.send(path, {
     method: 'PATCH',
     headers: { ...TUS, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) },

@@ -16,9 +16,9 @@ export async function handIn({ client, screen }: FarmSession, path: string, main
     main,
     notes: new UploadNotes(uploadNotesFolder(shell.env)),
     onProgress: byteBar(screen, 'sending'),
-    onCut: (why, atBytes) => screen.say(`the upload was cut at ${formatBytes(atBytes)}, trying again: ${why}`),
+    onCut: (why, atBytes) => screen.say(`the upload broke off at ${formatBytes(atBytes)}, going on from there: ${why}`),
   })
-  screen.say(uploaded.known ? `${scene.name}: the farm has it already` : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, after ${formatBytes(uploaded.resumedAt)} that were there` : ''}`)
+  screen.say(uploaded.known ? `${scene.name}: already on the farm` : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, the first ${formatBytes(uploaded.resumedAt)} were already there` : ''}`)
   return scene
 }
 

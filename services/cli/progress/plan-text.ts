@@ -14,7 +14,7 @@ export function planLines(view: PlanView): string[] {
   return [
     ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
     ...named('frames', [`${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`]),
-    ...named('tasks', [`${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`, tasks.rule, ...(tasks.inspect > 0 ? ['before them one that looks at the scene in Blender'] : [])]),
+    ...named('tasks', [`${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`, tasks.rule, ...(tasks.inspect > 0 ? ['first, one that opens the scene in Blender'] : [])]),
     ...(view.tiles.length < 2 ? [] : named('tiles', listed(view.tiles.map(({ placement, window }) => `${area(placement)}, rendered as ${area(window)}`)))),
     ...named('exact', [`${exactness.exact ? 'yes' : 'no'}: ${exactness.why[0] ?? ''}`, ...exactness.why.slice(1)]),
     ...named('in tiles', exactness.tiles.exact ? [`exact, with ${exactness.tiles.overscanPx} px of overscan`] : ['not exact', ...exactness.tiles.reasons]),
@@ -22,7 +22,7 @@ export function planLines(view: PlanView): string[] {
     ...named('missing', view.missingFiles.length === 0 ? ['no files'] : listed(view.missingFiles.map(({ path, reason }) => `${path}: ${reason}`))),
     ...named('estimate', [estimate(view.estimate)]),
     ...(plan.notes.length === 0 ? [] : named('notes', plan.notes)),
-    ...(view.refusal === undefined ? [] : ['', `A job of this request would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
+    ...(view.refusal === undefined ? [] : ['', `Submitting this would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
   ]
 }
 
@@ -39,8 +39,8 @@ function area({ x, y, width, height }: { x: number; y: number; width: number; he
 }
 
 function estimate(found: PlanView['estimate']): string {
-  if (found === null) return 'none: nothing of this scene was rendered before'
+  if (found === null) return 'none: this scene was not rendered here before'
   const pace = `from ${found.fromTasks} ${found.fromTasks === 1 ? 'task' : 'tasks'} of ${found.fromJobs} earlier ${found.fromJobs === 1 ? 'job' : 'jobs'}`
   const alone = `${formatSeconds(found.workerSeconds)} of one worker`
-  return found.seconds === null ? `${alone}, ${pace}; no connected worker may have it` : `${formatSeconds(found.seconds)} with the workers that are connected (${alone}), ${pace}`
+  return found.seconds === null ? `${alone}, ${pace}; no connected worker can render it` : `${formatSeconds(found.seconds)} with the workers that are connected (${alone}), ${pace}`
 }

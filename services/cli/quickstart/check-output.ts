@@ -55,16 +55,16 @@ async function readManifest(path: string): Promise<Manifest> {
   if (text === null) throw bad('manifest.json', 'is not there')
   const parsed = Manifest.safeParse(JSON.parse(text))
   if (parsed.success) return parsed.data
-  throw bad('manifest.json', `is not of its form: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
+  throw bad('manifest.json', `is not a valid manifest: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
 }
 
 async function checkImage(folder: string, path: string, size: { width: number; height: number } | null): Promise<void> {
   try {
     const { data, info } = await sharp(join(folder, path), { failOn: 'warning' }).raw().toBuffer({ resolveWithObject: true })
     if (size !== null && (info.width !== size.width || info.height !== size.height)) throw new Error(`it has ${info.width} x ${info.height} pixels instead of ${size.width} x ${size.height}`)
-    if (data.every((value) => value === data[0])) throw new Error('it shows nothing at all')
+    if (data.every((value) => value === data[0])) throw new Error('all of its pixels have the same color')
   } catch (error) {
-    throw bad(path, `is not a good image: ${error instanceof Error ? error.message : String(error)}`)
+    throw bad(path, `is not a usable image: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

@@ -84,7 +84,7 @@ export function reconnectPauseMs(tries: number): number {
  */
 export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs: number = COMMAND_DEADLINE_MS, pendingMax: number = LIMITS.redisCommandsPendingMax): Promise<T> {
   const before = pending.get(redis) ?? 0
-  if (before >= pendingMax) throw new FarmStoreUnavailable(new Error(`${pendingMax} commands wait for Redis already`))
+  if (before >= pendingMax) throw new FarmStoreUnavailable(new Error(`${pendingMax} commands are already waiting for Redis`))
   pending.set(redis, before + 1)
   try {
     if (redis.status !== 'ready') await untilReady(redis, deadlineMs)

@@ -29,7 +29,7 @@ const WHY_MISSING: Readonly<Record<MissingReason, string>> = {
 export class SceneFileReader implements SceneReader {
   async inspect(filePath: string, { scratchDir, main }: SceneReadOptions): Promise<SceneFinding | Refusal> {
     const kind = await kindOfScene(filePath)
-    if (kind === 'unknown') return refuse('not_a_scene', 'the file begins like neither a .blend nor a .zip; send what Blender saved, or a .zip of the project folder')
+    if (kind === 'unknown') return refuse('not_a_scene', 'the file is neither a .blend nor a .zip; send a file that Blender saved, or a .zip of the project folder')
     if (kind === 'zip') return inspectZip(filePath, scratchDir, main)
     if (main !== undefined) return refuse('zip_invalid', `main: ${JSON.stringify(main)} names a file in a .zip, but this is a .blend; leave main out`)
     return inspectBlend(filePath)

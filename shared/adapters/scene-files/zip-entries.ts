@@ -142,7 +142,7 @@ class ArchiveChecks {
       return refuse('zip_too_large', `the archive unpacks to more than ${unpackedBytesMax} bytes; leave out what the render does not need`)
     }
     if (this.unpackedBytes > Math.max(unpackedBytesFree, this.packedBytes * ratioMax)) {
-      return refuse('zip_bomb', `the archive unpacks to more than ${ratioMax} times its size, which real projects do not`)
+      return refuse('zip_bomb', `the archive unpacks to more than ${ratioMax} times its size, as no real project does; pack the project folder again with plain zip`)
     }
     return undefined
   }

@@ -58,7 +58,7 @@ describe('a farm store whose Redis goes away', () => {
     await reach(slow, () => slow.ping())
     const thaw = server.freeze()
     const waiting = [reach(slow, () => slow.ping(), 5_000, 2), reach(slow, () => slow.ping(), 5_000, 2)]
-    await expect(reach(slow, () => slow.ping(), 5_000, 2)).rejects.toThrow('2 commands wait for Redis already')
+    await expect(reach(slow, () => slow.ping(), 5_000, 2)).rejects.toThrow('2 commands are already waiting for Redis')
     thaw()
     expect(await Promise.all(waiting)).toEqual(['PONG', 'PONG'])
     expect(await reach(slow, () => slow.ping(), 5_000, 2)).toBe('PONG')
@@ -81,11 +81,11 @@ describe('a farm store that finds what it did not write', () => {
     const store = redisFarmStore(server.redis, { prefix })
     const key = redisKeys(prefix).job(aJobId(1))
     await server.redis.hset(key, aJobId(1), '1\n{"name":"half"}')
-    await expect(store.job(aJobId(1))).rejects.toThrow(`${key} in Redis is not as this version of Tilework writes it`)
+    await expect(store.job(aJobId(1))).rejects.toThrow(`${key} in Redis cannot be read by this version of Tilework`)
     await server.redis.hset(key, aJobId(1), '1\n{"name":')
     await expect(store.job(aJobId(1))).rejects.toThrow(`${key} in Redis is not JSON`)
     await server.redis.hset(key, aJobId(1), '{}')
-    await expect(store.job(aJobId(1))).rejects.toThrow('must begin with a version')
+    await expect(store.job(aJobId(1))).rejects.toThrow('does not begin with a version number')
   })
 
   it('tells a refused command from an outage', async () => {
