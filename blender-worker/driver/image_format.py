@@ -46,6 +46,8 @@ def use_raw(render: Any, overrides: Overrides) -> None:
     _set_format(image_settings, MULTILAYER)
     _set(image_settings, "color_depth", "32")
     _set(image_settings, "exr_codec", "ZIP")
+    # Blender 5.0 and later would write a part for each layer and pass.
+    _set(image_settings, "use_exr_interleave", True)
     if getattr(render, "use_multiview", False):
         _set(image_settings, "views_format", "MULTIVIEW")
 
