@@ -1,8 +1,7 @@
 // What the compositors of all scenes behind a picture do: strips show scenes whose compositors write files and denoise too.
 
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { mkdir, readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
 import { Lab, differences } from '../fixtures/driver/lab.ts'
@@ -62,7 +61,12 @@ describe('File Output nodes of scenes that strips show', () => {
     expect(await differences(await lab.bare(scene, 2, 'bare'), final)).toBe('')
     const extra = rendered.ok ? rendered.value.extra : []
     expect(extra).toHaveLength(2)
-    for (const { path } of extra) expect(await differences(lab.path(`away/${basename(path)}`), path)).toBe('')
+    const bare = await readdir(lab.path('away'))
+    for (const { node, path } of extra) {
+      // Blender 5.0 and later leave the frame out of the name where a single one is rendered.
+      const name = bare.find((each) => each.includes(node))
+      expect(await differences(lab.path(`away/${name}`), path)).toBe('')
+    }
   })
 
   it('are not told of where nothing shows them', { timeout: TIMEOUT_MS }, async () => {
