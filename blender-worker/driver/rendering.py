@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import bpy
 
-from driver import image_format, memory, views
+from driver import image_format, memory, unevaluated, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -16,7 +16,8 @@ def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
     overrides.set(scene.render, "filepath", path or "")
     memory.reset_peak()
     started = time.monotonic()
-    finished = bpy.ops.render.render(write_still=path is not None, scene=scene.name)
+    with unevaluated.context_for(scene):
+        finished = bpy.ops.render.render(write_still=path is not None, scene=scene.name)
     seconds = time.monotonic() - started
     if "FINISHED" not in finished:
         raise Failure("blender_error", "worker", f"Blender ended the render with {sorted(finished)}")
