@@ -58,11 +58,11 @@ it('File Output nodes of every effect are redirected, and none writes elsewhere,
   expect(extra.map(({ node }) => node).sort()).toEqual(['below', 'top'])
   const silenced = await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('silenced.png') } })
   expect(silenced).toMatchObject({ ok: true, value: { notHonoured: ['below', 'top'], extra: [] } })
-  expect(existsSync(lab.path('away'))).toBe(false)
+  expect(existsSync(lab.path('nodes'))).toBe(false)
 
   expect(await differences(await lab.bare(scene, 1, 'outputs-bare'), final)).toBe('')
   // Blender gives a file the number of its frame where it renders an animation, as bare Blender does here.
-  for (const { path } of extra) expect(await differences(lab.path(`away/${basename(path, '.png')}0001.png`), path)).toBe('')
+  for (const { path } of extra) expect(await differences(lab.path(`nodes/${basename(path, '.png')}0001.png`), path)).toBe('')
 })
 
 it.each([
@@ -88,7 +88,7 @@ it('File Output nodes in compositors of strips write nothing, and are not said t
   const final = lab.path('strip-trees.png')
   expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final } })).toMatchObject({ ok: true, value: { notHonoured: [], extra: [] } })
   expect(await differences(await lab.bare(scene, 1, 'strip-trees-bare'), final)).toBe('')
-  expect(existsSync(lab.path('away/modifier_image.png'))).toBe(false)
+  expect(existsSync(lab.path('nodes/modifier_image.png'))).toBe(false)
 })
 
 it('a time limit of EEVEE is told, and keeps a scene from being cut', { timeout: TIMEOUT_MS }, async () => {

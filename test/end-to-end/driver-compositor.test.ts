@@ -38,7 +38,7 @@ describe('File Output nodes of scenes that strips show', () => {
     await mkdir(extraDir)
     const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('strips.png'), extraDir } })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: [] } })
-    expect(existsSync(lab.path('away'))).toBe(false)
+    expect(existsSync(lab.path('nodes'))).toBe(false)
     const extra = rendered.ok ? rendered.value.extra : []
     expect(extra.map(({ node }) => node).sort()).toEqual(['nested', 'shown'])
     for (const { path } of extra) expect(path.startsWith(`${extraDir}/`)).toBe(true)
@@ -49,7 +49,7 @@ describe('File Output nodes of scenes that strips show', () => {
     expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { compositor: { fileOutputs: ['shown', 'nested'] } } })
     const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('silenced.png') } })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: ['shown', 'nested'], extra: [] } })
-    expect(existsSync(lab.path('away'))).toBe(false)
+    expect(existsSync(lab.path('nodes'))).toBe(false)
   })
 
   it('give the pixels that they give without a farm, as the picture does', { timeout: TIMEOUT_MS }, async () => {
@@ -61,11 +61,11 @@ describe('File Output nodes of scenes that strips show', () => {
     expect(await differences(await lab.bare(scene, 2, 'bare'), final)).toBe('')
     const extra = rendered.ok ? rendered.value.extra : []
     expect(extra).toHaveLength(2)
-    const bare = await readdir(lab.path('away'))
+    const bare = await readdir(lab.path('nodes'))
     for (const { node, path } of extra) {
       // Blender 5.0 and later leave the frame out of the name where a single one is rendered.
       const name = bare.find((each) => each.includes(node))
-      expect(await differences(lab.path(`away/${name}`), path)).toBe('')
+      expect(await differences(lab.path(`nodes/${name}`), path)).toBe('')
     }
   })
 
