@@ -48,9 +48,10 @@ def denoised_layers(scene: Any) -> list[str]:
 def denoiser(scene: Any) -> str:
     """Whether the scene needs OpenImageDenoise, and this Blender has it: `unneeded`, `here` or `missing`.
 
-    A Denoise node without it passes the noisy image on in silence, which is not what the artist sees.
+    Scenes that it shows in strips or in Render Layers nodes count too. A Denoise node without it passes the noisy image on in silence, which is not what the artist sees.
     """
-    if not denoised_layers(scene) and not any(node.type == "DENOISE" for node in compositor.nodes_of(compositor.tree_of(scene))):
+    nodes = compositor.nodes_of(compositor.trees_of(scene))
+    if not any(map(denoised_layers, compositor.reach(scene).scenes)) and not any(node.type == "DENOISE" for node in nodes):
         return "unneeded"
     return "here" if devices.has_denoiser() else "missing"
 

@@ -12,22 +12,29 @@ class Redirected:
     """Where the File Output nodes of one render were sent, and which were kept from writing."""
 
     def __init__(self) -> None:
-        self.folders: dict[str, str] = {}
+        # (name of the node, its folder): nodes of two trees may have one name.
+        self.folders: list[tuple[str, str]] = []
         self.silenced: list[str] = []
 
 
 def redirect(scene: Any, extra_dir: Optional[str], overrides: Overrides) -> Redirected:
-    """Sends each File Output node into a folder of its own under extra_dir; without one they are muted."""
+    """Sends each File Output node into a folder of its own under extra_dir; without one they are muted.
+
+    That is done to every one in the file, also where the scene does not seem to run it: none may write where it wants.
+    """
     result = Redirected()
-    nodes = [node for node in compositor.nodes_of(compositor.tree_of(scene)) if node.type == "OUTPUT_FILE"]
-    for number, node in enumerate(nodes):
+    writing = compositor.file_output_nodes(scene)
+    for number, node in enumerate(dict.fromkeys([*writing, *compositor.all_file_output_nodes()])):
+        writes = number < len(writing)
         if not isinstance(extra_dir, str):
             overrides.set(node, "mute", True)
-            result.silenced.append(node.name)
+            if writes:
+                result.silenced.append(node.name)
             continue
         folder = os.path.join(extra_dir, f"{number:02d}-{_plain(node.name)}")
-        os.makedirs(folder, exist_ok=True)
-        result.folders[node.name] = folder
+        if writes:
+            os.makedirs(folder, exist_ok=True)
+        result.folders.append((node.name, folder))
         _send_to(node, folder, overrides)
     return result
 
@@ -35,7 +42,7 @@ def redirect(scene: Any, extra_dir: Optional[str], overrides: Overrides) -> Redi
 def answer(redirected: Redirected, more_views: list[str]) -> dict[str, Any]:
     """What was written beside the frame, by File Output nodes and for further views (node ""), and the nodes that were not honoured."""
     extra = [{"node": "", "path": path, "bytes": os.path.getsize(path)} for path in more_views]
-    for node_name, folder in redirected.folders.items():
+    for node_name, folder in redirected.folders:
         for parent, _folders, names in os.walk(folder):
             for name in sorted(names):
                 path = os.path.join(parent, name)

@@ -135,18 +135,16 @@ def _sampling(scene: Any) -> dict[str, Any]:
             "denoising": denoising.denoised_layers(scene) != [],
             "seed": cycles.seed,
             "animatedSeed": bool(cycles.use_animated_seed),
-            "timeLimitSeconds": float(getattr(cycles, "time_limit", 0.0)),
+            "timeLimitSeconds": tiling.time_limit_seconds(scene),
         }
     eevee = getattr(scene, "eevee", None)
     samples = eevee.taa_render_samples if scene.render.engine.startswith("BLENDER_EEVEE") and eevee is not None else None
-    return {"samples": samples, "adaptive": False, "denoising": False}
+    return {"samples": samples, "adaptive": False, "denoising": False, "timeLimitSeconds": tiling.time_limit_seconds(scene)}
 
 
 def _compositor(scene: Any) -> dict[str, Any]:
-    tree = compositor.tree_of(scene)
-    nodes = list(compositor.nodes_of(tree))
     return {
-        "used": tree is not None,
+        "used": compositor.trees_of(scene) != [],
         "layers": compositor.layers_used(scene),
-        "fileOutputs": [node.name for node in nodes if node.type == "OUTPUT_FILE"],
+        "fileOutputs": [node.name for node in compositor.file_output_nodes(scene)],
     }

@@ -15,10 +15,10 @@ from driver.overrides import Overrides
 
 def is_so(scene: Any) -> bool:
     """Whether the scene has no image of its own: no layer of it is used, and nothing goes out of its compositor."""
-    tree = compositor.tree_of(scene)
-    if tree is None or scene.render.use_sequencer and _shows_strips(scene):
+    trees = compositor.own_trees(scene)
+    if len(trees) != 1 or scene.render.use_sequencer and _shows_strips(scene):
         return False
-    if any(node.type in ("COMPOSITE", "GROUP_OUTPUT") and not node.mute for node in tree.nodes):
+    if any(node.type in ("COMPOSITE", "GROUP_OUTPUT") and not node.mute for node in trees[0].nodes):
         return False
     used = compositor.layers_used(scene)
     return len(used) > 0 and all(one["scene"] != scene.name for one in used)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driver import continuity, file_outputs, image_format, memory, no_image, render_settings, rendering, scene_file, views
+from driver import compositor, continuity, file_outputs, image_format, memory, no_image, render_settings, rendering, scene_file, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -26,6 +26,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
 def render_and_write(scene: Any, settings: dict[str, Any], outputs: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
     """Renders the prepared scene and writes the outputs; used for whole frames and for finishing."""
     paths = {name: outputs[name] for name in ("final", "raw", "display") if isinstance(outputs.get(name), str)}
+    compositor.on_processor(overrides)
     redirected = file_outputs.redirect(scene, outputs.get("extraDir"), overrides)
     image_format.use_final(scene.render, settings.get("format"), overrides)
     without_image = no_image.is_so(scene)

@@ -17,9 +17,13 @@ def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
     frame = scene.frame_current
     overrides.set(scene.render, "filepath", kept)
     memory.reset_peak()
-    started = time.monotonic()
-    finished = frame_time.render(scene)
-    seconds = time.monotonic() - started
+    with Overrides() as meanwhile:
+        if path is None:
+            # Something is always written; of a multilayer file of nothing 3.4 crashes.
+            image_format.use_display(scene.render, meanwhile)
+        started = time.monotonic()
+        finished = frame_time.render(scene)
+        seconds = time.monotonic() - started
     if "FINISHED" not in finished:
         raise Failure("blender_error", "worker", f"Blender ended the render with {sorted(finished)}")
     written = views.candidates(scene, frame_time.numbered(kept, frame))

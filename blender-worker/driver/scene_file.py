@@ -105,7 +105,8 @@ def _spare_view_layer_updates() -> None:
     """Operators called from Python evaluate the view layer before and after; `blender -f` does neither.
 
     Besides the time (a whole scene evaluation at viewport quality, twice a frame), evaluating it writes
-    animated values and physics caches into the open file, which the program on its own does not do.
+    animated values and physics caches into the open file, which the program on its own does not do. After 5.0 the program
+    does this by itself, for the scene in the context: see `idle_scene`.
     """
     operator_class = type(bpy.ops.render.render)
     if hasattr(operator_class, "_view_layer_update"):

@@ -30,6 +30,17 @@ def uses_sequencer(scene: Any) -> bool:
     return len(strips) > 0
 
 
+def time_limit_seconds(scene: Any) -> float:
+    """The longest render time that Cycles or EEVEE (from 5.3 on) is allowed in any scene of the picture; 0 without a limit."""
+    return max(_time_limit(one) for one in compositor.reach(scene).scenes)
+
+
+def _time_limit(scene: Any) -> float:
+    engine = scene.render.engine
+    settings = getattr(scene, "cycles", None) if engine == "CYCLES" else scene.eevee if engine.startswith("BLENDER_EEVEE") else None
+    return float(getattr(settings, "time_limit", 0.0))
+
+
 def _always(scene: Any) -> list[str]:
     render = scene.render
     reasons: list[str] = []
@@ -53,6 +64,8 @@ def _always(scene: Any) -> list[str]:
         reasons.append("stereo is switched on or off from frame to frame")
     if any(animation.is_moved(scene, layer.path_from_id("use")) for layer in scene.view_layers):
         reasons.append("view layers are switched on or off from frame to frame")
+    if time_limit_seconds(scene) > 0.0:
+        reasons.append("a time limit lets the speed of the machine decide the samples")
     if render.use_stamp:
         reasons.append("metadata such as the render time is burned into the image")
     return reasons
@@ -76,8 +89,6 @@ def _of_cycles(scene: Any) -> list[str]:
     reasons = denoising.inexact_reasons(scene)
     if cycles.use_adaptive_sampling and any(layer.use and getattr(layer.cycles, "pass_debug_sample_count", False) for layer in scene.view_layers):
         reasons.append("its pass of sample counts is relative to all samples that the whole image needs")
-    if getattr(cycles, "time_limit", 0.0) > 0.0:
-        reasons.append("a time limit lets the speed of the machine decide the samples")
     if getattr(cycles, "use_guiding", False):
         reasons.append("path guiding learns from the whole image")
     if volumes_are_learned(scene):

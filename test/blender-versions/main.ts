@@ -1,5 +1,6 @@
 // Runs the driver's tests with other Blenders: `bpy` wheels of 4.x and 5.x, each in a virtual environment below the cache folder
-// (~/.cache/tilework/bpy, about 1.5 GiB each, kept). Needs a Python 3.11 and a package index that has bpy; not part of `npm test`.
+// (~/.cache/tilework/bpy, about 1.5 GiB each, kept). Needs a package index that has bpy, and the Python that the wheels of a version are
+// made for (3.11 for 4.1 to 5.0, 3.13 for 5.1 and later), in the PATH or from pyenv; not part of `npm test`.
 // Each step is written to .benchmarks/blender-versions.json when it is over; one that hangs is cut off.
 //
 //   npm run test:blender-versions [-- 4.2.0 5.0.1]      the versions wanted; those by default
@@ -10,17 +11,18 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { z } from 'zod'
 import { commitHere } from '../benchmarks/exactness/record.ts'
+import { findPython, pythonFor } from './pythons.ts'
 
-/** One of each series whose wheels run on one Python; the first and the last that exist now. */
-const VERSIONS_DEFAULT = ['4.2.0', '4.5.0', '5.0.1']
-/** All wheels from 4.1 to 5.0 are made for this one. */
-const PYTHON_WANTED = '3.11'
+/** The two that are maintained for long, and all of 5. */
+const VERSIONS_DEFAULT = ['4.2.0', '4.5.15', '5.0.1', '5.1.2', '5.2.3', '5.3.0']
+/** Specs of what older Blenders do not have are named `since-VERSION-…`. */
+const SINCE = /^since-(\d+)\.(\d+)-/
 /** A wheel is about 350 MB. */
 const INSTALL_TIMEOUT_MS = 30 * 60_000
 /** The longest step takes six minutes on two idle cores. */
@@ -29,9 +31,10 @@ const RECORD_PATH = join('.benchmarks', 'blender-versions.json')
 const REPORT_PATH = join('.benchmarks', 'blender-versions-step.json')
 
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs')
+const SPECS_CONFIG = join('test', 'blender-versions', 'vitest.config.ts')
 const STEPS: Readonly<Record<string, readonly string[]>> = {
   'driver and matrix in brief': [VITEST, 'run', '--project', 'heavy', 'test/end-to-end/driver-'],
-  'denoising, through a farm too': [VITEST, 'run', '--config', 'test/blender-versions/vitest.config.ts'],
+  'denoising, effects, and through a farm too': [VITEST, 'run', '--config', SPECS_CONFIG],
 }
 const MATRIX = [join('.build', 'test', 'benchmarks', 'exactness', 'main.js'), '--summary', '--resume']
 
@@ -83,11 +86,22 @@ for (const why of absent) console.log(`not run: ${why}`)
 if (interrupted) console.log('interrupted: --resume goes on')
 process.exitCode = !interrupted && done.length > 0 && done.every(({ passed }) => passed) ? 0 : 1
 
+/** Names of the spec files that need a later Blender than this. */
+async function specsTooNewFor(version: string): Promise<string[]> {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const names = await readdir(join('test', 'blender-versions'))
+  return names.filter((name) => {
+    const since = SINCE.exec(name)
+    return since !== null && (Number(since[1]) > major || (Number(since[1]) === major && Number(since[2]) > minor))
+  })
+}
+
 async function test(version: string, python: string, step: string, command: readonly string[]): Promise<Step> {
   const begun = performance.now()
   await rm(REPORT_PATH, { force: true })
+  const tooNew = command.includes(SPECS_CONFIG) ? (await specsTooNewFor(version)).flatMap((name) => ['--exclude', `**/${name}`]) : []
   const reporting = command[0] === VITEST ? ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT_PATH}`] : []
-  const child = spawn(process.execPath, [...command, ...reporting], { stdio: 'inherit', env: { ...process.env, TILEWORK_TEST_BLENDER: python }, timeout: STEP_TIMEOUT_MS })
+  const child = spawn(process.execPath, [...command, ...tooNew, ...reporting], { stdio: 'inherit', env: { ...process.env, TILEWORK_TEST_BLENDER: python }, timeout: STEP_TIMEOUT_MS })
   const [code] = await once(child, 'close')
   const report = existsSync(REPORT_PATH) ? VitestReport.parse(JSON.parse(await readFile(REPORT_PATH, 'utf8'))) : { testResults: [] }
   const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults.map(({ fullName, status, failureMessages }) => ({ name: fullName, status, why: (failureMessages[0] ?? '').split('\n')[0]?.slice(0, 300) ?? '' })))
@@ -100,8 +114,9 @@ async function install(version: string): Promise<{ readonly python: string } | {
   const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tilework', 'bpy', version)
   const python = join(folder, 'bin', 'python')
   if (existsSync(python) && (await blenderVersion(python)) === version) return { python }
-  const base = await findPython()
-  if (base === undefined) return { why: `no Python ${PYTHON_WANTED} was found; its wheels run on no other` }
+  const wanted = pythonFor(version)
+  const base = await findPython(wanted)
+  if (base === undefined) return { why: `its wheel runs on Python ${wanted} alone, which is neither in the PATH nor among the versions of pyenv; install it (pyenv install ${wanted}), or name a Python that has bpy with --python` }
   try {
     console.log(`installing bpy ${version}`)
     await mkdir(folder, { recursive: true })
@@ -111,18 +126,6 @@ async function install(version: string): Promise<{ readonly python: string } | {
     return { why: `could not be installed: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}` }
   }
   return (await blenderVersion(python)) === version ? { python } : { why: `${python} does not import bpy ${version}` }
-}
-
-async function findPython(): Promise<string | undefined> {
-  for (const name of [`python${PYTHON_WANTED}`, 'python3', 'python']) {
-    try {
-      const { stdout } = await run(name, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
-      if (stdout.trim() === PYTHON_WANTED) return name
-    } catch {
-      continue // not on this machine
-    }
-  }
-  return undefined
 }
 
 /** `5.0.1`; undefined where bpy cannot be imported. */

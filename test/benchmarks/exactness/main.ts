@@ -13,7 +13,7 @@ import { copyFile, mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Lab } from '../../fixtures/driver/lab.ts'
+import { Lab, sourceFile } from '../../fixtures/driver/lab.ts'
 import { type Workers, measureChunk, measureFrame } from './measure.ts'
 import { measureOverscan } from './overscan.ts'
 import { type Row, RunRecord, commitHere } from './record.ts'
@@ -21,6 +21,7 @@ import { type MatrixScene, OUTPUTS, SCENES } from './scenes.ts'
 import { QUARTERS, ROTATED, SMALLEST } from './splits.ts'
 import { markdown, summary, verdictOf } from './table.ts'
 
+const EFFECTS_SCRIPT = sourceFile('test/fixtures/driver/build_effects.py')
 /** Scenes whose frames are rendered one after the other besides. */
 const CHUNKED = [
   'motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles', 'keyed exposure, gamma, dithering',
@@ -50,6 +51,8 @@ if (values.overscan === true) {
 const probed = await workers.first.run('probe', {})
 if (!probed.ok) throw new Error(probed.message)
 const { blenderVersion: blender, hasDenoiser } = probed.value
+const [major = 0, minor = 0] = blender.split('.').map(Number)
+const isSince53 = major > 5 || (major === 5 && minor >= 3)
 const run = { commit: commitHere(), blender, cores: availableParallelism() }
 await mkdir('.benchmarks', { recursive: true })
 const recordPath = join('.benchmarks', `exactness-${values.scene === undefined ? '' : `${basename(values.scene, '.blend')}-`}${blender}.json`)
@@ -87,7 +90,8 @@ async function measureMatrix(): Promise<void> {
   })
   for (const [index, each] of wanted.entries()) {
     if (interrupted) return
-    if (each.features.includes('denoising') && !hasDenoiser) console.error(`        ${each.about}: left out, this Blender was built without OpenImageDenoise`)
+    if (each.since53 === true && !isSince53) console.error(`        ${each.about}: left out, Blender has it from 5.3 on`)
+    else if (each.features.includes('denoising') && !hasDenoiser) console.error(`        ${each.about}: left out, this Blender was built without OpenImageDenoise`)
     else await measured(nameOf(each), `${index + 1}/${wanted.length}`, () => measureScene(each))
   }
 }
@@ -97,7 +101,8 @@ async function measureScene(each: MatrixScene): Promise<Row[]> {
   const own = join(lab.folder, String(index))
   await mkdir(own)
   const path = join(own, 'scene.blend')
-  await copyFile(await lab.scene(each.features), path)
+  if (each.since53 === true) await lab.sceneOfToday(EFFECTS_SCRIPT, each.features, path)
+  else await copyFile(await lab.scene(each.features), path)
   const third = each.features.includes('tiny') ? SMALLEST : ROTATED[index % ROTATED.length]
   const subject = { name: nameOf(each), path, frame: each.frame }
   const found = await measureFrame(workers, subject, OUTPUTS.includes(each) || third === undefined ? [QUARTERS] : [QUARTERS, third])

@@ -4,6 +4,8 @@ export interface MatrixScene {
   readonly about: string
   readonly features: string
   readonly frame: number
+  /** The features are a kind of scene for build_effects.py, which Blender 5.3 and later can build and open. */
+  readonly since53?: true
 }
 
 const scene = (about: string, features: string, frame = 1): MatrixScene => ({ about, features, frame })
@@ -67,6 +69,7 @@ export const SCENES: readonly MatrixScene[] = [
   scene('Cycles denoising', 'denoising'),
   scene('burned-in metadata', 'stamp'),
   scene('sequencer strip', 'sequencer'),
+  scene('sequencer, strips of scenes that write files', 'strip-outputs', 2),
   scene('Freestyle', 'freestyle'),
   scene('grease pencil', 'grease-pencil'),
   scene('EEVEE', 'eevee', 2),
@@ -84,6 +87,10 @@ export const SCENES: readonly MatrixScene[] = [
   scene('EEVEE, hashed transparency', 'eevee-hashed'),
   scene('Workbench', 'workbench'),
   scene('Workbench, cavity, shadows, outline', 'workbench-shaded'),
+  { ...scene('stack of effects', 'composited-cpu'), since53: true },
+  { ...scene('effects with File Output nodes', 'outputs'), since53: true },
+  { ...scene('compositor strip, modifier of a strip', 'strip-trees'), since53: true },
+  { ...scene('Cycles denoising, guides without reflections', 'guides-direct'), since53: true },
 ]
 
 /** Every file format, from one scene with a compositor. */
