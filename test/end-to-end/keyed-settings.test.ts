@@ -63,7 +63,8 @@ describe('frames in any order are those of bare Blender', () => {
   it('for a scene that is not the one the file opens with', { timeout: TIMEOUT_MS }, async () => {
     const path = await build('second-scene')
     const bare = lab.path('second-bare_')
-    await promisify(execFile)('blender', ['--background', path, '-noaudio', '--scene', 'Second', '--render-output', bare, '--render-frame', '2'])
+    if (lab.launch === 'module') await runScript(['other', path, '2', `${bare}####`, 'Second'])
+    else await promisify(execFile)(lab.executable, ['--background', path, '-noaudio', '--scene', 'Second', '--render-output', bare, '--render-frame', '2'])
     expect(await blender.run('open', { path })).toMatchObject({ ok: true })
     await whole(6, 'first', {})
     expect(await differingPixels(`${bare}0002.png`, await whole(2, 'second', { scene: 'Second' }))).toBe(0)

@@ -1,6 +1,7 @@
 """Scenes in which time itself is odd: `blender -b --factory-startup -P occasions.py -- NAME FILE`, or python with bpy.
 
-    ... -- set FILE FRAME IMAGE      brings a file to a frame with scene.frame_set and renders it, for frames that -f cannot name
+    ... -- set FILE FRAME IMAGE            brings a file to a frame with scene.frame_set and renders it, for frames that -f cannot name
+    ... -- other FILE FRAME IMAGE SCENE    renders a frame of another scene of the file, as -S and -f do
 """
 
 import os
@@ -129,6 +130,13 @@ def main():
         bpy.context.scene.frame_set(frame)
         bpy.context.scene.render.filepath = image
         bpy.ops.render.render(write_still=True)
+        return
+    if name == "other":
+        bpy.ops.wm.open_mainfile(filepath=file, load_ui=False)
+        scene = bpy.data.scenes[rest[2]]
+        scene.frame_start = scene.frame_end = int(rest[0])
+        scene.render.filepath = rest[1]
+        bpy.ops.render.render(animation=True, scene=scene.name)
         return
     scene = subjects.fresh()
     scene.frame_start, scene.frame_end = 1, 6

@@ -112,12 +112,22 @@ def make(name):
     try:
         for frame, value in ((1, pair[0]), (2, pair[1])):
             setattr(owner, prop.identifier, value)
-            if not owner.keyframe_insert(prop.identifier, frame=frame):
+            if not _insert(roots[root_name], path, owner, prop.identifier, frame):
                 return "Blender inserts no key"
     except (TypeError, RuntimeError, AttributeError) as error:
         return f"Blender inserts no key: {str(error).strip().splitlines()[-1][:120]}"
     scene.frame_current = 2
     return None
+
+
+def _insert(root, path, owner, name, frame):
+    """As a user does it; else from the block that holds it, by the whole path, which scripts can."""
+    try:
+        return owner.keyframe_insert(name, frame=frame)
+    except TypeError:
+        block = root.id_data
+        from_block = path if block == root else f"{root.path_from_id()}.{path}"
+        return block.keyframe_insert(from_block, frame=frame)
 
 
 def main():
