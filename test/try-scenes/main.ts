@@ -31,7 +31,7 @@ async function run(options: Options): Promise<Row[]> {
   const scenes = (await findScenes(options.folder)).filter(({ name }) => (options.only?.test(name) ?? true) && options.skip?.test(name) !== true)
   const { folder, pixels, samples, strict } = options
   const record = await Record.open(options.json, { folder, commit: commitHere(), blenders: blenders.map(({ version }) => version), pixels, samples, strict }, options.resume)
-  const farm = await TestFarm.start()
+  const farm = await TestFarm.start({ LOG_LEVEL: 'silent' })
   try {
     const byWorker = new Map<string, BlenderInstallation>()
     for (const blender of blenders) {
