@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { BlenderInstallation } from '../../blender-worker/blender/find.ts'
 import { frameName } from '../../shared/domain/file-names.ts'
-import type { JobRequest } from '../../shared/protocol/job.ts'
+import type { JobPlan, JobRequest } from '../../shared/protocol/job.ts'
 import type { SceneRecord } from '../../shared/protocol/scene.ts'
 import { renderBare } from './bare.ts'
 import { compareImages, type Difference, SAME, sumOf } from './compare.ts'
@@ -22,6 +22,9 @@ export interface Trial {
   readonly signal: AbortSignal
 }
 
+/** A scene that is not done in time has failed only if it takes bare Blender less than so many times of that. */
+const SLOWER_MAX = 5
+
 interface Subject {
   readonly trial: Trial
   readonly scene: FoundScene
@@ -34,6 +37,8 @@ interface Subject {
   readonly bare: Map<string, Promise<BareFiles>>
   /** The Blender that the farm chose, once it has. */
   blender: BlenderInstallation | undefined
+  /** What the farm made of the first job. */
+  plan: JobPlan | undefined
 }
 
 interface BareFiles {
@@ -56,7 +61,7 @@ export async function tryScene(trial: Trial, scene: FoundScene, folder: string):
   const settings = activeScene(record.facts)
   const missing = record.missingFiles.length
   const subject: Subject = {
-    trial, scene, record, folder, bare: new Map(), blender: undefined,
+    trial, scene, record, folder, bare: new Map(), blender: undefined, plan: undefined,
     blend: await workingCopy(scene, folder, scene.project === undefined ? record.mainBlend : undefined, signal),
     request: { scene: record.sha256, settings: cheapSettings(settings, options), ...(options.strict ? {} : { allowMissingFiles: true }) },
     words: [...(scene.project === undefined ? [] : ['as a project .zip']), ...(missing > 0 && !options.strict ? [`${missing} linked files are missing`] : [])],
@@ -64,7 +69,7 @@ export async function tryScene(trial: Trial, scene: FoundScene, folder: string):
   }
   const order = framesOutOfOrder(settings)
   const whole = await rowOf(subject, 'whole', order, () => oneByOne(subject, 'whole', order, {}))
-  if (whole.verdict === 'refused' || whole.verdict === 'left out') return [whole]
+  if (whole.verdict === 'refused' || whole.verdict === 'left out' || Date.now() > subject.deadline) return [whole]
   const tiles = { columns: 2, rows: 2 }
   const rows = [whole, await rowOf(subject, 'tiles 2x2', order.slice(-2), async () => {
     await refuseInexact(subject, { ...subject.request, frames: String(order[0]), tiles })
@@ -86,19 +91,26 @@ async function rowOf(subject: Subject, split: string, frames: readonly number[],
   })
   try {
     const found = await attempt()
-    return row(found.pixels === 0 && found.faults.length === 0 ? 'exact' : 'different', found, [])
+    if (found.pixels === 0 && found.faults.length === 0) return row('exact', found, [])
+    const unlikeItself = await againBare(subject, frames)
+    if (unlikeItself > 0) return row('left out', found, [`bare Blender is not like itself: ${unlikeItself} pixels differ when it renders frame ${frames[0]} again`])
+    return row('different', found, [])
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof Refused && split !== 'whole') return row('refused', SAME, [error.message])
     if (error instanceof NothingBare) return row('left out', SAME, [error.message])
     if (!(error instanceof Refused || error instanceof Failed || error instanceof TooSlow)) throw error
     subject.blender ??= [...blenders.values()][0]
-    const bare = await bareFiles(subject, [frames[0] ?? 1, frames[0] ?? 1])
+    const begun = performance.now()
+    const bare = await bareFiles(subject, [frames[0] ?? 1, frames[0] ?? 1], ' alone')
+    const seconds = (performance.now() - begun) / 1000
     const images = bare.images.get(frames[0] ?? 1)?.length ?? 0
     const alone = images > 0 ? 'bare Blender renders it' : `bare Blender writes nothing either${bare.fault === undefined ? '' : ` (${bare.fault})`}`
     if (error instanceof Refused) return row('refused', SAME, [error.message, alone])
     if (images === 0) return row('left out', SAME, [error.message, alone])
-    return row('failed', SAME, [error instanceof TooSlow ? `not done after ${options.seconds} s: ${error.message}` : error.message, alone])
+    if (!(error instanceof TooSlow)) return row('failed', SAME, [error.message, alone])
+    const slow = seconds * frames.length * SLOWER_MAX > options.seconds
+    return row(slow ? 'left out' : 'failed', SAME, [`not done after ${options.seconds} s: ${error.message}`, `a frame takes bare Blender ${seconds.toFixed(0)} s`])
   }
 }
 
@@ -110,14 +122,14 @@ async function oneByOne(subject: Subject, label: string, order: readonly number[
   const found: Difference[] = []
   for (const [index, frame] of order.entries()) {
     const delivered = await render(subject, { ...subject.request, ...how, frames: String(frame) }, `${label}-${index}`)
-    found.push(await compareFrame(subject, delivered, frame, await bareFiles(subject, [frame, frame], delivered)))
+    found.push(await compareFrame(subject, delivered, frame, await bareFiles(subject, [frame, frame])))
   }
   return sumOf(found)
 }
 
 async function inOneGo(subject: Subject, [first, last]: readonly [number, number]): Promise<Difference> {
   const delivered = await render(subject, { ...subject.request, frames: `${first}-${last}` }, 'run')
-  const bare = await bareFiles(subject, [first, last], delivered)
+  const bare = await bareFiles(subject, [first, last])
   const found: Difference[] = []
   for (let frame = first; frame <= last; frame += 1) found.push(await compareFrame(subject, delivered, frame, bare))
   return sumOf(found)
@@ -129,6 +141,7 @@ async function render(subject: Subject, request: JobRequest, label: string): Pro
   const blender = blenders.get(delivered.workerId)
   if (blender === undefined) throw new Error(`worker ${delivered.workerId} rendered ${subject.scene.name}, and is not of this run`)
   subject.blender = blender
+  subject.plan ??= delivered.job.plan
   return delivered
 }
 
@@ -139,12 +152,18 @@ async function refuseInexact({ trial: { side } }: Subject, request: JobRequest):
   if (!exactness.exact) throw new Refused('not exact', exactness.why.join('; '))
 }
 
-/** What bare Blender writes, once for each frame and Blender. */
-async function bareFiles(subject: Subject, frames: readonly [number, number], delivered?: Delivered): Promise<BareFiles> {
+/** Pixels in which a second bare render of the first of `frames` differs from the first one: above 0 nothing can be asked of a farm. */
+async function againBare(subject: Subject, [frame = 1]: readonly number[]): Promise<number> {
+  const [once, again] = [await bareFiles(subject, [frame, frame]), await bareFiles(subject, [frame, frame], ' again')]
+  return (await compareImages(once.images.get(frame) ?? [], again.images.get(frame) ?? [], `frame ${frame}`)).pixels
+}
+
+/** What bare Blender writes, once for each frame, Blender and `time`. */
+async function bareFiles(subject: Subject, frames: readonly [number, number], time = ''): Promise<BareFiles> {
   const { trial: { options, signal }, folder, blend, blender, record } = subject
   if (blender === undefined) throw new Error('no Blender was chosen')
-  const { settings } = bareSettings(subject.request.settings ?? {}, activeScene(record.facts), delivered?.job.plan)
-  const key = `bare-${blender.version}-${frames.join('-')}`
+  const { settings } = bareSettings(subject.request.settings ?? {}, activeScene(record.facts), subject.plan)
+  const key = `bare-${blender.version}-${frames.join('-')}${time}`
   const rendered = subject.bare.get(key) ?? renderBare({ blender, blend, frames, into: join(folder, key), settings, seconds: options.seconds, signal }).then(({ frames: images, others, fault }) => ({
     images: new Map([...images].map(([frame, files]) => [frame, [...files, ...others.filter((path) => images.size === 1 || path.includes(String(frame).padStart(4, '0')))]])),
     ...(fault === undefined ? {} : { fault }),
