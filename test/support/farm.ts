@@ -21,9 +21,11 @@ export class TestFarm extends FarmApi {
   readonly #workerToken: string
   readonly #stopFarm: () => Promise<void>
   readonly #workers: RunningWorker[] = []
+  readonly #logLevel: string
 
-  private constructor(url: string, tokens: { api: string; worker: string }, folder: string, stopFarm: () => Promise<void>) {
+  private constructor(url: string, tokens: { api: string; worker: string }, folder: string, logLevel: string, stopFarm: () => Promise<void>) {
     super(url, tokens.api, folder)
+    this.#logLevel = logLevel
     this.#workerToken = tokens.worker
     this.#stopFarm = stopFarm
   }
@@ -32,7 +34,7 @@ export class TestFarm extends FarmApi {
     const folder = await mkdtemp(join(tmpdir(), 'tw-'))
     const farm = await startFarm({ TILEWORK_DATA_DIR: join(folder, 'farm'), PORT: '0', LOG_LEVEL: 'warn', TILEWORK_LEASE_SECONDS: '10', TILEWORK_HEARTBEAT_SECONDS: '2', ...env })
     const tokens = JSON.parse(await readFile(farm.tokensFile, 'utf8')) as { api: string; worker: string }
-    return new TestFarm(farm.url, tokens, folder, () => farm.stop())
+    return new TestFarm(farm.url, tokens, folder, env['LOG_LEVEL'] ?? 'warn', () => farm.stop())
   }
 
   get workerToken(): string {
@@ -43,7 +45,7 @@ export class TestFarm extends FarmApi {
     const dataDir = join(this.folder, name)
     const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, tags: [...(options.tags ?? [])], sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
     if (!config.ok) throw new Error(config.message)
-    const log = pino({ level: 'warn' })
+    const log = pino({ level: this.#logLevel })
     const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })
     this.#workers.push(worker)
     await this.until(async () => (await this.get('/v1/workers')).items.some((each: { id: string; state: string }) => each.id === worker.workerId && each.state === 'connected'))

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -34,6 +34,13 @@ describe('our own redis-server', () => {
     expect(await redis.config('GET', 'port')).toEqual(['port', '0'])
     redis.disconnect()
     await server.stop()
+  })
+
+  it('is not in the group of processes that Ctrl-C at a terminal ends', async () => {
+    const server = await startRedisServer({ folder })
+    const [group] = (await readFile(`/proc/${server.pid}/stat`, 'utf8')).split(') ')[1]?.split(' ').slice(2) ?? []
+    await server.stop()
+    expect(group).toBe(String(server.pid))
   })
 
   it('says what to install when there is no redis-server', async () => {
