@@ -88,12 +88,16 @@ def _choices(owner, prop):
 
 
 def listed():
+    """What all strips or all lights share is listed with the first of them alone."""
+    known = set()
     for subject, build in subjects.all_of():
         scene = subjects.fresh()
-        roots = build(scene)
-        for root_name, root in roots:
+        family = subject.partition("-")[0] if subject.startswith(("strip-", "light-")) else subject
+        for root_name, root in build(scene):
             for path, owner, prop in walk(root):
-                yield {"name": f"{subject}/{root_name}.{path}", "kind": type(owner).__name__, "type": prop.type}
+                if (family, root_name, path) not in known:
+                    known.add((family, root_name, path))
+                    yield {"name": f"{subject}/{root_name}.{path}", "kind": type(owner).__name__, "type": prop.type}
 
 
 def make(name):
@@ -134,11 +138,8 @@ def main():
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     verb, rest = arguments[0], arguments[1:]
     if verb == "list":
-        seen = set()
         for one in listed():
-            if one["name"] not in seen:
-                seen.add(one["name"])
-                print("PROPERTY " + json.dumps(one), flush=True)
+            print("PROPERTY " + json.dumps(one), flush=True)
         return
     for name, file in zip(rest[::2], rest[1::2]) if verb == "make" else ():
         why = make(name)
