@@ -3,7 +3,7 @@ import { access, chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pino from 'pino'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseWorkerConfig } from '../../blender-worker/config.ts'
 import { WorkFailure } from '../../blender-worker/failure.ts'
 import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
@@ -15,6 +15,8 @@ import { RendererDouble } from '../support/renderer-double.ts'
 
 const JOB = JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz')
 const SCENE = Buffer.from('BLENDER-v402 a scene for tests')
+/** No Blender runs here: what has not come by then never comes. Each single wait ends before and says what was missing. */
+vi.setConfig({ testTimeout: 20_000 })
 
 let folder: string
 let coordinator: CoordinatorDouble
@@ -209,6 +211,21 @@ describe('the way of a lease', () => {
     await line.next('result')
     ;(await blender.begun()).finish()
     await line.next('result')
+  })
+
+  test('in a cache with room for one scene, the next one is fetched as soon as the slot is free', async () => {
+    blender.rendersAtOnce = false
+    const { line } = await connected({ cacheBytesMax: SCENE.length + 5 })
+    line.send(lease(1))
+    const first = await blender.begun()
+    const other = coordinator.serve('/other.blend', Buffer.from('BLENDER-v402 another'))
+    line.send(lease(2, { scene: other }))
+    await heldIs(line, 2)
+    first.finish()
+    await line.next('result')
+    ;(await blender.begun()).finish()
+    expect(await line.next('result')).toMatchObject(nameOf(lease(2)))
+    expect(coordinator.requests.map((request) => request.path)).toEqual(['/scene.blend', '/other.blend'])
   })
 
   test('a lease sent twice is rendered once', async () => {
