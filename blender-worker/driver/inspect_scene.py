@@ -149,4 +149,11 @@ def _compositor(scene: Any) -> dict[str, Any]:
         "used": tree is not None,
         "layers": compositor.layers_used(scene),
         "fileOutputs": [node.name for node in nodes if node.type == "OUTPUT_FILE"],
+        "extraFiles": sum(_files_of(node) for node in nodes if node.type == "OUTPUT_FILE"),
     }
+
+
+def _files_of(node: Any) -> int:
+    """Files that a File Output node writes for one frame and view: one for each input that is linked, or one for all."""
+    linked = sum(1 for socket in node.inputs if socket.is_linked)
+    return min(linked, 1) if node.format.file_format == "OPEN_EXR_MULTILAYER" else linked

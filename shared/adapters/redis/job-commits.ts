@@ -4,6 +4,7 @@
 import assert from 'node:assert'
 import { z } from 'zod'
 import type { Commit, Committed, FarmStore, Write } from '../../ports/farm-store.ts'
+import { checkStorable } from '../../ports/storable.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -47,6 +48,7 @@ export function jobCommits(link: Link): JobCommits {
       return Object.fromEntries(Object.entries(stored).map(([name, count]) => [name, Number(count)]))
     },
     async commit(jobId, commit, now) {
+      checkStorable(commit)
       const job = commit.job?.value
       const created = commit.job?.expected === 0 ? job : undefined
       const indexes = created ? [keys.jobs, keys.jobsOfOwner(created.owner), keys.jobsOfScene(created.scene.sha256), keys.openJobsOfOwner(created.owner)] : []
