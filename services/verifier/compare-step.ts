@@ -29,8 +29,8 @@ interface Rendering {
  * worker committed to, or no images of the right size, is rejected at once: that needs no second opinion.
  */
 export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: string, jobId: JobId, taskId: TaskId): Promise<void> {
-  const [job, known] = await Promise.all([engine.store.job(jobId), loadAudited(engine, jobId, taskId)])
-  if (job === null || known === null || job.value.state !== 'active' || known.task.state !== 'verifying') return
+  const known = await loadAudited(engine, jobId, taskId)
+  if (known === null) return
   const candidates = candidatesOf(known.task, known.audits)
   if (candidates.length < 2) return
   const dir = await mkdtemp(join(scratchDir, 'compare-'))
@@ -52,7 +52,7 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
       for (const b of renderings.slice(index + 1)) pairs.push({ a: a.key, b: b.key, verdict: await compareRenderings(engine, imaging, known.task, a, b) })
     }
     engine.log.info({ jobId, taskId, pairs }, 'audit compared')
-    await reportCompared(engine, jobId, taskId, pairs)
+    await reportCompared(engine, known, pairs)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
