@@ -9,7 +9,7 @@ import { WorkFailure } from '../../blender-worker/failure.ts'
 import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
 import { leaveOnSignals } from '../../blender-worker/signals.ts'
 import { JobId, renderTaskId } from '../../shared/protocol/ids.ts'
-import { CLOSE_CODES, Lease, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { CLOSE_CODES, Lease, type LeaseRef, PROTOCOL_VERSION } from '../../shared/protocol/messages.ts'
 import { CoordinatorDouble, sha256Of, type WorkerConnection } from '../support/coordinator-double.ts'
 import { RendererDouble } from '../support/renderer-double.ts'
 
@@ -295,7 +295,7 @@ describe('a lost connection', () => {
     render.fail(new WorkFailure('gpu_error', 'the card fell off', { lastWords: 'CUDA error' }))
     await logLine('lease failed')
     expect(hello.leases).toHaveLength(1)
-    second.send({ type: 'welcome', protocolVersion: 1, heartbeatSeconds: 0.1, lost: [] })
+    second.send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: 0.1, lost: [] })
     expect((await second.next('failure')).failure).toEqual({ code: 'gpu_error', message: 'the card fell off', lastWords: 'CUDA error' })
   })
 
@@ -548,7 +548,7 @@ describe('leaving', () => {
 
   test('a coordinator of another protocol version ends the worker', async () => {
     const worker = await start()
-    await (await coordinator.connection()).welcome({ protocolVersion: 2 })
+    await (await coordinator.connection()).welcome({ protocolVersion: PROTOCOL_VERSION + 1 })
     expect(await worker.stopped).toMatchObject({ why: 'version' })
   })
 
