@@ -17,7 +17,10 @@ export class UnstorableRecord extends Error {
   }
 }
 
-/** The border that every record passes on its way into a farm store, whatever that is made of. Throws UnstorableRecord. */
+/**
+ * The border that every record passes on its way into a farm store, whatever that is made of. Throws UnstorableRecord. A lost race
+ * comes first: what was decided on records of different moments may make no sense, and is decided again.
+ */
 export function checkStorable(commit: Pick<Commit, 'job' | 'tasks' | 'frames'>): void {
   if (commit.job !== undefined && commit.job.value !== null) check(JobRecord, commit.job.value, `job ${commit.job.id}`)
   for (const { id, value } of commit.tasks) if (value !== null) check(TaskRecord, value, `task ${id}`)

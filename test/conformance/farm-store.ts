@@ -61,6 +61,17 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         expect(await store.counters(jobId)).not.toHaveProperty('x')
       })
 
+      it('is a lost race where it was decided on a record that has moved on', async () => {
+        const { store } = open()
+        const jobId = await storeJob(store, aJob(1))
+        await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW)
+        const stale = aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0) }], frames: [{ id: 1, expected: 1, value: { ...aFrame(1), tasksLeft: -1 } }], counters: { x: 1 } })
+        expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
+        await expect(store.commit(jobId, { ...stale, tasks: [] }, NOW)).rejects.toThrow(UnstorableRecord)
+        expect(await store.frames(jobId, [1])).toEqual([{ version: 1, value: aFrame(1) }])
+        expect(await store.counters(jobId)).not.toHaveProperty('x')
+      })
+
       it('is refused of scenes and workers as well', async () => {
         const { store } = open()
         await expect(store.putWorker({ ...aWorker('anna'), name: '' })).rejects.toThrow(/^worker wrk_anna cannot be stored: name: /)

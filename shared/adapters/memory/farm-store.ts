@@ -7,7 +7,7 @@ import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, FarmStoreUnavailable, type RememberedRequest } from '../../ports/farm-store.ts'
 import type { Commit, FarmStore, Page, Standing, Unjournaled } from '../../ports/farm-store.ts'
-import { checkScene, checkStorable, checkWorker } from '../../ports/storable.ts'
+import { checkScene, checkWorker } from '../../ports/storable.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -97,7 +97,6 @@ export class MemoryFarmStore implements FarmStore {
   async commit(jobId: JobId, commit: Commit, now: number) {
     const job = commit.job?.value
     assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
-    checkStorable(commit)
     const shelf = this.#shelf(jobId)
     const standing = this.#standing
     if (standing === null || standing.open === (commit.recovered ?? false)) throw new FarmStateLost(standing)
