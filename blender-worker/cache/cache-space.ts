@@ -5,7 +5,7 @@ export interface CacheSpaceOptions {
   readonly bytesMax: number
   /** Frees the disk of an entry; it is no longer counted when this resolves. */
   readonly remove: (sha256: Sha256) => Promise<void>
-  /** Called when only pinned entries stand in the way; some may then be unpinned, at once or later. */
+  /** Called when only pinned entries stand in the way; some may then be unpinned, at once or later: `isShort` tells whether that is still wanted. */
   readonly askForRoom: () => void
 }
 
@@ -23,6 +23,7 @@ export class CacheSpace {
   readonly #entries = new Map<Sha256, Entry>()
   #changed: PromiseWithResolvers<void> = withResolvers()
   #lastUsedMs = 0
+  #waiting = 0
 
   constructor(options: CacheSpaceOptions) {
     this.#options = options
@@ -32,6 +33,11 @@ export class CacheSpace {
     let bytes = 0
     for (const entry of this.#entries.values()) bytes += entry.bytes
     return bytes
+  }
+
+  /** Whether somebody waits until entries in use are unpinned. */
+  get isShort(): boolean {
+    return this.#waiting > 0
   }
 
   /** Counts what is on disk already. */
@@ -97,7 +103,8 @@ export class CacheSpace {
       if (await this.#removeOne()) continue
       const changed = this.#changed.promise
       askForRoom()
-      await untilAborted(changed, signal)
+      this.#waiting++
+      await untilAborted(changed, signal).finally(() => this.#waiting--)
     }
   }
 

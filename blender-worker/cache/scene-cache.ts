@@ -72,7 +72,7 @@ export class SceneCache {
 
   /**
    * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way, and
-   * should let go of those that are kept open without need.
+   * should let go of those that are kept open without need; whoever lets go of one later asks `needsRoom`.
    */
   static async open(folder: string, options: { bytesMax: number; patience: Patience; log: Logger; askForRoom: () => void }): Promise<SceneCache> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -92,6 +92,11 @@ export class SceneCache {
 
   get bytes(): number {
     return this.#space.bytes
+  }
+
+  /** Whether a scene waits for room that only scenes in use take: what is kept open without need should be let go. */
+  get needsRoom(): boolean {
+    return this.#space.isShort
   }
 
   has(sha256: Sha256): boolean {

@@ -147,4 +147,11 @@ def _compositor(scene: Any) -> dict[str, Any]:
         "used": compositor.trees_of(scene) != [],
         "layers": compositor.layers_used(scene),
         "fileOutputs": [node.name for node in compositor.file_output_nodes(scene)],
+        "extraFiles": sum(_files_of(node) for node in compositor.file_output_nodes(scene)),
     }
+
+
+def _files_of(node: Any) -> int:
+    """Files that a File Output node writes for one frame and view: one for each input that is linked, or one for all."""
+    linked = sum(1 for socket in node.inputs if socket.is_linked)
+    return min(linked, 1) if node.format.file_format == "OPEN_EXR_MULTILAYER" else linked

@@ -9,7 +9,7 @@ import { WorkFailure } from '../failure.ts'
  */
 export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
   const missing = found.externalFiles.filter((file) => file.missing)
-  const { fileOutputs } = found.compositor
+  const { fileOutputs, extraFiles } = found.compositor
   const inspection: Inspection = {
     scene: found.scene,
     blenderVersion: found.blenderVersion,
@@ -26,6 +26,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     leftOut: simulations(found.leftOut),
     missingFiles: missing.slice(0, MAX.files).map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
+    extraFiles,
     blockedScripts: found.blockedScripts.slice(0, MAX.scripts).map((script) => script.slice(0, MAX.scriptLength)),
     denoising: found.sampling.denoising,
     denoiser: found.denoiser,

@@ -50,7 +50,7 @@ export async function perform(renderer: Renderer, assignment: Assignment, onProg
     signal.throwIfAborted()
     files.push(...(await checkAndHash(rendered, work, frame, signal, () => onProgress(frame, undefined))))
     if (files.length > LIMITS.filesPerResultMax) {
-      throw new WorkFailure('output_invalid', `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`)
+      throw new WorkFailure('blender_error', `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`)
     }
     renderSeconds += rendered.renderSeconds
     peakMemoryBytes = Math.max(peakMemoryBytes, rendered.peakMemoryBytes)
@@ -73,6 +73,10 @@ async function renderFrame(renderer: Renderer, assignment: Assignment, { frame, 
 
 async function checkAndHash(rendered: Rendered, work: RenderWork, frame: number, signal: AbortSignal, onSignOfLife: () => void): Promise<MadeFile[]> {
   const wanted = wantedRoles(work)
+  const extraCount = rendered.files.filter(({ role }) => role === 'extra').length
+  if (extraCount > LIMITS.extraFilesPerFrameMax) {
+    throw new WorkFailure('blender_error', `File Output nodes wrote ${extraCount} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`)
+  }
   const made: MadeFile[] = []
   let extras = 0
   for (const { role, path } of rendered.files) {

@@ -172,6 +172,8 @@ export class RenderQueue {
       await slot.clear(lease).catch((error: unknown) => this.#options.log.error({ ...ref, error: String(error) }, 'scratch could not be removed'))
       slot.busy = false
       this.#fillSlots()
+      // The cache asked while this slot rendered, and passed over it.
+      if (this.#options.cache.needsRoom) this.closeIdleSlots()
     }
   }
 

@@ -3,7 +3,8 @@ import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from 
 import { planTasks } from '../../shared/engine/plan-tasks.ts'
 import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
-import type { Refusal } from '../../shared/protocol/errors.ts'
+import { UnstorableRecord } from '../../shared/ports/storable.ts'
+import { type ErrorCode, type Refusal, refuse } from '../../shared/protocol/errors.ts'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.ts'
@@ -22,17 +23,32 @@ export interface LeaseAnswer {
   readonly ended?: 'well' | FailureCode
 }
 
-/** Hands to the engine what a worker says of a lease. */
+/** What a refused result counts as: a fault of its worker, or of the scene. */
+const FAILURE_OF_REFUSAL: Partial<Record<ErrorCode, FailureCode>> = { result_invalid: 'output_invalid', files_too_many: 'blender_error' }
+
+/** Hands to the engine what a worker says of a lease. What cannot be stored is refused, and is the farm's own fault: its lease goes back. */
 export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
+  try {
+    return await handOver(engine, lease, message)
+  } catch (error) {
+    if (!(error instanceof UnstorableRecord)) throw error
+    engine.log.error({ ...refOf(lease), type: message.type, error }, 'what a worker said cannot be stored')
+    await takeFailure(engine, lease, { code: 'interrupted', message: error.message.slice(0, LIMITS.messageLengthMax) })
+    return { ...refused(refuse('internal', error.message), lease), ended: 'interrupted' }
+  }
+}
+
+async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
   const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...refOf(lease) } }
   switch (message.type) {
     case 'result': {
       const taken = await takeResult(engine, lease, message)
       if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...refOf(lease), files: taken.upload } }
-      if (taken.code !== 'result_invalid') return refused(taken, lease)
+      const failure = FAILURE_OF_REFUSAL[taken.code]
+      if (failure === undefined) return refused(taken, lease)
       // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
-      await takeFailure(engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) })
-      return { ...refused(taken, lease), ended: 'output_invalid' }
+      await takeFailure(engine, lease, { code: failure, message: taken.detail.slice(0, LIMITS.messageLengthMax) })
+      return { ...refused(taken, lease), ended: failure }
     }
     case 'uploaded': {
       const accepted = await takeDelivery(engine, lease)

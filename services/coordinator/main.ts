@@ -11,8 +11,9 @@ import { connectFarm } from '../wiring/connect.ts'
 import { makeLog, type RunningService, stoppable, stopOnSignals } from '../wiring/process.ts'
 import { scratchFolder } from '../wiring/scratch.ts'
 import { buildApp } from './app.ts'
-import { farmActions } from './engine-actions.ts'
+import { farmActions } from './farm-actions.ts'
 import { farmGauges } from './farm-gauges.ts'
+import { hearNotices } from './notices.ts'
 import { WorkerGateway } from './worker-gateway.ts'
 
 export interface RunningCoordinator extends RunningService {
@@ -42,7 +43,7 @@ export async function startCoordinator(config: FarmConfig, log: Logger): Promise
   await gateway.register(app)
   app.server.maxConnections = LIMITS.connectionsMax
   if (directory !== null) await registerSignedObjectRoutes(app, { ...directory, nowMs: () => engine.clock.now() })
-  const unsubscribe = await engine.bulletin.subscribe((notice) => gateway.hear(notice))
+  const unsubscribe = await hearNotices(engine, dispatcher, gateway)
   await app.listen({ host: config.HOST, port: config.PORT, backlog: LIMITS.connectionsWaitingMax })
   const address = app.server.address() as AddressInfo | null
   if (address !== null && config.TILEWORK_PUBLIC_URL === undefined) url = `http://${config.HOST}:${address.port}`

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import websocket from '@fastify/websocket'
 import type { WebSocket } from 'ws'
@@ -7,6 +6,7 @@ import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { CLOSE_CODES } from '../../shared/protocol/messages.ts'
 import type { Notice } from '../../shared/ports/work-queue.ts'
+import { findOwner, hasScope } from '../wiring/tokens.ts'
 import { Turnstile } from './turnstile.ts'
 import { type DoorLimits, WorkerDoor } from './worker-door.ts'
 import { closeSurely } from './close-surely.ts'
@@ -79,17 +79,9 @@ export class WorkerGateway {
     socket.resume()
   }
 
-  /** What other processes of the farm tell: new work, a lease that was taken away. */
-  hear(notice: Notice): void {
-    switch (notice.type) {
-      case 'work_waiting':
-      case 'job_changed':
-        this.#dispatcher.refresh(notice.jobId).catch((error: unknown) => this.#engine.log.warn({ error }, 'job not refreshed, the next round does it'))
-        return
-      case 'lease_canceled':
-        this.#ready.get(notice.workerId)?.cancel(notice.jobId, notice.taskId, notice.epoch, notice.reason)
-        return
-    }
+  /** Tells a worker that its lease was taken away, if it is connected here. */
+  cancelLease({ workerId, jobId, taskId, epoch, reason }: Extract<Notice, { type: 'lease_canceled' }>): void {
+    this.#ready.get(workerId)?.cancel(jobId, taskId, epoch, reason)
   }
 
   connected(): number {
@@ -104,10 +96,8 @@ export class WorkerGateway {
   }
 
   async #ownerOf(authorization: string | undefined): Promise<{ name: string; anchor: boolean } | null> {
-    const token = /^Bearer (.{1,512})$/.exec(authorization ?? '')?.[1]
-    if (token === undefined) return null
-    const known = await this.#engine.store.token(createHash('sha256').update(token).digest('hex'))
-    return known !== null && known.scopes.includes('worker') ? { name: known.name, anchor: known.scopes.includes('anchor') } : null
+    const found = await findOwner(this.#engine.store, authorization)
+    return found.ok && hasScope(found.owner, 'worker') ? { name: found.owner.name, anchor: hasScope(found.owner, 'anchor') } : null
   }
 }
 

@@ -25,8 +25,8 @@ interface Rendering {
  * Files of a kind that the farm does not read are no fault of anybody's.
  */
 export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: string, jobId: JobId, taskId: TaskId): Promise<void> {
-  const [job, known] = await Promise.all([engine.store.job(jobId), loadAudited(engine, jobId, taskId)])
-  if (job === null || known === null || job.value.state !== 'active' || known.task.state !== 'verifying') return
+  const known = await loadAudited(engine, jobId, taskId)
+  if (known === null) return
   const candidates = candidatesOf(known.task, known.audits)
   if (candidates.length < 2) return
   // What replaces it starts a comparison of its own.
@@ -53,7 +53,7 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
       }
     }
     engine.log.info({ jobId, taskId, pairs }, 'audit compared')
-    await reportCompared(engine, jobId, taskId, pairs)
+    await reportCompared(engine, known, pairs)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

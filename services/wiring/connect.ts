@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
@@ -15,10 +15,10 @@ import { ENGINE_TIMES, type Engine } from '../../shared/engine/context.ts'
 import { noteToken } from '../../shared/engine/journal/farm-journal.ts'
 import { beginFarm } from '../../shared/engine/standing.ts'
 import { FarmStateLost, type FarmStore } from '../../shared/ports/farm-store.ts'
-import { Sha256 } from '../../shared/protocol/ids.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import type { ObjectStore } from '../../shared/ports/object-store.ts'
 import type { FarmConfig } from './config.ts'
+import { type Scope, tokenHash } from './tokens.ts'
 
 const BEGIN_TRIES = 20
 const BEGIN_PAUSE_MS = 250
@@ -98,7 +98,7 @@ export async function openObjects(config: FarmConfig, nowMs: () => number, publi
 
 /** Tokens of the environment become known to the farm by their hashes. */
 async function putTokens(store: FarmStore, objects: ObjectStore, config: FarmConfig): Promise<void> {
-  const groups = [
+  const groups: readonly { tokens: FarmConfig['TILEWORK_API_TOKENS']; scopes: Scope[] }[] = [
     { tokens: config.TILEWORK_API_TOKENS, scopes: ['user'] },
     { tokens: config.TILEWORK_WORKER_TOKENS, scopes: ['worker'] },
     { tokens: config.TILEWORK_ANCHOR_TOKENS, scopes: ['worker', 'anchor'] },
@@ -106,7 +106,7 @@ async function putTokens(store: FarmStore, objects: ObjectStore, config: FarmCon
   ]
   for (const { tokens, scopes } of groups) {
     for (const { name, token } of tokens) {
-      const sha256 = Sha256.parse(createHash('sha256').update(token).digest('hex'))
+      const sha256 = tokenHash(token)
       await noteToken(objects, { sha256, name, scopes })
       await store.putToken(sha256, { name, scopes })
     }

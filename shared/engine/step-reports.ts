@@ -79,21 +79,26 @@ export async function reportStepFailed(engine: Engine, jobId: JobId, code: Error
   )
 }
 
-/** The records the verifier compares: the task and all its audits so far. */
-export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId): Promise<{ task: TaskRecord; audits: TaskRecord[] } | null> {
-  const [task] = await engine.store.tasks(jobId, [taskId])
-  if (task == null) return null
-  const audits = await engine.store.tasks(jobId, auditIds(task.value))
-  return { task: task.value, audits: audits.flatMap((audit) => (audit === null ? [] : [audit.value])) }
+/** A task whose audits are to be compared with it, all of them so far. */
+export interface Audited {
+  readonly job: JobRecord
+  readonly task: TaskRecord
+  readonly audits: readonly TaskRecord[]
 }
 
-/** Every pair of renderings has been compared. */
-export async function reportCompared(engine: Engine, jobId: JobId, taskId: TaskId, pairs: readonly Pair[]): Promise<void> {
-  const [job, known] = await Promise.all([engine.store.job(jobId), loadAudited(engine, jobId, taskId)])
-  if (job === null || known === null) return
-  const eligible: WorkerId[] = (await ableWorkers(engine, job.value.requirement)).map((worker) => worker.id)
-  const ids = auditIds(known.task)
-  await transact(engine, jobId, { tasks: [taskId, ...ids], framesOf: true }, ({ job: current, task, frames }, now) => {
+/** What the verifier compares; null when there is nothing to compare (any more). */
+export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId): Promise<Audited | null> {
+  const [job, [task]] = await Promise.all([engine.store.job(jobId), engine.store.tasks(jobId, [taskId])])
+  if (job === null || task == null || job.value.state !== 'active' || task.value.state !== 'verifying') return null
+  const audits = await engine.store.tasks(jobId, auditIds(task.value))
+  return { job: job.value, task: task.value, audits: audits.flatMap((audit) => (audit === null ? [] : [audit.value])) }
+}
+
+/** Every pair of renderings has been compared. What came since it was loaded begins a comparison of its own, and this one decides nothing. */
+export async function reportCompared(engine: Engine, audited: Audited, pairs: readonly Pair[]): Promise<void> {
+  const { job: { id: jobId, requirement }, task: { id: taskId } } = audited
+  const eligible: WorkerId[] = (await ableWorkers(engine, requirement)).map((worker) => worker.id)
+  await transact(engine, jobId, { tasks: [taskId, ...auditIds(audited.task)], framesOf: true }, ({ job: current, task, frames }, now) => {
     const record = task(taskId)
     if (record === undefined) return { ok: true }
     const audits = auditIds(record).flatMap((id) => task(id) ?? [])

@@ -94,6 +94,7 @@ export interface Page<T> {
 /**
  * Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. A store that lost its state
  * answers nothing with "there is none": what finds nothing, and every commit, throws `FarmStateLost` then.
+ * A record that could not be read back is not written: `commit`, `putScene` and `putWorker` throw `UnstorableRecord`.
  */
 export interface FarmStore {
   /** The store's own time, milliseconds since 1970. */

@@ -35,6 +35,7 @@ export const ERRORS = {
   resolution_invalid: { status: 422, retry: false, title: 'The resolution cannot be rendered' },
   format_invalid: { status: 422, retry: false, title: 'The output format cannot hold what was asked for' },
   too_many_tasks: { status: 422, retry: false, title: 'The job would have more tasks than the limit' },
+  files_too_many: { status: 422, retry: false, title: 'File Output nodes write more files than the limit' },
   too_many_jobs: { status: 429, retry: true, title: 'Too many jobs are open, on this farm or of this owner' },
   // while a job runs
   poison_scene: { status: 422, retry: false, title: 'Blender cannot render this scene, whichever worker tries' },

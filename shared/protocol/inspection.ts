@@ -55,6 +55,8 @@ export const Inspection = z
     missingFiles: z.array(z.strictObject({ kind: z.string().max(INSPECTION_LIMITS.kindLength), path: z.string().max(INSPECTION_LIMITS.fileLength) })).max(INSPECTION_LIMITS.files),
     /** File Output nodes of the compositor. */
     fileOutputs: z.array(Datablock).max(INSPECTION_LIMITS.nodes),
+    /** Files that these write beside each frame; workers of older versions do not tell. */
+    extraFiles: z.int().min(0).max(1_000_000).optional(),
     /** Scripts and Python drivers, which do not run on a farm. */
     blockedScripts: z.array(z.string().max(INSPECTION_LIMITS.scriptLength)).max(INSPECTION_LIMITS.scripts),
     denoising: z.boolean(),

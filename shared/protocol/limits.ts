@@ -27,6 +27,10 @@ export const LIMITS = {
   restBodyBytesMax: 1024 * 1024,
   /** Files one attempt may hand in. */
   filesPerResultMax: 512,
+  /** Files that File Output nodes may write beside one frame: every pass of several view layers. A page of 500 frames then lists 126,000 files, about 25 MiB. */
+  extraFilesPerFrameMax: 250,
+  /** Delivered files of one frame: those, the frame itself and its preview. */
+  filesPerFrameMax: 252,
   /** One file of a result: a 16k x 16k float RGBA image is 4 GiB before compression. */
   resultFileBytesMax: 8 * 1024 ** 3,
   /** Tries of one task, whoever was to blame, before it fails for good. */

@@ -51,10 +51,8 @@ export const ObjectPrefix = z
   .brand<'ObjectPrefix'>()
 export type ObjectPrefix = z.infer<typeof ObjectPrefix>
 
-/** Name of one file within an attempt, as a worker may propose it: a single part of a key. */
-export const AttemptFileName = z.string().max(KEY_PART_CHARS_MAX).refine(isKeyPart, {
-  error: `a file name must be ${PART_RULE}`,
-})
+/** Name of one file within an attempt, as a worker may propose it: a single part of a key, so that each has one. */
+export const AttemptFileName = z.string().max(KEY_PART_CHARS_MAX).regex(PART, `a file name must be ${PART_RULE}`)
 
 /** The parts of a delivery. */
 export const FINAL_FOLDERS = ['frames', 'video', 'previews'] as const

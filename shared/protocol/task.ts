@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Failure } from './failure.ts'
 import { Sha256, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
+import { AttemptFileName } from './object-keys.ts'
 
 /**
  * inspect: what Blender says of the scene, before anything is rendered; render: pixels from the scene; finish: compositor and file
@@ -32,9 +33,9 @@ export type Verdict = z.infer<typeof Verdict>
 export const FileRole = z.enum(['final', 'raw', 'display', 'extra'])
 export type FileRole = z.infer<typeof FileRole>
 
-/** A file that a worker has committed to. The name is one path segment. */
+/** A file that a worker has committed to. */
 export const ResultFile = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}$/, 'a file name of letters, digits, dot, dash and underscore'),
+  name: AttemptFileName,
   frame: z.int().min(LIMITS.frameNumberMin).max(LIMITS.frameNumberMax),
   role: FileRole,
   bytes: z.int().min(1).max(LIMITS.resultFileBytesMax),
@@ -118,7 +119,7 @@ export const FrameRecord = z
     tasksLeft: z.int().min(0),
     /** Length and hash of the stitched float image, once there is one. */
     stitched: z.strictObject({ bytes: z.int().min(1), sha256: Sha256 }).optional(),
-    files: z.array(FinalFile).max(64).optional(),
+    files: z.array(FinalFile).max(LIMITS.filesPerFrameMax).optional(),
   })
   .meta({ id: 'Frame' })
 export type FrameRecord = z.infer<typeof FrameRecord>

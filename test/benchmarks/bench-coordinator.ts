@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
 import { pino } from 'pino'
 import { buildApp } from '../../services/coordinator/app.ts'
-import { farmActions } from '../../services/coordinator/engine-actions.ts'
+import { farmActions } from '../../services/coordinator/farm-actions.ts'
+import { hearNotices } from '../../services/coordinator/notices.ts'
 import { WorkerGateway } from '../../services/coordinator/worker-gateway.ts'
+import { tokenHash } from '../../services/wiring/tokens.ts'
 import { bullWorkQueue } from '../../shared/adapters/bullmq/work-queue.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { redisBulletin } from '../../shared/adapters/redis/bulletin.ts'
@@ -55,8 +56,8 @@ export async function startBenchCoordinator(options: { redisUrl: string; folder:
   const app = await buildApp({ farm: farmActions(engine, (jobId) => rounds.plan(jobId)), store, objects, scenes: new SceneFileReader(), log, dataDir: options.folder, version: 'benchmark', limits: { requestsPerMinuteMax: 1e9 } })
   await gateway.register(app)
   app.server.maxConnections = LIMITS.connectionsMax
-  const unsubscribe = await engine.bulletin.subscribe((notice) => gateway.hear(notice))
-  await store.putToken(createHash('sha256').update(BENCH_TOKEN).digest('hex'), { name: 'benchmark', scopes: ['user', 'worker', 'admin'] })
+  const unsubscribe = await hearNotices(engine, dispatcher, gateway)
+  await store.putToken(tokenHash(BENCH_TOKEN), { name: 'benchmark', scopes: ['user', 'worker', 'admin'] })
   const url = await app.listen({ host: '127.0.0.1', port: 0, backlog: LIMITS.connectionsWaitingMax })
   rounds.start()
   return {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { WebSocket } from 'ws'
 import { CLOSE_CODES, CoordinatorMessage, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { aHello } from '../support/hello.ts'
 import { BENCH_FILE_BYTES, BENCH_TOKEN } from './bench-coordinator.ts'
 
 const SHA = createHash('sha256').update('x').digest('hex')
@@ -68,7 +69,7 @@ export class BenchWorker {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/worker`, { headers: { authorization: `Bearer ${BENCH_TOKEN}` }, perMessageDeflate: false, ...(localAddress === undefined ? {} : { localAddress }) })
     this.#socket = socket
     socket.on('error', () => undefined) // followed by close
-    socket.on('open', () => socket.send(JSON.stringify({ type: 'hello', protocolVersion: 1, agentVersion: 'benchmark', workerId: `wrk_bench_${index}`, name: `bench ${index}`, capabilities: CAPABILITIES, leases: [...this.#held.values()].slice(0, 64) })))
+    socket.on('open', () => socket.send(JSON.stringify(aHello(`bench_${index}`, { leases: [...this.#held.values()].slice(0, 64) }))))
     socket.on('message', (bytes) => this.#hear(JSON.parse(String(bytes)) as CoordinatorMessage))
     socket.on('close', (code) => {
       this.welcomed = false
@@ -122,5 +123,3 @@ export class BenchWorker {
     }
   }
 }
-
-const CAPABILITIES = { blender: { version: '3.4.1', buildHash: 'x', path: 'x', engines: ['CYCLES'] }, devices: [{ kind: 'CPU', name: 'cpu' }], memoryBytes: 1e9, cpuThreads: 1, os: 'linux', slots: 1, tags: [] }

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect } from '../../shared/domain/effect.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
+import { UnstorableRecord } from '../../shared/ports/storable.ts'
 import { auditTaskId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { NOW, aCommit, aFrame, aHash, aJob, aJobId, aScene, aTask, aWorker, finishTaskId, renderTaskId, storeJob } from './farm-store-records.ts'
@@ -43,6 +44,41 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       expect(await store.counters(aJobId(1))).toEqual({})
       expect(await store.openJobs()).toEqual([])
       expect(await store.listTasks(aJobId(1), { limit: 10 })).toEqual({ items: [], next: null })
+    })
+
+    describe('a record that could not be read back', () => {
+      const tooLong = 'x'.repeat(LIMITS.messageLengthMax + 1)
+      it('is refused with the place of the fault, and nothing of its commit is written', async () => {
+        const { store } = open()
+        const jobId = await storeJob(store, aJob(1))
+        const task = { ...aTask(R0), note: tooLong }
+        await expect(store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }], counters: { x: 1 } }), NOW)).rejects.toThrow(UnstorableRecord)
+        await expect(store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }] }), NOW)).rejects.toThrow(/^task r0000000 cannot be stored: note: /)
+        const files = Array.from({ length: LIMITS.filesPerFrameMax + 1 }, (_, at) => ({ path: `frames/${at}.png`, bytes: 1, sha256: aHash(1), contentType: 'image/png' }))
+        await expect(store.commit(jobId, aCommit({ frames: [{ id: 1, expected: 1, value: { ...aFrame(1), files } }] }), NOW)).rejects.toThrow(/^frame 1 cannot be stored: files: /)
+        await expect(store.commit(jobId, aCommit({ job: { id: jobId, expected: 1, value: { ...aJob(1), name: '' } } }), NOW)).rejects.toThrow(/^job job_0{25}1 cannot be stored: name: /)
+        expect(await store.tasks(jobId, [R0])).toEqual([{ version: 1, value: aTask(R0) }])
+        expect(await store.counters(jobId)).not.toHaveProperty('x')
+      })
+
+      it('is a lost race where it was decided on a record that has moved on', async () => {
+        const { store } = open()
+        const jobId = await storeJob(store, aJob(1))
+        await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW)
+        const stale = aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0) }], frames: [{ id: 1, expected: 1, value: { ...aFrame(1), tasksLeft: -1 } }], counters: { x: 1 } })
+        expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
+        await expect(store.commit(jobId, { ...stale, tasks: [] }, NOW)).rejects.toThrow(UnstorableRecord)
+        expect(await store.frames(jobId, [1])).toEqual([{ version: 1, value: aFrame(1) }])
+        expect(await store.counters(jobId)).not.toHaveProperty('x')
+      })
+
+      it('is refused of scenes and workers as well', async () => {
+        const { store } = open()
+        await expect(store.putWorker({ ...aWorker('anna'), name: '' })).rejects.toThrow(/^worker wrk_anna cannot be stored: name: /)
+        await expect(store.putScene({ ...aScene(1), bytes: -1 })).rejects.toThrow(/^scene 0{63}1 cannot be stored: bytes: /)
+        expect(await store.listWorkers()).toEqual([])
+        expect(await store.scene(aHash(1))).toBeNull()
+      })
     })
 
     describe('commits', () => {

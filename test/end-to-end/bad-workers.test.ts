@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import { CLOSE_CODES, CoordinatorMessage } from '../../shared/protocol/messages.ts'
+import { CLOSE_CODES, CoordinatorMessage, PROTOCOL_VERSION } from '../../shared/protocol/messages.ts'
 import { TestFarm } from '../support/farm.ts'
+import { aHello } from '../support/hello.ts'
 
 const MINUTE = 60_000
 let farm: TestFarm
@@ -48,28 +49,16 @@ class Knock {
   }
 }
 
-function hello(workerId: string) {
-  return {
-    type: 'hello',
-    protocolVersion: 1,
-    agentVersion: '0.1.0',
-    workerId,
-    name: workerId,
-    capabilities: { blender: { version: '3.4.1', buildHash: 'x', path: '/usr/bin/blender', engines: ['CYCLES'] }, devices: [{ kind: 'CPU', name: 'cpu' }], memoryBytes: 1e9, cpuThreads: 1, os: 'linux', slots: 1, tags: [] },
-    leases: [],
-  }
-}
-
-async function greeted(workerId: string): Promise<Knock> {
+async function greeted(name: string): Promise<Knock> {
   const knock = await new Knock(farm.workerToken).opened()
-  knock.send(hello(workerId))
+  knock.send(aHello(name))
   expect(await knock.next()).toMatchObject({ type: 'welcome', lost: [] })
   return knock
 }
 
 /** The rest of the farm does not notice: somebody else is served as before. */
 async function expectFarmServes(): Promise<void> {
-  const knock = await greeted('wrk_bystander')
+  const knock = await greeted('bystander')
   expect(knock.socket.readyState).toBe(WebSocket.OPEN)
   knock.socket.close()
   await knock.closed
@@ -90,8 +79,8 @@ describe('the door for workers', () => {
     ['JSON that is no message', '{"type":"gift"}'],
     ['binary bytes', Buffer.from([1, 2, 3])],
     ['a message before hello', { type: 'heartbeat', leases: [] }],
-    ['a hello with an unknown key', { ...hello('wrk_extra'), favourite: 'tea' }],
-    ['a hello with ten thousand leases', { ...hello('wrk_greedy'), leases: Array.from({ length: 1_000 }, () => ({ jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })) }],
+    ['a hello with an unknown key', { ...aHello('extra'), favourite: 'tea' }],
+    ['a hello with ten thousand leases', { ...aHello('greedy'), leases: Array.from({ length: 1_000 }, () => ({ jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })) }],
   ])('closes for %s, and says why', async (_what, message) => {
     const knock = await new Knock(farm.workerToken).opened()
     knock.send(message)
@@ -114,13 +103,13 @@ describe('the door for workers', () => {
 
   it('closes for another version of the protocol', async () => {
     const knock = await new Knock(farm.workerToken).opened()
-    knock.send({ ...hello('wrk_future'), protocolVersion: 99 })
+    knock.send({ ...aHello('future'), protocolVersion: PROTOCOL_VERSION + 1 })
     expect((await knock.closed).code).toBe(CLOSE_CODES.version)
   })
 
   it('gives way to a newer connection of the same worker', async () => {
-    const first = await greeted('wrk_twice')
-    const second = await greeted('wrk_twice')
+    const first = await greeted('twice')
+    const second = await greeted('twice')
     expect((await first.closed).code).toBe(CLOSE_CODES.replaced)
     expect(second.socket.readyState).toBe(WebSocket.OPEN)
     second.socket.close()
@@ -132,7 +121,7 @@ describe('the door for workers', () => {
     ['a failure', { type: 'failure', failure: { code: 'gpu_error', message: 'no' } }],
     ['a lease given back', { type: 'released' }],
   ])('refuses %s of a task that was never leased, and stays open', async (_what, message) => {
-    const knock = await greeted('wrk_inventive')
+    const knock = await greeted('inventive')
     knock.send({ ...message, jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })
     expect(await knock.next()).toMatchObject({ type: 'refused', code: expect.stringMatching(/^(lease_unknown|not_found)$/) })
     expect(knock.socket.readyState).toBe(WebSocket.OPEN)

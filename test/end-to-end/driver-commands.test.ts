@@ -125,6 +125,7 @@ describe('a frame', () => {
   it('sends File Output nodes into the extra folder and never out of it', { timeout: TIMEOUT_MS }, async () => {
     await open('file-output')
     const extraDir = lab.path('extra')
+    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { compositor: { fileOutputs: ['File Output'], extraFiles: 1 } } })
     const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('fo.png'), extraDir } })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: [], extra: [{ node: 'File Output' }] } })
     expect(rendered.ok && rendered.value.extra[0]?.path.startsWith(`${extraDir}/`)).toBe(true)

@@ -7,6 +7,7 @@ import { ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import type { CoordinatorMessage, Lease } from '../../shared/protocol/messages.ts'
 import { EngineFarm } from '../integration/engine-farm.ts'
+import { aHello } from '../support/hello.ts'
 import { type RestFarm, sceneForm, startRestFarm } from '../support/rest-farm.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
 import { anInspection, capabilities } from '../unit/domain/records.ts'
@@ -40,7 +41,7 @@ class FuzzSocket extends EventEmitter {
   resume(): void {}
 }
 
-const HELLO = { type: 'hello', protocolVersion: 1, agentVersion: 'fuzz', workerId: 'wrk_fuzzer', name: 'fuzz', capabilities: capabilities({ slots: 4 }), leases: [] }
+const HELLO = aHello('fuzzer', { capabilities: capabilities({ slots: 4 }) })
 
 /** Up to seven lines, the first of them for most inputs a good hello; `LEASE` stands for a lease the worker was given. */
 async function workerMessages(): Promise<Target> {

@@ -10,14 +10,12 @@ import { MemoryBulletin } from '../../shared/adapters/memory/bulletin.ts'
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
-import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
 import { taskNumbers } from '../../shared/domain/splitting/asked-frames.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
 import { isHeld } from '../../shared/domain/task/lifecycle.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
-import { heldEpochs, recount } from '../../shared/engine/commit.ts'
 import { type Engine, ENGINE_TIMES } from '../../shared/engine/context.ts'
 import { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import { eraseJob } from '../../shared/engine/ended-jobs.ts'
@@ -42,6 +40,7 @@ import { JobEvent } from '../../shared/protocol/rest.ts'
 import type { SceneSettings } from '../../shared/protocol/scene-facts.ts'
 import { FrameRecord, type ResultFile, TaskRecord } from '../../shared/protocol/task.ts'
 import type { Capabilities } from '../../shared/protocol/worker.ts'
+import { recountFaults } from '../support/recount.ts'
 import { HASH, NOW, aScene, aSceneInspection, aWorker, anInspection, capabilities } from '../unit/domain/records.ts'
 
 export class VirtualClock implements Clock {
@@ -190,19 +189,13 @@ export class EngineFarm {
   async faults(id: JobId): Promise<string[]> {
     const versioned = await this.store.job(id)
     if (versioned === null) return []
-    const [job, tasks, frames, counters] = [versioned.value, await this.tasks(id), await this.frames(id), await this.store.counters(id)]
+    const [job, tasks, frames] = [versioned.value, await this.tasks(id), await this.frames(id)]
     const wrong: string[] = []
     const expect = (fine: boolean, what: string) => void (fine || wrong.push(what))
     for (const [schema, records] of [[JobRecord, [job]], [TaskRecord, tasks], [FrameRecord, frames], [JobEvent, (await this.store.events(id, { limit: 1e6 })).items]] as const) {
       for (const record of records) expect(schema.safeParse(record).success, `cannot be stored: ${JSON.stringify(record)}`)
     }
-    const recounted = recount(tasks, frames)
-    for (const name of new Set([...Object.keys(recounted), ...Object.keys(counters)])) expect((recounted[name] ?? 0) === (counters[name] ?? 0), `counter ${name} is ${counters[name]}, the records say ${recounted[name]}`)
-
-    const leases = (await this.store.expiredLeases(id, Number.MAX_SAFE_INTEGER, 1e6)).map(({ taskId, epoch }) => `${taskId}@${epoch}`).sort()
-    expect(leases.join() === tasks.flatMap((task) => heldEpochs(task).map((epoch) => `${task.id}@${epoch}`)).sort().join(), `leases are ${leases.join()}`)
-    const picky = (await this.store.picky(id, 1e6)).slice().sort()
-    expect(picky.join() === tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort().join(), `picky are ${picky.join()}`)
+    wrong.push(...(await recountFaults(this.store, id)))
 
     for (const task of tasks) {
       const running = task.attempts.filter((attempt) => attempt.outcome === 'running')
@@ -267,8 +260,8 @@ export class EngineFarm {
   }
 
   async #compare(jobId: JobId, taskId: TaskId): Promise<void> {
-    const [job, known] = await Promise.all([this.engine.store.job(jobId), loadAudited(this.engine, jobId, taskId)])
-    if (job === null || known === null || job.value.state !== 'active' || known.task.state !== 'verifying') return
+    const known = await loadAudited(this.engine, jobId, taskId)
+    if (known === null) return
     const candidates = candidatesOf(known.task, known.audits)
     if (candidates.length < 2) return
     const lines = new Map<string, string>()
@@ -283,7 +276,7 @@ export class EngineFarm {
       lines.set(candidate.key, contents.sort().join('\n'))
     }
     const pairs: Pair[] = candidates.flatMap((a, index) => candidates.slice(index + 1).map((b): Pair => ({ a: a.key, b: b.key, verdict: lines.get(a.key) === lines.get(b.key) ? 'agreed' : 'refuted' })))
-    await reportCompared(this.engine, jobId, taskId, pairs)
+    await reportCompared(this.engine, known, pairs)
   }
 }
 

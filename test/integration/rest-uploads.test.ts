@@ -15,6 +15,7 @@ import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { sortableId } from '../../shared/protocol/ids.ts'
 import { blobKey, uploadKey, UPLOADS_PREFIX } from '../../shared/protocol/object-keys.ts'
 import { smallBlend } from '../fixtures/scenes/small-blend.ts'
+import { everyActionFails } from '../support/every-action.ts'
 import { problemOf, sha256Of, startRestFarm, TOKENS } from '../support/rest-farm.ts'
 import type { RestFarm, Who } from '../support/rest-farm.ts'
 
@@ -243,10 +244,7 @@ test('an unfinished upload goes on at any coordinator', async () => {
   const { headers } = await create(SMALL.length)
   await patch(headers.location, 0, SMALL.subarray(0, 500))
   const dataDir = await mkdtemp(join(tmpdir(), 'tilework-other-'))
-  const unused = async (): Promise<never> => {
-    throw new Error('no job is asked for')
-  }
-  const next = await buildApp({ farm: { submitJob: unused, planJob: unused, viewJob: unused, viewOf: unused, cancelJob: unused, deleteJob: unused, pauseJob: unused, resumeJob: unused, changeJob: unused, retryJob: unused }, store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir, version: '2' })
+  const next = await buildApp({ farm: everyActionFails('no job is asked for'), store: farm.store, objects: farm.objects, scenes: new SceneFileReader(), log: pino({ enabled: false }), dataDir, version: '2' })
   const authorization = `Bearer ${TOKENS.ada}`
   expect((await next.inject({ method: 'HEAD', url: String(headers.location), headers: { ...TUS, authorization } })).headers['upload-offset']).toBe('500')
   const last = await next.inject({ method: 'PATCH', url: String(headers.location), headers: { ...TUS, authorization, 'upload-offset': '500', 'content-type': 'application/offset+octet-stream' }, payload: SMALL.subarray(500) })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { everyActionFails } from '../support/every-action.ts'
 import { problemOf, startRestFarm, TOKENS } from '../support/rest-farm.ts'
 import type { RestFarm } from '../support/rest-farm.ts'
 
@@ -89,10 +90,7 @@ test('too many requests of one address are slowed down, but never the probe', as
 
 test('what breaks inside is called internal, told to the log and not to the client', async () => {
   await farm.close()
-  const broken = async (): Promise<never> => {
-    throw new Error('the inner words')
-  }
-  farm = await startRestFarm({ farm: { submitJob: broken, planJob: broken, viewJob: broken, viewOf: broken, cancelJob: broken, deleteJob: broken, pauseJob: broken, resumeJob: broken, changeJob: broken, retryJob: broken } })
+  farm = await startRestFarm({ farm: everyActionFails('the inner words') })
   const scene = await farm.addScene()
   const answer = await farm.ask('ada', { method: 'POST', url: '/v1/jobs', payload: { scene } })
   expect(problemOf(answer).code).toBe('internal')

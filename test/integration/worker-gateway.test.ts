@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { tokenHash } from '../../services/coordinator/plugins/authentication.ts'
+import { tokenHash } from '../../services/wiring/tokens.ts'
 import { WorkerGateway } from '../../services/coordinator/worker-gateway.ts'
 import { MemoryBulletin } from '../../shared/adapters/memory/bulletin.ts'
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
@@ -16,7 +16,7 @@ import { Dispatcher } from '../../shared/engine/dispatcher.ts'
 import { renderTaskId } from '../../shared/protocol/ids.ts'
 import { CLOSE_CODES } from '../../shared/protocol/messages.ts'
 import { aJobId } from '../conformance/farm-store-records.ts'
-import { capabilities } from '../unit/domain/records.ts'
+import { aHello } from '../support/hello.ts'
 
 let app: FastifyInstance
 let store: MemoryFarmStore
@@ -53,7 +53,7 @@ function connect(token = 'ada-token'): WebSocket {
   return socket
 }
 
-const hello = (name: string) => JSON.stringify({ type: 'hello', protocolVersion: 1, agentVersion: 'test', workerId: `wrk_test_${name}`, name, capabilities: capabilities({}), leases: [] })
+const hello = (name: string) => JSON.stringify(aHello(`test_${name}`))
 
 /** A worker that is welcomed. */
 async function welcomed(name: string, token?: string): Promise<WebSocket> {
@@ -195,7 +195,7 @@ describe('a connection of a worker', () => {
   it('is dropped with the reason when it does not read what it is sent', async () => {
     const slow = await welcomed('slow')
     slow.pause()
-    for (let count = 0; count < 6_000; count++) gateway.hear({ type: 'lease_canceled', jobId: aJobId(1), taskId: renderTaskId(1), epoch: 1, workerId: 'wrk_test_slow', reason: 'x'.repeat(4_000) })
+    for (let count = 0; count < 6_000; count++) gateway.cancelLease({ type: 'lease_canceled', jobId: aJobId(1), taskId: renderTaskId(1), epoch: 1, workerId: 'wrk_test_slow', reason: 'x'.repeat(4_000) })
     slow.resume()
     expect(await ending(slow)).toEqual({ code: CLOSE_CODES.overloaded, reason: 'the worker does not read what it is sent' })
     await vi.waitFor(() => expect(gateway.connected()).toBe(0))

@@ -37,7 +37,7 @@ let line: WorkerConnection
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tilework-worker-blender-'))
   await promisify(execFile)('blender', ['--background', '--factory-startup', '--python-expr', BUILD_SCENE, '--', join(folder, 'scene.blend')])
-  coordinator = await CoordinatorDouble.start()
+  coordinator = await CoordinatorDouble.start(170_000)
   const config = parseWorkerConfig({ url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), devices: 'cpu' }, {})
   if (!config.ok) throw new Error(config.message)
   worker = await startWorker(config.value, { log: pino({ level: 'warn' }) })

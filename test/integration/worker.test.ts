@@ -3,18 +3,20 @@ import { access, chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pino from 'pino'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseWorkerConfig } from '../../blender-worker/config.ts'
 import { WorkFailure } from '../../blender-worker/failure.ts'
 import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
 import { leaveOnSignals } from '../../blender-worker/signals.ts'
 import { JobId, renderTaskId } from '../../shared/protocol/ids.ts'
-import { CLOSE_CODES, Lease, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { CLOSE_CODES, Lease, type LeaseRef, PROTOCOL_VERSION } from '../../shared/protocol/messages.ts'
 import { CoordinatorDouble, sha256Of, type WorkerConnection } from '../support/coordinator-double.ts'
 import { RendererDouble } from '../support/renderer-double.ts'
 
 const JOB = JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz')
 const SCENE = Buffer.from('BLENDER-v402 a scene for tests')
+/** No Blender runs here: what has not come by then never comes. Each single wait ends before and says what was missing. */
+vi.setConfig({ testTimeout: 20_000 })
 
 let folder: string
 let coordinator: CoordinatorDouble
@@ -211,6 +213,21 @@ describe('the way of a lease', () => {
     await line.next('result')
   })
 
+  test('in a cache with room for one scene, the next one is fetched as soon as the slot is free', async () => {
+    blender.rendersAtOnce = false
+    const { line } = await connected({ cacheBytesMax: SCENE.length + 5 })
+    line.send(lease(1))
+    const first = await blender.begun()
+    const other = coordinator.serve('/other.blend', Buffer.from('BLENDER-v402 another'))
+    line.send(lease(2, { scene: other }))
+    await heldIs(line, 2)
+    first.finish()
+    await line.next('result')
+    ;(await blender.begun()).finish()
+    expect(await line.next('result')).toMatchObject(nameOf(lease(2)))
+    expect(coordinator.requests.map((request) => request.path)).toEqual(['/scene.blend', '/other.blend'])
+  })
+
   test('a lease sent twice is rendered once', async () => {
     const { line } = await connected()
     line.send(lease(1))
@@ -278,7 +295,7 @@ describe('a lost connection', () => {
     render.fail(new WorkFailure('gpu_error', 'the card fell off', { lastWords: 'CUDA error' }))
     await logLine('lease failed')
     expect(hello.leases).toHaveLength(1)
-    second.send({ type: 'welcome', protocolVersion: 1, heartbeatSeconds: 0.1, lost: [] })
+    second.send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: 0.1, lost: [] })
     expect((await second.next('failure')).failure).toEqual({ code: 'gpu_error', message: 'the card fell off', lastWords: 'CUDA error' })
   })
 
@@ -531,7 +548,7 @@ describe('leaving', () => {
 
   test('a coordinator of another protocol version ends the worker', async () => {
     const worker = await start()
-    await (await coordinator.connection()).welcome({ protocolVersion: 2 })
+    await (await coordinator.connection()).welcome({ protocolVersion: PROTOCOL_VERSION + 1 })
     expect(await worker.stopped).toMatchObject({ why: 'version' })
   })
 

@@ -81,8 +81,8 @@ async function encode(engine: Engine, jobId: JobId): Promise<void> {
 }
 
 async function compare(engine: Engine, jobId: JobId, taskId: TaskId, readLine: ReadLine): Promise<void> {
-  const [job, known] = await Promise.all([engine.store.job(jobId), loadAudited(engine, jobId, taskId)])
-  if (job === null || known === null || job.value.state !== 'active' || known.task.state !== 'verifying') return
+  const known = await loadAudited(engine, jobId, taskId)
+  if (known === null) return
   const candidates = candidatesOf(known.task, known.audits)
   if (candidates.length < 2) return
   const seen = new Map<string, string>()
@@ -97,5 +97,5 @@ async function compare(engine: Engine, jobId: JobId, taskId: TaskId, readLine: R
     seen.set(candidate.key, lines.sort().join('\n'))
   }
   const pairs: Pair[] = candidates.flatMap((a, index) => candidates.slice(index + 1).map((b): Pair => ({ a: a.key, b: b.key, verdict: seen.get(a.key) === seen.get(b.key) ? 'agreed' : 'refuted' })))
-  await reportCompared(engine, jobId, taskId, pairs)
+  await reportCompared(engine, known, pairs)
 }

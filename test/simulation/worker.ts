@@ -1,8 +1,9 @@
-import { CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, type WorkerMessage } from '../../shared/protocol/messages.ts'
+import { CoordinatorMessage, type Lease, type LeaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import type { WorkerId } from '../../shared/protocol/ids.ts'
 import { attemptKey } from '../../shared/protocol/object-keys.ts'
 import type { Capabilities } from '../../shared/protocol/worker.ts'
+import { aHello } from '../support/hello.ts'
 import { anInspection } from '../unit/domain/records.ts'
 import { filesOf, type MadeFile } from './contents.ts'
 import type { Wire } from './network.ts'
@@ -126,7 +127,7 @@ export class SimulatedWorker {
       this.#welcome = false
       coordinator.accept(own, this)
       const { name, capabilities } = this.character
-      own.say({ type: 'hello', protocolVersion: PROTOCOL_VERSION, agentVersion: '0.1.0', workerId: this.id, name, capabilities, leases: [...this.leases.values()].map(refOf) })
+      own.say(aHello(this.id.slice('wrk_'.length), { name, capabilities, leases: [...this.leases.values()].map(refOf) }))
       this.process.after(15_000, () => {
         if (this.#wire !== own || this.#welcome) return
         own.hangUp()

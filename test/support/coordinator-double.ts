@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { Sha256 } from '../../shared/protocol/ids.ts'
 import { PROTOCOL_VERSION, WorkerMessage, type CoordinatorMessage, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { withinWait } from './wait.ts'
 
 export type MessageOf<Type extends WorkerMessage['type']> = Extract<WorkerMessage, { type: Type }>
 
@@ -12,11 +13,13 @@ export type MessageOf<Type extends WorkerMessage['type']> = Extract<WorkerMessag
 export class WorkerConnection {
   readonly closed: Promise<number>
   readonly #socket: WebSocket
+  readonly #waitMs: number
   readonly #backlog: WorkerMessage[] = []
   readonly #waiting: { type: WorkerMessage['type']; resolve: (message: WorkerMessage) => void }[] = []
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, waitMs: number) {
     this.#socket = socket
+    this.#waitMs = waitMs
     this.closed = new Promise((resolve) => socket.on('close', (code) => resolve(code)))
     socket.on('message', (body) => {
       const message = WorkerMessage.parse(JSON.parse(String(body)))
@@ -26,13 +29,18 @@ export class WorkerConnection {
     })
   }
 
-  /** The next message of a type that was not taken yet; those of other types stay for later. */
+  /** The next message of a type that was not taken yet; those of other types stay for later. Rejects when none comes in time. */
   async next<Type extends WorkerMessage['type']>(type: Type): Promise<MessageOf<Type>> {
     const isWanted = (message: WorkerMessage): message is MessageOf<Type> => message.type === type
     const found = this.#backlog.findIndex(isWanted)
-    const message = found >= 0 ? this.#backlog.splice(found, 1)[0] : await new Promise<WorkerMessage>((resolve) => this.#waiting.push({ type, resolve }))
+    const message = found >= 0 ? this.#backlog.splice(found, 1)[0] : await this.#toCome(type)
     if (message === undefined || !isWanted(message)) throw new Error('the backlog changed under the test')
     return message
+  }
+
+  #toCome(type: WorkerMessage['type']): Promise<WorkerMessage> {
+    const coming = new Promise<WorkerMessage>((resolve) => this.#waiting.push({ type, resolve }))
+    return withinWait(coming, this.#waitMs, () => `no "${type}" came; not taken: ${this.#backlog.map((message) => message.type).join(', ') || 'nothing'}`)
   }
 
   /** Messages of a type that came and were not taken. */
@@ -85,13 +93,15 @@ export class CoordinatorDouble {
   /** Uploads are answered when this resolves. */
   uploadsMayEnd: Promise<void> = Promise.resolve()
   readonly #server: Server
+  readonly #waitMs: number
   readonly #sockets: WebSocketServer
   readonly #files = new Map<string, { bytes: Buffer; cuts: number[]; beforeCut: BeforeCut }>()
   readonly #connections: WorkerConnection[] = []
   readonly #waiting: ((connection: WorkerConnection) => void)[] = []
 
-  private constructor(server: Server) {
+  private constructor(server: Server, waitMs: number) {
     this.#server = server
+    this.#waitMs = waitMs
     this.#sockets = new WebSocketServer({ noServer: true })
     server.on('request', (request, response) => void this.#answer(request, response))
     server.on('upgrade', (request, socket, head) => {
@@ -99,13 +109,14 @@ export class CoordinatorDouble {
         socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
         return
       }
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#connect(new WorkerConnection(webSocket)))
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#connect(new WorkerConnection(webSocket, waitMs)))
     })
   }
 
-  static async start(): Promise<CoordinatorDouble> {
+  /** `waitMs`: how long a test waits for a connection or a message before it fails; more where a real Blender works. */
+  static async start(waitMs = 10_000): Promise<CoordinatorDouble> {
     const server = createServer()
-    const double = new CoordinatorDouble(server)
+    const double = new CoordinatorDouble(server, waitMs)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return double
@@ -134,9 +145,10 @@ export class CoordinatorDouble {
     return `http://127.0.0.1:${this.port}/up/${name}?signature=secret`
   }
 
-  /** The next connection that was not taken yet. */
+  /** The next connection that was not taken yet. Rejects when none comes in time. */
   async connection(): Promise<WorkerConnection> {
-    return this.#connections.shift() ?? (await new Promise((resolve) => this.#waiting.push(resolve)))
+    const coming = () => new Promise<WorkerConnection>((resolve) => this.#waiting.push(resolve))
+    return this.#connections.shift() ?? (await withinWait(coming(), this.#waitMs, () => 'no worker connected'))
   }
 
   async stop(): Promise<void> {

@@ -2,11 +2,15 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WorkFailure } from '../../blender-worker/failure.ts'
 import type { Inspection } from '../../shared/protocol/inspection.ts'
+import { withinWait } from './wait.ts'
 import { anInspection } from '../unit/domain/records.ts'
 import type { FinishRequest, NewRenderer, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
 const PNG_END = Buffer.from('0000000049454e44ae426082', 'hex')
+
+/** A double renders as soon as it is asked: what has not begun by then never does. */
+const BEGIN_WAIT_MS = 10_000
 
 /** A render that has begun and ends when the test says so. */
 export interface BegunRender {
@@ -33,8 +37,10 @@ export class RendererDouble {
 
   readonly newRenderer: NewRenderer = () => new OneRenderer(this)
 
+  /** The next render that has begun. Rejects when none begins in time. */
   async begun(): Promise<BegunRender> {
-    return this.#begun.shift() ?? (await new Promise((resolve) => this.#waiting.push(resolve)))
+    const coming = () => new Promise<BegunRender>((resolve) => this.#waiting.push(resolve))
+    return this.#begun.shift() ?? (await withinWait(coming(), BEGIN_WAIT_MS, () => `no render began; Blender was asked: ${this.log.join(', ')}`))
   }
 
   begin(render: BegunRender): void {

@@ -3,7 +3,8 @@ import type { FarmStore } from '../../../shared/ports/farm-store.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import type { JobId } from '../../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../../shared/protocol/job.ts'
-import { isAdmin, ownerOf } from '../plugins/authentication.ts'
+import { isAdmin } from '../../wiring/tokens.ts'
+import { ownerOf } from '../plugins/authentication.ts'
 
 /** The job if the one who asks may see it. Somebody else's is refused like one that is not there: ids tell nothing. */
 export async function ownJob(store: Pick<FarmStore, 'job'>, request: FastifyRequest, jobId: JobId): Promise<JobRecord> {

@@ -10,7 +10,7 @@ import type { RestApp } from './rest-app.ts'
 export const PLANNING_CODES = [
   'scene_unknown', 'scene_missing_files', 'scene_no_camera', 'scene_not_in_file', 'blend_invalid',
   'frames_invalid', 'frames_empty', 'frames_too_many', 'frames_not_apart', 'tiles_invalid', 'tiles_not_exact',
-  'resolution_invalid', 'format_invalid', 'too_many_tasks',
+  'resolution_invalid', 'format_invalid', 'files_too_many', 'too_many_tasks',
 ] as const
 
 /** Plans: what a job would be, before it is one. */

@@ -4,14 +4,13 @@ import { WorkerId } from '../../../shared/protocol/ids.ts'
 import { FarmInfo, PageQuery, WorkerPage } from '../../../shared/protocol/rest.ts'
 import { WorkerRecord } from '../../../shared/protocol/worker.ts'
 import type { AppDependencies } from '../dependencies.ts'
-import { SCOPES } from '../farm-actions.ts'
 import { problems } from './problem-responses.ts'
 import type { RestApp } from './rest-app.ts'
 
 /** The farm at a glance, and the machines that render. */
 export function addWorkerRoutes(app: RestApp, { store, version }: Pick<AppDependencies, 'store' | 'version'>): void {
   app.get('/v1', {
-    config: { scopes: SCOPES },
+    config: { scopes: ['user', 'worker'] },
     schema: { tags: ['farm'], summary: 'What farm this is', response: { 200: FarmInfo.describe('The farm'), ...problems() } },
     handler: async () => {
       const [connected, open] = await Promise.all([store.connectedWorkers(), store.openJobs()])

@@ -15,7 +15,7 @@ import { Sha256, sortableId, UploadId } from '../../../shared/protocol/ids.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
-import type { Owner } from '../farm-actions.ts'
+import type { Owner } from '../../wiring/tokens.ts'
 import { withScratch } from './scratch.ts'
 import { UploadShelf } from './upload-shelf.ts'
 

@@ -7,6 +7,7 @@ import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, FarmStoreUnavailable, type RememberedRequest } from '../../ports/farm-store.ts'
 import type { Commit, FarmStore, Page, Standing, Unjournaled } from '../../ports/farm-store.ts'
+import { checkScene, checkWorker } from '../../ports/storable.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -175,6 +176,7 @@ export class MemoryFarmStore implements FarmStore {
     return this.#believed(this.#reach().#scenes.get(sha256) ?? null)
   }
   async putScene(scene: SceneRecord) {
+    checkScene(scene)
     this.#reach().#scenes.set(scene.sha256, kept(scene))
   }
   async deleteScene(sha256: string) {
@@ -197,6 +199,7 @@ export class MemoryFarmStore implements FarmStore {
     return this.#believed(worker === undefined ? null : this.#withCounts(worker))
   }
   async putWorker(worker: WorkerRecord) {
+    checkWorker(worker)
     this.#reach().#workers.set(worker.id, kept(worker))
     const first = { completed: worker.tasksCompleted, failed: worker.tasksFailed, refuted: worker.tasksRefuted }
     if (!this.#counts.has(worker.id)) this.#counts.set(worker.id, first)

@@ -3,6 +3,7 @@
  * cloned and frozen, as if it had been written down.
  */
 import type { Commit, Committed, Page, PendingEffect, Unjournaled, Versioned, Write } from '../../ports/farm-store.ts'
+import { checkStorable } from '../../ports/storable.ts'
 import type { TaskId } from '../../protocol/ids.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
@@ -59,6 +60,7 @@ export class JobShelf {
     const conflict = firstConflict(this.#job, commit.job ? [commit.job] : []) ?? firstConflict(this.#tasks, commit.tasks) ?? firstConflict(this.#frames, commit.frames)
     if (conflict !== null) return { ok: false, conflict }
     if (commit.room !== undefined && (this.#counters.get(commit.room.counter) ?? 0) >= commit.room.below) return { ok: false, conflict: commit.room.counter }
+    checkStorable(commit)
 
     write(this.#job, commit.job ? [commit.job] : [], versionsBefore)
     write(this.#tasks, commit.tasks, versionsBefore)

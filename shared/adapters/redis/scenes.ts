@@ -7,6 +7,7 @@ import { cut, placeAfter } from './cursors.ts'
 import { idInMember, timedMember } from './keys.ts'
 import type { Link } from './link.ts'
 import { loadScript } from './scripts.ts'
+import { checkScene } from '../../ports/storable.ts'
 import { parsed } from './stored.ts'
 
 const PUT_SCENE = loadScript('put-scene')
@@ -21,6 +22,7 @@ export function scenes(link: Link): Pick<FarmStore, 'scene' | 'putScene' | 'dele
       return text === null ? null : sceneOf(text)
     },
     async putScene(scene) {
+      checkScene(scene)
       await link.run(PUT_SCENE, sceneKeys, [scene.sha256, timedMember(scene.uploadedAt, scene.sha256), JSON.stringify(scene)])
     },
     async deleteScene(sha256) {

@@ -3,6 +3,7 @@
  * worker told must not undo what another one just counted, or what the operator just said.
  */
 import type { FarmStore } from '../../ports/farm-store.ts'
+import { checkWorker } from '../../ports/storable.ts'
 import { WorkerId } from '../../protocol/ids.ts'
 import { WorkerRecord } from '../../protocol/worker.ts'
 import type { Link } from './link.ts'
@@ -30,6 +31,7 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 's
   const { keys } = link
   const countFields = (id: WorkerId) => [...COUNT_NAMES, QUARANTINED].map((name) => workerCountField(id, name))
   async function putWorker(worker: WorkerRecord): Promise<void> {
+    checkWorker(worker)
     const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
     await link.run(PUT_WORKER, [keys.workers, keys.workerCounts, keys.workersSeen], [worker.id, JSON.stringify(worker), worker.lastSeenAt, ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
   }

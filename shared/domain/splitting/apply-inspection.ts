@@ -6,6 +6,8 @@ import type { SceneRecord } from '../../protocol/scene.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { checkRanges, refuseRanges } from './sample-rules.ts'
 
+/** Of a whole frame, beside what File Output nodes write: what the artist gets, the raw image, and a view that can be shown. */
+const FILES_OF_FRAME_MAX = 3
 /** Names shown of a list in one sentence. */
 const SHOWN_MAX = 8
 
@@ -26,7 +28,7 @@ const NEVER_KEPT = 'replayed fluid'
 /**
  * A plan made from the file alone, after Blender has looked at the scene. What a worker found makes the plan stricter, never
  * laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`, `samples_not_splittable`,
- * `samples_invalid`, `frames_not_apart`, `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
+ * `samples_invalid`, `frames_not_apart`, `files_too_many`, `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
  */
 export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, found: Inspection): { ok: true; plan: JobPlan } | Refusal {
   if (!found.hasCamera) return refuse('scene_no_camera', `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > Camera), make it the scene's camera, save, and upload again`)
@@ -36,6 +38,8 @@ export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missing
   if (!missing.ok) return missing
   const split = plan.tiles === undefined ? keepOrder(plan, found) : checkSplit(plan, plan.tiles, found)
   if (!split.ok) return split
+  const extras = checkExtraFiles({ ...plan, ...split.change }, found.extraFiles ?? 0)
+  if (!extras.ok) return extras
   const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) => note.slice(0, LIMITS.messageLengthMax))
   return { ok: true, plan: { ...plan, ...split.change, ...(found.stereo ? { stereo: true } : {}), notes: notes.slice(0, LIMITS.notesPerPlanMax) } }
 }
@@ -112,6 +116,20 @@ function checkFiles(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, fou
   const text = `Blender does not find ${fresh.length} file(s) that the scene uses: ${list(fresh.map(({ kind, path }) => `${path} (${kind})`))}`
   if (plan.allowMissingFiles === true) return { ok: true, notes: [`rendered although ${text}`] }
   return refuse('scene_missing_files', `${text}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`)
+}
+
+/** Whether a result can hold what File Output nodes write beside its frames. */
+function checkExtraFiles(plan: JobPlan, extraFiles: number): { ok: true } | Refusal {
+  const { extraFilesPerFrameMax, filesPerResultMax } = LIMITS
+  const advice = 'Remove or mute some, or let them write several passes into one multilayer EXR'
+  if (extraFiles > extraFilesPerFrameMax) {
+    return refuse('files_too_many', `File Output nodes of scene "${plan.sceneName}" write ${extraFiles} files beside each frame, ${extraFilesPerFrameMax} is the limit. ${advice}`)
+  }
+  const perFrame = extraFiles + FILES_OF_FRAME_MAX
+  if (plan.chunk * perFrame <= filesPerResultMax) return { ok: true }
+  const [asked, most] = [`${plan.chunk} frames in one task make ${plan.chunk * perFrame} files`, Math.floor(filesPerResultMax / perFrame)]
+  const otherwise = plan.ordered === true ? `or bake the simulations, so that the frames need not be one task` : `or ask for at most ${most} frames in a task`
+  return refuse('files_too_many', `${asked}, because File Output nodes write ${extraFiles} beside each; ${filesPerResultMax} is the limit. ${advice}; ${otherwise}`)
 }
 
 /** What does not stop a job, but that its artist should know. */

@@ -1,5 +1,6 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobPlan } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { tileOfPlan } from '../splitting/tiles.ts'
 
@@ -33,7 +34,10 @@ const HEADER_BYTES_MAX = 16 * 1024 ** 2
 /** Names of delivered frames (domain/file-names.ts) in any format; letter case does not tell files apart everywhere. */
 const FRAME_FILE = /^m?\d{4,}\.(png|jpg|exr|tif|webp)$/i
 
-/** Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size. */
+/**
+ * Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size; with `files_too_many`,
+ * which is the scene's fault, when File Output nodes wrote more beside a frame than can be delivered.
+ */
 export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly ResultFile[]): { ok: true } | Refusal {
   const roles = rolesFor(plan, task)
   const names = new Set<string>()
@@ -55,6 +59,10 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
     const slot = `${file.frame} ${file.role}`
     if (seen.has(slot)) return refuse('result_invalid', `${what}: a second ${file.role} file of frame ${file.frame}`)
     seen.add(slot)
+  }
+  for (const frame of task.frames) {
+    const extras = files.filter((file) => file.role === 'extra' && file.frame === frame).length
+    if (extras > LIMITS.extraFilesPerFrameMax) return refuse('files_too_many', `File Output nodes wrote ${extras} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`)
   }
   for (const frame of task.frames) for (const role of roles) if (!seen.has(`${frame} ${role}`)) return refuse('result_invalid', `task ${task.id}: the ${role} file of frame ${frame} is missing`)
   return { ok: true }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { perform } from '../../../../blender-worker/rendering/perform.ts'
 import type { RenderedFile, Renderer } from '../../../../blender-worker/rendering/renderer.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { ResultFile, type FileRole } from '../../../../shared/protocol/task.ts'
 import { smallExr } from '../../../support/renderer-double.ts'
 
@@ -57,6 +58,11 @@ test('what nobody asked for is left out', async () => {
 })
 
 test('more files than a result holds are a failure here, not a message that the farm refuses', async () => {
-  const roles: FileRole[] = ['final', 'raw', ...Array.from({ length: 254 }, () => 'extra' as const)]
-  await expect(render(writing(roles), [1, 2, 3])).rejects.toMatchObject({ code: 'output_invalid', message: expect.stringContaining('at most 512') })
+  const roles: FileRole[] = ['final', 'raw', ...Array.from({ length: LIMITS.extraFilesPerFrameMax }, () => 'extra' as const)]
+  await expect(render(writing(roles), [1, 2, 3])).rejects.toMatchObject({ code: 'blender_error', message: expect.stringContaining('at most 512') })
+})
+
+test('more File Output files than a frame may have are the fault of the scene', async () => {
+  const roles: FileRole[] = ['final', 'raw', ...Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, () => 'extra' as const)]
+  await expect(render(writing(roles), [7])).rejects.toMatchObject({ code: 'blender_error', message: expect.stringContaining('251 files beside frame 7, 250 is the limit') })
 })

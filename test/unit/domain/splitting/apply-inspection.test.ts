@@ -121,6 +121,19 @@ describe('what Blender knows better than the file', () => {
     expect(applyInspection(planOf({}, settings), NOTHING_MISSING, moved)).toMatchObject({ ok: false, code: 'resolution_invalid' })
   })
 
+  test('more File Output files than a frame may have', () => {
+    expect(applied({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax })).toMatchObject({ frameCount: 10 })
+    expect(refused({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax + 1 })).toMatchObject({ ok: false, code: 'files_too_many', detail: expect.stringMatching(/write 251 files beside each frame, 250 is the limit/) })
+  })
+
+  test('more files than the frames of one task may make together', () => {
+    const found = { fileOutputs: ['Passes'], extraFiles: 100 }
+    expect(applied(found, { chunk: 4 })).toMatchObject({ chunk: 4 })
+    expect(refused(found, { chunk: 5 })).toMatchObject({ code: 'files_too_many', detail: expect.stringMatching(/5 frames in one task make 515 files.*at most 4 frames in a task/) })
+    const simulated = { ...found, history: [{ object: 'Flag', kind: 'cloth' }] }
+    expect(refused(simulated)).toMatchObject({ code: 'files_too_many', detail: expect.stringMatching(/10 frames in one task make 1030 files.*bake the simulations/) })
+  })
+
   test('is told in notes where it does not stand in the way', () => {
     const notes = applied({ leftOut: [{ object: 'Tank', kind: 'fluid' }], burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE' }).notes.join('\n')
     for (const word of ['the fluid of "Tank", because it is not baked', 'burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE']) expect(notes).toContain(word)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkFiles, filesToSend, needsDisplay, workOf } from '../../../../shared/domain/task/expected-files.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { IMAGE_FORMATS } from '../../../../shared/protocol/render-settings.ts'
 import { auditTaskId, finishTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { aFile, aFinish, aPlan, aTask } from '../records.ts'
@@ -12,6 +13,14 @@ const whole = (frame: number) => [aFile('final', frame), aFile('raw', frame)]
 describe('the files of a result', () => {
   test('are final and raw for each whole frame', () => {
     expect(checkFiles(aPlan(), frames, [...whole(1), ...whole(2)])).toEqual({ ok: true })
+  })
+
+  test('are as many of File Output nodes as a delivered frame can list, and no more', () => {
+    const extras = (count: number) => Array.from({ length: count }, (_, at) => aFile('extra', 1, { name: `extra-${at}` }))
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), ...extras(LIMITS.extraFilesPerFrameMax)])).toEqual({ ok: true })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), ...extras(LIMITS.extraFilesPerFrameMax + 1)])).toMatchObject({ ok: false, code: 'files_too_many', detail: expect.stringContaining('251 files beside frame 1') })
+    // The frame itself and its preview are delivered with them.
+    expect(LIMITS.filesPerFrameMax).toBe(LIMITS.extraFilesPerFrameMax + 2)
   })
 
   test('are one raw file for a tile', () => {

@@ -4,7 +4,8 @@ import { attemptKey } from '../../../../shared/protocol/object-keys.ts'
 import { submitJob } from '../../../../shared/engine/submit-job.ts'
 import type { Lease } from '../../../../shared/protocol/messages.ts'
 import { EngineFarm, type ScriptedWorker } from '../../../integration/engine-farm.ts'
-import { aScene, anInspection, HASH } from '../../domain/records.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
+import { aFile, aScene, anInspection, HASH } from '../../domain/records.ts'
 
 let farm: EngineFarm
 let anna: ScriptedWorker
@@ -42,6 +43,23 @@ describe('what a worker says of a lease', () => {
   test('is a result of other files than were asked for: it is refused, and a failure', async () => {
     expect(await result(anna.filesOf(lease).slice(1))).toEqual({ lease: 'over', say: { type: 'refused', code: 'result_invalid', message: expect.any(String), lease: ref }, ended: 'output_invalid' })
     expect(await attempts()).toMatchObject([{ outcome: 'failed', failure: { code: 'output_invalid' } }])
+  })
+
+  test('is a result with more File Output files than a frame may have: it is refused, and the scene is to blame', async () => {
+    const extras = Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, (_, at) => aFile('extra', 1, { name: `0001.extra${at}.png` }))
+    const refused = await result([...anna.filesOf(lease), ...extras.map((file) => ({ file, line: '' }))])
+    expect(refused).toEqual({ lease: 'over', say: { type: 'refused', code: 'files_too_many', message: expect.stringContaining('251 files beside frame 1'), lease: ref }, ended: 'blender_error' })
+    expect(await attempts()).toMatchObject([{ outcome: 'failed', failure: { code: 'blender_error', message: expect.stringContaining('250 is the limit') } }])
+    expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0])
+  })
+
+  test('is a result that cannot be stored: it is refused, the lease goes back, and nobody is to blame', async () => {
+    const [first, ...others] = anna.filesOf(lease)
+    if (first === undefined) throw new Error('the task has files')
+    const refused = await result([{ ...first, file: { ...first.file, name: 'a.name.with.a.dot.at.the.end.' } }, ...others])
+    expect(refused).toEqual({ lease: 'over', say: { type: 'refused', code: 'internal', message: expect.stringMatching(/^task r0000000 cannot be stored: attempts\.0\.files\.0\.name: a file name must be/), lease: ref }, ended: 'interrupted' })
+    expect(await attempts()).toMatchObject([{ outcome: 'failed', failure: { code: 'interrupted', message: expect.stringContaining('cannot be stored') } }])
+    expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0])
   })
 
   test('is that files were sent which are not there: it is refused, and nobody is to blame', async () => {
