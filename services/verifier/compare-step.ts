@@ -47,7 +47,7 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
     const pairs: Pair[] = []
     for (const [index, a] of renderings.entries()) {
       for (const b of renderings.slice(index + 1)) {
-        const outcome = await compareRenderings(imaging, { plan: job.value.plan, task: known.task }, a.files, b.files)
+        const outcome = await compareRenderings(imaging, { plan: known.job.plan, task: known.task }, a.files, b.files)
         if (outcome.type === 'damaged') return await reject(outcome.which === 'a' ? a : b, outcome.why)
         pairs.push({ a: a.key, b: b.key, ...outcome.told })
       }
