@@ -84,10 +84,19 @@ async function render(subject: Subject, request: JobRequest, label: string): Pro
   return delivered
 }
 
-/** Pixels in which a second bare render of the first of `frames` differs from the first: above 0, none is exact. */
-export async function againBare(subject: Subject, [frame = 1]: readonly number[]): Promise<number> {
-  const [once, again] = [await bareFiles(subject, [frame, frame]), await bareFiles(subject, [frame, frame], ' again')]
-  return (await compareImages(once.images.get(frame) ?? [], again.images.get(frame) ?? [], `frame ${frame}`)).pixels
+/** Pixels in which a second bare render of the first frame that is not like itself differs; 0 when all repeat. */
+export async function againBare(subject: Subject, frames: readonly number[]): Promise<number> {
+  for (const frame of frames) {
+    const once = await bareFiles(subject, [frame, frame])
+    const again = await bareFiles(subject, [frame, frame], ' again')
+    const { pixels } = await compareImages(
+      once.images.get(frame) ?? [],
+      again.images.get(frame) ?? [],
+      `frame ${frame}`,
+    )
+    if (pixels > 0) return pixels
+  }
+  return 0
 }
 
 /** What bare Blender writes, once for each frame, Blender and `time`. */

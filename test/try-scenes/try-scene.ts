@@ -105,7 +105,7 @@ async function rowOf(
     const unlikeItself = await againBare(subject, frames)
     if (unlikeItself > 0)
       return row('left out', found, [
-        `bare Blender is not like itself: ${unlikeItself} pixels differ when it renders frame ${frames[0]} again`,
+        `bare Blender is not like itself: ${unlikeItself} pixels differ when it renders a frame again`,
       ])
     return row('different', found, [])
   } catch (error) {
