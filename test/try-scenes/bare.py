@@ -1,7 +1,7 @@
 """What is asked of bare Blender besides the frame: cheaper settings, and a still image format.
 
     blender -b FILE --python bare.py -o OUT -f N -- SETTINGS       sets them; the rest is Blender's own
-    python bare.py FILE OUT FIRST LAST SETTINGS                    with the bpy module, which has no -f: the same in its words
+    python bare.py FILE OUT FIRST LAST SETTINGS                    the same with the bpy module, which has no -f
 
 SETTINGS is JSON: percentage, samples, and `still`, a format for a scene that is set to one that is not wanted.
 """
@@ -41,7 +41,11 @@ if __name__ == "__main__":
         set_up(json.loads(settings))
         scene = bpy.context.scene
         scene.render.filepath = out
-        scene.frame_start, scene.frame_end = int(first), int(last)
-        bpy.ops.render.render(animation=True)
+        if "frame_start" in bpy.ops.render.render.get_rna_type().properties:
+            # As -f: the scene keeps its own range, which simulations begin with.
+            bpy.ops.render.render(animation=True, frame_start=int(first), frame_end=int(last))
+        else:
+            scene.frame_start, scene.frame_end = int(first), int(last)
+            bpy.ops.render.render(animation=True)
         sys.stdout.flush()
         os._exit(0)

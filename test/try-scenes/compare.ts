@@ -21,12 +21,26 @@ export interface Difference {
 export const SAME: Difference = { pixels: 0, files: 0, largest: 0, faults: [], notes: [] }
 
 export function sumOf(differences: readonly Difference[]): Difference {
-  return differences.reduce((sum, one) => ({ pixels: sum.pixels + one.pixels, files: sum.files + one.files, largest: Math.max(sum.largest, one.largest), faults: [...sum.faults, ...one.faults], notes: [...sum.notes, ...one.notes] }), SAME)
+  return differences.reduce(
+    (sum, one) => ({
+      pixels: sum.pixels + one.pixels,
+      files: sum.files + one.files,
+      largest: Math.max(sum.largest, one.largest),
+      faults: [...sum.faults, ...one.faults],
+      notes: [...sum.notes, ...one.notes],
+    }),
+    SAME,
+  )
 }
 
-/** `bare` and `farm` are the images of one frame. Where there are several, each of bare's is held against whichever of the farm's is nearest. */
-export async function compareImages(bare: readonly string[], farm: readonly string[], what: string): Promise<Difference> {
-  const unlike = bare.length === farm.length ? [] : [`${what}: bare Blender wrote ${list(bare)}, the farm delivered ${list(farm)}`]
+/** Images of one frame. Of several, each of bare's is held against whichever of the farm's is nearest. */
+export async function compareImages(
+  bare: readonly string[],
+  farm: readonly string[],
+  what: string,
+): Promise<Difference> {
+  const unlike =
+    bare.length === farm.length ? [] : [`${what}: bare Blender wrote ${list(bare)}, the farm delivered ${list(farm)}`]
   const [faults, notes] = bare.length === 0 || bare.length > farm.length ? [unlike, []] : [[], unlike]
   const left = new Set(farm)
   const found: Difference[] = []
@@ -46,7 +60,8 @@ export async function compareImages(bare: readonly string[], farm: readonly stri
 
 async function compareTwo(bare: string, farm: string, what: string): Promise<Difference> {
   const [kind, other] = [kindOf(bare), kindOf(farm)]
-  if (kind !== other && kind !== '') return { ...SAME, files: 1, faults: [`${what}: bare Blender wrote ${kind}, the farm delivered ${other}`] }
+  if (kind !== other && kind !== '')
+    return { ...SAME, files: 1, faults: [`${what}: bare Blender wrote ${kind}, the farm delivered ${other}`] }
   const pixels = await differingPixels(bare, farm)
   if (typeof pixels === 'string') return { ...SAME, files: 1, faults: [`${what}: ${pixels}`] }
   return { pixels, files: 1, largest: pixels === 0 ? 0 : await largestDifference(bare, farm), faults: [], notes: [] }
@@ -62,7 +77,9 @@ function kindOf(path: string): string {
 }
 
 async function largestDifference(one: string, other: string): Promise<number> {
-  const { stdout } = await promisify(execFile)('oiiotool', ['-a', one, other, '--diff'], { maxBuffer: 16 * 1024 * 1024 }).catch((error: unknown) => ({ stdout: error instanceof Error && 'stdout' in error ? String(error.stdout) : '' }))
+  const { stdout } = await promisify(execFile)('oiiotool', ['-a', one, other, '--diff'], {
+    maxBuffer: 16 * 1024 * 1024,
+  }).catch((error: unknown) => ({ stdout: error instanceof Error && 'stdout' in error ? String(error.stdout) : '' }))
   return Math.max(0, ...[...stdout.matchAll(/Max error\s*=\s*([\d.e+-]+)/g)].map((match) => Number(match[1])))
 }
 

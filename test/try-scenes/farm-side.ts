@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { downloadJob } from '../../services/cli/api/download.ts'
 import { FarmClient } from '../../services/cli/api/farm-client.ts'
-import { FarmRefusal } from '../../services/cli/api/farm-requests.ts'
+import { FarmRefusal, FarmUnreachable } from '../../services/cli/api/farm-requests.ts'
 import { openSceneFile } from '../../services/cli/api/scene-file.ts'
 import { UploadNotes } from '../../services/cli/api/upload-notes.ts'
 import { uploadScene } from '../../services/cli/api/upload.ts'
+import { CommandFailure } from '../../services/cli/exit-codes.ts'
 import type { JobRequest, JobView } from '../../shared/protocol/job.ts'
+import type { PlanView } from '../../shared/protocol/plan.ts'
 import type { SceneRecord } from '../../shared/protocol/scene.ts'
 import type { TestFarm } from '../support/farm.ts'
 import type { HandedIn } from './working-copy.ts'
@@ -59,7 +61,12 @@ export class FarmSide {
     })
   }
 
-  /** Renders a job and fetches what it delivers. Throws Refused, Failed or TooSlow; the job is gone afterwards in any case. */
+  /** What a job would be. Throws Refused. */
+  async plan(request: JobRequest): Promise<PlanView> {
+    return refusing(() => this.client.plan(request))
+  }
+
+  /** Renders a job and fetches what it delivers. Throws Refused, Failed or TooSlow; the job is gone afterwards. */
   async render(request: JobRequest, into: string, deadline: number, signal: AbortSignal): Promise<Delivered> {
     const { id } = await refusing(() => this.client.submit({ ...request, auditRate: 0, video: 'none' }))
     try {
@@ -68,14 +75,27 @@ export class FarmSide {
       const attempts = tasks.filter(({ id: task }) => task.startsWith('r')).flatMap((task) => task.attempts)
       if (job.state !== 'completed') {
         const why = `${job.failure?.message ?? `the job was ${job.state}`}`
-        if (attempts.length === 0 && !tasks.some((task) => task.attempts.some(({ outcome }) => outcome === 'failed'))) throw new Refused(job.failure?.code ?? job.state, why)
+        if (attempts.length === 0 && !tasks.some((task) => task.attempts.some(({ outcome }) => outcome === 'failed')))
+          throw new Refused(job.failure?.code ?? job.state, why)
         throw new Failed(`${job.failure?.code ?? job.state}: ${why}`)
       }
-      await downloadJob(this.client, id, into, { only: 'frames' })
-      const files = (await readdir(into, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+      await this.#download(id, into)
+      const files = (await readdir(into, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
       return { job, workerId: attempts.findLast(({ outcome }) => outcome === 'rendered')?.workerId ?? '', files }
     } finally {
       await this.#remove(id)
+    }
+  }
+
+  /** A delivery that the command cannot fetch is no delivery. */
+  async #download(id: string, into: string): Promise<void> {
+    try {
+      await downloadJob(this.client, id, into, { only: 'frames' })
+    } catch (error) {
+      if (error instanceof CommandFailure && !(error instanceof FarmUnreachable)) throw new Failed(error.message)
+      throw error
     }
   }
 
@@ -87,7 +107,8 @@ export class FarmSide {
       const waits = job.waiting.find((reason) => !/\brests\b/.test(reason))
       if (waits === undefined) idleSince = Date.now()
       else if (Date.now() - idleSince > WAITING_MS_MAX) throw new Refused('waiting', waits)
-      if (Date.now() > deadline) throw new TooSlow(`it was at ${Math.round(job.progress * 100)} %${job.waiting.length === 0 ? '' : ` (${job.waiting.join('; ')})`}`)
+      if (Date.now() > deadline)
+        throw new TooSlow([`it was at ${Math.round(job.progress * 100)} %`, ...job.waiting].join('; '))
       await pause(LOOK_MS, undefined, { signal })
     }
   }

@@ -22,12 +22,19 @@ export async function findScenes(folder: string): Promise<FoundScene[]> {
   const paths = entries
     .filter((entry) => entry.isFile() && /\.(blend|zip)$/i.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !relative(folder, path).split(sep).some((step) => step.startsWith('.')))
+    .filter(
+      (path) =>
+        !relative(folder, path)
+          .split(sep)
+          .some((step) => step.startsWith('.')),
+    )
     .sort()
-  return Promise.all(paths.map(async (path) => {
-    const project = /\.zip$/i.test(path) ? undefined : await projectOf(path, folder)
-    return { name: relative(folder, path), path, ...(project === undefined ? {} : { project }) }
-  }))
+  return Promise.all(
+    paths.map(async (path) => {
+      const project = /\.zip$/i.test(path) ? undefined : await projectOf(path, folder)
+      return { name: relative(folder, path), path, ...(project === undefined ? {} : { project }) }
+    }),
+  )
 }
 
 /** The lowest folder, `top` at most, that holds the .blend and what it names of the files that are there. */
@@ -35,7 +42,9 @@ async function projectOf(path: string, top: string): Promise<string | undefined>
   const read = await readBlend(path)
   if (!read.ok) return undefined // what it is, the farm shall say
   const folder = dirname(path)
-  const named = read.value.externalFiles.filter((file) => !file.packed && file.path.startsWith('//')).map((file) => placeOf(file, folder))
+  const named = read.value.externalFiles
+    .filter((file) => !file.packed && file.path.startsWith('//'))
+    .map((file) => placeOf(file, folder))
   const there = named.filter((place) => place.startsWith(top + sep) && existsSync(place))
   return there.length === 0 ? undefined : there.reduce((lowest, place) => commonFolder(lowest, dirname(place)), folder)
 }

@@ -1,4 +1,4 @@
-// Every scene below a folder, by a farm and by bare Blender: `npm run try-scenes -- FOLDER`. README.md of this folder says what is done.
+// Every scene below a folder, by a farm and by bare Blender: `npm run try-scenes -- FOLDER`. README.md says more.
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -11,7 +11,8 @@ import { findScenes } from './find-scenes.ts'
 import { type Options, readOptions } from './options.ts'
 import { Record, type Row } from './record.ts'
 import { counts, howFar, markdown } from './table.ts'
-import { type Trial, tryScene } from './try-scene.ts'
+import type { Trial } from './subject.ts'
+import { tryScene } from './try-scene.ts'
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
@@ -20,7 +21,11 @@ try {
   const rows = await run(options)
   console.log(`\n${markdown(rows)}\n\n${counts(rows)}; all of it is in ${options.json}`)
   if (stop.signal.aborted) console.log('interrupted: --resume goes on')
-  process.exitCode = stop.signal.aborted ? 130 : rows.some(({ verdict }) => verdict === 'different' || verdict === 'failed') ? 1 : 0
+  process.exitCode = stop.signal.aborted
+    ? 130
+    : rows.some(({ verdict }) => verdict === 'different' || verdict === 'failed')
+      ? 1
+      : 0
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 2
@@ -28,14 +33,23 @@ try {
 
 async function run(options: Options): Promise<Row[]> {
   const blenders = await findBlenders(options.blenders)
-  const scenes = (await findScenes(options.folder)).filter(({ name }) => (options.only?.test(name) ?? true) && options.skip?.test(name) !== true)
+  const scenes = (await findScenes(options.folder)).filter(
+    ({ name }) => (options.only?.test(name) ?? true) && options.skip?.test(name) !== true,
+  )
   const { folder, pixels, samples, strict } = options
-  const record = await Record.open(options.json, { folder, commit: commitHere(), blenders: blenders.map(({ version }) => version), pixels, samples, strict }, options.resume)
+  const record = await Record.open(
+    options.json,
+    { folder, commit: commitHere(), blenders: blenders.map(({ version }) => version), pixels, samples, strict },
+    options.resume,
+  )
   const farm = await TestFarm.start({ LOG_LEVEL: 'silent' })
   try {
     const byWorker = new Map<string, BlenderInstallation>()
     for (const blender of blenders) {
-      const worker = await farm.addWorker(`blender-${blender.version}`, { blender: blender.executable, threads: availableParallelism() })
+      const worker = await farm.addWorker(`blender-${blender.version}`, {
+        blender: blender.executable,
+        threads: availableParallelism(),
+      })
       byWorker.set(worker.workerId, blender)
     }
     const trial: Trial = { side: new FarmSide(farm), blenders: byWorker, options, signal: stop.signal }
@@ -47,7 +61,20 @@ async function run(options: Options): Promise<Row[]> {
       if (rows === undefined) break
       const seconds = (performance.now() - begun) / 1000
       await record.add(scene.name, seconds, rows)
-      console.error(`${index + 1}/${scenes.length}  ${seconds.toFixed(0).padStart(4)} s  ${scene.name}: ${rows.map((row) => `${row.split} ${row.verdict} ${row.verdict === 'exact' ? '' : `(${[howFar(row), ...row.words].filter((word) => word !== '').join('; ').slice(0, 300)})`}`.trim()).join(', ')}`)
+      console.error(
+        `${index + 1}/${scenes.length}  ${seconds.toFixed(0).padStart(4)} s  ${scene.name}: ${rows
+          .map((row) =>
+            `${row.split} ${row.verdict} ${
+              row.verdict === 'exact'
+                ? ''
+                : `(${[howFar(row), ...row.words]
+                    .filter((word) => word !== '')
+                    .join('; ')
+                    .slice(0, 300)})`
+            }`.trim(),
+          )
+          .join(', ')}`,
+      )
     }
     return record.rows
   } finally {

@@ -17,7 +17,9 @@ export interface Options {
   readonly strict: boolean
 }
 
-const USAGE = 'usage: npm run try-scenes -- FOLDER [--blender PATH]... [--only RE] [--skip RE] [--pixels 160] [--samples 4] [--seconds 300] [--json FILE] [--resume] [--strict]'
+const USAGE =
+  'usage: npm run try-scenes -- FOLDER [--blender PATH]... [--only RE] [--skip RE] [--pixels 160] [--samples 4] ' +
+  '[--seconds 300] [--json FILE] [--resume] [--strict]'
 
 /** What was typed. Throws an error with the usage for what cannot be. */
 export function readOptions(args: readonly string[]): Options {
@@ -25,12 +27,20 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     allowPositionals: true,
     options: {
-      blender: { type: 'string', multiple: true }, only: { type: 'string' }, skip: { type: 'string' }, pixels: { type: 'string', default: '160' }, samples: { type: 'string', default: '4' },
-      seconds: { type: 'string', default: '300' }, json: { type: 'string', default: '.benchmarks/try-scenes.json' }, resume: { type: 'boolean', default: false }, strict: { type: 'boolean', default: false },
+      blender: { type: 'string', multiple: true },
+      only: { type: 'string' },
+      skip: { type: 'string' },
+      pixels: { type: 'string', default: '160' },
+      samples: { type: 'string', default: '4' },
+      seconds: { type: 'string', default: '300' },
+      json: { type: 'string', default: '.benchmarks/try-scenes.json' },
+      resume: { type: 'boolean', default: false },
+      strict: { type: 'boolean', default: false },
     },
   })
   const [folder] = positionals
-  if (folder === undefined || positionals.length > 1) throw new Error(`${positionals.length} folders were named; name one. ${USAGE}`)
+  if (folder === undefined || positionals.length > 1)
+    throw new Error(`${positionals.length} folders were named; name one. ${USAGE}`)
   return {
     folder: resolve(folder),
     blenders: values.blender ?? ['blender'],

@@ -26,10 +26,21 @@ const rowSchema = z.strictObject({
 export type Row = z.infer<typeof rowSchema>
 
 /** Rows of two of these do not belong in one table. */
-const runSchema = z.strictObject({ folder: z.string(), commit: z.string(), blenders: z.array(z.string()), pixels: z.int(), samples: z.int(), strict: z.boolean() })
+const runSchema = z.strictObject({
+  folder: z.string(),
+  commit: z.string(),
+  blenders: z.array(z.string()),
+  pixels: z.int(),
+  samples: z.int(),
+  strict: z.boolean(),
+})
 export type Run = z.infer<typeof runSchema>
 
-const recordSchema = z.strictObject({ trial: z.literal('scenes'), run: runSchema, scenes: z.array(z.strictObject({ name: z.string(), seconds: z.number(), rows: z.array(rowSchema) })) })
+const recordSchema = z.strictObject({
+  trial: z.literal('scenes'),
+  run: runSchema,
+  scenes: z.array(z.strictObject({ name: z.string(), seconds: z.number(), rows: z.array(rowSchema) })),
+})
 
 export class Record {
   readonly path: string
@@ -46,7 +57,8 @@ export class Record {
     if (!resume || !existsSync(path)) return new Record(path, { trial: 'scenes', run, scenes: [] })
     const found = recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
     const [was, is] = [JSON.stringify(found.run), JSON.stringify(run)]
-    if (was !== is) throw new Error(`${path} is of ${was}, and this is ${is}: begin anew, without --resume, or name another --json`)
+    if (was !== is)
+      throw new Error(`${path} is of ${was}, and this is ${is}: begin anew, without --resume, or name another --json`)
     return new Record(path, found)
   }
 

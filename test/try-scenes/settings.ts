@@ -5,10 +5,17 @@ import type { RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { SceneFacts, SceneSettings } from '../../shared/protocol/scene-facts.ts'
 import type { BareSettings } from './bare.ts'
 
-/** Frames of a scene whose range is long lie this far from its first one at most: whoever counts on earlier frames renders all of them. */
+/** Frames lie this far from the first one at most: simulations go through all that are between. */
 const SPAN_MAX = 24
 /** Blender's names of what the farm delivers. */
-const FORMATS: Readonly<Record<string, string>> = { png: 'PNG', jpeg: 'JPEG', exr: 'OPEN_EXR', 'exr-multilayer': 'OPEN_EXR_MULTILAYER', tiff: 'TIFF', webp: 'WEBP' }
+const FORMATS: Readonly<Record<string, string>> = {
+  png: 'PNG',
+  jpeg: 'JPEG',
+  exr: 'OPEN_EXR',
+  'exr-multilayer': 'OPEN_EXR_MULTILAYER',
+  tiff: 'TIFF',
+  webp: 'WEBP',
+}
 
 /** The scene that `blender -b` renders. */
 export function activeScene(facts: SceneFacts): SceneSettings {
@@ -18,9 +25,13 @@ export function activeScene(facts: SceneFacts): SceneSettings {
 }
 
 /** What the job asks for; empty where the scene is cheap by itself. */
-export function cheapSettings(scene: SceneSettings, { pixels, samples }: { readonly pixels: number; readonly samples: number }): RenderSettings {
+export function cheapSettings(
+  scene: SceneSettings,
+  { pixels, samples }: { readonly pixels: number; readonly samples: number },
+): RenderSettings {
   const percentage = Math.max(1, Math.floor((pixels * 100) / Math.max(scene.resolutionX, scene.resolutionY, 1)))
-  const own = scene.engine === 'CYCLES' ? scene.cycles.samples : scene.engine.startsWith('BLENDER_EEVEE') ? scene.eeveeSamples : 0
+  const own =
+    scene.engine === 'CYCLES' ? scene.cycles.samples : scene.engine.startsWith('BLENDER_EEVEE') ? scene.eeveeSamples : 0
   return {
     ...(percentage < scene.resolutionPercentage ? { resolution: { percentage } } : {}),
     // What the file does not say is Blender's default, which is many.
@@ -29,12 +40,18 @@ export function cheapSettings(scene: SceneSettings, { pixels, samples }: { reado
 }
 
 /** The same for bare Blender. Where the plan has another format than the scene, that is rendered; `note` says so. */
-export function bareSettings(settings: RenderSettings, scene: SceneSettings, plan?: JobPlan): { readonly settings: BareSettings; readonly note?: string } {
+export function bareSettings(
+  settings: RenderSettings,
+  scene: SceneSettings,
+  plan?: JobPlan,
+): { readonly settings: BareSettings; readonly note?: string } {
   const wanted = FORMATS[plan?.format ?? ''] ?? scene.output.fileFormat
   const other = wanted !== scene.output.fileFormat
   return {
     settings: {
-      ...(settings.resolution !== undefined && 'percentage' in settings.resolution ? { percentage: settings.resolution.percentage } : {}),
+      ...(settings.resolution !== undefined && 'percentage' in settings.resolution
+        ? { percentage: settings.resolution.percentage }
+        : {}),
       ...(settings.samples === undefined ? {} : { samples: settings.samples }),
       ...(other ? { still: wanted } : {}),
     },

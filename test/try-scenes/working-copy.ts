@@ -16,13 +16,18 @@ export interface HandedIn {
   readonly main?: string
 }
 
-/** The file to hand in: the scene's own, or a .zip of its project made in `folder`. Throws when the project is larger than 500 MiB. */
+/** The scene's own file, or a .zip of its project made in `folder`. Throws when that is larger than 500 MiB. */
 export async function fileToHandIn(scene: FoundScene, folder: string): Promise<HandedIn> {
   const { project } = scene
   if (project === undefined) return { path: scene.path }
-  const files = (await readdir(project, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && extname(entry.name).toLowerCase() !== '.zip').map((entry) => join(entry.parentPath, entry.name))
+  const files = (await readdir(project, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && extname(entry.name).toLowerCase() !== '.zip')
+    .map((entry) => join(entry.parentPath, entry.name))
   const bytes = (await Promise.all(files.map((file) => stat(file)))).reduce((sum, { size }) => sum + size, 0)
-  if (bytes > PROJECT_BYTES_MAX) throw new Error(`its project has ${Math.round(bytes / 1024 ** 2)} MiB, and ${PROJECT_BYTES_MAX / 1024 ** 2} are the limit here`)
+  if (bytes > PROJECT_BYTES_MAX)
+    throw new Error(
+      `its project has ${Math.round(bytes / 1024 ** 2)} MiB, and ${PROJECT_BYTES_MAX / 1024 ** 2} are the limit here`,
+    )
   const zip = new ZipFile()
   for (const file of files.sort()) zip.addFile(file, relative(project, file))
   zip.end()
@@ -31,8 +36,13 @@ export async function fileToHandIn(scene: FoundScene, folder: string): Promise<H
   return { path, main: relative(project, scene.path) }
 }
 
-/** Copies the scene below `folder`, or unpacks it; answers the path of its .blend there. `main` is what the farm took for it in a .zip. */
-export async function workingCopy(scene: FoundScene, folder: string, main: string | undefined, signal: AbortSignal): Promise<string> {
+/** Copies or unpacks the scene below `folder`; answers its .blend there: in a .zip `main`, as the farm chose it. */
+export async function workingCopy(
+  scene: FoundScene,
+  folder: string,
+  main: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
   const copy = join(folder, 'copy')
   await mkdir(copy, { recursive: true })
   if (scene.project !== undefined) {

@@ -57,8 +57,12 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await endLeftBehind(socket)
-  // In a group of its own: Ctrl-C at a terminal goes to the whole group, and a farm needs its Redis to stop in good order.
-  const child = spawn(binary, serverArguments(folder, socket), { stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' })
+  // Ctrl-C at a terminal goes to the whole group, and a farm needs its Redis to stop in good order.
+  const inGroupOfItsOwn = process.platform !== 'win32'
+  const child = spawn(binary, serverArguments(folder, socket), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: inGroupOfItsOwn,
+  })
   let words = ''
   const listen = (chunk: Buffer) => (words = (words + chunk.toString()).slice(-LAST_WORDS_LENGTH_MAX))
   child.stdout.on('data', listen)

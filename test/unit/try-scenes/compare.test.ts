@@ -26,21 +26,39 @@ describe('images of a frame', () => {
     const [one, two] = [join(folder, '1.png'), join(folder, '2.png')]
     await copyFile(beauty, two)
     await copyFile(depth, one)
-    expect(await compareImages([beauty, depth], [one, two], 'frame 1')).toEqual({ pixels: 0, files: 2, largest: 0, faults: [], notes: [] })
+    expect(await compareImages([beauty, depth], [one, two], 'frame 1')).toEqual({
+      pixels: 0,
+      files: 2,
+      largest: 0,
+      faults: [],
+      notes: [],
+    })
   })
 
   it('tell how many pixels differ and how far', async () => {
-    expect(await compareImages([await image('bare.png', 0)], [await image('farm.png', 51)], 'frame 1')).toMatchObject({ pixels: 1, files: 1, largest: expect.closeTo(0.2, 5), faults: [] })
+    expect(await compareImages([await image('bare.png', 0)], [await image('farm.png', 51)], 'frame 1')).toMatchObject({
+      pixels: 1,
+      files: 1,
+      largest: expect.closeTo(0.2, 5),
+      faults: [],
+    })
   })
 
   it('are at fault when one is missing or of another kind', async () => {
     const [bare, more, other] = [await image('bare.png', 0), await image('more.png', 0), await image('other.jpg', 0)]
-    expect((await compareImages([bare, more], [bare], 'frame 1')).faults).toEqual(['frame 1: bare Blender wrote bare.png, more.png, the farm delivered bare.png'])
-    expect((await compareImages([bare], [other], 'frame 1')).faults).toEqual(['frame 1: bare Blender wrote .png, the farm delivered .jpg'])
+    expect((await compareImages([bare, more], [bare], 'frame 1')).faults).toEqual([
+      'frame 1: bare Blender wrote bare.png, more.png, the farm delivered bare.png',
+    ])
+    expect((await compareImages([bare], [other], 'frame 1')).faults).toEqual([
+      'frame 1: bare Blender wrote .png, the farm delivered .jpg',
+    ])
   })
 
   it('that bare Blender may have written elsewhere are only noted', async () => {
     const [bare, more] = [await image('bare.png', 0), await image('more.png', 9)]
-    expect(await compareImages([bare], [bare, more], 'frame 1')).toMatchObject({ faults: [], notes: ['frame 1: bare Blender wrote bare.png, the farm delivered bare.png, more.png'] })
+    expect(await compareImages([bare], [bare, more], 'frame 1')).toMatchObject({
+      faults: [],
+      notes: ['frame 1: bare Blender wrote bare.png, the farm delivered bare.png, more.png'],
+    })
   })
 })

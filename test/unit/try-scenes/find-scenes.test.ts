@@ -18,7 +18,10 @@ async function write(path: string, contents: Buffer | string = ''): Promise<void
   await writeFile(join(folder, path), contents)
 }
 
-const naming = (filepath: string): Buffer => smallBlend({ others: (structs) => [structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath, source: 1 })] })
+const naming = (filepath: string): Buffer =>
+  smallBlend({
+    others: (structs) => [structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath, source: 1 })],
+  })
 
 describe('the scenes of a folder', () => {
   it('are every .blend and .zip below it, by name, but for what is hidden', async () => {
@@ -37,7 +40,10 @@ describe('the scenes of a folder', () => {
     await write('show/shots/two.blend', naming('//wood.png'))
     await write('show/textures/wood.png')
     await write('show/shots/wood.png')
-    expect((await findScenes(folder)).map(({ project }) => project)).toEqual([join(folder, 'show'), join(folder, 'show/shots')])
+    expect((await findScenes(folder)).map(({ project }) => project)).toEqual([
+      join(folder, 'show'),
+      join(folder, 'show/shots'),
+    ])
   })
 
   it('take nothing along from outside the folder', async () => {
