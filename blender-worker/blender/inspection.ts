@@ -37,7 +37,7 @@ export const Inspection = z.object({
     /** Above 0 the speed of the machine decides the pixels. */
     timeLimitSeconds: z.number().min(0).optional(),
   }),
-  compositor: z.object({ used: z.boolean(), layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000), fileOutputs: z.array(Name).max(10_000), extraFiles: z.int().min(0).max(1_000_000) }),
+  compositor: z.object({ used: z.boolean(), asksForGpu: z.boolean(), layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000), fileOutputs: z.array(Name).max(10_000), extraFiles: z.int().min(0).max(1_000_000) }),
   usesSequencer: z.boolean(),
   /** Whether Cycles or the compositor denoises, and whether this Blender can. */
   denoiser: z.enum(['unneeded', 'here', 'missing']),

@@ -82,6 +82,11 @@ def on_processor(overrides: Overrides) -> None:
         overrides.set(scene.render, "compositor_denoise_device", "CPU")
 
 
+def asks_for_gpu(scene: Any) -> bool:
+    """Whether a compositor behind the picture is set to run on a GPU: files of Blender 5.3 are by default."""
+    return any(getattr(owner.render, "compositor_device", "CPU") == "GPU" for owner, _tree in reach(scene).trees)
+
+
 def own_trees(scene: Any) -> list[Any]:
     """The trees that the scene's own compositor runs: one, or from 5.3 on one for each effect of its stack."""
     if not scene.render.use_compositing:

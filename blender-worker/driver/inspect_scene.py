@@ -146,6 +146,7 @@ def _compositor(scene: Any) -> dict[str, Any]:
     return {
         "used": compositor.trees_of(scene) != [],
         "layers": compositor.layers_used(scene),
+        "asksForGpu": compositor.asks_for_gpu(scene),
         "fileOutputs": [node.name for node in compositor.file_output_nodes(scene)],
         "extraFiles": sum(_files_of(node) for node in compositor.file_output_nodes(scene)),
     }

@@ -33,6 +33,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     stereo: found.stereo,
     motionBlur: found.motionBlur,
     burnsStamp: found.burnsStamp,
+    gpuCompositor: found.compositor.asksForGpu,
     timeLimitSeconds: found.sampling.timeLimitSeconds ?? 0,
     cut:
       found.tiling.reasons.length > MAX.reasons || found.sampleRanges.reasons.length > MAX.reasons || found.history.length > MAX.simulations || found.leftOut.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,

@@ -66,6 +66,8 @@ export const Inspection = z
     motionBlur: z.boolean(),
     /** The render time and the like are burned into the image: no two renders are equal. */
     burnsStamp: z.boolean(),
+    /** The compositor is set to run on a GPU, which farms do not do; workers of older versions do not tell. */
+    gpuCompositor: z.boolean().optional(),
     /** Above 0 the speed of the machine decides the pixels. */
     timeLimitSeconds: z.number().min(0).max(1e9),
     /** Some list was longer than it may be. */

@@ -139,6 +139,7 @@ function oddities(plan: JobPlan, found: Inspection): string[] {
   if (found.denoiser === 'here') notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
   if (found.leftOut !== undefined && found.leftOut.length > 0) notes.push(`Blender shows nothing of ${list(found.leftOut.map(({ object, kind }) => `the ${kind} of "${object}"`))}, because it is not baked`)
   if (found.burnsStamp) notes.push('the render time and the like are burned into the images, so no two renders of a frame are equal')
+  if (found.gpuCompositor === true) notes.push('the compositor is set to the GPU: farms run it on the processor, so that all machines agree, and some nodes round otherwise there (Lens Distortion with dispersion visibly)')
   if (found.timeLimitSeconds > 0) notes.push(`the scene limits the render time to ${found.timeLimitSeconds} s, so the speed of a machine decides its pixels`)
   if (found.blockedScripts.length > 0) notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)
   if (found.fileOutputs.length > 0) notes.push(`what File Output nodes write is delivered beside the frames: ${list(found.fileOutputs)}`)

@@ -135,7 +135,7 @@ describe('what Blender knows better than the file', () => {
   })
 
   test('is told in notes where it does not stand in the way', () => {
-    const notes = applied({ leftOut: [{ object: 'Tank', kind: 'fluid' }], burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE' }).notes.join('\n')
-    for (const word of ['the fluid of "Tank", because it is not baked', 'burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE']) expect(notes).toContain(word)
+    const notes = applied({ leftOut: [{ object: 'Tank', kind: 'fluid' }], burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE', gpuCompositor: true }).notes.join('\n')
+    for (const word of ['the fluid of "Tank", because it is not baked', 'burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE', 'set to the GPU']) expect(notes).toContain(word)
   })
 })
