@@ -7,8 +7,8 @@ import { LIMITS } from '../../shared/protocol/limits.ts'
 import { CLOSE_CODES } from '../../shared/protocol/messages.ts'
 import type { Notice } from '../../shared/ports/work-queue.ts'
 import { findOwner, hasScope } from '../wiring/tokens.ts'
-import { Turnstile } from './turnstile.ts'
-import { type DoorLimits, WorkerDoor } from './worker-door.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
+import { type AdmissionLimits, Admission } from './admission.ts'
 import { closeSurely } from './close-surely.ts'
 import { WorkerSession } from './worker-session.ts'
 
@@ -19,16 +19,16 @@ export class WorkerGateway {
   readonly #sessions = new Set<WorkerSession>()
   readonly #ready = new Map<string, WorkerSession>()
 
-  readonly #door: WorkerDoor
-  readonly #greetings = new Turnstile(LIMITS.greetingsAtOnceMax)
+  readonly #admission: Admission
+  readonly #greetings = new ConcurrencyLimit(LIMITS.greetingsAtOnceMax)
 
   readonly #helloMs: number
 
   /** `limits`: those of LIMITS where left out. */
-  constructor(engine: Engine, dispatcher: Dispatcher, limits: Partial<DoorLimits> & { helloMs?: number } = {}) {
+  constructor(engine: Engine, dispatcher: Dispatcher, limits: Partial<AdmissionLimits> & { helloMs?: number } = {}) {
     this.#engine = engine
     this.#dispatcher = dispatcher
-    this.#door = new WorkerDoor(limits)
+    this.#admission = new Admission(limits)
     this.#helloMs = limits.helloMs ?? LIMITS.helloSecondsMax * 1000
   }
 
@@ -41,9 +41,9 @@ export class WorkerGateway {
   }
 
   async #receive(socket: WebSocket, request: FastifyRequest): Promise<void> {
-    const guest = this.#door.enter(request.ip)
-    if (typeof guest === 'string') return turnAway(socket, CLOSE_CODES.overloaded, guest)
-    socket.once('close', guest.gone)
+    const arrival = this.#admission.enter(request.ip)
+    if (typeof arrival === 'string') return turnAway(socket, CLOSE_CODES.overloaded, arrival)
+    socket.once('close', arrival.gone)
     // A worker may speak before its token is looked up: its messages wait in the socket.
     socket.pause()
     let owner: { name: string; anchor: boolean } | null
@@ -55,7 +55,7 @@ export class WorkerGateway {
     }
     if (owner === null) return turnAway(socket, CLOSE_CODES.unauthorized, 'the token is not one of a worker of this farm')
     if (socket.readyState !== socket.OPEN) return // it left meanwhile, and nobody would hear of it again
-    const tooMany = guest.belongsTo(owner.name)
+    const tooMany = arrival.belongsTo(owner.name)
     if (tooMany !== null) return turnAway(socket, CLOSE_CODES.overloaded, tooMany)
     const session = new WorkerSession(socket, {
       engine: this.#engine,
@@ -64,9 +64,9 @@ export class WorkerGateway {
       owner: owner.name,
       anchor: owner.anchor,
       helloMs: this.#helloMs,
-      greet: (greeting) => this.#greetings.pass(greeting),
+      greet: (greeting) => this.#greetings.run(greeting),
       onReady: (ready) => {
-        guest.greeted()
+        arrival.greeted()
         this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
         this.#ready.set(ready.workerId, ready)
       },

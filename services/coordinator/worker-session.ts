@@ -15,7 +15,7 @@ import { closeSurely } from './close-surely.ts'
 import { HeldLeases, refOf } from './held-leases.ts'
 import { answerOf, type LeaseAnswer } from './lease-answer.ts'
 import { recordOf } from './worker-record.ts'
-import { WorkerRest } from './worker-rest.ts'
+import { CoolDown } from './cool-down.ts'
 
 /** Messages of one worker under way at once; more wait in the socket. */
 const IN_FLIGHT_MAX = 32
@@ -51,7 +51,7 @@ export class WorkerSession implements Seat {
   #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
   #saidHello = false
   readonly #held = new HeldLeases()
-  readonly #rest = new WorkerRest()
+  readonly #coolDown = new CoolDown()
   #reserved = 0
   #inFlight = 0
   #recordedAt = 0
@@ -95,7 +95,7 @@ export class WorkerSession implements Seat {
   }
 
   room(): number {
-    if (this.#rest.until(this.#context.engine.clock.now()) !== undefined) return 0
+    if (this.#coolDown.until(this.#context.engine.clock.now()) !== undefined) return 0
     const total = Math.min(this.capabilities.slots * 2 - this.held(), LIMITS.leasesPerWorkerMax - this.#held.size)
     return total - this.#reserved
   }
@@ -229,7 +229,7 @@ export class WorkerSession implements Seat {
   }
 
   #follow(lease: LeaseRef, { ended, lease: standing, say }: LeaseAnswer): void {
-    if (ended === 'well') this.#rest.succeeded()
+    if (ended === 'well') this.#coolDown.succeeded()
     else if (ended !== undefined) this.#failed(ended)
     if (standing === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
     else this.#held.drop(lease)
@@ -241,9 +241,9 @@ export class WorkerSession implements Seat {
 
   #failed(code: FailureCode): void {
     const { engine } = this.#context
-    const restMs = FAILURES[code] === 'worker' ? this.#rest.failed(engine.clock.now()) : 0
-    if (restMs === 0) return
-    engine.log.warn({ workerId: this.workerId, code, restMs }, 'the worker fails one task after the other and gets no more for a while')
+    const coolDownMs = FAILURES[code] === 'worker' ? this.#coolDown.failed(engine.clock.now()) : 0
+    if (coolDownMs === 0) return
+    engine.log.warn({ workerId: this.workerId, code, coolDownMs }, 'the worker fails one task after the other and gets no more for a while')
     this.#recordedAt = 0 // shown with the next heartbeat
   }
 
@@ -264,7 +264,7 @@ export class WorkerSession implements Seat {
     this.#recordedAt = now
     const stored = await engine.store.worker(this.#record.id)
     const { restsUntil: _before, ...record } = this.#record
-    const restsUntil = this.#rest.until(now)
+    const restsUntil = this.#coolDown.until(now)
     this.#record = { ...record, ...(restsUntil === undefined ? {} : { restsUntil }), ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, rendering: this.#held.told(), lastSeenAt: now }
     await engine.store.putWorker(this.#record)
   }

@@ -63,9 +63,9 @@ export const LIMITS = {
   /** The same of one token: half of that, so that no owner can take all the places. */
   workersPerTokenMax: 10_000,
   /** Connections to one coordinator whose worker is not welcomed yet: as many as are greeted well within the 20 s that a worker waits for its welcome. */
-  workersAtDoorMax: 10_000,
+  workersUngreetedMax: 10_000,
   /** The same from one address: 2,000 machines behind one router, or one that only opens connections. */
-  workersAtDoorPerAddressMax: 2_000,
+  workersUngreetedPerAddressMax: 2_000,
   /** Hellos handled at the same time: enough to keep Redis busy, few enough to leave it time for heartbeats. The others wait. */
   greetingsAtOnceMax: 64,
   /** Seconds from an open connection to the hello, which is one message that the worker has ready. */

@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { Upload } from 'tus-js-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { buildApp } from '../../services/coordinator/app.ts'
-import { chainOf, UploadShelf } from '../../services/coordinator/uploads/upload-shelf.ts'
+import { chainOf, UploadStore } from '../../services/coordinator/uploads/upload-store.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { sortableId } from '../../shared/protocol/ids.ts'
@@ -205,7 +205,7 @@ test('what began longer ago than the life of an upload is swept away, and nothin
   const nowMs = Date.now()
   const [old, done, young] = [3 * HOUR_MS, 2 * HOUR_MS, HOUR_MS / 2].map((ago) => `upl_${sortableId(nowMs - ago, randomBytes(16))}`)
   for (const [id, path] of [[old, 'sent/said.json'], [old, 'sent/part-00000000000000-5'], [done, 'scene.json'], [young, 'sent/said.json']]) await farm.objects.put(uploadKey(id!, path!), Buffer.from('{}'), { contentType: 'application/json' })
-  expect(await new UploadShelf(farm.objects, farm.dataDir, HOUR_MS).sweep(nowMs)).toBe(2)
+  expect(await new UploadStore(farm.objects, farm.dataDir, HOUR_MS).sweep(nowMs)).toBe(2)
   expect((await farm.objects.list(UPLOADS_PREFIX, { limit: 10 })).keys.map(({ key }) => key)).toEqual([`uploads/${young}/sent/said.json`])
 })
 

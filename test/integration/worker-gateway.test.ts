@@ -94,8 +94,8 @@ describe('the door for workers', () => {
   })
 
   it.each([
-    [{ atDoor: 2 }, '2 workers are waiting to be greeted here'],
-    [{ atDoorPerAddress: 2 }, '2 workers of your address are waiting to be greeted here'],
+    [{ ungreeted: 2 }, '2 workers are waiting to be greeted here'],
+    [{ ungreetedPerAddress: 2 }, '2 workers of your address are waiting to be greeted here'],
   ])('counts those that have not said hello apart: %o', async (limits, reason) => {
     await gateway.close()
     await app.close()

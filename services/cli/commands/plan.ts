@@ -5,7 +5,7 @@ import type { ExitCode } from '../exit-codes.ts'
 import { planLines } from '../progress/plan-text.ts'
 import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { handIn } from './hand-in.ts'
+import { uploadSceneFile } from './upload-scene.ts'
 import { addJobOptions } from './job-options.ts'
 import { jobWishes, parseJobOptions } from './job-request.ts'
 
@@ -25,7 +25,7 @@ export function addPlanCommand(program: Command, shell: Shell, end: (code: ExitC
       const { main } = parseOptions(PlanOptions, options)
       // Before anything is sent: a typing error should not cost an upload.
       const wishes = jobWishes(parseJobOptions(options))
-      const scene = await handIn(session, path, main, shell)
+      const scene = await uploadSceneFile(session, path, main, shell)
       const plan = await session.client.plan({ ...wishes, scene: scene.sha256 })
       if (plan.refusal !== undefined) end(EXIT_CODES.failed)
       session.answer(plan, planLines(plan))

@@ -6,7 +6,7 @@ import type { ExitCode } from '../exit-codes.ts'
 import { endingLines } from '../progress/job-text.ts'
 import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { handIn } from './hand-in.ts'
+import { uploadSceneFile } from './upload-scene.ts'
 import { addJobOptions } from './job-options.ts'
 import { jobWishes, parseJobOptions } from './job-request.ts'
 import { downloadLine } from './download.ts'
@@ -31,7 +31,7 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
       const { main, watch, download } = parseOptions(SubmitOptions, options)
       // Before anything is sent: a typing error should not cost an upload.
       const wishes = jobWishes(parseJobOptions(options))
-      const scene = await handIn(session, path, main, shell)
+      const scene = await uploadSceneFile(session, path, main, shell)
       let job = await session.client.submit({ ...wishes, scene: scene.sha256 })
       const { plan } = job
       session.screen.say(`${job.id}: ${plan.frameCount} ${plan.frameCount === 1 ? 'frame' : 'frames'} (${plan.frames}), ${plan.width} x ${plan.height}, ${plan.format}, ${plan.renderTaskCount} render tasks${plan.video === 'none' ? '' : `, ${plan.video} video`}`)

@@ -17,7 +17,7 @@ import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import type { Owner } from '../../wiring/tokens.ts'
 import { withScratch } from './scratch.ts'
-import { UploadShelf } from './upload-shelf.ts'
+import { UploadStore } from './upload-store.ts'
 
 export const UPLOADS_PATH = '/v1/uploads'
 
@@ -35,7 +35,7 @@ const METADATA_LENGTH_MAX: Readonly<Record<string, number>> = { filename: LIMITS
 
 export class SceneUploads {
   private readonly deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir'>
-  private readonly shelf: UploadShelf
+  private readonly uploads: UploadStore
   private readonly server: Server
   private readonly uploadsPerOwnerMax: number
   private readonly uploadsUnfinishedMax: number
@@ -51,10 +51,10 @@ export class SceneUploads {
     this.sweepEveryMs = uploadSweepMs
     this.deps = deps
     this.uploadsPerOwnerMax = uploadsPerOwnerMax
-    this.shelf = new UploadShelf(deps.objects, deps.dataDir, uploadLifeMs)
+    this.uploads = new UploadStore(deps.objects, deps.dataDir, uploadLifeMs)
     this.server = new Server({
       path: UPLOADS_PATH,
-      datastore: this.shelf,
+      datastore: this.uploads,
       maxSize: sceneBytesMax,
       relativeLocation: true,
       namingFunction: async () => `upl_${sortableId(await deps.store.time(), randomBytes(16))}`,
@@ -81,7 +81,7 @@ export class SceneUploads {
   /** Stores what came of uploads whose connections were cut. */
   async stop(): Promise<void> {
     clearInterval(this.sweeper)
-    await this.shelf.settle()
+    await this.uploads.settle()
   }
 
   /** Answers a request of the protocol; what it has to say besides is in `call` afterwards. */
@@ -91,7 +91,7 @@ export class SceneUploads {
   }
 
   private async sweep(): Promise<void> {
-    await this.shelf.sweep(await this.deps.store.time())
+    await this.uploads.sweep(await this.deps.store.time())
   }
 
   private callOf(request: object): UploadCall {
@@ -102,7 +102,7 @@ export class SceneUploads {
 
   private async admit(call: UploadCall, upload: Upload): Promise<Record<string, string | null>> {
     await this.sweep()
-    const unfinished = await this.shelf.owners()
+    const unfinished = await this.uploads.owners()
     if (unfinished.length >= this.uploadsUnfinishedMax) {
       throw new RefusalError('rate_limited', `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm keeps; try again when some are through or have expired`)
     }
@@ -116,7 +116,7 @@ export class SceneUploads {
   private async lookAt(request: { readonly method: string }, id: UploadId): Promise<void> {
     if (request.method === 'POST') return
     const call = this.callOf(request)
-    const upload = await this.shelf.getUpload(id)
+    const upload = await this.uploads.getUpload(id)
     if (upload.metadata?.['owner'] !== call.owner.name) throw new RefusalError('not_found', 'there is no such upload of yours')
     if (request.method === 'HEAD' && upload.size !== undefined && upload.offset === upload.size) call.scene = await this.takeIn(upload)
   }
@@ -132,11 +132,11 @@ export class SceneUploads {
   }
 
   private async intake(id: UploadId, metadata: Readonly<Record<string, string | null>>): Promise<Sha256> {
-    const before = await this.shelf.outcome(id)
+    const before = await this.uploads.outcome(id)
     if (before !== null) return before.sha256
     const { taken, bytes, sha256 } = await withScratch(this.deps.dataDir, async (folder) => {
       const filePath = join(folder, 'scene')
-      const collected = await this.shelf.collect(id, filePath)
+      const collected = await this.uploads.collect(id, filePath)
       const taken = await takeScene(this.deps, {
         ...collected,
         filePath,
@@ -148,10 +148,10 @@ export class SceneUploads {
       return { ...collected, taken }
     })
     if (!taken.ok) {
-      await this.shelf.discard(id)
+      await this.uploads.discard(id)
       throw new RefusalError(taken.code, taken.detail)
     }
-    await this.shelf.conclude(id, { sha256, bytes, owner: metadata['owner'] ?? '' })
+    await this.uploads.conclude(id, { sha256, bytes, owner: metadata['owner'] ?? '' })
     return sha256
   }
 }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { Turnstile } from '../../../../services/coordinator/turnstile.ts'
+import { ConcurrencyLimit } from '../../../../services/coordinator/concurrency-limit.ts'
 
-test('so many pass at a time, the rest in order, and one that fails lets the next in', async () => {
-  const turnstile = new Turnstile(2)
+test('so many run at a time, the others in order, and one that fails lets the next in', async () => {
+  const limit = new ConcurrencyLimit(2)
   const begun: number[] = []
   const end: ((how: 'well' | 'badly') => void)[] = []
-  const all = Array.from({ length: 5 }, (_, at) => turnstile.pass(() => new Promise<void>((resolve, reject) => {
+  const all = Array.from({ length: 5 }, (_, at) => limit.run(() => new Promise<void>((resolve, reject) => {
     begun.push(at)
     end[at] = (how) => (how === 'well' ? resolve() : reject(new Error('it failed')))
   })))

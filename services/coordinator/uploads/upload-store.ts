@@ -46,7 +46,7 @@ interface Part {
 }
 
 /** Keeps uploads in the object store. `dataDir` holds the part that is arriving at the moment. */
-export class UploadShelf extends DataStore {
+export class UploadStore extends DataStore {
   override extensions = ['creation', 'creation-with-upload', 'creation-defer-length', 'termination', 'expiration']
   readonly #objects: ObjectStore
   readonly #dataDir: string

@@ -10,7 +10,7 @@ import type { FarmSession, Shell } from '../shell.ts'
 const BAR_AFTER_MS = 1_000
 
 /** Sends a scene to the farm unless it has it, going on where an earlier upload stopped. */
-export async function handIn({ client, screen }: FarmSession, path: string, main: string | undefined, shell: Shell): Promise<SceneFile> {
+export async function uploadSceneFile({ client, screen }: FarmSession, path: string, main: string | undefined, shell: Shell): Promise<SceneFile> {
   const scene = await openSceneFile(path, byteBar(screen, 'reading'))
   const uploaded = await uploadScene(client, scene, {
     main,

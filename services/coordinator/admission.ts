@@ -1,49 +1,49 @@
 import { LIMITS } from '../../shared/protocol/limits.ts'
 
-export interface DoorLimits {
+export interface AdmissionLimits {
   readonly connected: number
   readonly perToken: number
-  readonly atDoor: number
-  readonly atDoorPerAddress: number
+  readonly ungreeted: number
+  readonly ungreetedPerAddress: number
 }
 
-const DOOR_LIMITS: DoorLimits = {
+const ADMISSION_LIMITS: AdmissionLimits = {
   connected: LIMITS.workersConnectedMax,
   perToken: LIMITS.workersPerTokenMax,
-  atDoor: LIMITS.workersAtDoorMax,
-  atDoorPerAddress: LIMITS.workersAtDoorPerAddressMax,
+  ungreeted: LIMITS.workersUngreetedMax,
+  ungreetedPerAddress: LIMITS.workersUngreetedPerAddressMax,
 }
 
-/** One connection as the door counts it. */
-export interface Guest {
+/** One connection as it is counted. */
+export interface Arrival {
   /** Its token is known: null when it may stay, else why not. */
   belongsTo(owner: string): string | null
-  /** Its worker is welcomed: it stands at the door no more. */
+  /** Its worker is welcomed: it counts as ungreeted no more. */
   greeted(): void
   /** Legal twice. */
   gone(): void
 }
 
 /** Counts connections of workers, those that are not welcomed yet apart, so that neither a storm nor one address nor one owner takes all the places. */
-export class WorkerDoor {
-  readonly #limits: DoorLimits
+export class Admission {
+  readonly #limits: AdmissionLimits
   #inside = 0
-  #atDoor = 0
+  #ungreeted = 0
   readonly #byAddress = new Map<string, number>()
   readonly #byOwner = new Map<string, number>()
 
-  constructor(limits: Partial<DoorLimits> = {}) {
-    this.#limits = { ...DOOR_LIMITS, ...limits }
+  constructor(limits: Partial<AdmissionLimits> = {}) {
+    this.#limits = { ...ADMISSION_LIMITS, ...limits }
   }
 
   /** A new connection, or why it is not taken. */
-  enter(address: string): Guest | string {
-    const { connected, atDoor, atDoorPerAddress, perToken } = this.#limits
+  enter(address: string): Arrival | string {
+    const { connected, ungreeted, ungreetedPerAddress, perToken } = this.#limits
     if (this.#inside >= connected) return `${connected} workers are connected here`
-    if (this.#atDoor >= atDoor) return `${atDoor} workers are waiting to be greeted here`
-    if ((this.#byAddress.get(address) ?? 0) >= atDoorPerAddress) return `${atDoorPerAddress} workers of your address are waiting to be greeted here`
+    if (this.#ungreeted >= ungreeted) return `${ungreeted} workers are waiting to be greeted here`
+    if ((this.#byAddress.get(address) ?? 0) >= ungreetedPerAddress) return `${ungreetedPerAddress} workers of your address are waiting to be greeted here`
     this.#inside += 1
-    this.#atDoor += 1
+    this.#ungreeted += 1
     add(this.#byAddress, address, 1)
     let waits = true
     let here = true
@@ -51,7 +51,7 @@ export class WorkerDoor {
     const greeted = () => {
       if (!waits) return
       waits = false
-      this.#atDoor -= 1
+      this.#ungreeted -= 1
       add(this.#byAddress, address, -1)
     }
     return {

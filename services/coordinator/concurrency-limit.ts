@@ -1,5 +1,5 @@
 /** Lets so much work run at a time; the rest waits in order. Whoever calls bounds how much that can be. */
-export class Turnstile {
+export class ConcurrencyLimit {
   readonly #atOnceMax: number
   readonly #waiting: (() => void)[] = []
   #inside = 0
@@ -8,7 +8,7 @@ export class Turnstile {
     this.#atOnceMax = atOnceMax
   }
 
-  async pass<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#inside >= this.#atOnceMax) await new Promise<void>((enter) => this.#waiting.push(enter))
     else this.#inside += 1
     try {
