@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { displayPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { reportDelivered, reportRejected } from '../../shared/engine/step-reports.ts'
-import { finishTaskId, type JobId, Sha256 } from '../../shared/protocol/ids.ts'
+import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { finalKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import { IMAGE_CONTENT_TYPES } from '../../shared/protocol/render-settings.ts'
 import type { FinalFile } from '../../shared/protocol/task.ts'
@@ -21,8 +21,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
   const [job, [record]] = await Promise.all([engine.store.job(jobId), engine.store.frames(jobId, [frame])])
   if (job === null || record == null || job.value.state !== 'active' || record.value.state !== 'delivering') return
   const { plan } = job.value
-  const sourceId = plan.tiles === undefined ? renderTasksOfFrame(plan, record.value.position)[0] : finishTaskId(record.value.position)
-  const [source] = sourceId === undefined ? [null] : await engine.store.tasks(jobId, [sourceId])
+  const [source] = await engine.store.tasks(jobId, [sourceOfFrame(plan, record.value.position)])
   if (source == null || source.value.state !== 'completed') return
   const task = source.value
   const dir = await mkdtemp(join(scratchDir, 'deliver-'))

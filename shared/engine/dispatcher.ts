@@ -1,4 +1,4 @@
-import { mayDispatch } from '../domain/job-lifecycle.ts'
+import { mayDispatch } from '../domain/lifecycle/job.ts'
 import { isEligible } from '../domain/scheduling/eligibility.ts'
 import { byTurn } from '../domain/scheduling/job-order.ts'
 import { mayHave } from '../domain/scheduling/task-fit.ts'

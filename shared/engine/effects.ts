@@ -1,6 +1,6 @@
 import { assertNever } from '../domain/decision.ts'
 import type { Effect } from '../domain/effect.ts'
-import { jobIsOver } from '../domain/job-lifecycle.ts'
+import { jobIsOver } from '../domain/lifecycle/job.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { Engine } from './context.ts'
 

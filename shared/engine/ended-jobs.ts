@@ -1,6 +1,6 @@
 import { cancelTask } from '../domain/task/fall-back.ts'
-import { isOver } from '../domain/task/lifecycle.ts'
-import { jobIsOver, keepsFiles } from '../domain/job-lifecycle.ts'
+import { isOver } from '../domain/lifecycle/task.ts'
+import { jobIsOver, keepsFiles } from '../domain/lifecycle/job.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 import { attemptsPrefix, farmKey, jobPrefix, workPrefix } from '../protocol/object-keys.ts'
 import type { Engine } from './context.ts'

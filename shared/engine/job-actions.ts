@@ -1,6 +1,6 @@
 import { countsOf, progressOf, secondsLeft } from '../domain/progress.ts'
 import { waitingReasons } from '../domain/scheduling/waiting-reasons.ts'
-import { actOnJob, hasTasksToGive, mayJob } from '../domain/job-lifecycle.ts'
+import { actOnJob, hasTasksToGive, mayJob } from '../domain/lifecycle/job.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import type { JobId } from '../protocol/ids.ts'
 import type { JobRecord, JobView } from '../protocol/job.ts'

@@ -1,6 +1,6 @@
 import type { Change, Decision } from '../domain/decision.ts'
-import { changeJob as decideChange, pauseJob as decidePause, resumeJob as decideResume, takeBackRendering } from '../domain/job-changes.ts'
-import { retryJob as decideRetry } from '../domain/retry-job.ts'
+import { changeJob as decideChange, pauseJob as decidePause, resumeJob as decideResume, takeBackRendering } from '../domain/job/changes.ts'
+import { retryJob as decideRetry } from '../domain/job/retry.ts'
 import { refuse, type Refusal } from '../protocol/errors.ts'
 import { INSPECT_TASK_ID, type JobId, type TaskId } from '../protocol/ids.ts'
 import type { JobChange, JobRecord, JobView } from '../protocol/job.ts'

@@ -1,8 +1,8 @@
 import { auditIds } from '../domain/task/attempts.ts'
 import { AUDITS_OF_TASK_MAX, concludeAudit } from '../domain/task/conclude-audit.ts'
 import { failJob, rejectResult } from '../domain/task/fall-back.ts'
-import { frameStitched } from '../domain/task/hand-in.ts'
-import { actOnJob, isBeingPlanned, mayJob } from '../domain/job-lifecycle.ts'
+import { frameDelivered, frameStitched } from '../domain/task/frames.ts'
+import { actOnJob, isBeingPlanned, mayJob } from '../domain/lifecycle/job.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import { auditedTaskId, auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
@@ -43,10 +43,7 @@ export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskI
 export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[], source: Pick<TaskRecord, 'id' | 'canonical'>): Promise<void> {
   await transact(engine, jobId, { tasks: [source.id], frames: [frame] }, ({ job, task, frames }) => {
     const record = frames[0]
-    if (record === undefined || job.state !== 'active' || record.state !== 'delivering') return { ok: true }
-    const now = task(source.id)?.canonical
-    if (now?.taskId !== source.canonical?.taskId || now?.epoch !== source.canonical?.epoch) return { ok: true }
-    return { ok: true, frames: [{ ...record, state: 'delivered', files: [...files] }] }
+    return record === undefined ? { ok: true } : frameDelivered(job, record, files, source.canonical, task(source.id)?.canonical)
   })
   await endRendering(engine, jobId)
 }

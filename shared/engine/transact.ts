@@ -1,5 +1,5 @@
 import type { Change, Decision } from '../domain/decision.ts'
-import { isHeld } from '../domain/task/lifecycle.ts'
+import { isHeld } from '../domain/lifecycle/task.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'

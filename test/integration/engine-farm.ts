@@ -12,10 +12,10 @@ import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
 import { taskNumbers } from '../../shared/domain/splitting/asked-frames.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { renderTasksOfFrame, sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
-import { isHeld } from '../../shared/domain/task/lifecycle.ts'
+import { isHeld } from '../../shared/domain/lifecycle/task.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
 import { heldEpochs, recount } from '../../shared/engine/commit.ts'
 import { type Engine, ENGINE_TIMES } from '../../shared/engine/context.ts'
@@ -256,8 +256,7 @@ export class EngineFarm {
   async #deliver(jobId: JobId, number: number): Promise<void> {
     const [job, [frame]] = await Promise.all([this.engine.store.job(jobId), this.engine.store.frames(jobId, [number])])
     if (job === null || frame == null || job.value.state !== 'active' || frame.value.state !== 'delivering') return
-    const sourceId = job.value.plan.tiles === undefined ? renderTasksOfFrame(job.value.plan, frame.value.position)[0] : finishTaskId(frame.value.position)
-    const [source] = sourceId === undefined ? [null] : await this.engine.store.tasks(jobId, [sourceId])
+    const [source] = await this.engine.store.tasks(jobId, [sourceOfFrame(job.value.plan, frame.value.position)])
     if (source == null || source.value.state !== 'completed' || source.value.canonical === undefined) return
     const final = withRole(await canonicalFiles(this.engine, jobId, source.value, number), 'final')
     if (final === undefined) throw new Error('nothing to deliver')

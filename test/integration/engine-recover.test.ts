@@ -12,7 +12,7 @@ import { recoverFarm, type Recovery } from '../../shared/engine/recovery/recover
 import { beginFarm } from '../../shared/engine/standing.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
-import { isOver } from '../../shared/domain/task/lifecycle.ts'
+import { isOver } from '../../shared/domain/lifecycle/task.ts'
 import { FarmStateLost } from '../../shared/ports/farm-store.ts'
 import { auditTaskId, type JobId, renderTaskId, Sha256 } from '../../shared/protocol/ids.ts'
 import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../shared/protocol/object-keys.ts'

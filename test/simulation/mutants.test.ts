@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { WorkerSession } from '../../services/coordinator/worker-session.ts'
 import { Dispatcher } from '../../shared/engine/dispatcher.ts'
-import { unpaused } from '../../shared/domain/job-lifecycle.ts'
+import { unpaused } from '../../shared/domain/lifecycle/job.ts'
 import { changed, type Mutant, PORT_MUTANTS, RULE_MUTANTS } from './mutants.ts'
 import { simulate } from './simulate.ts'
 
@@ -55,8 +55,8 @@ vi.mock('../../shared/domain/task/fall-back.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/task/fall-back.ts')>()
   return { ...real, rejectResult: (...args: Parameters<typeof real.rejectResult>) => (bug.name === 'results that were rejected stay' ? { ok: true } : real.rejectResult(...args)) }
 })
-vi.mock('../../shared/domain/task/hand-in.ts', async (load) => {
-  const real = await load<typeof import('../../shared/domain/task/hand-in.ts')>()
+vi.mock('../../shared/domain/task/frames.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/task/frames.ts')>()
   return {
     ...real,
     frameStitched: (...[job, frame, stitched]: Parameters<typeof real.frameStitched>) => real.frameStitched(job, bug.name.startsWith('a frame is stitched again') ? { ...frame, state: 'stitching' } : frame, stitched),

@@ -1,14 +1,14 @@
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { frameFileName, stitchedPath } from '../../shared/domain/file-names.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { renderTasksOfFrame, sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
 import { attemptStep } from '../../shared/engine/attempt-step.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import { eraseJob } from '../../shared/engine/ended-jobs.ts'
 import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
-import { finishTaskId, type JobId, type TaskId } from '../../shared/protocol/ids.ts'
+import { type JobId, type TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey, finalKey, finalManifestKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import type { ResultFile } from '../../shared/protocol/task.ts'
 import { canonicalFiles, withRole } from '../../services/assembler/canonical-file.ts'
@@ -61,8 +61,7 @@ async function deliver(engine: Engine, jobId: JobId, number: number, readLine: R
   const [job, [frame]] = await Promise.all([engine.store.job(jobId), engine.store.frames(jobId, [number])])
   if (job === null || frame == null || job.value.state !== 'active' || frame.value.state !== 'delivering') return
   const { plan } = job.value
-  const sourceId = plan.tiles === undefined ? renderTasksOfFrame(plan, frame.value.position)[0] : finishTaskId(frame.value.position)
-  const [source] = sourceId === undefined ? [null] : await engine.store.tasks(jobId, [sourceId])
+  const [source] = await engine.store.tasks(jobId, [sourceOfFrame(plan, frame.value.position)])
   if (source == null || source.value.state !== 'completed' || source.value.canonical === undefined) return
   const final = withRole(await canonicalFiles(engine, jobId, source.value, number), 'final')
   if (final === undefined) throw new Error('nothing to deliver')

@@ -3,7 +3,7 @@ import type { PlanView } from '../../protocol/plan.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import { resultOf } from '../task/attempts.ts'
-import { tilesPerFrame } from './job-tasks.ts'
+import { finishCount, tilesPerFrame } from './job-tasks.ts'
 import { samplesPerPixel } from './sample-rules.ts'
 import { sampleRangeOf } from './samples.ts'
 import { stitchedSize, tileOfPlan } from './tiles.ts'
@@ -45,7 +45,7 @@ export function estimateOf(plan: JobPlan, facts: SceneSettings, audits: number, 
   if (pace.renderTasks === 0 || pace.work === 0) return null
   const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => pixelsOf(plan, plan.tiles === undefined ? undefined : tile)).reduce((sum, pixels) => sum + pixels, 0)
   const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)
-  const finishes = plan.tiles === undefined ? 0 : plan.frameCount
+  const finishes = finishCount(plan)
   const finishEach = pace.finishTasks === 0 ? 0 : pace.finishSeconds / pace.finishTasks
   const again = (Math.max(0, audits - finishes) / plan.renderTaskCount) * render + (audits > 0 ? finishes * finishEach : 0)
   const workerSeconds = Math.round((render + finishes * finishEach + again) * 10) / 10

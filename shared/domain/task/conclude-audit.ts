@@ -8,7 +8,7 @@ import { type Candidate, type Pair, settle } from '../verification/settle-disput
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
-import { act, isOver } from './lifecycle.ts'
+import { act, isOver } from '../lifecycle/task.ts'
 
 /** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
 export const AUDIT_ROUNDS_MAX = 7

@@ -7,11 +7,12 @@ import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
-import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
+import { actOnJob, jobIsOver } from '../lifecycle/job.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { queueing } from '../scheduling/task-fit.ts'
 import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, withAttempt, withdraw } from './attempts.ts'
-import { act, isOver } from './lifecycle.ts'
+import { frameTakenBack, mayTakeBack } from './frames.ts'
+import { act, isOver } from '../lifecycle/task.ts'
 import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
 
@@ -77,14 +78,7 @@ export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly 
   })
   const tasks = [...(again.tasks ?? []), ...overtaken.flatMap((change) => change.tasks ?? [])]
   if (!counted) return { ...again, tasks }
-  const back = frames.map((frame): FrameRecord => (task.kind === 'finish' ? { ...frame, state: 'finishing' } : { ...frame, state: 'rendering', tasksLeft: frame.tasksLeft + 1 }))
-  return { ...again, tasks, frames: back }
-}
-
-/** Whether what a completed task gave is still being looked at: a stitched image or a delivered frame was read whole by somebody. */
-function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[]): boolean {
-  if (task.kind === 'render' && job.plan.tiles !== undefined) return frames.every((frame) => frame.state === 'rendering' || frame.state === 'stitching')
-  return frames.some((frame) => frame.state === 'delivering')
+  return { ...again, tasks, frames: frames.map((frame) => frameTakenBack(task, frame)) }
 }
 
 /**

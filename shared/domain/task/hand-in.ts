@@ -1,13 +1,15 @@
 import { refuse } from '../../protocol/errors.ts'
-import { auditTaskId, finishTaskId, type WorkerId } from '../../protocol/ids.ts'
+import { auditTaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
+import { stepOfFrame } from '../lifecycle/frame.ts'
+import { act } from '../lifecycle/task.ts'
 import { blankTask, partOf } from '../splitting/job-tasks.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { checkFiles, workOf } from './expected-files.ts'
-import { act } from './lifecycle.ts'
+import { frameNearer } from './frames.ts'
 
 /** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
 export const OVERTAKEN = 'another worker was quicker with this task; nobody is to blame'
@@ -63,24 +65,11 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonl
 
 /** A result counts from here on: its frames come one task nearer, and what waits for them begins. */
 export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly (Effect | Credit)[]): Change {
-  const after: FrameRecord[] = []
-  const steps: (Effect | Credit)[] = []
-  for (const frame of frames) {
-    if (frame.state === 'canceled') {
-      // Taken out of the job while this was under way; it is there if the frame is asked for again.
-      after.push(task.kind === 'finish' ? frame : { ...frame, tasksLeft: frame.tasksLeft - 1 })
-      continue
-    }
-    if (task.kind === 'finish') {
-      after.push({ ...frame, state: 'delivering' })
-      steps.push({ type: 'run_step', step: { step: 'deliver', jobId: job.id, frame: frame.number } })
-      continue
-    }
-    const tasksLeft = frame.tasksLeft - 1
-    const next = tasksLeft > 0 ? 'rendering' : job.plan.tiles === undefined ? 'delivering' : 'stitching'
-    after.push({ ...frame, tasksLeft, state: next })
-    if (next !== 'rendering') steps.push({ type: 'run_step', step: { step: next === 'stitching' ? 'stitch' : 'deliver', jobId: job.id, frame: frame.number } })
-  }
+  const after = frames.map((frame) => frameNearer(job, task, frame))
+  const steps = after.flatMap((frame): Effect[] => {
+    const step = stepOfFrame(job.id, frame)
+    return step === null ? [] : [{ type: 'run_step', step }]
+  })
   return { ok: true, tasks: [act(task, 'complete', { canonical })], frames: after, effects: [...steps, ...effects] }
 }
 
@@ -102,17 +91,3 @@ function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoc
 export function newAudit(task: TaskRecord, round: number, who: { avoid: WorkerId[]; only?: WorkerId }): TaskRecord {
   return { ...blankTask(auditTaskId(task.id, round), 'audit', task.frames), ...partOf(task), audits: task.id, ...who }
 }
-
-/** The stitched image of a frame is there: the compositor may run on it. */
-export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: NonNullable<FrameRecord['stitched']>): Decision {
-  if (job.state !== 'active' || frame.state !== 'stitching') return { ok: true }
-  const finish = blankTask(finishTaskId(frame.position), 'finish', [frame.number])
-  return {
-    ok: true,
-    frames: [{ ...frame, state: 'finishing', stitched }],
-    tasks: [finish],
-    effects: [{ type: 'announce_work' }],
-  }
-}
-
-

@@ -5,13 +5,13 @@ import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
-import { actOnJob } from '../job-lifecycle.ts'
+import { actOnJob } from '../lifecycle/job.ts'
 import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { failJob, releaseLease } from './fall-back.ts'
 import { OVERTAKEN } from './hand-in.ts'
-import { act } from './lifecycle.ts'
+import { act } from '../lifecycle/task.ts'
 
 /**
  * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice it changes

@@ -6,7 +6,7 @@ import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { mayHave } from '../scheduling/task-fit.ts'
 import { currentAttempts, liveAttempts, triesUsed } from './attempts.ts'
-import { act } from './lifecycle.ts'
+import { act } from '../lifecycle/task.ts'
 import { isDue } from './retry.ts'
 
 /** Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too. */

@@ -1,5 +1,5 @@
 import type { JobId } from '../../protocol/ids.ts'
-import { isBeingPlanned, jobIsOver } from '../../domain/job-lifecycle.ts'
+import { isBeingPlanned, jobIsOver } from '../../domain/lifecycle/job.ts'
 import { connectedWorkers } from '../connected-workers.ts'
 import type { Engine } from '../context.ts'
 import type { Dispatcher } from '../dispatcher.ts'

@@ -2,7 +2,7 @@
  * What nobody else removes, looked for rarely and in pieces, by one process of the farm at a time. Nothing is removed because the farm
  * state does not know it: a state that was emptied throws, and one that was put back from a backup knows less than the object store.
  */
-import { jobIsOver, keepsFiles } from '../../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { JobId } from '../../protocol/ids.ts'
 import { attemptsPrefix, behindJob, farmKey, farmPrefix, journalKey, JOBS_PREFIX, jobPrefix, parseFarmKey, parseJobOfKey, workPrefix } from '../../protocol/object-keys.ts'
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'

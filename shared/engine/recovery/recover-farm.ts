@@ -1,4 +1,4 @@
-import { jobIsOver, keepsFiles } from '../../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { parseFrames } from '../../domain/splitting/frames.ts'
 import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, Decision } from '../../../../shared/domain/decision.ts'
-import { acceptDelivery, commitResult, frameStitched } from '../../../../shared/domain/task/hand-in.ts'
+import { acceptDelivery, commitResult } from '../../../../shared/domain/task/hand-in.ts'
 import { cancelTask, expireLease, failAttempt, releaseLease } from '../../../../shared/domain/task/fall-back.ts'
 import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
 import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
-import { auditTaskId, finishTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { ATTEMPT_OUTCOMES, TASK_STATES } from '../../../../shared/protocol/task.ts'
-import { HASH, NOW, aFile, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
+import { NOW, aFile, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
 
 const [anna, bert] = [worker('anna'), worker('bert')]
 const files = [aFile('final'), aFile('raw')]
@@ -162,15 +162,6 @@ describe('a delivery', () => {
     expect(acceptDelivery(aJob({ state: 'canceled' }), delivering(), [aFrame()], anna, 1, NOW)).toMatchObject({ code: 'lease_stale' })
     expect(acceptDelivery(aJob(), delivering(), [aFrame()], bert, 1, NOW)).toMatchObject({ code: 'lease_unknown' })
   })
-})
-
-test('a stitched frame gets its finish once; told again, or of a frame elsewhere, nothing happens', () => {
-  const stitched = { bytes: 1, sha256: HASH }
-  const change = granted(frameStitched(tiles, aFrame({ state: 'stitching', tasksLeft: 0 }), stitched))
-  expect(change.frames).toEqual([aFrame({ state: 'finishing', tasksLeft: 0, stitched })])
-  expect(change.tasks).toMatchObject([{ id: finishTaskId(0), kind: 'finish', state: 'queued', frames: [1] }])
-  for (const state of ['rendering', 'finishing', 'delivering', 'delivered', 'failed'] as const) expect(frameStitched(tiles, aFrame({ state, tasksLeft: 0 }), stitched)).toEqual({ ok: true })
-  expect(frameStitched({ ...tiles, state: 'canceled' }, aFrame({ state: 'stitching', tasksLeft: 0 }), stitched)).toEqual({ ok: true })
 })
 
 test('tries count what failed, expired or was rejected, and not what the farm is to blame for', () => {

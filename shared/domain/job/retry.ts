@@ -1,10 +1,10 @@
-import { refuse } from '../protocol/errors.ts'
-import type { JobRecord } from '../protocol/job.ts'
-import { LIMITS } from '../protocol/limits.ts'
-import type { TaskRecord } from '../protocol/task.ts'
-import type { Decision } from './decision.ts'
-import { actOnJob, jobIsOver, mayJob } from './job-lifecycle.ts'
-import { reopenTask } from './task/reopen.ts'
+import { refuse } from '../../protocol/errors.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { TaskRecord } from '../../protocol/task.ts'
+import type { Decision } from '../decision.ts'
+import { actOnJob, jobIsOver, mayJob } from '../lifecycle/job.ts'
+import { reopenTask } from '../task/reopen.ts'
 
 /**
  * A job that failed or was canceled goes on where it was: what is done stays done, what failed has its tries back. Its tasks are gone

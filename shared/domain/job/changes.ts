@@ -1,12 +1,12 @@
-import { refuse, type Refusal } from '../protocol/errors.ts'
-import type { JobChange, JobRecord } from '../protocol/job.ts'
-import type { TaskRecord } from '../protocol/task.ts'
-import type { Change, Decision } from './decision.ts'
+import { refuse, type Refusal } from '../../protocol/errors.ts'
+import type { JobChange, JobRecord } from '../../protocol/job.ts'
+import type { TaskRecord } from '../../protocol/task.ts'
+import type { Change, Decision } from '../decision.ts'
 import { withFrames } from './change-frames.ts'
-import { hasTasksToGive, jobIsOver, unpaused } from './job-lifecycle.ts'
-import { queueing } from './scheduling/task-fit.ts'
-import { currentAttempts, withdraw } from './task/attempts.ts'
-import { act } from './task/lifecycle.ts'
+import { hasTasksToGive, jobIsOver, unpaused } from '../lifecycle/job.ts'
+import { queueing } from '../scheduling/task-fit.ts'
+import { currentAttempts, withdraw } from '../task/attempts.ts'
+import { act } from '../lifecycle/task.ts'
 
 /** Attempts of a task up to which a pause may take it back: what is taken back counts against nobody, so something must bound it. */
 const TAKEN_BACK_UP_TO = 32

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { changeJob, pauseJob, resumeJob, takeBackRendering } from '../../../shared/domain/job-changes.ts'
-import { actOnJob, mayDispatch } from '../../../shared/domain/job-lifecycle.ts'
-import { acceptDelivery } from '../../../shared/domain/task/hand-in.ts'
-import { leaseSecond, leaseTask } from '../../../shared/domain/task/take-up.ts'
-import { JOB_STATES } from '../../../shared/protocol/job.ts'
-import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from './records.ts'
+import { changeJob, pauseJob, resumeJob, takeBackRendering } from '../../../../shared/domain/job/changes.ts'
+import { actOnJob, mayDispatch } from '../../../../shared/domain/lifecycle/job.ts'
+import { acceptDelivery } from '../../../../shared/domain/task/hand-in.ts'
+import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { JOB_STATES } from '../../../../shared/protocol/job.ts'
+import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from '../records.ts'
 
 const ANNA = worker('anna')
 

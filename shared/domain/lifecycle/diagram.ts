@@ -1,5 +1,6 @@
-import { JOB_TRANSITIONS } from './job-lifecycle.ts'
-import { TASK_TRANSITIONS } from './task/lifecycle.ts'
+import { FRAME_TRANSITIONS } from './frame.ts'
+import { JOB_TRANSITIONS } from './job.ts'
+import { TASK_TRANSITIONS } from './task.ts'
 
 /** The file that shows the diagrams, from the root of the repository. */
 export const DIAGRAMS_PATH = 'shared/domain/README.md'
@@ -7,11 +8,11 @@ export const DIAGRAMS_PATH = 'shared/domain/README.md'
 const BEGIN = '<!-- diagrams: begin, drawn from the transition tables by npm run generate -->'
 const END = '<!-- diagrams: end -->'
 
-/** The same text with the state diagrams of jobs and tasks between its marks; throws if a mark is missing. */
+/** The same text with the state diagrams of jobs, tasks and frames between its marks; throws if a mark is missing. */
 export function withDiagrams(text: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (begin < 0 || end < begin) throw new Error(`${DIAGRAMS_PATH} must have the lines "${BEGIN}" and "${END}"`)
-  const drawn = `## A job\n\n${diagram(JOB_TRANSITIONS)}\n\n## A task\n\n${diagram(TASK_TRANSITIONS)}`
+  const drawn = `## A job\n\n${diagram(JOB_TRANSITIONS)}\n\n## A task\n\n${diagram(TASK_TRANSITIONS)}\n\n## A frame\n\n${diagram(FRAME_TRANSITIONS)}`
   return `${text.slice(0, begin)}${BEGIN}\n\n${drawn}\n\n${text.slice(end)}`
 }
 

@@ -1,5 +1,5 @@
-import type { JobRecord, JobState } from '../protocol/job.ts'
-import { taskNumbers } from './splitting/asked-frames.ts'
+import type { JobRecord, JobState } from '../../protocol/job.ts'
+import { taskNumbers } from '../splitting/asked-frames.ts'
 
 export const JOB_TRANSITIONS = {
   plan: { from: ['inspecting'], to: 'planning' },

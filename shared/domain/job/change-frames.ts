@@ -1,10 +1,10 @@
-import { refuse, type Refusal } from '../protocol/errors.ts'
-import type { JobPlan, JobRecord } from '../protocol/job.ts'
-import { LIMITS } from '../protocol/limits.ts'
-import { hasTasksToGive } from './job-lifecycle.ts'
-import { askedFrames } from './splitting/asked-frames.ts'
-import { formatFrames, parseFrames } from './splitting/frames.ts'
-import { tasksPerFrame } from './splitting/job-tasks.ts'
+import { refuse, type Refusal } from '../../protocol/errors.ts'
+import type { JobPlan, JobRecord } from '../../protocol/job.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { hasTasksToGive } from '../lifecycle/job.ts'
+import { askedFrames } from '../splitting/asked-frames.ts'
+import { formatFrames, parseFrames } from '../splitting/frames.ts'
+import { tasksPerFrame } from '../splitting/job-tasks.ts'
 
 /**
  * The job with other frames. New ones get positions behind all that there are, so that no task changes its name; those taken out keep

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { retryJob } from '../../../shared/domain/retry-job.ts'
-import { auditIds, currentAttempts, triesUsed } from '../../../shared/domain/task/attempts.ts'
-import { HISTORY_KEPT, reopenTask } from '../../../shared/domain/task/reopen.ts'
-import { ATTEMPTS_MAX } from '../../../shared/domain/task/take-up.ts'
-import { auditTaskId, renderTaskId } from '../../../shared/protocol/ids.ts'
-import { JOB_STATES } from '../../../shared/protocol/job.ts'
-import { LIMITS } from '../../../shared/protocol/limits.ts'
-import { TaskRecord } from '../../../shared/protocol/task.ts'
-import { NOW, aFinish, aJob, aTask, anAttempt, worker } from './records.ts'
+import { retryJob } from '../../../../shared/domain/job/retry.ts'
+import { auditIds, currentAttempts, triesUsed } from '../../../../shared/domain/task/attempts.ts'
+import { HISTORY_KEPT, reopenTask } from '../../../../shared/domain/task/reopen.ts'
+import { ATTEMPTS_MAX } from '../../../../shared/domain/task/take-up.ts'
+import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
+import { JOB_STATES } from '../../../../shared/protocol/job.ts'
+import { LIMITS } from '../../../../shared/protocol/limits.ts'
+import { TaskRecord } from '../../../../shared/protocol/task.ts'
+import { NOW, aFinish, aJob, aTask, anAttempt, worker } from '../records.ts'
 
 const ANNA = worker('anna')
 const expired = (count: number) => Array.from({ length: count }, (_, index) => anAttempt(index + 1, ANNA, { outcome: 'expired' }))
