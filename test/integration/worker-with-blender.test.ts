@@ -39,7 +39,7 @@ beforeAll(async () => {
   await promisify(execFile)('blender', ['--background', '--factory-startup', '--python-expr', BUILD_SCENE, '--', join(folder, 'scene.blend')])
   coordinator = await CoordinatorDouble.start()
   const config = parseWorkerConfig({ url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), devices: 'cpu' }, {})
-  if (!config.ok) throw new Error(config.message)
+  if (!config.ok) throw new Error(config.detail)
   worker = await startWorker(config.value, { log: pino({ level: 'warn' }) })
   line = await coordinator.connection()
 }, TIMEOUT_MS)

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 async function start(settings: Record<string, unknown> = {}): Promise<RunningWorker> {
   const config = parseWorkerConfig({ url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), name: 'box', sandbox: 'off', ...settings }, {})
-  if (!config.ok) throw new Error(config.message)
+  if (!config.ok) throw new Error(config.detail)
   const worker = await startWorker(config.value, {
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
     newRenderer: blender.newRenderer,
