@@ -1,13 +1,12 @@
 import type { Engine } from '../../shared/engine/context.ts'
 import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
-import { planTasks } from '../../shared/engine/plan-tasks.ts'
+import { planInBackground } from '../../shared/engine/plan-tasks.ts'
 import { takeInspection } from '../../shared/engine/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.ts'
-import { refOf } from './held-leases.ts'
+import { type CoordinatorMessage, leaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 
 /** What a worker says of a lease that changes it. */
 export type LeaseMessage = Extract<WorkerMessage, { type: 'result' | 'uploaded' | 'inspected' | 'failure' | 'released' }>
@@ -24,11 +23,11 @@ export interface LeaseAnswer {
 
 /** Hands to the engine what a worker says of a lease. */
 export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
-  const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...refOf(lease) } }
+  const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...leaseRef(lease) } }
   switch (message.type) {
     case 'result': {
       const taken = await takeResult(engine, lease, message)
-      if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...refOf(lease), files: taken.upload } }
+      if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...leaseRef(lease), files: taken.upload } }
       if (taken.code !== 'result_invalid') return refused(taken, lease)
       // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
       await takeFailure(engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) })
@@ -44,7 +43,7 @@ export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseM
       const taken = await takeInspection(engine, lease, message)
       if (!taken.ok) return refused(taken, lease)
       // At once, so that its first tasks need not wait for the next round over all jobs.
-      planTasks(engine, lease.jobId).catch((error: unknown) => engine.log.warn({ jobId: lease.jobId, error }, 'planning stopped, the next round goes on'))
+      planInBackground(engine, lease.jobId)
       return released
     }
     case 'failure': {
@@ -61,5 +60,5 @@ export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseM
 }
 
 function refused({ code, detail }: Refusal, lease: HeldLease): LeaseAnswer {
-  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) } }
+  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: leaseRef(lease) } }
 }

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
-import { workOf } from '../../shared/domain/task/expected-files.ts'
 import { attemptOf } from '../../shared/domain/task/attempts.ts'
 import { displayVerdict, worstVerdict } from '../../shared/domain/verification/display-verdict.ts'
 import { imageVerdict } from '../../shared/domain/verification/image-verdict.ts'
@@ -89,7 +88,7 @@ async function compareRenderings(engine: Engine, imaging: Imaging, task: TaskRec
 async function compareFiles(engine: Engine, imaging: Imaging, task: TaskRecord, a: ResultFile & { path: string }, b: ResultFile & { path: string }): Promise<PairVerdict> {
   const float = a.name.endsWith('.exr')
   if (float && a.role === 'final' && (await bothUnread(imaging, a.path, b.path))) return 'agreed'
-  if (workOf(task) === 'finish') {
+  if (task.kind === 'finish') {
     const same = await imaging.samePixels(a.path, b.path)
     if (!same.ok) return refusedImage(engine, task, same)
     if (same.same) return 'agreed'

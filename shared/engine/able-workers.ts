@@ -1,12 +1,12 @@
 import { boundTo, isEligible } from '../domain/scheduling/eligibility.ts'
 import type { SceneRecord } from '../protocol/scene.ts'
-import type { Requirement, WorkerRecord } from '../protocol/worker.ts'
+import { isUsable, type Requirement, type WorkerRecord } from '../protocol/worker.ts'
 import { connectedWorkers } from './connected-workers.ts'
 import type { Engine } from './context.ts'
 
 /** Connected workers that may have tasks of a job with this requirement. */
 export async function ableWorkers(engine: Engine, requirement: Requirement): Promise<WorkerRecord[]> {
-  return [...(await connectedWorkers(engine)).values()].filter((worker) => worker.state === 'connected' && !worker.quarantined && isEligible(requirement, worker.capabilities))
+  return [...(await connectedWorkers(engine)).values()].filter((worker) => isUsable(worker) && isEligible(requirement, worker.capabilities))
 }
 
 /**

@@ -30,12 +30,12 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
 async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeconds: number): Promise<Work> {
   const { plan } = job
   // The scene alone, not what this job changes in it: what is found is kept for other jobs.
-  if (workOf(task) === 'inspect') return { kind: 'inspect', settings: { scene: plan.sceneName } }
+  if (workOf(plan, task) === 'inspect') return { kind: 'inspect', settings: { scene: plan.sceneName } }
   const kindsWanted = job.requirement.deviceKinds
   const display = needsDisplay(plan)
   const frame = task.frames[0]
   if (frame === undefined) throw new Error(`task ${task.id} has no frame`)
-  if (workOf(task) === 'finish') {
+  if (workOf(plan, task) === 'finish') {
     const [record] = await engine.store.frames(job.id, [frame])
     const stitched: FrameRecord['stitched'] = record?.value.stitched
     if (stitched === undefined) throw new Error(`job ${job.id}: frame ${frameName(frame)} has no stitched image to finish`)

@@ -4,7 +4,7 @@ import { paceOf } from '../domain/scheduling/stragglers.ts'
 import { isPicky } from '../domain/scheduling/task-fit.ts'
 import { liveAttempts } from '../domain/task/attempts.ts'
 import { isHeld } from '../domain/lifecycle/task.ts'
-import type { JobRecord } from '../protocol/job.ts'
+import type { JobPlan, JobRecord } from '../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../protocol/task.ts'
 import type { TaskId } from '../protocol/ids.ts'
 import { LIMITS } from '../protocol/limits.ts'
@@ -25,6 +25,7 @@ export interface Slice {
  * before and after, here and nowhere else, so they always equal what a recount of the records gives.
  */
 export function commitOf(slice: Slice, change: Change, now: number, leaseMs: number): Commit {
+  const { plan } = slice.job.value
   const counters: Record<string, number> = {}
   const leases: { taskId: TaskId; epoch: number; expiresAt: number | null }[] = []
   const picky: { taskId: TaskId; listed: boolean }[] = []
@@ -34,8 +35,8 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
 
   const tasks = (change.tasks ?? []).map((after) => {
     const before = slice.tasks.get(after.id)
-    if (before !== undefined) count(taskCounters(before.value), -1)
-    count(taskCounters(after), 1)
+    if (before !== undefined) count(taskCounters(plan, before.value), -1)
+    count(taskCounters(plan, after), 1)
     const [held, holds] = [before === undefined ? [] : heldEpochs(before.value), heldEpochs(after)]
     for (const epoch of held) if (!holds.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: null })
     for (const epoch of holds) if (!held.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: now + leaseMs })
@@ -72,9 +73,9 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
 }
 
 /** The counters of a job as its records give them: what the farm store keeps must always equal this. */
-export function recount(tasks: readonly TaskRecord[], frames: readonly FrameRecord[]): Record<string, number> {
+export function recount(plan: JobPlan, tasks: readonly TaskRecord[], frames: readonly FrameRecord[]): Record<string, number> {
   const counters: Record<string, number> = {}
-  for (const amounts of [...tasks.map(taskCounters), ...frames.map(frameCounters)]) {
+  for (const amounts of [...tasks.map((task) => taskCounters(plan, task)), ...frames.map(frameCounters)]) {
     for (const [name, amount] of Object.entries(amounts)) counters[name] = (counters[name] ?? 0) + amount
   }
   return counters
@@ -86,13 +87,13 @@ export function effectsOf(change: Change): Effect[] {
 }
 
 /** What a task record adds to the counters of its job. */
-export function taskCounters(task: TaskRecord): Record<string, number> {
+export function taskCounters(plan: JobPlan, task: TaskRecord): Record<string, number> {
   const names = [`${task.kind}.${task.state}`]
   if (task.state === 'queued') names.push(isPicky(task) ? 'waiting.picky' : 'waiting.open')
   if (isHeld(task.state)) names.push(RUNNING)
   if (task.kind === 'audit' && task.verdict !== 'unverified') names.push(`verdicts.${task.verdict}`)
   if (task.kind !== 'audit' && task.state === 'verifying' && task.note !== undefined) names.push('waiting.disputed')
-  return { ...Object.fromEntries(names.map((name) => [name, 1])), ...paceOf(task) }
+  return { ...Object.fromEntries(names.map((name) => [name, 1])), ...paceOf(plan, task) }
 }
 
 function frameCounters(frame: FrameRecord): Record<string, number> {

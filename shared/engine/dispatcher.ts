@@ -238,14 +238,14 @@ export class Dispatcher {
    * it costs a look at the leases of a job and not one for each worker.
    */
   async serveStragglers(): Promise<void> {
-    for (const [jobId, job] of [...this.#jobs]) await this.#serveStragglersOf(jobId, job).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'))
+    for (const [jobId, job] of [...this.#jobs]) await this.#serveStragglersOf(job).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'))
   }
 
-  async #serveStragglersOf(jobId: JobId, job: OpenJob): Promise<void> {
+  async #serveStragglersOf(job: OpenJob): Promise<void> {
     if (job.open > 0 || job.running === 0 || this.#stopped) return
     const idle = [...this.#seats.values()].filter((seat) => seat.open() && !seat.busy() && seat.room() > 0 && isEligible(job.record.requirement, seat.capabilities) && !this.#hasWorkFor(seat))
     if (idle.length === 0) return
-    for (const task of await findStragglers(this.#engine, jobId)) {
+    for (const task of await findStragglers(this.#engine, job.record)) {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
         const given = await giveLease(this.#engine, this.#company, seat, job.record, task.id, leaseSecond).finally(free)

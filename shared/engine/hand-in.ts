@@ -4,7 +4,7 @@ import { failAttempt, releaseLease } from '../domain/task/fall-back.ts'
 import { attemptOf, resultEpoch } from '../domain/task/attempts.ts'
 import { type Refusal, refuse } from '../protocol/errors.ts'
 import type { Failure } from '../protocol/failure.ts'
-import { isFinishTask, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
+import { type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
 import { attemptKey } from '../protocol/object-keys.ts'
 import type { ResultFile, TaskRecord } from '../protocol/task.ts'
 import type { SignedPut } from '../ports/object-store.ts'
@@ -26,7 +26,8 @@ export interface SignedFile extends SignedPut {
 /** A worker commits to its result; the answer is where to send which of its files. */
 export async function takeResult(engine: Engine, lease: HeldLease, result: { files: readonly ResultFile[]; renderSeconds: number; peakMemoryBytes: number }): Promise<{ ok: true; upload: SignedFile[] } | Refusal> {
   let current: TaskRecord | undefined
-  const byAnchor = isFinishTask(lease.taskId) && (await engine.store.worker(lease.workerId))?.anchor === true
+  const known = await readTask(engine, lease.jobId, lease.taskId, () => true) // its kind never changes
+  const byAnchor = known?.kind === 'finish' && (await engine.store.worker(lease.workerId))?.anchor === true
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
     if (record === undefined) return unknownTask(lease)

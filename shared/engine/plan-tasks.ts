@@ -11,6 +11,25 @@ import { transact } from './transact.ts'
 /** Tasks in one commit: large enough to be quick, small enough that Redis never stalls on one script. */
 const PLAN_BATCH = 500
 
+/** Jobs that each engine plans now. */
+const underWay = new WeakMap<Engine, Map<JobId, Promise<void>>>()
+
+/** Plans a job in the background, once at a time for each job: what comes while it is being planned is part of that. */
+export function planInBackground(engine: Engine, jobId: JobId): void {
+  const plans = underWay.get(engine) ?? new Map<JobId, Promise<void>>()
+  underWay.set(engine, plans)
+  if (plans.has(jobId)) return
+  const planning = planTasks(engine, jobId)
+    .catch((error: unknown) => engine.log.warn({ jobId, error }, 'planning stopped, the next round goes on'))
+    .finally(() => plans.delete(jobId))
+  plans.set(jobId, planning)
+}
+
+/** Resolves when what was being planned in the background has ended. */
+export async function plansEnded(engine: Engine): Promise<void> {
+  await Promise.all(underWay.get(engine)?.values() ?? [])
+}
+
 /**
  * Writes the tasks of a job down, batch by batch, and lets it run. After a retry it takes up again those that failed or were
  * canceled, after a change of the frames it brings all of them in line with the plan. Goes on where a process that died stopped, and

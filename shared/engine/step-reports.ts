@@ -5,7 +5,7 @@ import { frameDelivered, frameStitched } from '../domain/task/frames.ts'
 import { actOnJob, isBeingPlanned, mayJob } from '../domain/lifecycle/job.ts'
 import type { Pair } from '../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
-import { auditedTaskId, auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
+import { auditTaskId, type JobId, type TaskId, type WorkerId } from '../protocol/ids.ts'
 import type { JobRecord } from '../protocol/job.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../protocol/task.ts'
 import { ableWorkers } from './able-workers.ts'
@@ -24,9 +24,10 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
 
 /** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. `isFault`: its worker's. */
 export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, isFault = true): Promise<void> {
-  const checked = auditedTaskId(taskId)
+  const [known] = await engine.store.tasks(jobId, [taskId])
+  if (known == null) return
+  const { audits: checked, auditsFrom: from = 0 } = known.value
   // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
-  const from = checked === undefined ? ((await engine.store.tasks(jobId, [taskId]))[0]?.value.auditsFrom ?? 0) : 0
   const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, from + round + 1)) : [checked]
   await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)

@@ -196,7 +196,7 @@ export class EngineFarm {
     for (const [schema, records] of [[JobRecord, [job]], [TaskRecord, tasks], [FrameRecord, frames], [JobEvent, (await this.store.events(id, { limit: 1e6 })).items]] as const) {
       for (const record of records) expect(schema.safeParse(record).success, `cannot be stored: ${JSON.stringify(record)}`)
     }
-    const recounted = recount(tasks, frames)
+    const recounted = recount(job.plan, tasks, frames)
     for (const name of new Set([...Object.keys(recounted), ...Object.keys(counters)])) expect((recounted[name] ?? 0) === (counters[name] ?? 0), `counter ${name} is ${counters[name]}, the records say ${recounted[name]}`)
 
     const leases = (await this.store.expiredLeases(id, Number.MAX_SAFE_INTEGER, 1e6)).map(({ taskId, epoch }) => `${taskId}@${epoch}`).sort()

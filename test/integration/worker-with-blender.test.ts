@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseWorkerConfig } from '../../blender-worker/config.ts'
 import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
 import { JobId, renderTaskId } from '../../shared/protocol/ids.ts'
-import { Lease, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { Lease, leaseRef } from '../../shared/protocol/messages.ts'
 import { CoordinatorDouble, type MessageOf, type WorkerConnection } from '../support/coordinator-double.ts'
 
 /** Blender starts in about two seconds; a machine with other work to do may need ten times that. */
@@ -55,15 +55,14 @@ async function lease(index: number, work: unknown, blend = 'scene.blend'): Promi
   return Lease.parse({ type: 'lease', jobId: JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz'), taskId: renderTaskId(index), epoch: 1, leaseSeconds: 60, scene, work, noProgressSeconds: 50 })
 }
 
-const nameOf = ({ jobId, taskId, epoch }: LeaseRef): LeaseRef => ({ jobId, taskId, epoch })
 
 /** Has a lease rendered and all its files sent; gives them by role. */
 async function deliver(one: Lease): Promise<{ result: MessageOf<'result'>; files: Record<string, Buffer> }> {
   line.send(one)
   const result = await line.next('result')
-  line.send({ type: 'upload', ...nameOf(one), files: result.files.map(({ name }) => ({ name, url: coordinator.uploadUrl(`${one.taskId}-${name}`), method: 'PUT', headers: {} })) })
+  line.send({ type: 'upload', ...leaseRef(one), files: result.files.map(({ name }) => ({ name, url: coordinator.uploadUrl(`${one.taskId}-${name}`), method: 'PUT', headers: {} })) })
   await line.next('uploaded')
-  line.send({ type: 'release', ...nameOf(one) })
+  line.send({ type: 'release', ...leaseRef(one) })
   const sent = result.files.map(({ role, name }) => [role, coordinator.uploads.get(`/up/${one.taskId}-${name}`)?.bytes ?? Buffer.alloc(0)] as const)
   return { result, files: Object.fromEntries(sent) }
 }
@@ -113,6 +112,6 @@ test('a canceled render leaves no Blender behind', { timeout: TIMEOUT_MS }, asyn
   line.send(heavy)
   const progress = await line.next('progress')
   expect(progress.taskId === heavy.taskId || (await line.next('progress'))).toBeTruthy()
-  line.send({ type: 'cancel', ...nameOf(heavy), reason: 'enough' })
+  line.send({ type: 'cancel', ...leaseRef(heavy), reason: 'enough' })
   await deliver(await lease(7, { kind: 'render', frames: [1], settings: {}, display: false }))
 })

@@ -9,7 +9,7 @@ import { WorkFailure } from '../../blender-worker/failure.ts'
 import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
 import { leaveOnSignals } from '../../blender-worker/signals.ts'
 import { JobId, renderTaskId } from '../../shared/protocol/ids.ts'
-import { CLOSE_CODES, Lease, type LeaseRef } from '../../shared/protocol/messages.ts'
+import { CLOSE_CODES, Lease, type LeaseRef, leaseRef } from '../../shared/protocol/messages.ts'
 import { CoordinatorDouble, sha256Of, type WorkerConnection } from '../support/coordinator-double.ts'
 import { RendererDouble } from '../support/renderer-double.ts'
 
@@ -70,10 +70,9 @@ function lease(index: number, over: { frames?: number[]; scene?: Partial<Lease['
   })
 }
 
-const nameOf = ({ jobId, taskId, epoch }: LeaseRef): LeaseRef => ({ jobId, taskId, epoch })
 
 function asksFor(one: Lease, names: string[]) {
-  return { type: 'upload' as const, ...nameOf(one), files: names.map((name) => ({ name, url: coordinator.uploadUrl(name), method: 'PUT' as const, headers: { 'x-amz-meta-a': 'b' } })) }
+  return { type: 'upload' as const, ...leaseRef(one), files: names.map((name) => ({ name, url: coordinator.uploadUrl(name), method: 'PUT' as const, headers: { 'x-amz-meta-a': 'b' } })) }
 }
 
 const resultsOnDisk = () => readdir(join(folder, 'data', 'results'))
@@ -86,9 +85,9 @@ describe('an inspection', () => {
     const one = inspection()
     line.send(one)
     const told = await line.next('inspected')
-    expect(told).toMatchObject({ ...nameOf(one), inspection: { scene: 'Scene', tiling: { exact: true } } })
+    expect(told).toMatchObject({ ...leaseRef(one), inspection: { scene: 'Scene', tiling: { exact: true } } })
     expect(blender.log).toEqual(['close', 'open scene.blend', 'inspect']) // the probe closes its own Blender
-    line.send({ type: 'release', ...nameOf(one) })
+    line.send({ type: 'release', ...leaseRef(one) })
     await beatWithout(line, one)
     expect(await resultsOnDisk()).toEqual([])
   })
@@ -100,8 +99,8 @@ describe('an inspection', () => {
     await line.next('inspected')
     line.drop()
     const again = await coordinator.connection()
-    expect((await again.welcome()).leases).toEqual([nameOf(one)])
-    expect(await again.next('inspected')).toMatchObject(nameOf(one))
+    expect((await again.welcome()).leases).toEqual([leaseRef(one)])
+    expect(await again.next('inspected')).toMatchObject(leaseRef(one))
   })
 
   test('that Blender cannot make is a failure of its lease', async () => {
@@ -119,7 +118,7 @@ describe('the way of a lease', () => {
     line.send(one)
     const result = await line.next('result')
     expect(result.files.map((file) => file.name)).toEqual(['0007.final.png', '0007.raw.exr', 'm0012.final.png', 'm0012.raw.exr'])
-    expect(result).toMatchObject({ ...nameOf(one), renderSeconds: 1, peakMemoryBytes: 1_000 })
+    expect(result).toMatchObject({ ...leaseRef(one), renderSeconds: 1, peakMemoryBytes: 1_000 })
     expect((await line.next('progress')).frame).toBe(7)
 
     line.send(asksFor(one, ['0007.final.png']))
@@ -133,7 +132,7 @@ describe('the way of a lease', () => {
     line.send(asksFor(one, ['0007.raw.exr']))
     await line.next('uploaded')
     expect(coordinator.uploads.has('/up/0007.raw.exr')).toBe(true)
-    line.send({ type: 'release', ...nameOf(one) })
+    line.send({ type: 'release', ...leaseRef(one) })
     await beatWithout(line, one)
     await expect.poll(resultsOnDisk, { interval: 5 }).toEqual([])
   })
@@ -233,20 +232,20 @@ describe('a lost connection', () => {
     line.drop()
     const second = await coordinator.connection()
     const hello = await second.welcome()
-    expect(hello.leases).toEqual([nameOf(one)])
+    expect(hello.leases).toEqual([leaseRef(one)])
     render.finish()
-    expect(await second.next('result')).toMatchObject(nameOf(one))
+    expect(await second.next('result')).toMatchObject(leaseRef(one))
 
     second.drop()
     const third = await coordinator.connection()
     await third.welcome()
-    expect(await third.next('result')).toMatchObject(nameOf(one))
+    expect(await third.next('result')).toMatchObject(leaseRef(one))
     third.send(asksFor(one, ['0001.final.png']))
     await third.next('uploaded')
     third.drop()
     const fourth = await coordinator.connection()
     await fourth.welcome()
-    expect(await fourth.next('uploaded')).toMatchObject(nameOf(one))
+    expect(await fourth.next('uploaded')).toMatchObject(leaseRef(one))
     expect(fourth.came('result')).toEqual([])
   })
 
@@ -261,7 +260,7 @@ describe('a lost connection', () => {
     await blender.begun()
     line.drop()
     const second = await coordinator.connection()
-    await second.welcome({ lost: [nameOf(done), nameOf(running)] })
+    await second.welcome({ lost: [leaseRef(done), leaseRef(running)] })
     expect((await second.next('heartbeat')).leases).toEqual([])
     await expect.poll(resultsOnDisk, { interval: 5 }).toEqual([])
     expect(blender.log.at(-1)).toBe('close')
@@ -302,7 +301,7 @@ describe('a lost connection', () => {
     const second = await coordinator.connection()
     const hello = await second.welcome()
     expect(hello.workerId).toBe(worker.workerId)
-    expect(hello.leases).toEqual([nameOf(one)])
+    expect(hello.leases).toEqual([leaseRef(one)])
     expect((await second.next('result')).files).toEqual(before.files)
     second.send(asksFor(one, ['0001.final.png']))
     await second.next('uploaded')
@@ -324,7 +323,7 @@ describe('a lost connection', () => {
     await start()
     const second = await coordinator.connection()
     await second.welcome()
-    expect(await second.next('result')).toMatchObject(nameOf(one))
+    expect(await second.next('result')).toMatchObject(leaseRef(one))
     expect(second.came('uploaded')).toEqual([])
   })
 
@@ -342,7 +341,7 @@ describe('a lost connection', () => {
     const second = await coordinator.connection()
     await second.welcome()
     letEnd()
-    expect(await second.next('result')).toMatchObject(nameOf(one))
+    expect(await second.next('result')).toMatchObject(leaseRef(one))
     second.send(asksFor(one, ['0001.final.png']))
     await second.next('uploaded')
     expect(second.came('failure')).toEqual([])
@@ -364,7 +363,7 @@ describe('an end before the result', () => {
     const one = lease(1)
     line.send(one)
     await blender.begun()
-    line.send({ type: 'cancel', ...nameOf(one), reason: 'the job was canceled' })
+    line.send({ type: 'cancel', ...leaseRef(one), reason: 'the job was canceled' })
     await beatWithout(line, one)
     blender.rendersAtOnce = true
     line.send(lease(2))
@@ -479,15 +478,15 @@ describe('leaving', () => {
     await heldIs(line, 2)
     signals.emit('SIGTERM')
     await line.next('draining')
-    expect(await line.next('released')).toMatchObject(nameOf(waiting))
+    expect(await line.next('released')).toMatchObject(leaseRef(waiting))
     const late = lease(3)
     line.send(late)
-    expect(await line.next('released')).toMatchObject(nameOf(late))
+    expect(await line.next('released')).toMatchObject(leaseRef(late))
     render.finish()
     await line.next('result')
     line.send(asksFor(running, ['0001.final.png']))
     await line.next('uploaded')
-    line.send({ type: 'release', ...nameOf(running) })
+    line.send({ type: 'release', ...leaseRef(running) })
     expect(await worker.stopped).toEqual({ why: 'drained' })
     expect(await line.closed).toBe(1000)
   })
@@ -503,7 +502,7 @@ describe('leaving', () => {
     signals.emit('SIGTERM')
     await line.next('draining')
     signals.emit('SIGTERM')
-    expect(await line.next('released')).toMatchObject(nameOf(running))
+    expect(await line.next('released')).toMatchObject(leaseRef(running))
     expect(await worker.stopped).toEqual({ why: 'stopped' })
     expect(blender.log.at(-1)).toBe('close')
   })

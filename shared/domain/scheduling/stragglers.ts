@@ -1,3 +1,4 @@
+import type { JobPlan } from '../../protocol/job.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import { liveAttempts, resultOf } from '../task/attempts.ts'
 import { workOf } from '../task/expected-files.ts'
@@ -11,17 +12,17 @@ export const STRAGGLER_FACTOR = 1.5
 export const STRAGGLER_AFTER_MS = 5_000
 
 /** What tasks of a job took so far, from the lease to the accepted result, by kind of work; worked out from the counters of the job. */
-export function meanMs(counters: Readonly<Record<string, number>>, task: TaskRecord): number | null {
-  const { tasks, ms } = paceNames(task)
+export function meanMs(plan: JobPlan, counters: Readonly<Record<string, number>>, task: TaskRecord): number | null {
+  const { tasks, ms } = paceNames(plan, task)
   const count = counters[tasks] ?? 0
   return count === 0 ? null : (counters[ms] ?? 0) / count
 }
 
 /** What a task adds to the pace of its job, as counters: nothing before its own result counts. By the farm's clock, not by what workers say. */
-export function paceOf(task: TaskRecord): Record<string, number> {
+export function paceOf(plan: JobPlan, task: TaskRecord): Record<string, number> {
   const result = task.state === 'completed' ? resultOf(task) : undefined
   if (result?.endedAt === undefined) return {}
-  const { tasks, ms } = paceNames(task)
+  const { tasks, ms } = paceNames(plan, task)
   return { [tasks]: 1, [ms]: Math.max(0, result.endedAt - result.startedAt) }
 }
 
@@ -32,7 +33,7 @@ export function isStraggler(task: TaskRecord, mean: number | null, now: number):
   return now - only.startedAt > Math.max(STRAGGLER_AFTER_MS, mean * STRAGGLER_FACTOR)
 }
 
-function paceNames(task: TaskRecord): { tasks: string; ms: string } {
-  const work = workOf(task)
+function paceNames(plan: JobPlan, task: TaskRecord): { tasks: string; ms: string } {
+  const work = workOf(plan, task)
   return { tasks: `pace.${work}.tasks`, ms: `pace.${work}.ms` }
 }

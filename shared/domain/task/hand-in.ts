@@ -1,5 +1,5 @@
 import { refuse } from '../../protocol/errors.ts'
-import { auditTaskId, type WorkerId } from '../../protocol/ids.ts'
+import { auditRound, auditTaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
@@ -38,7 +38,7 @@ export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerI
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
   const [took, least] = [(now - holder.attempt.startedAt) / 1000, job.plan.secondsPerTaskMin ?? 0]
-  if (took < least && workOf(task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
+  if (took < least && workOf(job.plan, task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
   const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
   const { task: alone, effects } = withdraw(committed, 'overtaken', OVERTAKEN, now, epoch)
   return { ok: true, tasks: [act(alone, 'commit_result')], effects }
@@ -76,7 +76,7 @@ export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly 
 function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoch: number): Change {
   const audited = audit.audits
   if (audited === undefined) throw new Error(`audit ${audit.id} checks nothing`)
-  const round = Number(audit.id.slice(audit.id.indexOf('x') + 1))
+  const round = auditRound(audit.id)
   return {
     ok: true,
     tasks: [act(audit, 'complete', { canonical: { taskId: audit.id, epoch } })],

@@ -11,7 +11,7 @@ import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { type TaskId, renderTaskId } from '../../../shared/protocol/ids.ts'
 import type { FrameRecord, TaskRecord } from '../../../shared/protocol/task.ts'
 import type { Versioned } from '../../../shared/ports/farm-store.ts'
-import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from '../domain/records.ts'
+import { NOW, aFile, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../domain/records.ts'
 
 const LEASE_MS = 1_000
 const sliceOf = (tasks: readonly TaskRecord[] = [], frames: readonly FrameRecord[] = []): Slice => ({
@@ -110,7 +110,7 @@ test('after any walk of events the counters, leases and lists are what a recount
     }
     const tasks = [...store.tasks.values()].map((task) => task.value)
     const frames = [...store.frames.values()].map((frame) => frame.value)
-    expect(withoutZeros(store.counters)).toEqual(withoutZeros(recount(tasks, frames)))
+    expect(withoutZeros(store.counters)).toEqual(withoutZeros(recount(aPlan(), tasks, frames)))
     expect([...store.leases].sort()).toEqual(tasks.flatMap((task) => task.attempts.filter(({ outcome }) => outcome === 'running').map(({ epoch }) => `${task.id}@${epoch}`)).sort())
     expect([...store.picky].sort()).toEqual(tasks.filter((task) => task.state === 'queued' && isPicky(task)).map((task) => task.id).sort())
     for (const frame of frames) expect(frame.tasksLeft).toBeGreaterThanOrEqual(0)
@@ -129,11 +129,11 @@ test('a task stands in every counter that tells something about it', () => {
 
 test('a task that is completed adds to the pace of its job what it took by the farm\'s clock', () => {
   const attempts = [anAttempt(1, anna, { outcome: 'expired', endedAt: NOW + 1 }), anAttempt(2, anna, { outcome: 'rendered', startedAt: NOW + 5, endedAt: NOW + 2_005, renderSeconds: 999 })]
-  expect(taskCounters(aTask({ state: 'completed', epoch: 2, attempts }))).toEqual({ 'render.completed': 1, 'pace.frames.tasks': 1, 'pace.frames.ms': 2_000 })
+  expect(taskCounters(aPlan(), aTask({ state: 'completed', epoch: 2, attempts }))).toEqual({ 'render.completed': 1, 'pace.frames.tasks': 1, 'pace.frames.ms': 2_000 })
 })
 
 function namesOf(task: TaskRecord): string[] {
-  const counters = taskCounters(task)
+  const counters = taskCounters(aPlan(), task)
   expect(Object.values(counters).every((amount) => amount === 1)).toBe(true)
   return Object.keys(counters)
 }
