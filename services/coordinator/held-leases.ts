@@ -1,6 +1,6 @@
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Engine } from '../../shared/engine/context.ts'
-import type { HeldLease } from '../../shared/engine/hand-in.ts'
+import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
 import { type LeaseRef, leaseRef } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 

@@ -6,7 +6,7 @@ import { displayVerdict, worstVerdict } from '../../shared/domain/verification/d
 import { imageVerdict } from '../../shared/domain/verification/image-verdict.ts'
 import type { Pair, PairVerdict } from '../../shared/domain/verification/settle-dispute.ts'
 import type { Engine } from '../../shared/engine/context.ts'
-import { loadAudited, reportCompared, reportRejected } from '../../shared/engine/step-reports.ts'
+import { loadAudited, reportCompared, reportRejected } from '../../shared/engine/results/step-reports.ts'
 import type { JobId, TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey } from '../../shared/protocol/object-keys.ts'
 import type { ResultFile, TaskRecord } from '../../shared/protocol/task.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { cancelJob, viewJob } from '../../shared/engine/job-actions.ts'
+import { cancelJob, viewJob } from '../../shared/engine/jobs/job-actions.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 

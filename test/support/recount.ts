@@ -1,5 +1,5 @@
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
-import { recount } from '../../shared/engine/commit.ts'
+import { recount } from '../../shared/engine/commit/commit.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 

@@ -8,7 +8,7 @@ import { tasksPerFrame } from '../splitting/job-tasks.ts'
 
 /**
  * The job with other frames. New ones get positions behind all that there are, so that no task changes its name; those taken out keep
- * theirs, and what is done of them. Its tasks are gone over afterwards (engine/plan-tasks.ts). The same job when nothing changes.
+ * theirs, and what is done of them. Its tasks are gone over afterwards (engine/jobs/plan-tasks.ts). The same job when nothing changes.
  * Refused with the codes of a frame range, with `frames_not_apart` where a task has several frames, and with `conflict` when no
  * task is to be handed out any more.
  */

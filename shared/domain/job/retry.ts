@@ -8,7 +8,7 @@ import { reopenTask } from '../task/reopen.ts'
 
 /**
  * A job that failed or was canceled goes on where it was: what is done stays done, what failed has its tries back. Its tasks are gone
- * over again as when they were planned (engine/submit-job.ts). `inspection`: its task that looks at the scene, if it has one.
+ * over again as when they were planned (engine/jobs/plan-tasks.ts). `inspection`: its task that looks at the scene, if it has one.
  * Refused with `conflict` when there is nothing to go on with.
  */
 export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who: string): Decision {

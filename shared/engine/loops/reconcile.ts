@@ -4,9 +4,9 @@ import { isPicky } from '../../domain/scheduling/task-fit.ts'
 import { STATES_WITH_STEP, stepOfFrame } from '../../domain/lifecycle/frame.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Engine } from '../context.ts'
-import { runEffects } from '../effects.ts'
+import { runEffects } from '../commit/effects.ts'
 import { pages } from '../pages.ts'
-import { endRendering } from '../step-reports.ts'
+import { endRendering } from '../results/step-reports.ts'
 
 const PAGE = 500
 /** An effect that was not acknowledged for this long belongs to a process that died. */

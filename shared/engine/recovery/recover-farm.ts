@@ -8,7 +8,7 @@ import { attemptsPrefix, blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix,
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { lastTerm, noteTerm } from '../standing.ts'
+import { lastTerm, noteTerm } from './standing.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { everyObject, filesOfJob, jobsInStore } from './job-files.ts'
 import { json, readJournal, readText } from './read-journal.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { manifestText } from '../../../../services/assembler/manifest.ts'
 import { plannedPart } from '../../../../shared/domain/splitting/job-tasks.ts'
-import { commitOf } from '../../../../shared/engine/commit.ts'
+import { commitOf } from '../../../../shared/engine/commit/commit.ts'
 import { auditTaskId, finishTaskId, renderTaskId, type TaskId } from '../../../../shared/protocol/ids.ts'
 import { Manifest } from '../../../../shared/protocol/manifest.ts'
 import type { TaskRecord } from '../../../../shared/protocol/task.ts'
