@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Dispatcher } from '../../../../shared/engine/dispatch/dispatcher.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 
 test('a hundred notices about a job while it is read are one more reading', async () => {
   const farm = new EngineFarm()

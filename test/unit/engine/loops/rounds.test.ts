@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ENGINE_TIMES } from '../../../../shared/engine/context.ts'
 import { Dispatcher } from '../../../../shared/engine/dispatch/dispatcher.ts'
 import { Rounds } from '../../../../shared/engine/loops/rounds.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 
 /** Calls of the farm store while `work` runs, by name. */
 async function callsOf(farm: EngineFarm, work: () => Promise<void>): Promise<Record<string, number>> {

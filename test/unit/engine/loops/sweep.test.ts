@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../../../shared/ports/object-store.ts'
 import type { JobId } from '../../../../shared/protocol/ids.ts'
 import { renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { attemptKey, attemptsPrefix, farmPrefix, finalKey, journalKey, jobPrefix, type ObjectKey } from '../../../../shared/protocol/object-keys.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 import { aWorker } from '../../domain/records.ts'
 
 const HOUR = 3_600_000

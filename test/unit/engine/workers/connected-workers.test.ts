@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { connectedWorkers } from '../../../../shared/engine/workers/connected-workers.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 import { aWorker } from '../../domain/records.ts'
 
 async function farmOf(count: number): Promise<{ farm: EngineFarm; readings: () => number }> {

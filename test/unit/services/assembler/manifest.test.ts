@@ -5,7 +5,7 @@ import { commitOf } from '../../../../shared/engine/commit/commit.ts'
 import { auditTaskId, finishTaskId, renderTaskId, type TaskId } from '../../../../shared/protocol/ids.ts'
 import { Manifest } from '../../../../shared/protocol/manifest.ts'
 import type { TaskRecord } from '../../../../shared/protocol/task.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 import { aFinish, aFrame, aJob, anAttempt, aPlan, aTask, aWorker, HASH, NOW, worker } from '../../domain/records.ts'
 
 const [ANNA, BERT, CARL] = [worker('anna'), worker('bert'), worker('carl')]

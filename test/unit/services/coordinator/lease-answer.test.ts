@@ -3,7 +3,7 @@ import { answerOf, type LeaseMessage } from '../../../../services/coordinator/le
 import { attemptKey } from '../../../../shared/protocol/object-keys.ts'
 import { submitJob } from '../../../../shared/engine/jobs/submit-job.ts'
 import type { Lease } from '../../../../shared/protocol/messages.ts'
-import { EngineFarm, type ScriptedWorker } from '../../../integration/engine-farm.ts'
+import { EngineFarm, type ScriptedWorker } from '../../../integration/engine/engine-farm.ts'
 import { aScene, anInspection, HASH } from '../../domain/records.ts'
 
 let farm: EngineFarm

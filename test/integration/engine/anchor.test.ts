@@ -1,7 +1,7 @@
 // Frames are finished on machines of the operator's own while one is connected, and then nobody needs to check them.
 
 import { expect, test } from 'vitest'
-import { finishTaskId } from '../../shared/protocol/ids.ts'
+import { finishTaskId } from '../../../shared/protocol/ids.ts'
 import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
 
 const TILED = { frames: '1', tiles: { columns: 2, rows: 1 }, auditRate: 0.01 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { changeJob } from '../../shared/engine/jobs/job-changes.ts'
-import { planTasks } from '../../shared/engine/jobs/plan-tasks.ts'
-import type { JobId } from '../../shared/protocol/ids.ts'
-import type { JobRequest } from '../../shared/protocol/job.ts'
+import { changeJob } from '../../../shared/engine/jobs/job-changes.ts'
+import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
+import type { JobId } from '../../../shared/protocol/ids.ts'
+import type { JobRequest } from '../../../shared/protocol/job.ts'
 import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
 
 async function reframe(farm: EngineFarm, id: JobId, frames: string) {

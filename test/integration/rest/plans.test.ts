@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { JobView } from '../../shared/protocol/job.ts'
-import { PlanView } from '../../shared/protocol/plan.ts'
-import { inspectScene, problemOf, startRestFarm } from '../support/rest-farm.ts'
-import type { RestFarm } from '../support/rest-farm.ts'
+import { JobView } from '../../../shared/protocol/job.ts'
+import { PlanView } from '../../../shared/protocol/plan.ts'
+import { inspectScene, problemOf, startRestFarm } from '../../support/rest-farm.ts'
+import type { RestFarm } from '../../support/rest-farm.ts'
 
 let farm: RestFarm
 beforeEach(async () => {

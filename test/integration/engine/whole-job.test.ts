@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { JobId } from '../../shared/protocol/ids.ts'
+import type { JobId } from '../../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 /** Everybody hands in what they hold and every step is run, until nothing moves any more. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { changeJob, pauseJob, resumeJob } from '../../shared/engine/jobs/job-changes.ts'
-import { viewJob } from '../../shared/engine/jobs/job-actions.ts'
+import { changeJob, pauseJob, resumeJob } from '../../../shared/engine/jobs/job-changes.ts'
+import { viewJob } from '../../../shared/engine/jobs/job-actions.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 describe('a paused job', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { JobView } from '../../shared/protocol/job.ts'
-import { problemOf, startRestFarm, type RestFarm } from '../support/rest-farm.ts'
+import { JobView } from '../../../shared/protocol/job.ts'
+import { problemOf, startRestFarm, type RestFarm } from '../../support/rest-farm.ts'
 
 let farm: RestFarm
 let job: string

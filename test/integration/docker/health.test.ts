@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connectWaiting } from '../../shared/adapters/redis/link.ts'
-import { useRedis } from '../support/redis.ts'
+import { connectWaiting } from '../../../shared/adapters/redis/link.ts'
+import { useRedis } from '../../support/redis.ts'
 
-const HEALTH = fileURLToPath(new URL('../../docker/health/', import.meta.url))
+const HEALTH = fileURLToPath(new URL('../../../docker/health/', import.meta.url))
 const silent = { warn() {}, debug() {} }
 
 /** What a container's /tmp is: where the heartbeat lies. */

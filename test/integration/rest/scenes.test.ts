@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ZipFile } from 'yazl'
-import { StoreUnavailable } from '../../shared/ports/object-store.ts'
-import { BLOBS_PREFIX, blobKey } from '../../shared/protocol/object-keys.ts'
-import { SceneRecord } from '../../shared/protocol/scene.ts'
-import { smallBlend } from '../fixtures/scenes/small-blend.ts'
-import { problemOf, sceneForm, sha256Of, startRestFarm, TOKENS } from '../support/rest-farm.ts'
-import type { RestFarm } from '../support/rest-farm.ts'
+import { StoreUnavailable } from '../../../shared/ports/object-store.ts'
+import { BLOBS_PREFIX, blobKey } from '../../../shared/protocol/object-keys.ts'
+import { SceneRecord } from '../../../shared/protocol/scene.ts'
+import { smallBlend } from '../../fixtures/scenes/small-blend.ts'
+import { problemOf, sceneForm, sha256Of, startRestFarm, TOKENS } from '../../support/rest-farm.ts'
+import type { RestFarm } from '../../support/rest-farm.ts'
 
 const BLEND = smallBlend()
 const HASH = sha256Of(BLEND)

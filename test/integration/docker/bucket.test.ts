@@ -5,7 +5,7 @@ import type { Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 
-const SCRIPT = fileURLToPath(new URL('../../docker/s3/make-bucket.mjs', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../../../docker/s3/make-bucket.mjs', import.meta.url))
 
 let server: Server | undefined
 afterEach(() => void server?.close())

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { problemOf, startRestFarm, TOKENS } from '../support/rest-farm.ts'
-import type { RestFarm } from '../support/rest-farm.ts'
+import { problemOf, startRestFarm, TOKENS } from '../../support/rest-farm.ts'
+import type { RestFarm } from '../../support/rest-farm.ts'
 
 let farm: RestFarm
 beforeEach(async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-const QUICKSTART = fileURLToPath(new URL('../../services/cli/bin/quickstart.mjs', import.meta.url))
+const QUICKSTART = fileURLToPath(new URL('../../../services/cli/bin/quickstart.mjs', import.meta.url))
 const MINUTES = 60_000
 
 let folder: string

@@ -6,11 +6,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { JobView } from '../../shared/protocol/job.ts'
-import type { Artifact } from '../../shared/protocol/rest.ts'
-import { serve, tilework } from '../support/cli.ts'
-import type { CommandOptions, TestServer } from '../support/cli.ts'
-import { jobView } from '../unit/services/cli/job-views.ts'
+import type { JobView } from '../../../shared/protocol/job.ts'
+import type { Artifact } from '../../../shared/protocol/rest.ts'
+import { serve, tilework } from '../../support/cli.ts'
+import type { CommandOptions, TestServer } from '../../support/cli.ts'
+import { jobView } from '../../unit/services/cli/job-views.ts'
 
 const JOB = jobView().id
 const FILES: Readonly<Record<string, Buffer>> = { 'video/sea.mp4': Buffer.alloc(50_000, 'v'), 'manifest.json': Buffer.from('{}'), 'frames/0001.png': Buffer.alloc(200_000, '1'), 'frames/0002.png': Buffer.alloc(100_000, '2') }

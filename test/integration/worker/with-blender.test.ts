@@ -6,11 +6,11 @@ import { promisify } from 'node:util'
 import pino from 'pino'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseWorkerConfig } from '../../blender-worker/config.ts'
-import { startWorker, type RunningWorker } from '../../blender-worker/main.ts'
-import { JobId, renderTaskId } from '../../shared/protocol/ids.ts'
-import { Lease, leaseRef } from '../../shared/protocol/messages.ts'
-import { CoordinatorDouble, type MessageOf, type WorkerConnection } from '../support/coordinator-double.ts'
+import { parseWorkerConfig } from '../../../blender-worker/config.ts'
+import { startWorker, type RunningWorker } from '../../../blender-worker/main.ts'
+import { JobId, renderTaskId } from '../../../shared/protocol/ids.ts'
+import { Lease, leaseRef } from '../../../shared/protocol/messages.ts'
+import { CoordinatorDouble, type MessageOf, type WorkerConnection } from '../../support/coordinator-double.ts'
 
 /** Blender starts in about two seconds; a machine with other work to do may need ten times that. */
 const TIMEOUT_MS = 60_000

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { settleEndedJob } from '../../shared/engine/jobs/ended-jobs.ts'
-import { cancelJob, deleteJob } from '../../shared/engine/jobs/job-actions.ts'
-import { retryJob } from '../../shared/engine/jobs/job-changes.ts'
-import { planTasks } from '../../shared/engine/jobs/plan-tasks.ts'
-import { reportStepFailed } from '../../shared/engine/results/step-reports.ts'
-import type { JobId } from '../../shared/protocol/ids.ts'
-import { LIMITS } from '../../shared/protocol/limits.ts'
+import { settleEndedJob } from '../../../shared/engine/jobs/ended-jobs.ts'
+import { cancelJob, deleteJob } from '../../../shared/engine/jobs/job-actions.ts'
+import { retryJob } from '../../../shared/engine/jobs/job-changes.ts'
+import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
+import { reportStepFailed } from '../../../shared/engine/results/step-reports.ts'
+import type { JobId } from '../../../shared/protocol/ids.ts'
+import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 /** As a coordinator does: the retry, and then its tasks are gone over. */

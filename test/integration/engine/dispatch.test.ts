@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { cancelJob, viewJob } from '../../shared/engine/jobs/job-actions.ts'
-import type { JobId } from '../../shared/protocol/ids.ts'
+import { cancelJob, viewJob } from '../../../shared/engine/jobs/job-actions.ts'
+import type { JobId } from '../../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 const GIB = 1024 ** 3
