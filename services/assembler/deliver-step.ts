@@ -31,10 +31,10 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     for (const file of files) {
       const path = join(dir, file.name)
       const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
-      if (!download.ok) return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${file.name}: ${download.message}`)
+      if (!download.ok) return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${download.message}` })
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
-      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${file.name}: ${checked.message}`)
+      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${checked.message}` })
       local.set(file.name, path)
     }
     const final = withRole(files, 'final')
@@ -42,7 +42,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     const shown = withRole(files, 'display') ?? final
     const preview = join(dir, 'preview.jpg')
     const made = await imaging.preview(local.get(shown.name) ?? '', preview, PREVIEW_WIDTH)
-    if (!made.ok) return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${shown.name}: ${made.message}`)
+    if (!made.ok) return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${shown.name}: ${made.message}` })
 
     const delivered: FinalFile[] = []
     const deliver = async (key: ObjectKey, path: string, below: string, contentType: string) => {

@@ -41,7 +41,7 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
       const fetched = await fetchRendering(engine, jobId, record, candidate.epoch, candidate.key, dir)
       if (typeof fetched === 'string') {
         engine.log.warn({ jobId, taskId: candidate.taskId, reason: fetched }, 'result rejected')
-        await reportRejected(engine, jobId, candidate.taskId, candidate.epoch, fetched)
+        await reportRejected(engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched })
         return // what replaces it starts a comparison of its own
       }
       renderings.push(fetched)

@@ -37,11 +37,22 @@ export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: 
   return { renderSeconds, work, renderTasks, finishSeconds, finishTasks }
 }
 
+/** What an estimate stands on. */
+export interface EstimateBasis {
+  /** Audits that the job will probably have. */
+  readonly audits: number
+  readonly pace: Pace
+  /** Jobs that the pace comes from. */
+  readonly fromJobs: number
+  /** Slots of connected workers that may have tasks of the job. */
+  readonly slots: number
+}
+
 /**
- * How long a plan would take at that pace, with `slots` of connected workers that may have it; null when nothing of the scene was
+ * How long a plan would take at that pace; null when nothing of the scene was
  * rendered before. Samples and pixels are taken to cost in proportion, which adaptive sampling only does roughly.
  */
-export function estimateOf(plan: JobPlan, facts: SceneSettings, audits: number, pace: Pace, fromJobs: number, slots: number): PlanView['estimate'] {
+export function estimateOf(plan: JobPlan, facts: SceneSettings, { audits, pace, fromJobs, slots }: EstimateBasis): PlanView['estimate'] {
   if (pace.renderTasks === 0 || pace.work === 0) return null
   const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => pixelsOf(plan, plan.tiles === undefined ? undefined : tile)).reduce((sum, pixels) => sum + pixels, 0)
   const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)

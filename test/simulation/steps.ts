@@ -49,7 +49,7 @@ async function stitch(engine: Engine, jobId: JobId, number: number, readLine: Re
     const { canonical } = task.value
     if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
     const fetched = await fetchLine(readLine, jobId, canonical.taskId, canonical.epoch, raw)
-    if (!fetched.ok) return reportRejected(engine, jobId, task.value.id, resultEpoch(task.value), fetched.why)
+    if (!fetched.ok) return reportRejected(engine, { jobId, taskId: task.value.id, epoch: resultEpoch(task.value), reason: fetched.why })
     lines.push(fetched.line)
   }
   const line = stitchedLine(lines)
@@ -66,7 +66,7 @@ async function deliver(engine: Engine, jobId: JobId, number: number, readLine: R
   const final = withRole(await canonicalFiles(engine, jobId, source.value, number), 'final')
   if (final === undefined) throw new Error('nothing to deliver')
   const fetched = await fetchLine(readLine, jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-  if (!fetched.ok) return reportRejected(engine, jobId, source.value.id, resultEpoch(source.value), fetched.why)
+  if (!fetched.ok) return reportRejected(engine, { jobId, taskId: source.value.id, epoch: resultEpoch(source.value), reason: fetched.why })
   const name = frameFileName(number, plan.format)
   await engine.objects.put(finalKey(jobId, 'frames', name), Buffer.from(fetched.line), { contentType: 'image/png' })
   await reportDelivered(engine, jobId, number, [{ path: `frames/${name}`, bytes: Buffer.byteLength(fetched.line), sha256: final.sha256, contentType: 'image/png' }], source.value)
@@ -90,7 +90,7 @@ async function compare(engine: Engine, jobId: JobId, taskId: TaskId, readLine: R
     const lines: string[] = []
     for (const file of record === undefined ? [] : (attemptOf(record, candidate.epoch)?.files ?? [])) {
       const fetched = await fetchLine(readLine, jobId, candidate.taskId, candidate.epoch, file)
-      if (!fetched.ok) return reportRejected(engine, jobId, candidate.taskId, candidate.epoch, fetched.why)
+      if (!fetched.ok) return reportRejected(engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
       lines.push(`${file.frame} ${file.role} ${fetched.line}`)
     }
     seen.set(candidate.key, lines.sort().join('\n'))

@@ -29,18 +29,29 @@ function keyOf(record: TaskRecord): string {
   return `${record.id}@${resultEpoch(record)}`
 }
 
+/** All that is known of a task once its renderings were compared. */
+export interface Comparison {
+  readonly audits: readonly TaskRecord[]
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly pairs: readonly Pair[]
+  /** Connected workers that could render it. */
+  readonly eligible: readonly WorkerId[]
+  readonly now: number
+}
+
 /**
- * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render it.
+ * What follows from comparing all renderings of a task pair by pair.
  * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Open: a worker that has not seen it yet
  * is asked; when there is none, both sides render it once more, and the dispute shows in the job until somebody can settle it.
  */
-export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[], pairs: readonly Pair[], eligible: readonly WorkerId[], now: number): Decision {
+export function concludeAudit(job: JobRecord, task: TaskRecord, { audits, frames, pairs, eligible, now }: Comparison): Decision {
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
   const candidates = candidatesOf(task, audits)
   // A rendering that came while the others were compared brings a comparison of its own, with all of them.
   if (candidates.length < 2 || audits.length < auditIds(task).length || !everyPairOf(candidates, pairs)) return { ok: true }
   const settlement = settle(candidates, pairs)
-  if (settlement.type === 'open') return lookAgain(job, task, audits, candidates, eligible, now)
+  if (settlement.type === 'open') return lookAgain(job, task, { audits, candidates, eligible, now })
 
   const canonical = candidates.find((candidate) => candidate.key === settlement.canonical)
   if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
@@ -74,7 +85,7 @@ function everyPairOf(candidates: readonly Candidate[], pairs: readonly Pair[]): 
   return candidates.every((a) => candidates.every((b) => a.key === b.key || compared.has(`${a.key} ${b.key}`)))
 }
 
-function lookAgain(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[], eligible: readonly WorkerId[], now: number): Change {
+function lookAgain(job: JobRecord, task: TaskRecord, { audits, candidates, eligible, now }: Pick<Comparison, 'audits' | 'eligible' | 'now'> & { readonly candidates: readonly Candidate[] }): Change {
   if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
   const round = (task.auditRounds ?? 0) + 1

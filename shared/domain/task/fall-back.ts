@@ -16,11 +16,33 @@ import { act, isOver } from '../lifecycle/task.ts'
 import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
 
+/** What a worker says that could not render a task. `machine`: what it has. */
+export interface FailedAttempt {
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly failure: Failure
+  readonly machine?: Capabilities | undefined
+  readonly now: number
+}
+
+/** What is said of a result that does not hold what was committed to. */
+export interface Rejection {
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly epoch: number
+  readonly reason: string
+  /** The audits of a task, or the task that an audit checks. */
+  readonly related?: readonly TaskRecord[]
+  /** False when nobody is to be blamed: of files that do not go together, it may be the other one that is wrong. */
+  readonly isFault?: boolean
+  readonly now: number
+}
+
 /**
  * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
  * out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that grows.
  */
-export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, failure: Failure, now: number, machine?: Capabilities): Decision {
+export function failAttempt(job: JobRecord, task: TaskRecord, { workerId, epoch, failure, machine, now }: FailedAttempt): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
@@ -55,11 +77,10 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
  * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
  * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
- * `related`: the audits of a task, or the task that an audit checks. Audits that are still open are canceled, since there is nothing
- * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks. Without
- * `isFault` nobody is blamed: of files that do not go together, it may be the other one that is wrong.
+ * Audits of it that are still open are canceled, since there is nothing to check until somebody has rendered it anew; and a rejected
+ * audit does not go to whoever rendered what it checks.
  */
-export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = [], isFault = true): Decision {
+export function rejectResult(job: JobRecord, task: TaskRecord, { frames, epoch, reason, related = [], isFault = true, now }: Rejection): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
@@ -93,10 +114,10 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, also: Pick<Chan
   if (liveAttempts(task).length > 0) return { ok: true, tasks: [task], effects: also.effects ?? [], events: also.events ?? [] }
   const faults = sceneFaults(task)
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
-  if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
+  if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, { now, code: 'poison_scene', message: `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also })
   const tries = triesUsed(task)
   if (tries >= LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) {
-    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also)
+    return stopJob(job, task, { now, code: 'tries_exhausted', message: `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${last?.message ?? 'no answer in time'}${memoryAdvice(task)}`, last, also })
   }
   const queued = act(task, 'requeue')
   return { ok: true, tasks: [queued], effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
@@ -110,7 +131,16 @@ function memoryAdvice({ outgrew }: TaskRecord): string {
   return `. ${what} was not enough: connect a machine with more, or make the scene smaller`
 }
 
-function stopJob(job: JobRecord, task: TaskRecord, now: number, code: ErrorCode, message: string, last: Failure | undefined, also: Pick<Change, 'effects' | 'events'>): Change {
+interface Stop {
+  readonly code: ErrorCode
+  readonly message: string
+  /** The last failure of the task, for Blender's last words. */
+  readonly last: Failure | undefined
+  readonly also: Pick<Change, 'effects' | 'events'>
+  readonly now: number
+}
+
+function stopJob(job: JobRecord, task: TaskRecord, { code, message, last, also, now }: Stop): Change {
   return {
     ok: true,
     job: failJob(job, now, code, message, last?.lastWords),

@@ -22,12 +22,29 @@ export interface HandedIn {
   readonly drawn: boolean
 }
 
+/** Who commits to which result. */
+export interface Commitment {
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly result: HandedIn
+  readonly now: number
+}
+
+/** Who says that the files of its result are sent. */
+export interface Delivery {
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly now: number
+}
+
 /**
  * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files
  * it changes nothing; said again with other files it is refused: a commitment binds. Refused with `result_invalid` as well when the files
  * are not those of the task, or come sooner than the job thinks possible.
  */
-export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn, now: number): Decision {
+export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch, result, now }: Commitment): Decision {
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
@@ -44,8 +61,8 @@ export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerI
   return { ok: true, tasks: [act(alone, 'commit_result')], effects }
 }
 
-/** The files are in the store with the lengths committed to. `frames`: the records of the task's frames. */
-export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], workerId: WorkerId, epoch: number, now: number): Decision {
+/** The files are in the store with the lengths committed to. */
+export function acceptDelivery(job: JobRecord, task: TaskRecord, { frames, workerId, epoch, now }: Delivery): Decision {
   const attempt = attemptOf(task, epoch)
   if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true } // said twice
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)

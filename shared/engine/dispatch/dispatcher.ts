@@ -191,13 +191,13 @@ export class Dispatcher {
         return false
       }
       const given = await this.#leaseQueued(seat, job, taken.taskId, taken.epoch)
-      if (given === 'not now') {
+      if (given === 'not_now') {
         await taken.giveBack()
         return false
       }
       // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
       taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
-      if (given) {
+      if (given === 'given') {
         job.open = Math.max(0, job.open - 1)
         return true
       }
@@ -218,8 +218,8 @@ export class Dispatcher {
     for (const task of tasks) {
       if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))) continue
       const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
-      if (given === 'not now') return false
-      if (given) {
+      if (given === 'not_now') return false
+      if (given === 'given') {
         job.picky = Math.max(0, job.picky - 1)
         return true
       }
@@ -228,8 +228,8 @@ export class Dispatcher {
   }
 
   async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
-    const given = await giveLease(this.#engine, this.#company, seat, job.record, taskId, asQueued(epoch))
-    if (given === 'not now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
+    const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId, takeUp: asQueued(epoch) })
+    if (given === 'not_now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
     return given
   }
 
@@ -248,8 +248,8 @@ export class Dispatcher {
     for (const task of await findStragglers(this.#engine, job.record)) {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
-        const given = await giveLease(this.#engine, this.#company, seat, job.record, task.id, leaseSecond).finally(free)
-        if (given !== true) continue
+        const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId: task.id, takeUp: leaseSecond }).finally(free)
+        if (given !== 'given') continue
         idle.splice(index, 1)
         break
       }

@@ -42,5 +42,5 @@ async function estimate(engine: Engine, owner: string | null, request: JobReques
   }
   const found = inspectionOf(scene, plan, request.requirement)
   const able = await ableWorkers(engine, found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found))
-  return estimateOf(plan, facts, tasks.audits, pace, jobs, able.reduce((sum, worker) => sum + worker.capabilities.slots, 0))
+  return estimateOf(plan, facts, { audits: tasks.audits, pace, fromJobs: jobs, slots: able.reduce((sum, worker) => sum + worker.capabilities.slots, 0) })
 }

@@ -32,7 +32,7 @@ export async function takeResult(engine: Engine, lease: HeldLease, result: { fil
     const record = task(lease.taskId)
     if (record === undefined) return unknownTask(lease)
     const drawn = drawAudit(engine.secret, job, record, result.files, byAnchor)
-    const decision = commitResult(job, record, lease.workerId, lease.epoch, { ...result, drawn }, now)
+    const decision = commitResult(job, record, { workerId: lease.workerId, epoch: lease.epoch, result: { ...result, drawn }, now })
     current = decision.ok ? (decision.tasks?.[0] ?? record) : undefined
     return decision
   })
@@ -72,7 +72,7 @@ export async function takeDelivery(engine: Engine, lease: HeldLease): Promise<{ 
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId], framesOf: true }, ({ job, task: find, frames }, now) => {
     const record = find(lease.taskId)
     if (record === undefined) return unknownTask(lease)
-    const decision = acceptDelivery(job, record, frames, lease.workerId, lease.epoch, now)
+    const decision = acceptDelivery(job, record, { frames, workerId: lease.workerId, epoch: lease.epoch, now })
     if (decision.ok) after = decision.tasks?.[0]?.state ?? record.state
     return decision
   })
@@ -83,7 +83,7 @@ export async function takeFailure(engine: Engine, lease: HeldLease, failure: Fai
   const machine = failure.code === 'out_of_memory' ? (await engine.store.worker(lease.workerId))?.capabilities : undefined
   return transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
-    return record === undefined ? unknownTask(lease) : failAttempt(job, record, lease.workerId, lease.epoch, failure, now, machine)
+    return record === undefined ? unknownTask(lease) : failAttempt(job, record, { workerId: lease.workerId, epoch: lease.epoch, failure, now, machine })
   })
 }
 

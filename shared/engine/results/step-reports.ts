@@ -7,6 +7,7 @@ import type { Pair } from '../../domain/verification/settle-dispute.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { auditTaskId, type JobId, type TaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
+import type { LeaseRef } from '../../protocol/messages.ts'
 import type { FinalFile, FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import { ableWorkers } from '../workers/able-workers.ts'
 import type { Engine } from '../context.ts'
@@ -22,8 +23,14 @@ export async function reportStitched(engine: Engine, jobId: JobId, frame: number
   await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => (frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched)))
 }
 
-/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. `isFault`: its worker's. */
-export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskId, epoch: number, reason: string, isFault = true): Promise<void> {
+/** A result that cannot count: which one, and why. `isFault`: its worker is to blame, which goes without saying. */
+export interface RejectedResult extends LeaseRef {
+  readonly reason: string
+  readonly isFault?: boolean
+}
+
+/** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. */
+export async function reportRejected(engine: Engine, { jobId, taskId, epoch, reason, isFault = true }: RejectedResult): Promise<void> {
   const [known] = await engine.store.tasks(jobId, [taskId])
   if (known == null) return
   const { audits: checked, auditsFrom: from = 0 } = known.value
@@ -33,7 +40,7 @@ export async function reportRejected(engine: Engine, jobId: JobId, taskId: TaskI
     const record = task(taskId)
     // Taken up again since: whoever reads its files then says so again.
     if (record === undefined || (checked === undefined && (record.auditsFrom ?? 0) !== from)) return { ok: true }
-    return rejectResult(job, record, frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related.flatMap((id) => task(id) ?? []), isFault)
+    return rejectResult(job, record, { frames: frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related: related.flatMap((id) => task(id) ?? []), isFault })
   })
 }
 
@@ -96,6 +103,6 @@ export async function reportCompared(engine: Engine, jobId: JobId, taskId: TaskI
     if (record === undefined) return { ok: true }
     const audits = auditIds(record).flatMap((id) => task(id) ?? [])
     const own = frames.filter((frame) => record.frames.includes(frame.number))
-    return concludeAudit(current, record, audits, own, pairs, eligible, now)
+    return concludeAudit(current, record, { audits, frames: own, pairs, eligible, now })
   })
 }

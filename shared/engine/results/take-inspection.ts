@@ -22,7 +22,7 @@ export async function takeInspection(engine: Engine, lease: HeldLease, told: { i
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job: current, task }, now) => {
     const record = task(lease.taskId)
     if (record === undefined) return refuse('lease_unknown', `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`)
-    const decision = takeInspected(current, record, scene ?? { missingFiles: [] }, lease.workerId, lease.epoch, { ...told, blenderVersion }, now)
+    const decision = takeInspected(current, record, { scene: scene ?? { missingFiles: [] }, workerId: lease.workerId, epoch: lease.epoch, told: { ...told, blenderVersion }, now })
     decided = decision.ok && decision.job?.state !== 'inspecting' ? decision.job : undefined
     return decision
   })

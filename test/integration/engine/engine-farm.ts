@@ -248,7 +248,7 @@ export class EngineFarm {
       const canonical = task.value.canonical
       if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
       const fetched = await this.#fetch(jobId, canonical.taskId, canonical.epoch, raw)
-      if (!fetched.ok) return reportRejected(this.engine, jobId, task.value.id, resultEpoch(task.value), fetched.why)
+      if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: task.value.id, epoch: resultEpoch(task.value), reason: fetched.why })
     }
     await reportStitched(this.engine, jobId, number, { bytes: 1, sha256: HASH })
   }
@@ -261,7 +261,7 @@ export class EngineFarm {
     const final = withRole(await canonicalFiles(this.engine, jobId, source.value, number), 'final')
     if (final === undefined) throw new Error('nothing to deliver')
     const fetched = await this.#fetch(jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-    if (!fetched.ok) return reportRejected(this.engine, jobId, source.value.id, resultEpoch(source.value), fetched.why)
+    if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: source.value.id, epoch: resultEpoch(source.value), reason: fetched.why })
     await reportDelivered(this.engine, jobId, number, [{ path: `frames/${number}: ${fetched.line}`, bytes: fetched.line.length, sha256: final.sha256, contentType: 'text/plain' }], source.value)
   }
 
@@ -276,7 +276,7 @@ export class EngineFarm {
       const contents: string[] = []
       for (const file of record === undefined ? [] : (attemptOf(record, candidate.epoch)?.files ?? [])) {
         const fetched = await this.#fetch(jobId, candidate.taskId, candidate.epoch, file)
-        if (!fetched.ok) return reportRejected(this.engine, jobId, candidate.taskId, candidate.epoch, fetched.why)
+        if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
         contents.push(`${file.frame} ${file.role} ${fetched.line}`)
       }
       lines.set(candidate.key, contents.sort().join('\n'))

@@ -197,7 +197,7 @@ describe('a farm whose state is lost', () => {
     const holder = () => [...farm.workers.values()].find(({ leases }) => leases.size > 0)!
     await handIn(farm, holder())
     await handIn(farm, holder())
-    await reportRejected(farm.engine, id, renderTaskId(0), 1, 'cut while it was read')
+    await reportRejected(farm.engine, { jobId: id, taskId: renderTaskId(0), epoch: 1, reason: 'cut while it was read' })
     const audit = auditTaskId(renderTaskId(0), 1)
     if (answer === 'lost') await farm.store.journaled(id, (await farm.store.unjournaled(id, 100)).filter(({ mark }) => mark === `task ${audit}`))
     await farm.journaled()

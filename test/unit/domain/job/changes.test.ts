@@ -13,11 +13,11 @@ describe('a paused job', () => {
 
   test('gives no lease of any kind, and takes what comes in', () => {
     expect(mayDispatch(paused)).toBe(false)
-    for (const kind of ['render', 'finish', 'audit'] as const) expect(leaseTask(paused, aTask({ kind }), ANNA, [], NOW)).toMatchObject({ ok: false, code: 'conflict' })
-    for (const job of [paused, aJob({ cap: 9 })]) expect(leaseSecond(job, leasedTo(ANNA), worker('bert'), [ANNA], NOW)).toMatchObject({ ok: false, code: 'conflict' })
-    expect(leaseTask({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), ANNA, [], NOW)).toMatchObject({ ok: false })
+    for (const kind of ['render', 'finish', 'audit'] as const) expect(leaseTask(paused, aTask({ kind }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
+    for (const job of [paused, aJob({ cap: 9 })]) expect(leaseSecond(job, leasedTo(ANNA), { workerId: worker('bert'), others: [ANNA], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
+    expect(leaseTask({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({ ok: false })
     const delivering = aTask({ state: 'delivering', epoch: 1, attempts: [anAttempt(1, ANNA, { files: [aFile('final'), aFile('raw')] })] })
-    expect(acceptDelivery(paused, delivering, [aFrame()], ANNA, 1, NOW)).toMatchObject({ ok: true, frames: [{ state: 'delivering' }] })
+    expect(acceptDelivery(paused, delivering, { frames: [aFrame()], workerId: ANNA, epoch: 1, now: NOW })).toMatchObject({ ok: true, frames: [{ state: 'delivering' }] })
   })
 
   test.each(JOB_STATES)('may be one that is %s, unless nothing is left to hand out', (state) => {

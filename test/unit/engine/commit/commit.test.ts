@@ -97,15 +97,15 @@ test('after any walk of events the counters, leases and lists are what a recount
       const frames = [...store.frames.values()].map((frame) => frame.value).filter((frame) => task.frames.includes(frame.number))
       const job = store.job.value
       const files = [aFile('final', index + 1), aFile('raw', index + 1)]
-      if (what === 'lease') store.apply(leaseTask(job, task, worker(who), [], NOW))
-      if (what === 'second') store.apply(leaseSecond(job, task, worker(who), [], NOW))
-      if (what === 'commit') store.apply(commitResult(job, task, holder, epoch, { files, renderSeconds: 1, peakMemoryBytes: 1, drawn }, NOW + walked))
-      if (what === 'deliver') store.apply(acceptDelivery(job, task, frames, holder, epoch, NOW + walked))
-      if (what === 'fail') store.apply(failAttempt(job, task, holder, epoch, { code: 'gpu_error', message: '' }, NOW))
-      if (what === 'scene') store.apply(failAttempt(job, task, holder, epoch, { code: 'blender_error', message: '' }, NOW))
+      if (what === 'lease') store.apply(leaseTask(job, task, { workerId: worker(who), others: [], now: NOW }))
+      if (what === 'second') store.apply(leaseSecond(job, task, { workerId: worker(who), others: [], now: NOW }))
+      if (what === 'commit') store.apply(commitResult(job, task, { workerId: holder, epoch, result: { files, renderSeconds: 1, peakMemoryBytes: 1, drawn }, now: NOW + walked }))
+      if (what === 'deliver') store.apply(acceptDelivery(job, task, { frames, workerId: holder, epoch, now: NOW + walked }))
+      if (what === 'fail') store.apply(failAttempt(job, task, { workerId: holder, epoch, failure: { code: 'gpu_error', message: '' }, now: NOW }))
+      if (what === 'scene') store.apply(failAttempt(job, task, { workerId: holder, epoch, failure: { code: 'blender_error', message: '' }, now: NOW }))
       if (what === 'expire') store.apply(expireLease(job, task, epoch, NOW))
       if (what === 'release') store.apply(releaseLease(job, task, holder, epoch, NOW))
-      if (what === 'reject') store.apply(rejectResult(job, task, frames, resultEpoch(task), 'wrong', NOW))
+      if (what === 'reject') store.apply(rejectResult(job, task, { frames, epoch: resultEpoch(task), reason: 'wrong', now: NOW }))
       if (what === 'cancel' && drawn) store.apply(cancelTask(task, NOW, 'over'))
     }
     const tasks = [...store.tasks.values()].map((task) => task.value)
