@@ -61,7 +61,9 @@ function circlesOf(imports: readonly Import[]): string[] {
     }
     return [start, seen] as const
   }))
-  const circles = [...reached].filter(([start, seen]) => seen.has(start)).map(([start, seen]) => [...seen].filter((each) => reached.get(each)?.has(start) === true).sort().join(', '))
+  const circles = [...reached]
+    .filter(([start, seen]) => seen.has(start))
+    .map(([start, seen]) => [...seen].filter((each) => reached.get(each)?.has(start) === true).sort().join(', '))
   return [...new Set(circles)].sort()
 }
 

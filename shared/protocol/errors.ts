@@ -62,8 +62,8 @@ export type ErrorCode = keyof typeof ERRORS
 export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]
 
 /**
- * A refusal as a value: an expected "no" that the caller handles. `code` is one of the catalogue wherever it may leave the farm; `detail`
- * says what is wrong, where, and what to do about it.
+ * A refusal as a value: an expected "no" that the caller handles. `code` is one of the catalogue wherever it may leave
+ * the farm; `detail` says what is wrong, where, and what to do about it.
  */
 export interface Refusal<Code extends string = ErrorCode> {
   readonly ok: false

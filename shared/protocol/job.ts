@@ -120,7 +120,7 @@ export const JobPlan = z.strictObject({
 })
 export type JobPlan = z.infer<typeof JobPlan>
 
-/** Whether frames of the plan are stitched from the results of their tasks, and then finished by a worker (compositor, file format). */
+/** Whether frames of the plan are stitched from several results, and then finished by a worker (compositor, format). */
 export function needsFinish({ tiles }: Pick<JobPlan, 'tiles'>): boolean {
   return tiles !== undefined
 }

@@ -28,7 +28,8 @@ export interface KnownOfBatch {
 
 /** The ids that a batch is decided on: its tasks, and the finishes of its frames. */
 export function idsOfBatch({ plan }: Pick<JobRecord, 'plan'>, { tasks, frames }: PlanBatch): TaskId[] {
-  return [...tasks.map(({ id }) => id), ...(needsFinish(plan) ? frames.map(({ position }) => finishTaskId(position)) : [])]
+  const finishes = needsFinish(plan) ? frames.map(({ position }) => finishTaskId(position)) : []
+  return [...tasks.map(({ id }) => id), ...finishes]
 }
 
 /** Audits that are canceled with a task whose frames were all taken out of the job. */
@@ -42,9 +43,9 @@ export function isAllWanted({ tasks, wanted }: PlanBatch): boolean {
 }
 
 /**
- * What brings one batch in line with the plan: new tasks are written down, those that failed or were canceled are taken up again, and
- * those of frames that were taken out are canceled. `job`: as it is after the batch, and once that was the last one it runs. Nothing
- * when audits came since the records were read; all is read once more then.
+ * What brings one batch in line with the plan: new tasks are written down, those that failed or were canceled are taken
+ * up again, and those of frames that were taken out are canceled. `job`: as it is after the batch, and once that was the
+ * last one it runs. Nothing when audits came since the records were read; all is read once more then.
  */
 export function planBatch(job: JobRecord, known: KnownOfBatch, batch: PlanBatch, now: number): Change {
   const records = idsOfBatch(job, batch).flatMap((id) => known.task(id) ?? [])
@@ -55,7 +56,8 @@ export function planBatch(job: JobRecord, known: KnownOfBatch, batch: PlanBatch,
     else if (!isOver(task.state)) {
       const audits = auditsToCancel(task, batch)
       if (audits.some((id) => known.task(id) === undefined)) return { ok: true }
-      for (const each of [task, ...audits.flatMap((id) => known.task(id) ?? [])]) changes.push(cancelTask(each, now, 'its frame was taken out of the job'))
+      const dropped = [task, ...audits.flatMap((id) => known.task(id) ?? [])]
+      changes.push(...dropped.map((each) => cancelTask(each, now, 'its frame was taken out of the job')))
     }
   }
   const frames = batch.frames.map((frame) => planFrame(job, frame, known, batch.wanted.has(frame.number)))
@@ -80,8 +82,13 @@ function isWanted(task: TaskRecord, wanted: ReadonlySet<number>): boolean {
   return task.frames.some((frame) => wanted.has(frame))
 }
 
+interface PlannedFrame {
+  readonly frame?: FrameRecord
+  readonly effects: readonly Effect[]
+}
+
 /** A frame as the plan wants it, where that is not how it is, and the step that it waits for. */
-function planFrame(job: JobRecord, planned: FrameRecord, records: KnownOfBatch, wanted: boolean): { frame?: FrameRecord; effects: Effect[] } {
+function planFrame(job: JobRecord, planned: FrameRecord, records: KnownOfBatch, wanted: boolean): PlannedFrame {
   const known = records.frames.find(({ number }) => number === planned.number)
   if (known === undefined) return wanted ? { frame: planned, effects: [] } : { effects: [] }
   if (!wanted) return known.state === 'canceled' ? { effects: [] } : { frame: actOnFrame(known, 'cancel'), effects: [] }
@@ -93,7 +100,12 @@ function planFrame(job: JobRecord, planned: FrameRecord, records: KnownOfBatch, 
 
 /** A frame that was taken out and is asked for again. */
 function resumed(job: JobRecord, frame: FrameRecord, finish: TaskRecord | undefined): FrameRecord {
-  const { files, tasksLeft } = frame
-  const state = frameStateBy({ isDelivered: files !== undefined, tasksLeft, needsFinish: needsFinish(job.plan), isStitched: finish !== undefined, isFinished: finish?.state === 'completed' })
+  const state = frameStateBy({
+    isDelivered: frame.files !== undefined,
+    tasksLeft: frame.tasksLeft,
+    needsFinish: needsFinish(job.plan),
+    isStitched: finish !== undefined,
+    isFinished: finish?.state === 'completed',
+  })
   return actOnFrame(frame, `resume_${state}`)
 }

@@ -11,7 +11,7 @@ export const FRAME_TRANSITIONS = {
   /** Straight from the render tasks where frames are not cut into tiles. */
   deliver: { from: ['rendering', 'finishing'], to: 'delivering' },
   delivered: { from: ['delivering'], to: 'delivered' },
-  /** A result that it was made of was rejected. One task of several frames takes back all of them while one is on its way. */
+  /** A result that it was made of was rejected. One task of several frames takes all back while one is on its way. */
   render_again: { from: ['rendering', 'stitching', 'delivering', 'delivered'], to: 'rendering' },
   finish_again: { from: ['delivering'], to: 'finishing' },
   /** Taken out of its job. */
@@ -22,7 +22,10 @@ export const FRAME_TRANSITIONS = {
   resume_finishing: { from: ['canceled'], to: 'finishing' },
   resume_delivering: { from: ['canceled'], to: 'delivering' },
   resume_delivered: { from: ['canceled'], to: 'delivered' },
-} as const satisfies Record<string, { from: readonly FrameState[]; to: FrameState }> & Record<`resume_${LiveFrameState}`, { from: readonly ['canceled']; to: FrameState }>
+} as const satisfies Record<string, { from: readonly FrameState[]; to: FrameState }> & ResumeActs
+
+/** A frame can be asked for again in each state that it can be taken out in. */
+type ResumeActs = { [State in LiveFrameState as `resume_${State}`]: { from: readonly ['canceled']; to: State } }
 
 export type FrameAct = keyof typeof FRAME_TRANSITIONS
 
@@ -41,19 +44,26 @@ export function actOnFrame(frame: FrameRecord, name: FrameAct, change: Partial<F
   return { ...frame, ...change, state: FRAME_TRANSITIONS[name].to }
 }
 
-/** The background step that a frame waits for in each of its states; in the others it waits for tasks, or for nothing. */
-const STEPS = { rendering: null, stitching: 'stitch', finishing: null, delivering: 'deliver', delivered: null, canceled: null } as const satisfies Record<FrameState, BackgroundStep['step'] | null>
+/** The background step that a frame waits for in each state; null where it waits for tasks, or for nothing. */
+const STEPS = {
+  rendering: null,
+  stitching: 'stitch',
+  finishing: null,
+  delivering: 'deliver',
+  delivered: null,
+  canceled: null,
+} as const satisfies Record<FrameState, BackgroundStep['step'] | null>
 
 /** States in which a frame waits for a background step. */
 export const STATES_WITH_STEP = (Object.keys(STEPS) as FrameState[]).filter((state) => STEPS[state] !== null)
 
 /** The step that a frame waits for now. */
-export function stepOfFrame(jobId: JobId, { state, number }: Pick<FrameRecord, 'state' | 'number'>): BackgroundStep | null {
-  const step = STEPS[state]
-  return step === null ? null : { step, jobId, frame: number }
+export function stepOfFrame(jobId: JobId, frame: Pick<FrameRecord, 'state' | 'number'>): BackgroundStep | null {
+  const step = STEPS[frame.state]
+  return step === null ? null : { step, jobId, frame: frame.number }
 }
 
-/** What there is of a frame. `needsFinish`: its plan cuts it, so that it is stitched and finished before it is delivered. */
+/** What there is of a frame. `needsFinish`: it is stitched and finished before it is delivered. */
 export interface FrameProgress {
   readonly isDelivered: boolean
   readonly tasksLeft: number
@@ -63,7 +73,8 @@ export interface FrameProgress {
 }
 
 /** The state of a frame by what there is of it, for one that is taken up again. */
-export function frameStateBy({ isDelivered, tasksLeft, needsFinish, isStitched, isFinished }: FrameProgress): LiveFrameState {
+export function frameStateBy(progress: FrameProgress): LiveFrameState {
+  const { isDelivered, tasksLeft, needsFinish, isStitched, isFinished } = progress
   if (isDelivered) return 'delivered'
   if (tasksLeft > 0) return 'rendering'
   if (!needsFinish) return 'delivering'

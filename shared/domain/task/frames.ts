@@ -17,27 +17,44 @@ export function frameNearer(job: JobRecord, task: TaskRecord, frame: FrameRecord
 
 /** A frame of a completed task whose result is rejected. */
 export function frameTakenBack(task: TaskRecord, frame: FrameRecord): FrameRecord {
-  return task.kind === 'finish' ? actOnFrame(frame, 'finish_again') : actOnFrame(frame, 'render_again', { tasksLeft: frame.tasksLeft + 1 })
+  if (task.kind === 'finish') return actOnFrame(frame, 'finish_again')
+  return actOnFrame(frame, 'render_again', { tasksLeft: frame.tasksLeft + 1 })
 }
 
-/** Whether what a completed task gave is still being looked at: a stitched image or a delivered frame was read whole by somebody. */
+/** Whether what a completed task gave is still being looked at: what is stitched or delivered was read whole. */
 export function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[]): boolean {
-  if (task.kind === 'render' && needsFinish(job.plan)) return frames.every((frame) => frame.state === 'rendering' || frame.state === 'stitching')
+  if (task.kind === 'render' && needsFinish(job.plan)) {
+    return frames.every((frame) => frame.state === 'rendering' || frame.state === 'stitching')
+  }
   return frames.some((frame) => frame.state === 'delivering')
 }
 
+type Stitched = NonNullable<FrameRecord['stitched']>
+
 /** The stitched image of a frame is there: the compositor may run on it. Nothing when the frame has moved on. */
-export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: NonNullable<FrameRecord['stitched']>): Decision {
+export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: Stitched): Decision {
   if (job.state !== 'active' || !mayFrame(frame.state, 'finish')) return { ok: true }
   const finish = blankTask(finishTaskId(frame.position), 'finish', [frame.number])
-  return { ok: true, frames: [actOnFrame(frame, 'finish', { stitched })], tasks: [finish], effects: [{ type: 'announce_work' }] }
+  return {
+    ok: true,
+    frames: [actOnFrame(frame, 'finish', { stitched })],
+    tasks: [finish],
+    effects: [{ type: 'announce_work' }],
+  }
+}
+
+/** What lies in `final/` of a frame, the result it was made of, and the result that counts now. */
+export interface Delivered {
+  readonly files: readonly FinalFile[]
+  readonly source: TaskRecord['canonical']
+  readonly now: TaskRecord['canonical']
 }
 
 /**
- * The files of a frame lie in `final/`. `source` and `now` are the results that they were made of and that counts now: one that was
- * rejected and rendered anew meanwhile is delivered by a step of its own. Nothing when the frame has moved on.
+ * The files of a frame lie in `final/`. Nothing when the frame has moved on, or when the result that counts is not the
+ * one that they were made of any more: what was rendered anew meanwhile is delivered by a step of its own.
  */
-export function frameDelivered(job: JobRecord, frame: FrameRecord, files: readonly FinalFile[], source: TaskRecord['canonical'], now: TaskRecord['canonical']): Decision {
+export function frameDelivered(job: JobRecord, frame: FrameRecord, { files, source, now }: Delivered): Decision {
   if (job.state !== 'active' || !mayFrame(frame.state, 'delivered')) return { ok: true }
   if (now?.taskId !== source?.taskId || now?.epoch !== source?.epoch) return { ok: true }
   return { ok: true, frames: [actOnFrame(frame, 'delivered', { files: [...files] })] }

@@ -12,8 +12,8 @@ import type { Seat } from './seat.ts'
 import { transact } from '../commit/transact.ts'
 
 /**
- * `not_this`: the task is no longer what was thought of it, or may not go to this worker. `not_now`: nothing of the job may be given at
- * this time, because it is paused or has as many tasks with workers as its cap allows.
+ * `not_this`: the task is no longer what was thought of it, or may not go to this worker. `not_now`: nothing of the job
+ * may be given at this time, because it is paused or has as many tasks with workers as its cap allows.
  */
 export type Given = 'given' | 'not_this' | 'not_now'
 

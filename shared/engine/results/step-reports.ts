@@ -51,7 +51,8 @@ export async function reportRejected(engine: Engine, { jobId, taskId, epoch, rea
 export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[], source: Pick<TaskRecord, 'id' | 'canonical'>): Promise<void> {
   await transact(engine, jobId, { tasks: [source.id], frames: [frame] }, ({ job, task, frames }) => {
     const record = frames[0]
-    return record === undefined ? { ok: true } : frameDelivered(job, record, files, source.canonical, task(source.id)?.canonical)
+    if (record === undefined) return { ok: true }
+    return frameDelivered(job, record, { files, source: source.canonical, now: task(source.id)?.canonical })
   })
   await endRendering(engine, jobId)
 }
