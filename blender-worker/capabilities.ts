@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import { graphics } from 'systeminformation'
 import { Capabilities, type DeviceKind } from '../shared/protocol/worker.ts'
-import { ok, refuse, type Result } from '../shared/protocol/result.ts'
+import { ok, refuse, type Result } from '../shared/protocol/errors.ts'
 import { memoryOf, nvidiaMemory, type GpuMemory } from './blender/gpu-memory.ts'
 import type { ProbedBlender } from './rendering/renderer.ts'
 

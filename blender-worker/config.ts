@@ -2,7 +2,7 @@ import { hostname, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { LIMITS } from '../shared/protocol/limits.ts'
-import { ok, refuse, type Result } from '../shared/protocol/result.ts'
+import { ok, refuse, type Result } from '../shared/protocol/errors.ts'
 import { DeviceKind } from '../shared/protocol/worker.ts'
 
 const GIB = 1024 ** 3

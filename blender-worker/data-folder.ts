@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path'
 import { z } from 'zod'
 import { WorkerId, sortableId } from '../shared/protocol/ids.ts'
-import { ok, refuse, type Result } from '../shared/protocol/result.ts'
+import { ok, refuse, type Result } from '../shared/protocol/errors.ts'
 import { errorCode } from './failure.ts'
 
 /** Where an agent keeps what must outlive it. */

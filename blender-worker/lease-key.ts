@@ -4,8 +4,3 @@ import type { LeaseRef } from '../shared/protocol/messages.ts'
 export function leaseKey(lease: LeaseRef): string {
   return `${lease.jobId}.${lease.taskId}.${lease.epoch}`
 }
-
-/** Only the three fields that name a lease, of whatever message carries them. */
-export function leaseRef(lease: LeaseRef): LeaseRef {
-  return { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch }
-}

@@ -56,7 +56,7 @@ export class WorkerStartError extends Error {
 /** Starts a worker, which then looks for its coordinator as long as it takes. Throws WorkerStartError (data folder in use, no Blender, no such device). */
 export async function startWorker(config: WorkerConfig, parts: WorkerParts): Promise<RunningWorker> {
   const opened = await openDataFolder(config.dataDir)
-  if (!opened.ok) throw new WorkerStartError(opened.code, opened.message)
+  if (!opened.ok) throw new WorkerStartError(opened.code, opened.detail)
   const folder = opened.value
   try {
     return await wire(config, parts, folder)
@@ -141,7 +141,7 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
 
 async function blenderRenderers(config: WorkerConfig, folder: DataFolder): Promise<NewRenderer> {
   const found = await findBlender(config.blender === undefined ? {} : { configured: config.blender })
-  if (!found.ok) throw new WorkerStartError(found.code, found.message)
+  if (!found.ok) throw new WorkerStartError(found.code, found.detail)
   return (scratchFolder) => new BlenderRenderer({ installation: found.value, scratchFolder, sceneFolder: folder.sceneFolder, sandbox: config.sandbox })
 }
 
@@ -161,7 +161,7 @@ async function probe(newRenderer: NewRenderer, config: WorkerConfig, folder: Dat
 
 async function granted(blender: Parameters<typeof capabilitiesOf>[0], config: WorkerConfig) {
   const capabilities = await capabilitiesOf(blender, { slots: config.slots, tags: config.tags, deviceKinds: config.devices, threads: config.threads })
-  if (!capabilities.ok) throw new WorkerStartError(capabilities.code, capabilities.message)
+  if (!capabilities.ok) throw new WorkerStartError(capabilities.code, capabilities.detail)
   return capabilities.value
 }
 

@@ -42,6 +42,41 @@ const localImports = sources.flatMap((from) =>
     .map((target) => ({ from, to: normalize(join(dirname(from), target)) })),
 )
 
+interface Import {
+  readonly from: string
+  readonly to: string
+}
+
+/** Groups that import one another in a circle, each as a sorted list. */
+function circlesOf(imports: readonly Import[]): string[] {
+  const targets = new Map<string, Set<string>>()
+  for (const { from, to } of imports) targets.set(from, (targets.get(from) ?? new Set()).add(to))
+  const reached = new Map([...targets.keys()].map((start) => {
+    const seen = new Set<string>()
+    const open = [start]
+    for (let next = open.pop(); next !== undefined; next = open.pop()) for (const to of targets.get(next) ?? []) {
+      if (seen.has(to)) continue
+      seen.add(to)
+      open.push(to)
+    }
+    return [start, seen] as const
+  }))
+  const circles = [...reached]
+    .filter(([start, seen]) => seen.has(start))
+    .map(([start, seen]) => [...seen].filter((each) => reached.get(each)?.has(start) === true).sort().join(', '))
+  return [...new Set(circles)].sort()
+}
+
+/** Circles among what lies side by side in a folder, each subfolder taken as a whole. */
+function circlesBeside(imports: readonly Import[]): string[] {
+  const beside = imports.flatMap(({ from, to }): Import[] => {
+    const [own, other] = [from.split('/'), to.split('/')]
+    const fork = own.findIndex((part, depth) => part !== other[depth])
+    return fork < 0 ? [] : [{ from: own.slice(0, fork + 1).join('/'), to: other.slice(0, fork + 1).join('/') }]
+  })
+  return circlesOf(beside)
+}
+
 describe('the house', () => {
   it('has imports that point down only', () => {
     const wrong = localImports.filter(({ from, to }) => {
@@ -53,6 +88,16 @@ describe('the house', () => {
     })
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
     expect(localImports.length).toBeGreaterThan(100)
+  })
+
+  it('has files without circles of imports', () => {
+    expect(circlesOf(localImports)).toEqual([])
+  })
+
+  it('has folders without circles of imports, so that each can be read after those it uses', () => {
+    expect(circlesBeside(localImports)).toEqual([])
+    expect(circlesBeside([{ from: 'a/b/x.ts', to: 'a/c/y.ts' }, { from: 'a/c/d/z.ts', to: 'a/b/w.ts' }])).toEqual(['a/b, a/c'])
+    expect(circlesBeside([{ from: 'a/b/x.ts', to: 'a/y.ts' }, { from: 'a/z.ts', to: 'a/b/x.ts' }])).toEqual([])
   })
 
   it('has services that do not reach into one another, but for the farm that is all of them', () => {
@@ -77,9 +122,19 @@ describe('the house', () => {
     expect(wrong).toEqual([])
   })
 
-  it('makes Redis keys in one file and object keys in one file', () => {
-    const elsewhere = sources.filter((path) => path !== 'shared/protocol/object-keys.ts' && /[`'"](blobs\/sha256\/|jobs\/\$\{)/.test(readFileSync(join(ROOT, path), 'utf8')))
-    expect(elsewhere).toEqual([])
+  it('makes object keys in one file', () => {
+    const makers = sources.filter((path) => /[`'"](blobs\/sha256\/|jobs\/\$\{)/.test(readFileSync(join(ROOT, path), 'utf8')))
+    expect(makers).toEqual(['shared/protocol/object-keys.ts'])
+  })
+
+  it('makes Redis keys in one file', () => {
+    // A key has the prefix of the farm before its first colon, and that of a job its id in braces.
+    const makers = sources.filter((path) => /[`'"](tw:|\$\{\w*prefix\w*\}:|[\w:]*\{\$\{)/i.test(readFileSync(join(ROOT, path), 'utf8')))
+    expect(makers).toEqual(['shared/adapters/redis/keys.ts'])
+    // A script is handed its keys: no call names one by itself.
+    const scripts = tracked.filter((path) => path.endsWith('.lua'))
+    expect(scripts.filter((path) => /redis\.call\('\w+',\s*['"]/.test(readFileSync(join(ROOT, path), 'utf8')))).toEqual([])
+    expect(scripts.length).toBeGreaterThan(10)
   })
 
   it('has no other top-level folder than the layout names', () => {

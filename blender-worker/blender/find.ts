@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { ok, refuse, type Result } from '../../shared/protocol/result.ts'
+import { ok, refuse, type Result } from '../../shared/protocol/errors.ts'
 
 /** A Blender on this machine, known to start. */
 export interface BlenderInstallation {

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { displayPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { sizesOf } from '../../shared/domain/splitting/tiles.ts'
+import { sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
-import { reportDelivered, reportRejected } from '../../shared/engine/step-reports.ts'
-import { finishTaskId, type JobId, Sha256 } from '../../shared/protocol/ids.ts'
+import { reportDelivered, reportRejected } from '../../shared/engine/results/step-reports.ts'
+import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import { finalKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import { IMAGE_CONTENT_TYPES } from '../../shared/protocol/render-settings.ts'
 import type { FinalFile } from '../../shared/protocol/task.ts'
@@ -22,8 +22,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
   const [job, [record]] = await Promise.all([engine.store.job(jobId), engine.store.frames(jobId, [frame])])
   if (job === null || record == null || job.value.state !== 'active' || record.value.state !== 'delivering') return
   const { plan } = job.value
-  const sourceId = plan.tiles === undefined ? renderTasksOfFrame(plan, record.value.position)[0] : finishTaskId(record.value.position)
-  const [source] = sourceId === undefined ? [null] : await engine.store.tasks(jobId, [sourceId])
+  const [source] = await engine.store.tasks(jobId, [sourceOfFrame(plan, record.value.position)])
   if (source == null || source.value.state !== 'completed') return
   const task = source.value
   const dir = await mkdtemp(join(scratchDir, 'deliver-'))
@@ -34,10 +33,10 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     for (const file of files) {
       const path = join(dir, file.name)
       const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
-      if (!download.ok) return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${file.name}: ${download.message}`)
+      if (!download.ok) return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${download.message}` })
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
-      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${file.name}: ${checked.message}`)
+      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${checked.message}` })
       if (!checked.ok) unread.add(file.name)
       local.set(file.name, path)
     }
@@ -48,7 +47,7 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     const made = await imaging.preview(local.get(shown.name) ?? '', preview, PREVIEW_WIDTH)
     if (!made.ok) {
       const fault = unread.has(shown.name) ? 'farm' : 'worker'
-      return await reportRejected(engine, jobId, task.id, resultEpoch(task), `${shown.name}: ${made.message}`, fault)
+      return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${shown.name}: ${made.message}`, fault })
     }
 
     const delivered: FinalFile[] = []

@@ -6,7 +6,7 @@ import { sampleRangeOf } from '../../shared/domain/splitting/samples.ts'
 import { stitchedSize, tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
 import type { ResultFault } from '../../shared/domain/task/fall-back.ts'
-import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/step-reports.ts'
+import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/results/step-reports.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { JobPlan } from '../../shared/protocol/job.ts'
 import { workKey } from '../../shared/protocol/object-keys.ts'
@@ -44,7 +44,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
   }
   const dir = await mkdtemp(join(scratchDir, 'stitch-'))
   const goesBack = async (faults: readonly Fault[]): Promise<void> => {
-    for (const { task, why, fault } of faults) await reportRejected(engine, jobId, task.id, resultEpoch(task), why, fault)
+    for (const { task, why, fault } of faults) await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: why, fault })
   }
   const failed = (refusal: ImageRefusal): Promise<void> => reportStepFailed(engine, jobId, 'assembly_failed', `frame ${frame}: what was rendered of it does not fit together: ${refusal.message}`)
   try {
@@ -57,7 +57,7 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
       const paths: string[] = []
       for (const task of parts) {
         const path = join(dir, `${index}-${paths.length}.exr`)
-        const fetched = await fetchPart(context, jobId, task, frame, window, path)
+        const fetched = await fetchPart(context, { jobId, task, frame, window, path })
         if (!fetched.ok) return await goesBack([{ task, why: fetched.why, fault: fetched.fault }])
         layouts.push(fetched.layout)
         paths.push(path)
@@ -90,8 +90,19 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
   }
 }
 
+/** The file of one task. */
+interface Part {
+  readonly jobId: JobId
+  readonly task: TaskRecord
+  readonly frame: number
+  /** The size that its image must have. */
+  readonly window: { readonly width: number; readonly height: number }
+  /** Where it shall lie. */
+  readonly path: string
+}
+
 /** Fetches the file of a task, and reads all of it: whole, and of the right size. */
-async function fetchPart({ engine, imaging }: AssemblerContext, jobId: JobId, task: TaskRecord, frame: number, window: { width: number; height: number }, path: string): Promise<{ ok: true; layout: string } | { ok: false; why: string; fault: ResultFault }> {
+async function fetchPart({ engine, imaging }: AssemblerContext, { jobId, task, frame, window, path }: Part): Promise<{ ok: true; layout: string } | { ok: false; why: string; fault: ResultFault }> {
   const raw = withRole(await canonicalFiles(engine, jobId, task, frame), 'raw')
   if (raw === undefined) throw new Error(`task ${task.id} has no raw file of frame ${frame}`)
   const download = await engine.objects.download(raw.key, path, { bytesMax: raw.bytes, bytes: raw.bytes, sha256: raw.sha256 })

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { DIAGRAMS_PATH, withDiagrams } from '../../shared/domain/state-diagram.ts'
+import { DIAGRAMS_PATH, withDiagrams } from '../../shared/domain/lifecycle/diagram.ts'
 import { ERROR_TABLE_PATH, withErrorTable } from './error-table.ts'
 import { OPENAPI_PATH, openApiText } from './openapi-document.ts'
 

@@ -1,7 +1,7 @@
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Engine } from '../../shared/engine/context.ts'
-import type { HeldLease } from '../../shared/engine/hand-in.ts'
-import type { LeaseRef } from '../../shared/protocol/messages.ts'
+import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
+import { type LeaseRef, leaseRef } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 
 /** What a worker last told of a task it renders. */
@@ -26,7 +26,7 @@ export class HeldLeases {
   }
 
   keep(lease: HeldLease, delivering: boolean): void {
-    this.#held.set(keyOf(lease), { ...refOf(lease), workerId: lease.workerId, delivering })
+    this.#held.set(keyOf(lease), { ...leaseRef(lease), workerId: lease.workerId, delivering })
   }
 
   /** True when a lease from before the connection dropped is still the worker's; it is kept and renewed then. */
@@ -70,10 +70,6 @@ export class HeldLeases {
   told(): Told[] {
     return [...this.#held.values()].flatMap((lease) => (lease.delivering ? [] : (lease.told ?? [])))
   }
-}
-
-export function refOf(lease: LeaseRef): LeaseRef {
-  return { jobId: lease.jobId, taskId: lease.taskId, epoch: lease.epoch }
 }
 
 function keyOf(lease: LeaseRef): string {

@@ -1,14 +1,13 @@
 import type { Engine } from '../../shared/engine/context.ts'
-import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/hand-in.ts'
-import { planTasks } from '../../shared/engine/plan-tasks.ts'
-import { takeInspection } from '../../shared/engine/take-inspection.ts'
+import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../shared/engine/results/hand-in.ts'
+import { planInBackground } from '../../shared/engine/jobs/plan-tasks.ts'
+import { takeInspection } from '../../shared/engine/results/take-inspection.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { UnstorableRecord } from '../../shared/ports/storable.ts'
 import { type ErrorCode, type Refusal, refuse } from '../../shared/protocol/errors.ts'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import type { CoordinatorMessage, WorkerMessage } from '../../shared/protocol/messages.ts'
-import { refOf } from './held-leases.ts'
+import { type CoordinatorMessage, leaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 
 /** What a worker says of a lease that changes it. */
 export type LeaseMessage = Extract<WorkerMessage, { type: 'result' | 'uploaded' | 'inspected' | 'failure' | 'released' }>
@@ -32,18 +31,18 @@ export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseM
     return await handOver(engine, lease, message)
   } catch (error) {
     if (!(error instanceof UnstorableRecord)) throw error
-    engine.log.error({ ...refOf(lease), type: message.type, error }, 'what a worker said cannot be stored')
+    engine.log.error({ ...leaseRef(lease), type: message.type, error }, 'what a worker said cannot be stored')
     await takeFailure(engine, lease, { code: 'interrupted', message: error.message.slice(0, LIMITS.messageLengthMax) })
     return { ...refused(refuse('internal', error.message), lease), ended: 'interrupted' }
   }
 }
 
 async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
-  const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...refOf(lease) } }
+  const released: LeaseAnswer = { lease: 'over', say: { type: 'release', ...leaseRef(lease) } }
   switch (message.type) {
     case 'result': {
       const taken = await takeResult(engine, lease, message)
-      if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...refOf(lease), files: taken.upload } }
+      if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...leaseRef(lease), files: taken.upload } }
       const failure = FAILURE_OF_REFUSAL[taken.code]
       if (failure === undefined) return refused(taken, lease)
       // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
@@ -60,7 +59,7 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
       const taken = await takeInspection(engine, lease, message)
       if (!taken.ok) return refused(taken, lease)
       // At once, so that its first tasks need not wait for the next round over all jobs.
-      planTasks(engine, lease.jobId).catch((error: unknown) => engine.log.warn({ jobId: lease.jobId, error }, 'planning stopped, the next round goes on'))
+      planInBackground(engine, lease.jobId)
       return released
     }
     case 'failure': {
@@ -77,5 +76,5 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
 }
 
 function refused({ code, detail }: Refusal, lease: HeldLease): LeaseAnswer {
-  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: refOf(lease) } }
+  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: leaseRef(lease) } }
 }

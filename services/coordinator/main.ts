@@ -1,8 +1,9 @@
 import type { AddressInfo } from 'node:net'
 import { registerSignedObjectRoutes } from '../../shared/adapters/object-store/directory-http.ts'
 import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.ts'
-import { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
+import { planInBackground } from '../../shared/engine/jobs/plan-tasks.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { VERSION } from '../../shared/protocol/version.ts'
@@ -30,7 +31,7 @@ export async function startCoordinator(config: FarmConfig, log: Logger): Promise
   const rounds = new Rounds(engine, dispatcher)
   const gateway = new WorkerGateway(engine, dispatcher)
   const app = await buildApp({
-    farm: farmActions(engine, (jobId) => rounds.plan(jobId)),
+    farm: farmActions(engine, (jobId) => planInBackground(engine, jobId)),
     store: engine.store,
     objects: engine.objects,
     scenes: new SceneFileReader(),

@@ -1,5 +1,5 @@
 import type { Engine } from '../../shared/engine/context.ts'
-import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import type { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
 import type { WorkerGateway } from './worker-gateway.ts'
 
 /**

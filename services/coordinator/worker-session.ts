@@ -1,18 +1,18 @@
 import type { WebSocket } from 'ws'
 import type { Engine } from '../../shared/engine/context.ts'
-import type { Dispatcher } from '../../shared/engine/dispatcher.ts'
-import type { Seat } from '../../shared/engine/seat.ts'
-import type { HeldLease } from '../../shared/engine/hand-in.ts'
+import type { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
+import type { Seat } from '../../shared/engine/dispatch/seat.ts'
+import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
+import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, leaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
 import { closeSurely } from './close-surely.ts'
-import { HeldLeases, refOf } from './held-leases.ts'
+import { HeldLeases } from './held-leases.ts'
 import { answerOf, type LeaseAnswer } from './lease-answer.ts'
 import { recordOf } from './worker-record.ts'
 import { CoolDown } from './cool-down.ts'
@@ -205,7 +205,7 @@ export class WorkerSession implements Seat {
     this.#record = recordOf(hello, this.#context, known, engine.clock.now())
     await engine.store.putWorker(this.#record)
     const lost: LeaseRef[] = []
-    for (const lease of hello.leases) if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(refOf(lease))
+    for (const lease of hello.leases) if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
     this.#send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: engine.times.heartbeatMs / 1000, lost })
     if (this.#state !== 'new') return // it left while we were looking
     this.#state = 'ready'
@@ -218,14 +218,14 @@ export class WorkerSession implements Seat {
     const { engine, sessionId } = this.#context
     if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs()))) return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
     for (const { jobId, taskId, epoch } of await this.#held.renew(engine, leases)) this.cancel(jobId, taskId, epoch, 'the lease is over')
-    for (const lease of leases) if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...refOf(lease), reason: 'this lease is not yours' })
+    for (const lease of leases) if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease is not yours' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
 
   // --- the rest -----------------------------------------------------------------------------------------------------
 
   #leaseOf(message: LeaseRef): HeldLease {
-    return { ...refOf(message), workerId: this.workerId }
+    return { ...leaseRef(message), workerId: this.workerId }
   }
 
   #follow(lease: LeaseRef, { ended, lease: standing, say }: LeaseAnswer): void {

@@ -4,7 +4,6 @@ import { displayVerdict, worstVerdict } from '../../shared/domain/verification/d
 import { imageVerdict } from '../../shared/domain/verification/image-verdict.ts'
 import { pairVerdict, verdictOnUncompared } from '../../shared/domain/verification/pair-verdict.ts'
 import type { Readable, ToldVerdict } from '../../shared/domain/verification/pair-verdict.ts'
-import { workOf } from '../../shared/domain/task/expected-files.ts'
 import { sizesOf } from '../../shared/domain/splitting/tiles.ts'
 import type { JobPlan } from '../../shared/protocol/job.ts'
 import type { ResultFile, TaskRecord } from '../../shared/protocol/task.ts'
@@ -44,7 +43,7 @@ export async function compareRenderings(
  * for bit: any difference asks a third worker, a large one refutes.
  */
 async function compareFiles(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
-  const isFinish = workOf(of.task) === 'finish'
+  const isFinish = of.task.kind === 'finish'
   if (isFinish) {
     const same = await imaging.samePixels(a.path, b.path)
     if (!same.ok) return uncompared(imaging, of, a, b)

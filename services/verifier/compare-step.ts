@@ -4,7 +4,7 @@ import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
 import { attemptOf } from '../../shared/domain/task/attempts.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
 import type { Engine } from '../../shared/engine/context.ts'
-import { loadAudited, reportCompared, reportRejected } from '../../shared/engine/step-reports.ts'
+import { loadAudited, reportCompared, reportRejected } from '../../shared/engine/results/step-reports.ts'
 import type { JobId, TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey } from '../../shared/protocol/object-keys.ts'
 import type { TaskRecord } from '../../shared/protocol/task.ts'
@@ -32,7 +32,7 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
   // What replaces it starts a comparison of its own.
   const reject = async ({ taskId: id, epoch }: Pick<Rendering, 'taskId' | 'epoch'>, reason: string): Promise<void> => {
     engine.log.warn({ jobId, taskId: id, reason }, 'result rejected')
-    await reportRejected(engine, jobId, id, epoch, reason)
+    await reportRejected(engine, { jobId, taskId: id, epoch, reason })
   }
   const dir = await mkdtemp(join(scratchDir, 'compare-'))
   try {

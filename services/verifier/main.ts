@@ -1,6 +1,6 @@
 import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
-import { attemptStep } from '../../shared/engine/attempt-step.ts'
+import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
 import { connectFarm } from '../wiring/connect.ts'

@@ -21,7 +21,7 @@ export interface Write<Id, T> {
 
 /**
  * All that one event changes in one job, committed whole or not at all. Counters and indexes are worked out from the
- * difference of the records (engine/commit.ts), so that they cannot say anything the records do not.
+ * difference of the records (engine/commit/commit.ts), so that they cannot say anything the records do not.
  */
 export interface Commit {
   /** The job record must still be at this version, though it is not written (a job that was canceled grants no lease). */

@@ -62,14 +62,26 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS
 export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]
 
-/** A refusal as a value. `detail` says what is wrong, where, and what to do about it. */
-export interface Refusal {
+/**
+ * A refusal as a value: an expected "no" that the caller handles. `code` is one of the catalogue wherever it may leave
+ * the farm; `detail` says what is wrong, where, and what to do about it.
+ */
+export interface Refusal<Code extends string = ErrorCode> {
   readonly ok: false
-  readonly code: ErrorCode
+  readonly code: Code
   readonly detail: string
 }
 
-export function refuse(code: ErrorCode, detail: string): Refusal {
+/** What a function gives that can be refused: the value, or a refusal. Outages are thrown instead. */
+export type Result<T, Code extends string = ErrorCode> = { readonly ok: true; readonly value: T } | Refusal<Code>
+
+/** Wraps a value as a granted result. */
+export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
+  return { ok: true, value }
+}
+
+/** Makes a refusal; the detail says what is wrong, where, and what to do about it. */
+export function refuse<Code extends string>(code: Code, detail: string): Refusal<Code> {
   return { ok: false, code, detail }
 }
 

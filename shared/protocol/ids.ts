@@ -58,17 +58,12 @@ export function finishTaskId(position: number): TaskId {
   return TaskId.parse(`s${String(position).padStart(7, '0')}`)
 }
 
-export function isFinishTask(id: TaskId): boolean {
-  return id.startsWith('s')
-}
-
 /** The `round`-th audit (from 1) of a render or finish task. */
 export function auditTaskId(audited: TaskId, round: number): TaskId {
   return TaskId.parse(`${audited.startsWith('r') ? 'a' : 'b'}${audited.slice(1)}x${round}`)
 }
 
-/** The render or finish task that an audit checks; undefined for every other task. */
-export function auditedTaskId(id: TaskId): TaskId | undefined {
-  const number = /^[ab](\d{7})x/.exec(id)?.[1]
-  return number === undefined ? undefined : TaskId.parse(`${id.startsWith('a') ? 'r' : 's'}${number}`)
+/** Which audit of its task it is, from 1. */
+export function auditRound(audit: TaskId): number {
+  return Number(audit.slice(audit.indexOf('x') + 1))
 }

@@ -120,6 +120,11 @@ export const JobPlan = z.strictObject({
 })
 export type JobPlan = z.infer<typeof JobPlan>
 
+/** Whether frames of the plan are stitched from several results, and then finished by a worker (compositor, format). */
+export function needsFinish({ tiles }: Pick<JobPlan, 'tiles'>): boolean {
+  return tiles !== undefined
+}
+
 /** The stored truth about a job. */
 export const JobRecord = z
   .strictObject({

@@ -18,6 +18,11 @@ const LeaseName = { jobId: JobId, taskId: TaskId, epoch: z.int().min(1) }
 export const LeaseRef = z.strictObject(LeaseName)
 export type LeaseRef = z.infer<typeof LeaseRef>
 
+/** Only the three fields that name a lease, of whatever carries them. */
+export function leaseRef({ jobId, taskId, epoch }: LeaseRef): LeaseRef {
+  return { jobId, taskId, epoch }
+}
+
 const Url = z.string().min(1).max(8_192)
 
 // --- worker -> coordinator ------------------------------------------------------------------------------------------

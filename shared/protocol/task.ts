@@ -100,7 +100,7 @@ export const TaskRecord = z
 export type TaskRecord = z.infer<typeof TaskRecord>
 
 /** canceled: taken out of its job; what was delivered of it stays, in case it is asked for again. */
-export const FRAME_STATES = ['rendering', 'stitching', 'finishing', 'delivering', 'delivered', 'failed', 'canceled'] as const
+export const FRAME_STATES = ['rendering', 'stitching', 'finishing', 'delivering', 'delivered', 'canceled'] as const
 export const FrameState = z.enum(FRAME_STATES)
 export type FrameState = z.infer<typeof FrameState>
 

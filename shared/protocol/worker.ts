@@ -83,3 +83,8 @@ export const WorkerRecord = z
   })
   .meta({ id: 'Worker' })
 export type WorkerRecord = z.infer<typeof WorkerRecord>
+
+/** Whether the worker may be given tasks: it is connected, is not about to leave, and is trusted. */
+export function isUsable({ state, quarantined }: Pick<WorkerRecord, 'state' | 'quarantined'>): boolean {
+  return state === 'connected' && !quarantined
+}

@@ -13,8 +13,9 @@ import { SceneFileReader } from '../../shared/adapters/scene-files/scene-reader.
 import { FarmClock } from '../../shared/adapters/system/clock.ts'
 import { SystemRandom } from '../../shared/adapters/system/random.ts'
 import { ENGINE_TIMES, type Engine } from '../../shared/engine/context.ts'
-import { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
+import { planInBackground } from '../../shared/engine/jobs/plan-tasks.ts'
 import type { ObjectInfo, ObjectStore } from '../../shared/ports/object-store.ts'
 import { parseAttemptKey } from '../../shared/protocol/object-keys.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
@@ -53,7 +54,7 @@ export async function startBenchCoordinator(options: { redisUrl: string; folder:
   const dispatcher = new Dispatcher(engine)
   const rounds = new Rounds(engine, dispatcher)
   const gateway = new WorkerGateway(engine, dispatcher)
-  const app = await buildApp({ farm: farmActions(engine, (jobId) => rounds.plan(jobId)), store, objects, scenes: new SceneFileReader(), log, dataDir: options.folder, version: 'benchmark', limits: { requestsPerMinuteMax: 1e9 } })
+  const app = await buildApp({ farm: farmActions(engine, (jobId) => planInBackground(engine, jobId)), store, objects, scenes: new SceneFileReader(), log, dataDir: options.folder, version: 'benchmark', limits: { requestsPerMinuteMax: 1e9 } })
   await gateway.register(app)
   app.server.maxConnections = LIMITS.connectionsMax
   const unsubscribe = await hearNotices(engine, dispatcher, gateway)

@@ -77,7 +77,7 @@ describe('samples rendered in parts', () => {
     await open('mergeable-passes,samples-12')
     const whole = await part(WHOLE, 'whole.exr')
     const ranges = splitSamples(12, 5)
-    if (!ranges.ok) throw new Error(ranges.message)
+    if (!ranges.ok) throw new Error(ranges.detail)
     const found = await distance(whole, await merged(WHOLE, 'fifths', ranges.value))
     expect(found.size).toBeGreaterThan(40)
     for (const [channel, relative] of found) {

@@ -13,13 +13,13 @@ import { makeExrHeader } from '../../shared/adapters/imaging/exr-build.ts'
 import { writeExr } from '../../shared/adapters/imaging/exr-writer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
 import { stitchedPath } from '../../shared/domain/file-names.ts'
-import { takeDelivery, takeResult } from '../../shared/engine/hand-in.ts'
+import { takeDelivery, takeResult } from '../../shared/engine/results/hand-in.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { Lease } from '../../shared/protocol/messages.ts'
 import { attemptKey, finalPrefix, workKey } from '../../shared/protocol/object-keys.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
 import { readImage } from '../unit/adapters/imaging/images.ts'
-import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
+import { EngineFarm, type ScriptedWorker } from './engine/engine-farm.ts'
 
 /** Of the scene that the farm's scenes have: 640 x 360. */
 const SIZE = { width: 640, height: 360 }

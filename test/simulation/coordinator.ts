@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { WorkerSession } from '../../services/coordinator/worker-session.ts'
 import { type Engine, ENGINE_TIMES } from '../../shared/engine/context.ts'
-import { Dispatcher } from '../../shared/engine/dispatcher.ts'
+import { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { ObjectMissing, StoreUnavailable } from '../../shared/ports/object-store.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { WorkerSession } from '../../services/coordinator/worker-session.ts'
-import { Dispatcher } from '../../shared/engine/dispatcher.ts'
-import { unpaused } from '../../shared/domain/job-lifecycle.ts'
+import { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
+import { unpaused } from '../../shared/domain/lifecycle/job.ts'
 import { changed, type Mutant, PORT_MUTANTS, RULE_MUTANTS } from './mutants.ts'
 import { simulate } from './simulate.ts'
 
@@ -55,8 +55,8 @@ vi.mock('../../shared/domain/task/fall-back.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/task/fall-back.ts')>()
   return { ...real, rejectResult: (...args: Parameters<typeof real.rejectResult>) => (bug.name === 'results that were rejected stay' ? { ok: true } : real.rejectResult(...args)) }
 })
-vi.mock('../../shared/domain/task/hand-in.ts', async (load) => {
-  const real = await load<typeof import('../../shared/domain/task/hand-in.ts')>()
+vi.mock('../../shared/domain/task/frames.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/task/frames.ts')>()
   return {
     ...real,
     frameStitched: (...[job, frame, stitched]: Parameters<typeof real.frameStitched>) => real.frameStitched(job, bug.name.startsWith('a frame is stitched again') ? { ...frame, state: 'stitching' } : frame, stitched),
@@ -66,8 +66,8 @@ vi.mock('../../shared/domain/task/reopen.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/task/reopen.ts')>()
   return { ...real, reopenTask: (...args: Parameters<typeof real.reopenTask>) => (bug.name === 'what failed stays so when its job is tried again' ? {} : real.reopenTask(...args)) }
 })
-vi.mock('../../shared/engine/ended-jobs.ts', async (load) => {
-  const real = await load<typeof import('../../shared/engine/ended-jobs.ts')>()
+vi.mock('../../shared/engine/jobs/ended-jobs.ts', async (load) => {
+  const real = await load<typeof import('../../shared/engine/jobs/ended-jobs.ts')>()
   return {
     ...real,
     settleEndedJob: async (...[engine, jobId]: Parameters<typeof real.settleEndedJob>) => {
@@ -84,8 +84,8 @@ vi.mock('../../shared/engine/loops/reconcile.ts', async (load) => {
     sweepOutbox: async (...args: Parameters<typeof real.sweepOutbox>) => (bug.name === 'the outbox is never swept' ? 0 : real.sweepOutbox(...args)),
   }
 })
-vi.mock('../../shared/engine/effects.ts', async (load) => {
-  const real = await load<typeof import('../../shared/engine/effects.ts')>()
+vi.mock('../../shared/engine/commit/effects.ts', async (load) => {
+  const real = await load<typeof import('../../shared/engine/commit/effects.ts')>()
   return {
     ...real,
     runEffects: async (...[engine, jobId, effects, ids]: Parameters<typeof real.runEffects>) => (bug.name === 'effects are crossed off unread' ? engine.store.acknowledge(jobId, ids) : real.runEffects(engine, jobId, effects, ids)),

@@ -72,7 +72,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
   {
     name: 'there is no outbox: what a dead process did not do is never done',
     caughtBy: ['effects-follow-commits', 'everything-ends'],
-    planted: { underStore: (store) => commits(store, (commit) => ({ ...commit, effects: [] })) },
+    planted: { bend: killedOften, underStore: (store) => commits(store, (commit) => ({ ...commit, effects: [] })) },
   },
   {
     name: 'effects run before their commit',
@@ -201,6 +201,11 @@ function canceledUnheard(scenario: Scenario): Scenario {
 /** Redis is emptied while many render, again and again. */
 function emptiedOften(scenario: Scenario): Scenario {
   return { ...scenario, healsAt: 150_000, jobs: scenario.jobs.map((job) => ({ ...job, at: 0 })), acts: [], weather: { ...scenario.weather, emptiedEvery: 20_000 } }
+}
+
+/** Somebody is killed every other second, so that many die between a commit and what it asks for. */
+function killedOften(scenario: Scenario): Scenario {
+  return { ...scenario, coordinators: 3, weather: { ...scenario.weather, coordinatorDiesEvery: 2_000, stepRunnerDiesEvery: 2_000 } }
 }
 
 function nothingSucceeds(scenario: Scenario): Scenario {

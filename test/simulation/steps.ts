@@ -1,14 +1,14 @@
 import { candidatesOf } from '../../shared/domain/task/conclude-audit.ts'
 import { attemptOf, resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { frameFileName, stitchedPath } from '../../shared/domain/file-names.ts'
-import { renderTasksOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
+import { renderTasksOfFrame, sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
-import { attemptStep } from '../../shared/engine/attempt-step.ts'
+import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
 import type { Engine } from '../../shared/engine/context.ts'
-import { eraseJob } from '../../shared/engine/ended-jobs.ts'
-import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/step-reports.ts'
-import { finishTaskId, type JobId, type TaskId } from '../../shared/protocol/ids.ts'
+import { eraseJob } from '../../shared/engine/jobs/ended-jobs.ts'
+import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/results/step-reports.ts'
+import { type JobId, type TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey, finalKey, finalManifestKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import type { ResultFile } from '../../shared/protocol/task.ts'
 import { canonicalFiles, withRole } from '../../services/assembler/canonical-file.ts'
@@ -49,7 +49,7 @@ async function stitch(engine: Engine, jobId: JobId, number: number, readLine: Re
     const { canonical } = task.value
     if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
     const fetched = await fetchLine(readLine, jobId, canonical.taskId, canonical.epoch, raw)
-    if (!fetched.ok) return reportRejected(engine, jobId, task.value.id, resultEpoch(task.value), fetched.why)
+    if (!fetched.ok) return reportRejected(engine, { jobId, taskId: task.value.id, epoch: resultEpoch(task.value), reason: fetched.why })
     lines.push(fetched.line)
   }
   const line = stitchedLine(lines)
@@ -61,13 +61,12 @@ async function deliver(engine: Engine, jobId: JobId, number: number, readLine: R
   const [job, [frame]] = await Promise.all([engine.store.job(jobId), engine.store.frames(jobId, [number])])
   if (job === null || frame == null || job.value.state !== 'active' || frame.value.state !== 'delivering') return
   const { plan } = job.value
-  const sourceId = plan.tiles === undefined ? renderTasksOfFrame(plan, frame.value.position)[0] : finishTaskId(frame.value.position)
-  const [source] = sourceId === undefined ? [null] : await engine.store.tasks(jobId, [sourceId])
+  const [source] = await engine.store.tasks(jobId, [sourceOfFrame(plan, frame.value.position)])
   if (source == null || source.value.state !== 'completed' || source.value.canonical === undefined) return
   const final = withRole(await canonicalFiles(engine, jobId, source.value, number), 'final')
   if (final === undefined) throw new Error('nothing to deliver')
   const fetched = await fetchLine(readLine, jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-  if (!fetched.ok) return reportRejected(engine, jobId, source.value.id, resultEpoch(source.value), fetched.why)
+  if (!fetched.ok) return reportRejected(engine, { jobId, taskId: source.value.id, epoch: resultEpoch(source.value), reason: fetched.why })
   const name = frameFileName(number, plan.format)
   await engine.objects.put(finalKey(jobId, 'frames', name), Buffer.from(fetched.line), { contentType: 'image/png' })
   await reportDelivered(engine, jobId, number, [{ path: `frames/${name}`, bytes: Buffer.byteLength(fetched.line), sha256: final.sha256, contentType: 'image/png' }], source.value)
@@ -91,7 +90,7 @@ async function compare(engine: Engine, jobId: JobId, taskId: TaskId, readLine: R
     const lines: string[] = []
     for (const file of record === undefined ? [] : (attemptOf(record, candidate.epoch)?.files ?? [])) {
       const fetched = await fetchLine(readLine, jobId, candidate.taskId, candidate.epoch, file)
-      if (!fetched.ok) return reportRejected(engine, jobId, candidate.taskId, candidate.epoch, fetched.why)
+      if (!fetched.ok) return reportRejected(engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
       lines.push(`${file.frame} ${file.role} ${fetched.line}`)
     }
     seen.set(candidate.key, lines.sort().join('\n'))

@@ -3,11 +3,12 @@ import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
 import { noteScene } from '../../shared/engine/journal/farm-journal.ts'
 import { recoverFarm } from '../../shared/engine/recovery/recover-farm.ts'
-import { noteTerm } from '../../shared/engine/standing.ts'
-import { cancelJob, deleteJob } from '../../shared/engine/job-actions.ts'
-import { changeJob, pauseJob, resumeJob, retryJob } from '../../shared/engine/job-changes.ts'
-import { submitJob } from '../../shared/engine/submit-job.ts'
-import { jobIsOver } from '../../shared/domain/job-lifecycle.ts'
+import { noteTerm } from '../../shared/engine/recovery/standing.ts'
+import { cancelJob, deleteJob } from '../../shared/engine/jobs/job-actions.ts'
+import { changeJob, pauseJob, resumeJob, retryJob } from '../../shared/engine/jobs/job-changes.ts'
+import { planInBackground } from '../../shared/engine/jobs/plan-tasks.ts'
+import { submitJob } from '../../shared/engine/jobs/submit-job.ts'
+import { jobIsOver } from '../../shared/domain/lifecycle/job.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import type { Notice } from '../../shared/ports/work-queue.ts'
 import type { Refusal } from '../../shared/protocol/errors.ts'
@@ -427,7 +428,7 @@ export class World {
     this.#until(async (coordinator) => {
       const submitted = await submitJob(coordinator.engine, 'ada', request)
       if (!submitted.ok) throw new Error(`submission refused: ${submitted.code}: ${submitted.detail}`)
-      coordinator.rounds.plan(submitted.job.id)
+      planInBackground(coordinator.engine, submitted.job.id)
     })
   }
 

@@ -44,7 +44,7 @@ export class TestFarm extends FarmApi {
   async addWorker(name: string, options: { lie?: Lie; threads?: number; tags?: readonly string[]; blender?: string; token?: string } = {}): Promise<RunningWorker> {
     const dataDir = join(this.folder, name)
     const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, tags: [...(options.tags ?? [])], sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
-    if (!config.ok) throw new Error(config.message)
+    if (!config.ok) throw new Error(config.detail)
     const log = pino({ level: this.#logLevel })
     const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })
     this.#workers.push(worker)
@@ -61,7 +61,7 @@ export class TestFarm extends FarmApi {
 
 async function lyingRenderers(dataDir: string, lie: Lie): Promise<(scratchFolder: string) => Renderer> {
   const found = await findBlender({})
-  if (!found.ok) throw new Error(found.message)
+  if (!found.ok) throw new Error(found.detail)
   return (scratchFolder) => {
     const honest = new BlenderRenderer({ installation: found.value, scratchFolder, sceneFolder: join(dataDir, 'scenes'), sandbox: 'off' })
     return {

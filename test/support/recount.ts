@@ -1,5 +1,5 @@
 import { isPicky } from '../../shared/domain/scheduling/task-fit.ts'
-import { recount } from '../../shared/engine/commit.ts'
+import { recount } from '../../shared/engine/commit/commit.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 
@@ -9,7 +9,8 @@ export async function recountFaults(store: FarmStore, id: JobId): Promise<string
   const tasks = (await store.listTasks(id, { limit: 1e6 })).items
   const frames = (await store.listFrames(id, { limit: 1e6 })).items
   const kept = await store.counters(id)
-  const recounted = recount(tasks, frames)
+  const job = await store.job(id)
+  const recounted = job === null ? {} : recount(job.value.plan, tasks, frames)
   for (const name of new Set([...Object.keys(recounted), ...Object.keys(kept)])) if ((recounted[name] ?? 0) !== (kept[name] ?? 0)) faults.push(`${id}: counter ${name} is ${kept[name]}, the records say ${recounted[name]}`)
   const leases = (await store.expiredLeases(id, Number.MAX_SAFE_INTEGER, 1e6)).map(({ taskId, epoch }) => `${taskId}@${epoch}`).sort().join()
   const held = tasks.flatMap((task) => task.attempts.filter(({ outcome }) => outcome === 'running').map(({ epoch }) => `${task.id}@${epoch}`)).sort().join()

@@ -101,7 +101,7 @@ async function findBlenders(paths: readonly string[]): Promise<BlenderInstallati
   const found = []
   for (const path of paths) {
     const one = await findBlender(path === 'blender' ? {} : { configured: path })
-    if (!one.ok) throw new Error(`${path}: ${one.message}`)
+    if (!one.ok) throw new Error(`${path}: ${one.detail}`)
     found.push(one.value)
   }
   return found

@@ -49,7 +49,7 @@ export async function uploadScene(client: FarmClient, scene: SceneFile, options:
   if (standing === null) await options.notes.write(key, path)
   const file = await open(scene.path)
   try {
-    await sendParts(client, path, file, scene.bytes, standing ?? 0, options)
+    await sendParts(client, { path, file, bytes: scene.bytes, from: standing ?? 0 }, options)
   } catch (error) {
     if (error instanceof FarmRefusal && !error.retry) await options.notes.forget(key)
     throw error
@@ -83,7 +83,16 @@ function pathOnFarm(client: FarmClient, location: string): string {
   return base !== '' && pathname.startsWith(`${base}/`) ? pathname.slice(base.length) : pathname
 }
 
-async function sendParts(client: FarmClient, path: string, file: FileHandle, bytes: number, from: number, options: UploadOptions): Promise<void> {
+interface Sending {
+  /** Of the upload at the farm. */
+  readonly path: string
+  readonly file: FileHandle
+  readonly bytes: number
+  /** Bytes that the farm has already. */
+  readonly from: number
+}
+
+async function sendParts(client: FarmClient, { path, file, bytes, from }: Sending, options: UploadOptions): Promise<void> {
   let offset = from
   let failures = 0
   options.onProgress?.(offset, bytes)

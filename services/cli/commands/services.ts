@@ -115,7 +115,7 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: Exi
         import('../../../blender-worker/signals.ts'),
       ])
       const config = parseWorkerConfig({ ...flags, ...(await tokenFor(flags, shell)) }, shell.env)
-      if (!config.ok) throw new CommandFailure(EXIT_CODES.usage, config.code, config.message)
+      if (!config.ok) throw new CommandFailure(EXIT_CODES.usage, config.code, config.detail)
       const log = pino({ level: shell.env['LOG_LEVEL'] ?? 'info', base: { service: 'worker', name: config.value.name }, serializers: { error: pino.stdSerializers.err } })
       const worker = await startWorker(config.value, { log }).catch((error: unknown) => {
         throw error instanceof WorkerStartError ? new CommandFailure(EXIT_CODES.failed, error.code, error.message) : error

@@ -1,4 +1,4 @@
-import type { JobView } from '../../../shared/protocol/job.ts'
+import { type JobView, needsFinish } from '../../../shared/protocol/job.ts'
 
 /** One leg of a job's way, as a bar shows it. */
 export interface Stage {
@@ -24,8 +24,8 @@ export function stagesOf(job: JobView): Stage[] {
   return [
     { name: 'render', done: of(render, 'completed'), total: plan.renderTaskCount, unit: plan.samples !== undefined ? 'ranges' : plan.tiles === undefined ? 'tasks' : 'tiles', running: running(render), failed: of(render, 'failed') },
     ...(plan.auditRate > 0 || audits > 0 ? [{ name: 'verify' as const, done: of(audit, 'completed', 'failed', 'canceled'), total: audits, unit: 'audits', running: running(audit), failed: counts.verdicts['refuted'] ?? 0 }] : []),
-    ...(plan.tiles === undefined ? [] : [{ name: 'finish' as const, done: of(frames, 'delivering', 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'stitching', 'finishing'), failed: of(finish, 'failed') }]),
-    { name: 'deliver', done: of(frames, 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'delivering'), failed: of(frames, 'failed') },
+    ...(needsFinish(plan) ? [{ name: 'finish' as const, done: of(frames, 'delivering', 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'stitching', 'finishing'), failed: of(finish, 'failed') }] : []),
+    { name: 'deliver', done: of(frames, 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'delivering'), failed: 0 },
     ...(plan.video === 'none' ? [] : [{ name: 'video' as const, done: job.state === 'completed' ? 1 : 0, total: 1, unit: plan.video, running: job.state === 'encoding' ? 1 : 0, failed: 0 }]),
   ]
 }

@@ -1,7 +1,6 @@
 // Reads what a .blend says about itself without running Blender, from bytes that nobody vouches for.
 
-import { ok, refuse } from '../../protocol/result.ts'
-import type { Result } from '../../protocol/result.ts'
+import { ok, refuse, type Result } from '../../protocol/errors.ts'
 import { EXTERNAL_FILES_MAX, SCENES_MAX, SceneFacts } from '../../protocol/scene-facts.ts'
 import type { BlenderFileVersion, ExternalFile } from '../../protocol/scene-facts.ts'
 import { BlendBlockWalk } from './blend-blocks.ts'

@@ -3,8 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SceneFinding, SceneReader, SceneReadOptions } from '../../ports/scene-reader.ts'
-import { refuse } from '../../protocol/errors.ts'
-import type { Refusal } from '../../protocol/errors.ts'
+import { type Refusal, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneFacts } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -38,17 +37,17 @@ export class SceneFileReader implements SceneReader {
 
 async function inspectBlend(filePath: string): Promise<SceneFinding | Refusal> {
   const read = await readBlend(filePath)
-  if (!read.ok) return refuse(read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid', `${read.code}: ${read.message}`)
+  if (!read.ok) return refuse(read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid', `${read.code}: ${read.detail}`)
   return { ok: true, kind: 'blend', facts: read.value, missingFiles: tellMissing(read.value, LONE_BLEND) }
 }
 
 async function inspectZip(filePath: string, scratchDir: string, main: string | undefined): Promise<SceneFinding | Refusal> {
   try {
     const project = await openProjectZip(filePath, scratchDir, main === undefined ? {} : { main })
-    if (!project.ok) return refuse('zip_invalid', `${project.code}: ${project.message}`)
+    if (!project.ok) return refuse('zip_invalid', `${project.code}: ${project.detail}`)
     const { mainBlendPath } = project.value
     const read = await readBlend(join(scratchDir, mainBlendPath))
-    if (!read.ok) return refuse('blend_invalid', `${mainBlendPath}: ${read.code}: ${read.message}`)
+    if (!read.ok) return refuse('blend_invalid', `${mainBlendPath}: ${read.code}: ${read.detail}`)
     return { ok: true, kind: 'zip', facts: read.value, mainBlend: mainBlendPath, missingFiles: tellMissing(read.value, project.value) }
   } finally {
     await rm(scratchDir, { recursive: true, force: true })

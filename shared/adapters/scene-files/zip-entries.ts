@@ -3,8 +3,7 @@
 
 import type { Entry, ZipFile } from 'yauzl'
 import { getFileNameLowLevel } from 'yauzl'
-import { ok, refuse } from '../../protocol/result.ts'
-import type { Refusal, Result } from '../../protocol/result.ts'
+import { ok, type Refusal, refuse, type Result } from '../../protocol/errors.ts'
 import { checkEntryName, collisionKey } from './zip-entry-name.ts'
 
 /** Why a project archive cannot be taken; stable, shown to whoever handed it in. */

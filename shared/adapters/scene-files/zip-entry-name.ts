@@ -1,7 +1,6 @@
 // Decides whether a name in an archive may become a path on disk, here or on any worker's system.
 
-import { refuse } from '../../protocol/result.ts'
-import type { Refusal } from '../../protocol/result.ts'
+import { type Refusal, refuse } from '../../protocol/errors.ts'
 
 /** Longest path of an entry in bytes: what Blender can store of a path. */
 const PATH_BYTES_MAX = 1_023

@@ -5,17 +5,18 @@
  * believed of the journal, which may lack its last seconds or a damaged part.
  */
 import { INSPECT_TASK_ID, auditTaskId, finishTaskId, type TaskId } from '../../protocol/ids.ts'
-import type { JobRecord } from '../../protocol/job.ts'
+import { type JobRecord, needsFinish } from '../../protocol/job.ts'
 import { attemptKey, finalPrefix, workKey } from '../../protocol/object-keys.ts'
 import type { Attempt, FinalFile, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { displayPath, stitchedPath } from '../file-names.ts'
-import { jobIsOver, keepsFiles } from '../job-lifecycle.ts'
+import { actOnFrame, frameStateBy } from '../lifecycle/frame.ts'
+import { jobIsOver, keepsFiles } from '../lifecycle/job.ts'
+import { isOver } from '../lifecycle/task.ts'
 import { askedFrames, taskNumbers, wantedFrames } from '../splitting/asked-frames.ts'
 import { blankTask, newFrame, plannedPart, renderTasksOfFrame } from '../splitting/job-tasks.ts'
 import { attemptOf, resultOf } from '../task/attempts.ts'
 import { needsDisplay } from '../task/expected-files.ts'
 import { newAudit } from '../task/hand-in.ts'
-import { isOver } from '../task/lifecycle.ts'
 
 /** The newest records of one job that the journal has. */
 export interface JournaledJob {
@@ -85,13 +86,17 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
     const tasksLeft = renderTasksOfFrame(plan, position).filter((id) => tasks.get(id)?.state !== 'completed').length
     if (tasksLeft > 0) return { ...blank, tasksLeft }
     const known = journaled.frames.get(number)
-    const whole = { number, position, tasksLeft: 0 }
-    if (plan.tiles === undefined) return store.isDelivered(number) && known !== undefined ? { ...known, ...whole, state: 'delivered' } : { ...whole, state: 'delivering' }
-    if (known === undefined || !store.frameStands(number)) return { ...whole, state: 'stitching' }
-    const finish = take(finishTaskId(position), blankTask(finishTaskId(position), 'finish', [number]), (task) => store.isDelivered(number) || store.resultHere(task, number))
-    const { files: _gone, ...undelivered } = known
-    if (finish.state !== 'completed') return { ...undelivered, ...whole, state: 'finishing' }
-    return store.isDelivered(number) ? { ...known, ...whole, state: 'delivered' } : { ...undelivered, ...whole, state: 'delivering' }
+    const isStitched = needsFinish(plan) && known !== undefined && store.frameStands(number)
+    const finish = isStitched ? take(finishTaskId(position), blankTask(finishTaskId(position), 'finish', [number]), (task) => store.isDelivered(number) || store.resultHere(task, number)) : undefined
+    const isFinished = finish?.state === 'completed'
+    const isDelivered = known !== undefined && (isFinished || !needsFinish(plan)) && store.isDelivered(number)
+    const { files, ...rest } = known ?? blank
+    return {
+      ...(isStitched || isDelivered ? rest : {}),
+      ...(isDelivered && files !== undefined ? { files } : {}),
+      ...{ number, position, tasksLeft },
+      state: frameStateBy({ isDelivered, tasksLeft, needsFinish: needsFinish(plan), isStitched, isFinished }),
+    }
   })
   for (const task of [...tasks.values()]) for (const audit of auditsOf(task, journaled, store, around.now)) tasks.set(audit.id, audit)
 
@@ -131,11 +136,10 @@ function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameR
       // A result that nobody has checked yet is checked when the frame is asked for again.
       return { ...(task.state !== 'completed' && store.ownFilesHere(task) ? closed(task, now) : again(task, now)), state: 'canceled' }
     })
-    const { files, stitched, ...rest } = known
+    const { files, stitched, ...rest } = known.state === 'canceled' ? known : actOnFrame(known, 'cancel')
     kept.tasks.push(...after, ...after.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
     kept.frames.push({
       ...rest,
-      state: 'canceled',
       tasksLeft: ids.filter((id) => after.find((task) => task.id === id)?.state !== 'completed').length,
       ...(delivered && files !== undefined ? { files } : {}),
       ...(stitchedHere && stitched !== undefined ? { stitched } : {}),
@@ -198,7 +202,7 @@ class Shelf {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
     if ((frame?.state !== 'delivered' && frame?.state !== 'canceled') || frame.files === undefined || this.stillInFinal(frame.files).length < frame.files.length) return false
-    if (job.plan.tiles !== undefined && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
+    if (needsFinish(job.plan) && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
     return job.plan.video === 'none' || !needsDisplay(job.plan) || this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
   }
 

@@ -1,4 +1,4 @@
-import type { Capabilities, Requirement, WorkerRecord } from '../../protocol/worker.ts'
+import { type Capabilities, isUsable, type Requirement, type WorkerRecord } from '../../protocol/worker.ts'
 import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, shortfalls } from './eligibility.ts'
 
 /**
@@ -6,7 +6,7 @@ import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, sh
  * worker could take them. `workers` are those that are connected.
  */
 export function waitingReasons(requirement: Requirement, workers: readonly WorkerRecord[], now: number): string[] {
-  const usable = workers.filter((worker) => worker.state === 'connected' && !worker.quarantined)
+  const usable = workers.filter(isUsable)
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
   const able = usable.filter((worker) => isEligible(requirement, worker.capabilities))

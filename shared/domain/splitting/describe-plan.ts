@@ -7,7 +7,7 @@ import type { SceneInspection } from '../../protocol/inspection.ts'
 import { inspectedObstacles } from './apply-inspection.ts'
 import { inspectedRangeObstacles, rangeObstacles } from './sample-rules.ts'
 import { RANGES_INEXACT } from './samples.ts'
-import { tilesPerFrame } from './job-tasks.ts'
+import { finishCount, tilesPerFrame } from './job-tasks.ts'
 import { inspectionOf, planJob } from './plan-job.ts'
 import { overscanFor, tileObstacles } from './tile-rules.ts'
 import { tileOfPlan } from './tiles.ts'
@@ -51,10 +51,6 @@ export function describePlan(request: JobRequest, scene: SceneRecord): { ok: tru
 const withMissingFiles = { code: 'scene_missing_files', change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }) } as const
 const withoutTiles = { code: 'tiles_not_exact', change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request } as const
 const withoutRanges = { code: 'samples_not_splittable', change: ({ sampleRanges: _ranges, ...request }: JobRequest): JobRequest => request } as const
-
-export function finishCount(plan: JobPlan): number {
-  return plan.tiles === undefined ? 0 : plan.frameCount
-}
 
 /** One render task at least and each finish, once auditing is on at all (verification/audit-draw.ts). */
 function auditsExpected(plan: JobPlan): number {

@@ -1,5 +1,5 @@
-import { type TaskId, renderTaskId } from '../../protocol/ids.ts'
-import type { JobPlan } from '../../protocol/job.ts'
+import { finishTaskId, type TaskId, renderTaskId } from '../../protocol/ids.ts'
+import { type JobPlan, needsFinish } from '../../protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 
 /** Tiles of one frame; 1 when frames are not cut. */
@@ -15,6 +15,11 @@ export function tasksPerFrame(plan: Pick<JobPlan, 'tiles' | 'samples'>): number 
 /** Files that one tile is made of: the ranges of its samples; 1 when samples are not split. */
 export function rangesPerTile(plan: Pick<JobPlan, 'samples'>): number {
   return plan.samples?.ranges ?? 1
+}
+
+/** Finish tasks of a job: one for each of its frames, where they need any. */
+export function finishCount(plan: Pick<JobPlan, 'tiles' | 'frameCount'>): number {
+  return needsFinish(plan) ? plan.frameCount : 0
 }
 
 /** The part of a frame that a task is about, as it stands in its record. */
@@ -55,4 +60,9 @@ export function renderTasksOfFrame(plan: JobPlan, position: number): TaskId[] {
   if (plan.tiles === undefined) return [renderTaskId(Math.floor(position / plan.chunk))]
   const parts = tasksPerFrame(plan)
   return Array.from({ length: parts }, (_, part) => renderTaskId(position * parts + part))
+}
+
+/** The task whose result the frame at `position` is delivered from: its finish, or the one that rendered it whole. */
+export function sourceOfFrame(plan: JobPlan, position: number): TaskId {
+  return needsFinish(plan) ? finishTaskId(position) : renderTaskId(Math.floor(position / plan.chunk))
 }

@@ -41,7 +41,7 @@ export function refuseRanges(sceneName: string, obstacles: readonly string[]): R
 /** How samples are split into so many ranges; refused with `samples_invalid` when a range would have none. */
 export function rangesOf(total: number, ranges: number): { ok: true; samples: NonNullable<JobPlan['samples']> } | Refusal {
   const split = splitSamples(total, ranges)
-  return split.ok ? { ok: true, samples: { total, ranges } } : refuse('samples_invalid', `sampleRanges: ${split.message}, or for more samples`)
+  return split.ok ? { ok: true, samples: { total, ranges } } : refuse('samples_invalid', `sampleRanges: ${split.detail}, or for more samples`)
 }
 
 /** Holds a plan's ranges against what Blender said of the scene, which also knows the number of its samples. */

@@ -1,5 +1,5 @@
 import type { JobPlan } from '../../protocol/job.ts'
-import { type Result, ok, refuse } from '../../protocol/result.ts'
+import { type Result, ok, refuse } from '../../protocol/errors.ts'
 
 /** Samples `offset` up to, not including, `offset + count` of every pixel. */
 export interface SampleRange {

@@ -8,7 +8,7 @@ import { type Candidate, type Pair, isUnreadable, settle } from '../verification
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fall-back.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
-import { act, isOver } from './lifecycle.ts'
+import { act, isOver } from '../lifecycle/task.ts'
 
 /** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
 export const AUDIT_ROUNDS_MAX = 7
@@ -29,13 +29,24 @@ function keyOf(record: TaskRecord): string {
   return `${record.id}@${resultEpoch(record)}`
 }
 
+/** All that is known of a task once its renderings were compared. */
+export interface Comparison {
+  readonly audits: readonly TaskRecord[]
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly pairs: readonly Pair[]
+  /** Connected workers that could render it. */
+  readonly eligible: readonly WorkerId[]
+  readonly now: number
+}
+
 /**
  * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render it.
  * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Unread by the farm: it counts
  * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides render it
  * once more, and the dispute shows in the job until somebody can settle it.
  */
-export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[], pairs: readonly Pair[], eligible: readonly WorkerId[], now: number): Decision {
+export function concludeAudit(job: JobRecord, task: TaskRecord, { audits, frames, pairs, eligible, now }: Comparison): Decision {
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
   const candidates = candidatesOf(task, audits)
   // A rendering that came while the others were compared brings a comparison of its own, with all of them.
@@ -43,8 +54,8 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, audits: readonly
   const settlement = settle(candidates, pairs)
   if (settlement.type === 'open') {
     return isUnreadable(candidates, pairs)
-      ? countUnchecked(job, task, audits, frames, candidates, pairs, now)
-      : lookAgain(job, task, audits, candidates, pairs, eligible, now)
+      ? countUnchecked(job, task, { audits, frames, candidates, pairs, now })
+      : lookAgain(job, task, { audits, candidates, pairs, eligible, now })
   }
   const canonical = candidates.find((candidate) => candidate.key === settlement.canonical)
   if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
@@ -79,8 +90,8 @@ function dropOpen(audits: readonly TaskRecord[], now: number): Change[] {
 
 /** The task's own result counts without a verdict: whoever delivers it or puts it together still looks at it by itself. */
 function countUnchecked(
-  job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], frames: readonly FrameRecord[],
-  candidates: readonly Candidate[], pairs: readonly Pair[], now: number,
+  job: JobRecord, task: TaskRecord,
+  { audits, frames, candidates, pairs, now }: Omit<Comparison, 'eligible'> & { readonly candidates: readonly Candidate[] },
 ): Change {
   const result = resultOf(task)
   if (result === undefined) throw new Error(`task ${task.id} has no result`)
@@ -116,8 +127,8 @@ function everyPairOf(candidates: readonly Candidate[], pairs: readonly Pair[]): 
 }
 
 function lookAgain(
-  job: JobRecord, task: TaskRecord, audits: readonly TaskRecord[], candidates: readonly Candidate[],
-  pairs: readonly Pair[], eligible: readonly WorkerId[], now: number,
+  job: JobRecord, task: TaskRecord,
+  { audits, candidates, pairs, eligible, now }: Omit<Comparison, 'frames'> & { readonly candidates: readonly Candidate[] },
 ): Change {
   if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]

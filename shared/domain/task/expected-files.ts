@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
-import type { JobPlan } from '../../protocol/job.ts'
+import { type JobPlan, needsFinish } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { tileOfPlan } from '../splitting/tiles.ts'
@@ -9,15 +9,16 @@ export function needsDisplay(plan: JobPlan): boolean {
   return plan.format === 'exr' || plan.format === 'exr-multilayer' || plan.format === 'tiff'
 }
 
-/** What a task is about: an audit of a finish has `b` before its number. */
-export function workOf(task: TaskRecord): 'inspect' | 'tile' | 'frames' | 'finish' {
-  if (task.kind === 'inspect') return 'inspect'
-  if (task.kind === 'finish' || task.id.startsWith('b')) return 'finish'
-  return task.tile === undefined ? 'frames' : 'tile'
+/** What a task is about; an audit is about the same as what it checks. */
+export function workOf(plan: Pick<JobPlan, 'tiles'>, task: Pick<TaskRecord, 'kind' | 'tile'>): 'inspect' | 'tile' | 'frames' | 'finish' {
+  if (task.kind === 'inspect' || task.kind === 'finish') return task.kind
+  if (task.tile !== undefined) return 'tile'
+  // Where frames are cut, all that is rendered of the scene has a tile, so an audit of a whole frame is one of its finish.
+  return needsFinish(plan) ? 'finish' : 'frames'
 }
 
 function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
-  const work = workOf(task)
+  const work = workOf(plan, task)
   if (work === 'inspect') return []
   if (work === 'tile') return ['raw']
   const display: FileRole[] = needsDisplay(plan) ? ['display'] : []
@@ -51,7 +52,7 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
     if (!task.frames.includes(file.frame)) return refuse('result_invalid', `${what}: frame ${file.frame} is not of this task (${task.frames.join(', ')})`)
     if (file.bytes > bytesMax) return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
     if (file.role === 'extra') {
-      if (workOf(task) === 'tile') return refuse('result_invalid', `${what}: a tile has no extra files`)
+      if (task.tile !== undefined) return refuse('result_invalid', `${what}: a tile has no extra files`)
       if (FRAME_FILE.test(file.name)) return refuse('result_invalid', `${what}: extra files are delivered beside the frames and must not be named like one`)
       continue
     }
@@ -70,7 +71,7 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
 
 /** Which of its files a worker shall send: the raw image of whole frames stays with it unless somebody will look at it. */
 export function filesToSend(task: TaskRecord, files: readonly ResultFile[], drawn: boolean): ResultFile[] {
-  const lookAtRaw = drawn || task.kind === 'audit' || workOf(task) === 'tile'
+  const lookAtRaw = drawn || task.kind === 'audit' || task.tile !== undefined
   return files.filter((file) => file.role !== 'raw' || lookAtRaw)
 }
 

@@ -7,13 +7,38 @@ import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
-import { actOnJob, jobIsOver } from '../job-lifecycle.ts'
+import { actOnJob, jobIsOver } from '../lifecycle/job.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { queueing } from '../scheduling/task-fit.ts'
-import { attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, unreadResults, withAttempt, withdraw } from './attempts.ts'
-import { act, isOver } from './lifecycle.ts'
+import {
+  attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, unreadResults, withAttempt, withdraw,
+} from './attempts.ts'
+import { frameTakenBack, mayTakeBack } from './frames.ts'
+import { act, isOver } from '../lifecycle/task.ts'
 import { notBefore, outgrownBy } from './retry.ts'
 import { ATTEMPTS_MAX } from './take-up.ts'
+
+/** What a worker says that could not render a task. `machine`: what it has. */
+export interface FailedAttempt {
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly failure: Failure
+  readonly machine?: Capabilities | undefined
+  readonly now: number
+}
+
+/** What is said of a result that does not hold what was committed to. */
+export interface Rejection {
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly epoch: number
+  readonly reason: string
+  /** The audits of a task, or the task that an audit checks. */
+  readonly related?: readonly TaskRecord[]
+  /** Whose it is; the worker's unless something else is said. */
+  readonly fault?: ResultFault
+  readonly now: number
+}
 
 /**
  * Results of one task, of a kind that the farm does not read, after which its job stops: what others render will be of that
@@ -31,7 +56,7 @@ export type ResultFault = 'worker' | 'nobody' | 'farm'
  * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
  * out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that grows.
  */
-export function failAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, failure: Failure, now: number, machine?: Capabilities): Decision {
+export function failAttempt(job: JobRecord, task: TaskRecord, { workerId, epoch, failure, machine, now }: FailedAttempt): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
@@ -66,11 +91,13 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
  * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
  * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
- * `related`: the audits of a task, or the task that an audit checks. Audits that are still open are canceled, since there is nothing
- * to check until somebody has rendered it anew; and a rejected audit does not go to whoever rendered what it checks. Only
- * with the `fault` of its worker is that one blamed; with that of the farm the job stops soon.
+ * Audits of it that are still open are canceled, since there is nothing to check until somebody has rendered it anew; and a rejected
+ * audit does not go to whoever rendered what it checks. Only with the `fault` of its worker is that one blamed; with that of the farm
+ * the job stops soon.
  */
-export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], epoch: number, reason: string, now: number, related: readonly TaskRecord[] = [], fault: ResultFault = 'worker'): Decision {
+export function rejectResult(
+  job: JobRecord, task: TaskRecord, { frames, epoch, reason, related = [], fault = 'worker', now }: Rejection,
+): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
   if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
@@ -93,14 +120,7 @@ export function rejectResult(job: JobRecord, task: TaskRecord, frames: readonly 
   })
   const tasks = [...(again.tasks ?? []), ...overtaken.flatMap((change) => change.tasks ?? [])]
   if (!counted) return { ...again, tasks }
-  const back = frames.map((frame): FrameRecord => (task.kind === 'finish' ? { ...frame, state: 'finishing' } : { ...frame, state: 'rendering', tasksLeft: frame.tasksLeft + 1 }))
-  return { ...again, tasks, frames: back }
-}
-
-/** Whether what a completed task gave is still being looked at: a stitched image or a delivered frame was read whole by somebody. */
-function mayTakeBack(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[]): boolean {
-  if (task.kind === 'render' && job.plan.tiles !== undefined) return frames.every((frame) => frame.state === 'rendering' || frame.state === 'stitching')
-  return frames.some((frame) => frame.state === 'delivering')
+  return { ...again, tasks, frames: frames.map((frame) => frameTakenBack(task, frame)) }
 }
 
 /**
@@ -116,14 +136,19 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, why: string, al
   const faults = sceneFaults(task)
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
   const unread = unreadResults(task)
+  const about = `task ${task.id} (frame ${task.frames.join(', ')})`
   if (unread >= UNREAD_RESULTS_MAX) {
-    const about = `task ${task.id} (frame ${task.frames.join(', ')}) was rendered ${unread} times`
-    return stopJob(job, task, now, 'assembly_failed', `${about}, and the farm does not read what that gave: ${why}`, undefined, also)
+    const message = `${about} was rendered ${unread} times, and the farm does not read what that gave: ${why}`
+    return stopJob(job, task, { now, code: 'assembly_failed', message, last: undefined, also })
   }
-  if (faults >= LIMITS.sceneFaultsMax) return stopJob(job, task, now, 'poison_scene', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`, last, also)
+  if (faults >= LIMITS.sceneFaultsMax) {
+    const message = `${about} failed ${faults} times by the scene's own fault: ${last?.message ?? ''}`
+    return stopJob(job, task, { now, code: 'poison_scene', message, last, also })
+  }
   const tries = triesUsed(task)
   if (tries >= LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) {
-    return stopJob(job, task, now, 'tries_exhausted', `task ${task.id} (frame ${task.frames.join(', ')}) failed ${currentAttempts(task).length} times, the last time: ${why}${memoryAdvice(task)}`, last, also)
+    const message = `${about} failed ${currentAttempts(task).length} times, the last time: ${why}${memoryAdvice(task)}`
+    return stopJob(job, task, { now, code: 'tries_exhausted', message, last, also })
   }
   const queued = act(task, 'requeue')
   return { ok: true, tasks: [queued], effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
@@ -137,7 +162,16 @@ function memoryAdvice({ outgrew }: TaskRecord): string {
   return `. ${what} was not enough: connect a machine with more, or make the scene smaller`
 }
 
-function stopJob(job: JobRecord, task: TaskRecord, now: number, code: ErrorCode, message: string, last: Failure | undefined, also: Pick<Change, 'effects' | 'events'>): Change {
+interface Stop {
+  readonly code: ErrorCode
+  readonly message: string
+  /** The last failure of the task, for Blender's last words. */
+  readonly last: Failure | undefined
+  readonly also: Pick<Change, 'effects' | 'events'>
+  readonly now: number
+}
+
+function stopJob(job: JobRecord, task: TaskRecord, { code, message, last, also, now }: Stop): Change {
   return {
     ok: true,
     job: failJob(job, now, code, message, last?.lastWords),

@@ -1,13 +1,15 @@
 import { refuse } from '../../protocol/errors.ts'
-import { auditTaskId, finishTaskId, type WorkerId } from '../../protocol/ids.ts'
+import { auditRound, auditTaskId, type WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
+import { stepOfFrame } from '../lifecycle/frame.ts'
+import { act } from '../lifecycle/task.ts'
 import { blankTask, partOf } from '../splitting/job-tasks.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { checkFiles, workOf } from './expected-files.ts'
-import { act } from './lifecycle.ts'
+import { frameNearer } from './frames.ts'
 
 /** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
 export const OVERTAKEN = 'another worker was quicker with this task; nobody is to blame'
@@ -20,12 +22,29 @@ export interface HandedIn {
   readonly drawn: boolean
 }
 
+/** Who commits to which result. */
+export interface Commitment {
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly result: HandedIn
+  readonly now: number
+}
+
+/** Who says that the files of its result are sent. */
+export interface Delivery {
+  /** The records of the frames of the task. */
+  readonly frames: readonly FrameRecord[]
+  readonly workerId: WorkerId
+  readonly epoch: number
+  readonly now: number
+}
+
 /**
  * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files
  * it changes nothing; said again with other files it is refused: a commitment binds. Refused with `result_invalid` as well when the files
  * are not those of the task, or come sooner than the job thinks possible.
  */
-export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, result: HandedIn, now: number): Decision {
+export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch, result, now }: Commitment): Decision {
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
@@ -36,14 +55,14 @@ export function commitResult(job: JobRecord, task: TaskRecord, workerId: WorkerI
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
   const [took, least] = [(now - holder.attempt.startedAt) / 1000, job.plan.secondsPerTaskMin ?? 0]
-  if (took < least && workOf(task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
+  if (took < least && workOf(job.plan, task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
   const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
   const { task: alone, effects } = withdraw(committed, 'overtaken', OVERTAKEN, now, epoch)
   return { ok: true, tasks: [act(alone, 'commit_result')], effects }
 }
 
-/** The files are in the store with the lengths committed to. `frames`: the records of the task's frames. */
-export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], workerId: WorkerId, epoch: number, now: number): Decision {
+/** The files are in the store with the lengths committed to. */
+export function acceptDelivery(job: JobRecord, task: TaskRecord, { frames, workerId, epoch, now }: Delivery): Decision {
   const attempt = attemptOf(task, epoch)
   if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true } // said twice
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -63,31 +82,18 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, frames: readonl
 
 /** A result counts from here on: its frames come one task nearer, and what waits for them begins. */
 export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly (Effect | Credit)[]): Change {
-  const after: FrameRecord[] = []
-  const steps: (Effect | Credit)[] = []
-  for (const frame of frames) {
-    if (frame.state === 'canceled') {
-      // Taken out of the job while this was under way; it is there if the frame is asked for again.
-      after.push(task.kind === 'finish' ? frame : { ...frame, tasksLeft: frame.tasksLeft - 1 })
-      continue
-    }
-    if (task.kind === 'finish') {
-      after.push({ ...frame, state: 'delivering' })
-      steps.push({ type: 'run_step', step: { step: 'deliver', jobId: job.id, frame: frame.number } })
-      continue
-    }
-    const tasksLeft = frame.tasksLeft - 1
-    const next = tasksLeft > 0 ? 'rendering' : job.plan.tiles === undefined ? 'delivering' : 'stitching'
-    after.push({ ...frame, tasksLeft, state: next })
-    if (next !== 'rendering') steps.push({ type: 'run_step', step: { step: next === 'stitching' ? 'stitch' : 'deliver', jobId: job.id, frame: frame.number } })
-  }
+  const after = frames.map((frame) => frameNearer(job, task, frame))
+  const steps = after.flatMap((frame): Effect[] => {
+    const step = stepOfFrame(job.id, frame)
+    return step === null ? [] : [{ type: 'run_step', step }]
+  })
   return { ok: true, tasks: [act(task, 'complete', { canonical })], frames: after, effects: [...steps, ...effects] }
 }
 
 function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoch: number): Change {
   const audited = audit.audits
   if (audited === undefined) throw new Error(`audit ${audit.id} checks nothing`)
-  const round = Number(audit.id.slice(audit.id.indexOf('x') + 1))
+  const round = auditRound(audit.id)
   return {
     ok: true,
     tasks: [act(audit, 'complete', { canonical: { taskId: audit.id, epoch } })],
@@ -102,17 +108,3 @@ function acceptAudit(job: JobRecord, audit: TaskRecord, workerId: WorkerId, epoc
 export function newAudit(task: TaskRecord, round: number, who: { avoid: WorkerId[]; only?: WorkerId }): TaskRecord {
   return { ...blankTask(auditTaskId(task.id, round), 'audit', task.frames), ...partOf(task), audits: task.id, ...who }
 }
-
-/** The stitched image of a frame is there: the compositor may run on it. */
-export function frameStitched(job: JobRecord, frame: FrameRecord, stitched: NonNullable<FrameRecord['stitched']>): Decision {
-  if (job.state !== 'active' || frame.state !== 'stitching') return { ok: true }
-  const finish = blankTask(finishTaskId(frame.position), 'finish', [frame.number])
-  return {
-    ok: true,
-    frames: [{ ...frame, state: 'finishing', stitched }],
-    tasks: [finish],
-    effects: [{ type: 'announce_work' }],
-  }
-}
-
-

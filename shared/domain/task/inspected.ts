@@ -5,20 +5,31 @@ import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
-import { actOnJob } from '../job-lifecycle.ts'
+import { actOnJob } from '../lifecycle/job.ts'
 import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
 import { failJob, releaseLease } from './fall-back.ts'
 import { OVERTAKEN } from './hand-in.ts'
-import { act } from './lifecycle.ts'
+import { act } from '../lifecycle/task.ts'
+
+/** Who has looked at which scene, and what it found. */
+export interface Inspected {
+  /** What the upload of the scene found. */
+  readonly scene: Pick<SceneRecord, 'missingFiles'>
+  readonly workerId: WorkerId
+  readonly epoch: number
+  /** `blenderVersion`: of the Blender that the worker said it has. */
+  readonly told: { readonly inspection: Inspection; readonly seconds: number; readonly blenderVersion: string }
+  readonly now: number
+}
 
 /**
  * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice it changes
  * nothing. A Blender without the denoiser that the scene needs does not decide: one that has it looks again. Refused with
- * `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's own, `blenderVersion`.
+ * `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's own.
  */
-export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<SceneRecord, 'missingFiles'>, workerId: WorkerId, epoch: number, told: { inspection: Inspection; seconds: number; blenderVersion: string }, now: number): Decision {
+export function takeInspected(job: JobRecord, task: TaskRecord, { scene, workerId, epoch, told, now }: Inspected): Decision {
   const attempt = attemptOf(task, epoch)
   if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true }
   if (job.state !== 'inspecting') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -38,7 +49,7 @@ export function takeInspected(job: JobRecord, task: TaskRecord, known: Pick<Scen
   const alone = withdraw(task, 'overtaken', OVERTAKEN, now, epoch)
   const done = act(withAttempt(alone.task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
   const credit = { type: 'credit_worker', workerId, completed: 1 } as const
-  const planned = applyInspection(job.plan, known, inspection)
+  const planned = applyInspection(job.plan, scene, inspection)
   if (!planned.ok) {
     return {
       ok: true,

@@ -3,7 +3,7 @@ import type { Change } from '../decision.ts'
 import { queueing } from '../scheduling/task-fit.ts'
 import { resultOf } from './attempts.ts'
 import { newAudit } from './hand-in.ts'
-import { act } from './lifecycle.ts'
+import { act } from '../lifecycle/task.ts'
 
 /** Attempts of a task that stay as its history when it gets new tries: with them and all new ones (ATTEMPTS_MAX) it still fits its record. */
 export const HISTORY_KEPT = 16

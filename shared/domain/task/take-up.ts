@@ -6,17 +6,26 @@ import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { mayHave } from '../scheduling/task-fit.ts'
 import { currentAttempts, liveAttempts, triesUsed } from './attempts.ts'
-import { act } from './lifecycle.ts'
+import { act } from '../lifecycle/task.ts'
 import { isDue } from './retry.ts'
 
 /** Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too. */
 export const ATTEMPTS_MAX = 48
 
-/**
- * A worker gets the right to try. `others` and `anchors`: connected workers eligible for the job; `tooSmall`: those of them, itself
- * counted in, that have no more memory than the task needs. Refused with `conflict` when it may not, or not yet.
- */
-export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
+/** Who would have a task, and who else is there. */
+export interface Taker {
+  readonly workerId: WorkerId
+  /** Other connected workers that are eligible for the job. */
+  readonly others: readonly WorkerId[]
+  /** Connected machines of the operator's own that are eligible for the job. */
+  readonly anchors?: readonly WorkerId[]
+  /** Connected workers, itself counted in, that have no more memory than the task needs. */
+  readonly tooSmall?: readonly WorkerId[]
+  readonly now: number
+}
+
+/** A worker gets the right to try. Refused with `conflict` when it may not, or not yet. */
+export function leaseTask(job: JobRecord, task: TaskRecord, { workerId, others, anchors = [], tooSmall = [], now }: Taker): Decision {
   const rests = refuseRest(job, task)
   if (rests !== undefined) return rests
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
@@ -29,7 +38,7 @@ export function leaseTask(job: JobRecord, task: TaskRecord, workerId: WorkerId, 
  * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict` when it may
  * not, when two are at it already, or when both could not fail within the tries that are left.
  */
-export function leaseSecond(job: JobRecord, task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], now: number, anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): Decision {
+export function leaseSecond(job: JobRecord, task: TaskRecord, { workerId, others, anchors = [], tooSmall = [], now }: Taker): Decision {
   const rests = refuseRest(job, task)
   if (rests !== undefined) return rests
   if (job.cap !== undefined) return refuse('conflict', `job ${job.id} has a cap: it gets no second attempts`)

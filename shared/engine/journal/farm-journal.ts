@@ -56,3 +56,8 @@ export async function eraseLate({ objects, queue, clock, times }: Pick<Engine, '
     await objects.delete(key)
   }
 }
+
+/** From here on the sweep knows that attempts of the job may still arrive, though they were removed: addresses to send them to are good for a while. */
+export async function noteEnded(engine: Pick<Engine, 'objects'>, jobId: JobId): Promise<void> {
+  await engine.objects.put(farmKey('ended', jobId), Buffer.from('{}'), { contentType: 'application/json' })
+}

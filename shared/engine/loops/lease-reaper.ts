@@ -1,7 +1,7 @@
 import { expireLease } from '../../domain/task/fall-back.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { Engine } from '../context.ts'
-import { transact } from '../transact.ts'
+import { transact } from '../commit/transact.ts'
 
 const BATCH = 200
 

@@ -1,12 +1,12 @@
 import type { TaskId } from '../../protocol/ids.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { isPicky } from '../../domain/scheduling/task-fit.ts'
-import type { BackgroundStep } from '../../domain/effect.ts'
+import { STATES_WITH_STEP, stepOfFrame } from '../../domain/lifecycle/frame.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Engine } from '../context.ts'
-import { runEffects } from '../effects.ts'
+import { runEffects } from '../commit/effects.ts'
 import { pages } from '../pages.ts'
-import { endRendering } from '../step-reports.ts'
+import { endRendering } from '../results/step-reports.ts'
 
 const PAGE = 500
 /** An effect that was not acknowledged for this long belongs to a process that died. */
@@ -27,7 +27,7 @@ export async function reconcileJob(engine: Engine, job: JobRecord): Promise<void
   const counters = await engine.store.counters(job.id)
   if ((counters['waiting.open'] ?? 0) > (await engine.queue.waitingTasks(job.id))) await requeueTasks(engine, job.id)
   if ((counters['render.verifying'] ?? 0) + (counters['finish.verifying'] ?? 0) > 0) await askForComparisons(engine, job.id)
-  if ((counters['frames.stitching'] ?? 0) + (counters['frames.delivering'] ?? 0) > 0) await askForFrames(engine, job.id)
+  if (STATES_WITH_STEP.some((state) => (counters[`frames.${state}`] ?? 0) > 0)) await askForFrames(engine, job.id)
   if (job.state === 'encoding') await engine.queue.addStep({ step: 'encode', jobId: job.id })
   await endRendering(engine, job.id)
 }
@@ -49,8 +49,8 @@ async function askForComparisons(engine: Engine, jobId: JobId): Promise<void> {
 async function askForFrames(engine: Engine, jobId: JobId): Promise<void> {
   for await (const frames of pages((cursor) => engine.store.listFrames(jobId, { limit: PAGE, ...cursor }))) {
     for (const frame of frames) {
-      const step: BackgroundStep['step'] | null = frame.state === 'stitching' ? 'stitch' : frame.state === 'delivering' ? 'deliver' : null
-      if (step !== null) await engine.queue.addStep({ step, jobId, frame: frame.number })
+      const step = stepOfFrame(jobId, frame)
+      if (step !== null) await engine.queue.addStep(step)
     }
   }
 }

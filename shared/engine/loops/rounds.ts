@@ -1,11 +1,12 @@
 import type { JobId } from '../../protocol/ids.ts'
-import { isBeingPlanned, jobIsOver } from '../../domain/job-lifecycle.ts'
-import { connectedWorkers } from '../connected-workers.ts'
+import { isUsable } from '../../protocol/worker.ts'
+import { isBeingPlanned, jobIsOver } from '../../domain/lifecycle/job.ts'
+import { connectedWorkers } from '../workers/connected-workers.ts'
 import type { Engine } from '../context.ts'
-import type { Dispatcher } from '../dispatcher.ts'
+import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { eachAtOnce } from '../each-at-once.ts'
-import { settleEndedJob } from '../ended-jobs.ts'
-import { planTasks } from '../plan-tasks.ts'
+import { settleEndedJob } from '../jobs/ended-jobs.ts'
+import { planInBackground, plansEnded } from '../jobs/plan-tasks.ts'
 import { journalFarm } from './journal.ts'
 import { reapLeases } from './lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from './reconcile.ts'
@@ -35,7 +36,6 @@ export class Rounds {
   #asked = 0
   #journaling: Promise<void> | null = null
   #sweeping: Promise<void> | null = null
-  readonly #planning = new Map<JobId, Promise<void>>()
 
   constructor(engine: Engine, dispatcher: Dispatcher) {
     this.#engine = engine
@@ -56,7 +56,7 @@ export class Rounds {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     await this.#running
-    await Promise.allSettled([...this.#planning.values(), this.#journaling, this.#sweeping])
+    await Promise.allSettled([plansEnded(this.#engine), this.#journaling, this.#sweeping])
   }
 
   /** One look at every open job if no other process had one just now. */
@@ -88,7 +88,7 @@ export class Rounds {
 
   async #tellConnected(): Promise<void> {
     const connected = await connectedWorkers(this.#engine)
-    const usable = [...connected.values()].filter((worker) => worker.state === 'connected' && !worker.quarantined)
+    const usable = [...connected.values()].filter(isUsable)
     this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))
   }
 
@@ -99,18 +99,9 @@ export class Rounds {
       await settleEndedJob(this.#engine, jobId)
       return
     }
-    if (isBeingPlanned(job.value)) this.plan(jobId)
+    if (isBeingPlanned(job.value)) planInBackground(this.#engine, jobId)
     await reapLeases(this.#engine, jobId)
     await sweepOutbox(this.#engine, jobId)
     if (this.#count % RECONCILE_EVERY === 0) await reconcileJob(this.#engine, job.value)
-  }
-
-  /** Plans a job in the background; one plan of a job at a time in this process. */
-  plan(jobId: JobId): void {
-    if (this.#planning.has(jobId)) return
-    const planning = planTasks(this.#engine, jobId)
-      .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'planning stopped, the next round goes on'))
-      .finally(() => this.#planning.delete(jobId))
-    this.#planning.set(jobId, planning)
   }
 }

@@ -2,9 +2,9 @@
  * What nobody else removes, looked for rarely and in pieces, by one process of the farm at a time. Nothing is removed because the farm
  * state does not know it: a state that was emptied throws, and one that was put back from a backup knows less than the object store.
  */
-import { jobIsOver, keepsFiles } from '../../domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { JobId } from '../../protocol/ids.ts'
-import { attemptsPrefix, behindJob, farmKey, farmPrefix, journalKey, JOBS_PREFIX, jobPrefix, parseFarmKey, parseJobOfKey, workPrefix } from '../../protocol/object-keys.ts'
+import { attemptsPrefix, behindJob, farmPrefix, journalKey, JOBS_PREFIX, jobPrefix, parseFarmKey, parseJobOfKey, workPrefix } from '../../protocol/object-keys.ts'
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import { StoreUnavailable } from '../../ports/object-store.ts'
 import type { Engine } from '../context.ts'
@@ -30,11 +30,6 @@ export async function sweepFarm(engine: Engine): Promise<void> {
       engine.log.warn({ error }, 'a part of the sweep met an outage, the next sweep tries again')
     }
   }
-}
-
-/** From here on the sweep knows that attempts of the job may still arrive, though they were removed: addresses to send them to are good for a while. */
-export async function noteEnded(engine: Pick<Engine, 'objects'>, jobId: JobId): Promise<void> {
-  await engine.objects.put(farmKey('ended', jobId), Buffer.from('{}'), { contentType: 'application/json' })
 }
 
 /** Removes what workers sent of jobs that had ended already, once nothing more can arrive. A job that runs again by then is left alone. */

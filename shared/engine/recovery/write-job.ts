@@ -3,7 +3,7 @@ import type { Change } from '../../domain/decision.ts'
 import type { Effect } from '../../domain/effect.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
-import { commitOf, type Slice } from '../commit.ts'
+import { commitOf, type Slice } from '../commit/commit.ts'
 
 /** Records in one commit, as planning writes them. */
 const BATCH = 500

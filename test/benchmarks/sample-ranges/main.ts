@@ -86,7 +86,7 @@ async function measure(by: BlenderProcess, about: string, features: string, name
   const found: Row[] = []
   for (const count of counts) {
     const ranges = splitSamples(samples, count)
-    if (!ranges.ok) throw new Error(ranges.message)
+    if (!ranges.ok) throw new Error(ranges.detail)
     const parts = []
     for (const [index, range] of ranges.value.entries()) parts.push({ path: await render(`${name}-${count}-${index}.exr`, range), samples: range.count })
     const merged = lab.path(`${name}-${count}.exr`)

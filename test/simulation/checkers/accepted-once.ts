@@ -1,5 +1,5 @@
 import { renderTasksOfFrame } from '../../../shared/domain/splitting/job-tasks.ts'
-import { JOB_TRANSITIONS } from '../../../shared/domain/job-lifecycle.ts'
+import { JOB_TRANSITIONS } from '../../../shared/domain/lifecycle/job.ts'
 import { finalPrefix } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 

@@ -1,4 +1,4 @@
-import { isHeld } from '../../../shared/domain/task/lifecycle.ts'
+import { isHeld } from '../../../shared/domain/lifecycle/task.ts'
 import type { Checker } from '../checker.ts'
 
 /** No lease goes beyond the cap of its job; leases from before a cap was lowered may. Counted here anew, task by task. */

@@ -1,5 +1,5 @@
 import { stepId } from '../../../shared/adapters/bullmq/steps.ts'
-import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
+import { jobIsOver } from '../../../shared/domain/lifecycle/job.ts'
 import type { Checker } from '../checker.ts'
 
 /** What a commit asks for is done after it, at least once, and nothing is queued that the records do not ask for. */

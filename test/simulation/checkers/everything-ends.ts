@@ -1,4 +1,4 @@
-import { isOver } from '../../../shared/domain/task/lifecycle.ts'
+import { isOver } from '../../../shared/domain/lifecycle/task.ts'
 import type { Checker } from '../checker.ts'
 
 /** Once faults stop, every job comes to its end, for a reason that there is. */

@@ -1,4 +1,4 @@
-import { jobIsOver, keepsFiles } from '../../../shared/domain/job-lifecycle.ts'
+import { jobIsOver, keepsFiles } from '../../../shared/domain/lifecycle/job.ts'
 import { ENGINE_TIMES } from '../../../shared/engine/context.ts'
 import { eraseLate } from '../../../shared/engine/journal/farm-journal.ts'
 import { eraseLateAttempts } from '../../../shared/engine/loops/sweep.ts'

@@ -1,5 +1,5 @@
 import { renderTasksOfFrame } from '../../../shared/domain/splitting/job-tasks.ts'
-import { jobIsOver } from '../../../shared/domain/job-lifecycle.ts'
+import { jobIsOver } from '../../../shared/domain/lifecycle/job.ts'
 import { finishTaskId, type JobId, type TaskId } from '../../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../../shared/protocol/job.ts'
 import type { FrameRecord, TaskRecord } from '../../../shared/protocol/task.ts'

@@ -33,7 +33,7 @@ test.each([
   [{ ...REQUIRED, colour: 'red' }, 'colour'],
 ])('wrong settings %j are told by name', (flags, message) => {
   const config = parseWorkerConfig(flags, {})
-  expect(config).toMatchObject({ ok: false, code: 'config_invalid', message: expect.stringContaining(message) })
+  expect(config).toMatchObject({ ok: false, code: 'config_invalid', detail: expect.stringContaining(message) })
 })
 
 test('an empty variable counts as not set', () => {

@@ -14,7 +14,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 async function granted() {
   const opened = await openDataFolder(folder)
-  if (!opened.ok) throw new Error(opened.message)
+  if (!opened.ok) throw new Error(opened.detail)
   return opened.value
 }
 
@@ -33,7 +33,7 @@ test('an id file with something else in it is replaced', async () => {
 
 test('a folder in use is refused with the process that uses it', async () => {
   await granted()
-  expect(await openDataFolder(folder)).toMatchObject({ ok: false, code: 'locked', message: expect.stringContaining(`process ${process.pid}`) })
+  expect(await openDataFolder(folder)).toMatchObject({ ok: false, code: 'locked', detail: expect.stringContaining(`process ${process.pid}`) })
 })
 
 test.each([

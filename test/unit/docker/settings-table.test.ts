@@ -37,13 +37,13 @@ describe('the table of settings in docker/README.md', () => {
 
   it('tells which settings of a worker are required', () => {
     const nothing = parseWorkerConfig({}, {})
-    const complaints = nothing.ok ? '' : nothing.message
+    const complaints = nothing.ok ? '' : nothing.detail
     for (const [name, told] of workers) expect(`${name} ${told === 'required'}`).toBe(`${name} ${complaints.includes(`(or ${name}): is required`)}`)
   })
 
   it('tells the numbers that a worker takes by default', () => {
     const config = parseWorkerConfig({ url: 'ws://127.0.0.1', token: 'token' }, {})
-    if (!config.ok) throw new Error(config.message)
+    if (!config.ok) throw new Error(config.detail)
     expect(workers.get('TILEWORK_WORKER_SLOTS')).toBe(String(config.value.slots))
     expect(workers.get('TILEWORK_WORKER_SANDBOX')).toBe(config.value.sandbox)
     const room = parseWorkerConfig({ url: 'ws://127.0.0.1', token: 'token' }, { TILEWORK_WORKER_CACHE_BYTES_MAX: workers.get('TILEWORK_WORKER_CACHE_BYTES_MAX') })

@@ -48,7 +48,7 @@ describe('a project archive', () => {
   it('names its candidates when several could be the main one, and takes the one asked for', async () => {
     const zip = await zipOf('b.blend', 'a.blend', 'deep/c.blend')
     const { result } = await open(zip)
-    expect(result).toMatchObject({ ok: false, code: 'zip_ambiguous_blend', message: expect.stringMatching(/"b.blend", "a.blend"; say/) })
+    expect(result).toMatchObject({ ok: false, code: 'zip_ambiguous_blend', detail: expect.stringMatching(/"b.blend", "a.blend"; say/) })
     expect(await refusal(zip, { main: 'deep/c.blend' })).toBe('taken: deep/c.blend')
     expect(await refusal(zip, { main: 'c.blend' })).toBe('zip_main_missing')
   })

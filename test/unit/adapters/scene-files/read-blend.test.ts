@@ -18,7 +18,7 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
 
   async function factsOf(name: string): Promise<SceneFacts> {
     const result = await readBlend(join(scenes, name))
-    if (!result.ok) throw new Error(`${name}: ${result.code}: ${result.message}`)
+    if (!result.ok) throw new Error(`${name}: ${result.code}: ${result.detail}`)
     return result.value
   }
 

@@ -31,7 +31,7 @@ export function sceneFolder() {
     /** The facts of a file that must be readable. */
     facts: async (bytes: Uint8Array): Promise<SceneFacts> => {
       const result = await read(bytes)
-      if (!result.ok) throw new Error(`${result.code}: ${result.message}`)
+      if (!result.ok) throw new Error(`${result.code}: ${result.detail}`)
       return result.value
     },
     /** The code with which a file is refused, or "read" if it is not. */

@@ -6,7 +6,7 @@ describe('samples that are split', () => {
   test('follow one another without a gap, and are all of them', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 100_000 }), fc.integer({ min: 1, max: 500 }), (total, wanted) => {
       const split = splitSamples(total, Math.min(total, wanted))
-      if (!split.ok) throw new Error(split.message)
+      if (!split.ok) throw new Error(split.detail)
       let next = 0
       for (const { offset, count } of split.value) {
         expect(offset).toBe(next)

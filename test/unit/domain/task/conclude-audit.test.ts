@@ -23,7 +23,7 @@ function pairs(task: TaskRecord, audits: readonly TaskRecord[], letters: string)
   return keys.flatMap((a, index) => keys.slice(index + 1).map((b, offset): Pair => ({ a, b, verdict: letters[index] === letters[index + 1 + offset] ? 'agreed' : 'refuted' })))
 }
 function conclude(task: TaskRecord, audits: readonly TaskRecord[], letters: string, eligible: readonly WorkerId[] = [anna, bert], job = aJob()): Change {
-  const decision: Decision = concludeAudit(job, task, audits, [aFrame()], pairs(task, audits, letters), eligible, NOW)
+  const decision: Decision = concludeAudit(job, task, { audits, frames: [aFrame()], pairs: pairs(task, audits, letters), eligible, now: NOW })
   if (!decision.ok) throw new Error(decision.detail)
   return decision
 }
@@ -92,7 +92,7 @@ describe('a result that its audit contradicts', () => {
 describe('renderings that cannot be compared', () => {
   const among = (task: TaskRecord, audits: readonly TaskRecord[], verdict: Pair['verdict'], eligible: readonly WorkerId[]): Change => {
     const told = pairs(task, audits, 'xyz').map((pair): Pair => ({ ...pair, verdict, why: '0001.raw.exr: the file is tiled' }))
-    const decision = concludeAudit(aJob(), task, audits, [aFrame()], told, eligible, NOW)
+    const decision = concludeAudit(aJob(), task, { audits, frames: [aFrame()], pairs: told, eligible, now: NOW })
     if (!decision.ok) throw new Error(decision.detail)
     return decision
   }
@@ -126,8 +126,8 @@ describe('a conclusion', () => {
   test('is not drawn from a comparison that lacks one of the renderings', () => {
     const [task, audits] = [checked(anna, 3), [audit(1, bert), audit(2, carl), audit(3, dora)]]
     const early = pairs(task, audits.slice(0, 2), 'xyx')
-    expect(concludeAudit(aJob(), task, audits, [aFrame()], early, [anna, bert, carl, dora], NOW)).toEqual({ ok: true })
-    expect(concludeAudit(aJob(), task, audits.slice(0, 2), [aFrame()], early, [anna, bert, carl, dora], NOW)).toEqual({ ok: true })
+    expect(concludeAudit(aJob(), task, { audits, frames: [aFrame()], pairs: early, eligible: [anna, bert, carl, dora], now: NOW })).toEqual({ ok: true })
+    expect(concludeAudit(aJob(), task, { audits: audits.slice(0, 2), frames: [aFrame()], pairs: early, eligible: [anna, bert, carl, dora], now: NOW })).toEqual({ ok: true })
   })
 
   test('waits for whoever is still at it while the question is open', () => {

@@ -68,10 +68,12 @@ test('the raw image of a whole frame stays with its worker until somebody wants 
   expect(filesToSend(tile, [aFile('raw')], false)).toHaveLength(1)
 })
 
-test('a task tells by itself what it is about', () => {
-  expect(workOf(tile)).toBe('tile')
-  expect(workOf(aTask())).toBe('frames')
-  expect(workOf(aFinish())).toBe('finish')
-  expect(workOf(aTask({ id: auditTaskId(finishTaskId(0), 2), kind: 'audit' }))).toBe('finish')
-  expect(workOf(aTask({ id: auditTaskId(renderTaskId(0), 2), kind: 'audit', tile: 0 }))).toBe('tile')
+test('what a task is about follows from its kind, its tile and the plan, and never from the letters of its id', () => {
+  const [whole, cut] = [aPlan(), aPlan({ tiles: { columns: 2, rows: 1, overscanPx: 0 } })]
+  expect(workOf(cut, tile)).toBe('tile')
+  expect(workOf(whole, aTask())).toBe('frames')
+  expect(workOf(cut, aFinish({ id: renderTaskId(0) }))).toBe('finish')
+  expect(workOf(cut, aTask({ id: auditTaskId(renderTaskId(0), 2), kind: 'audit' }))).toBe('finish')
+  expect(workOf(whole, aTask({ id: auditTaskId(finishTaskId(0), 2), kind: 'audit' }))).toBe('frames')
+  expect(workOf(cut, aTask({ id: auditTaskId(renderTaskId(0), 2), kind: 'audit', tile: 0 }))).toBe('tile')
 })

@@ -10,7 +10,7 @@ const ann = worker('ann')
 const plan = aPlan({ width: 640, height: 360 })
 const job = aJob({ state: 'inspecting', plan, tasksPlanned: 0 })
 const task = leasedTo(ann, { id: INSPECT_TASK_ID, kind: 'inspect' })
-const take = (inspection = anInspection(), of = job, record = task) => takeInspected(of, record, { missingFiles: [] }, ann, 1, { inspection, seconds: 2, blenderVersion: '3.4.1' }, NOW)
+const take = (inspection = anInspection(), of = job, record = task) => takeInspected(of, record, { scene: { missingFiles: [] }, workerId: ann, epoch: 1, told: { inspection, seconds: 2, blenderVersion: '3.4.1' }, now: NOW })
 
 describe('what a worker found in a scene', () => {
   test('lets its job be planned, and counts as work', () => {
@@ -54,7 +54,7 @@ describe('what a worker found in a scene', () => {
   })
 
   test('is refused from whoever does not hold the lease, of a task that is no inspection, and for a job that is past it', () => {
-    expect(takeInspected(job, task, { missingFiles: [] }, worker('bob'), 1, { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' }, NOW)).toMatchObject({ ok: false, code: 'lease_unknown' })
+    expect(takeInspected(job, task, { scene: { missingFiles: [] }, workerId: worker('bob'), epoch: 1, told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' }, now: NOW })).toMatchObject({ ok: false, code: 'lease_unknown' })
     expect(take(anInspection(), job, leasedTo(ann))).toMatchObject({ ok: false, code: 'result_invalid' })
     expect(take(anInspection(), aJob({ state: 'canceled' }))).toMatchObject({ ok: false, code: 'lease_stale' })
   })
@@ -62,7 +62,7 @@ describe('what a worker found in a scene', () => {
 
 test('an inspection is leased while the job is inspecting, and nothing else is', () => {
   const queued = aTask({ id: INSPECT_TASK_ID, kind: 'inspect' })
-  expect(leaseTask(job, queued, ann, [], NOW).ok).toBe(true)
-  expect(leaseTask(job, aTask(), ann, [], NOW)).toMatchObject({ ok: false, code: 'conflict' })
-  expect(leaseTask(aJob(), queued, ann, [], NOW)).toMatchObject({ ok: false, code: 'conflict' })
+  expect(leaseTask(job, queued, { workerId: ann, others: [], now: NOW }).ok).toBe(true)
+  expect(leaseTask(job, aTask(), { workerId: ann, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
+  expect(leaseTask(aJob(), queued, { workerId: ann, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
 })

@@ -34,7 +34,7 @@ describe('a failure that is the farm\'s own', () => {
     let [task, at] = [aTask(), NOW]
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
       at = Math.max(at, task.notBefore ?? at)
-      task = taskOf(failAttempt(aJob(), taskOf(leaseTask(aJob(), task, anna, [], at)), anna, attempt, { code: 'upload_failed', message: '' }, at))
+      task = taskOf(failAttempt(aJob(), taskOf(leaseTask(aJob(), task, { workerId: anna, others: [], now: at })), { workerId: anna, epoch: attempt, failure: { code: 'upload_failed', message: '' }, now: at }))
       expect(task.state).toBe('queued')
     }
     expect(at - NOW).toBeGreaterThan(3 * 3_600_000)
@@ -44,15 +44,15 @@ describe('a failure that is the farm\'s own', () => {
     const paused = { ...failed('upload_failed', 'upload_failed'), notBefore: NOW + 10 }
     expect(isPicky(paused)).toBe(true)
     expect([isDue(paused, NOW + 9), isDue(paused, NOW + 10)]).toEqual([false, true])
-    expect(leaseTask(aJob(), paused, anna, [], NOW + 9)).toMatchObject({ ok: false, code: 'conflict' })
-    const leased = taskOf(leaseTask(aJob(), paused, anna, [], NOW + 10))
+    expect(leaseTask(aJob(), paused, { workerId: anna, others: [], now: NOW + 9 })).toMatchObject({ ok: false, code: 'conflict' })
+    const leased = taskOf(leaseTask(aJob(), paused, { workerId: anna, others: [], now: NOW + 10 }))
     expect(leased.state).toBe('leased')
     expect('notBefore' in leased).toBe(false)
   })
 })
 
 describe('a task that ran out of memory', () => {
-  const ranOut = (task: TaskRecord, machine = memory(16), lastWords = '') => failAttempt(aJob(), task, anna, 1, { code: 'out_of_memory', message: 'Blender ran out of memory', lastWords }, NOW, machine)
+  const ranOut = (task: TaskRecord, machine = memory(16), lastWords = '') => failAttempt(aJob(), task, { workerId: anna, epoch: 1, failure: { code: 'out_of_memory', message: 'Blender ran out of memory', lastWords }, now: NOW, machine })
 
   test('remembers the most that was not enough, of the card when that is what ran out', () => {
     expect(taskOf(ranOut(leasedTo(anna))).outgrew).toEqual({ memoryBytes: 16 * GIB })
@@ -68,7 +68,7 @@ describe('a task that ran out of memory', () => {
     expect([isTooSmall(task, memory(16)), isTooSmall(task, memory(17))]).toEqual([true, false])
     expect(mayHave(task, bert, [anna, carl], [], [anna, bert])).toBe(false)
     expect(mayHave(task, carl, [anna, bert], [], [anna, bert])).toBe(true)
-    expect(leaseTask(aJob(), task, bert, [anna, carl], NOW, [], [anna, bert])).toMatchObject({ ok: false, code: 'conflict' })
+    expect(leaseTask(aJob(), task, { workerId: bert, others: [anna, carl], now: NOW, anchors: [], tooSmall: [anna, bert] })).toMatchObject({ ok: false, code: 'conflict' })
   })
 
   test('goes to whoever is there when no machine has more, so that nothing waits for ever', () => {
@@ -79,13 +79,13 @@ describe('a task that ran out of memory', () => {
 
   test('is not tried a second time beside the first on a machine that is too small', () => {
     const slow = leasedTo(carl, { outgrew: { memoryBytes: 16 * GIB } })
-    expect(leaseSecond(aJob(), slow, bert, [carl], NOW, [], [bert])).toMatchObject({ ok: false, code: 'conflict' })
-    expect(leaseSecond(aJob(), slow, bert, [carl], NOW, [], []).ok).toBe(true)
+    expect(leaseSecond(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [bert] })).toMatchObject({ ok: false, code: 'conflict' })
+    expect(leaseSecond(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [] }).ok).toBe(true)
   })
 
   test('says what would help when its tries are used up', () => {
     const worn = Array.from({ length: LIMITS.triesPerTaskMax - 1 }, (_, index) => anAttempt(index + 1, worker(`w${index}`), { outcome: 'failed', failure: { code: 'out_of_memory', message: '' } }))
-    const decision = failAttempt(aJob(), leasedTo(anna, { epoch: worn.length + 1, attempts: [...worn, anAttempt(worn.length + 1, anna)] }), anna, worn.length + 1, { code: 'out_of_memory', message: 'no memory is left' }, NOW, memory(16))
+    const decision = failAttempt(aJob(), leasedTo(anna, { epoch: worn.length + 1, attempts: [...worn, anAttempt(worn.length + 1, anna)] }), { workerId: anna, epoch: worn.length + 1, failure: { code: 'out_of_memory', message: 'no memory is left' }, now: NOW, machine: memory(16) })
     expect(decision).toMatchObject({ ok: true, job: { failure: { code: 'tries_exhausted', message: expect.stringMatching(/16 GiB of memory was not enough: connect a machine with more/) } } })
   })
 })

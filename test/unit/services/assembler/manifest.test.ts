@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { manifestText } from '../../../../services/assembler/manifest.ts'
 import { plannedPart } from '../../../../shared/domain/splitting/job-tasks.ts'
-import { commitOf } from '../../../../shared/engine/commit.ts'
+import { commitOf } from '../../../../shared/engine/commit/commit.ts'
 import { auditTaskId, finishTaskId, renderTaskId, type TaskId } from '../../../../shared/protocol/ids.ts'
 import { Manifest } from '../../../../shared/protocol/manifest.ts'
 import type { TaskRecord } from '../../../../shared/protocol/task.ts'
-import { EngineFarm } from '../../../integration/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 import { aFinish, aFrame, aJob, anAttempt, aPlan, aTask, aWorker, HASH, NOW, worker } from '../../domain/records.ts'
 
 const [ANNA, BERT, CARL] = [worker('anna'), worker('bert'), worker('carl')]

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { answerOf, type LeaseMessage } from '../../../../services/coordinator/lease-answer.ts'
 import { attemptKey } from '../../../../shared/protocol/object-keys.ts'
-import { submitJob } from '../../../../shared/engine/submit-job.ts'
+import { submitJob } from '../../../../shared/engine/jobs/submit-job.ts'
 import type { Lease } from '../../../../shared/protocol/messages.ts'
-import { EngineFarm, type ScriptedWorker } from '../../../integration/engine-farm.ts'
+import { EngineFarm, type ScriptedWorker } from '../../../integration/engine/engine-farm.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { aFile, aScene, anInspection, HASH } from '../../domain/records.ts'
 

@@ -1,0 +1,272 @@
+import { mayDispatch } from '../../domain/lifecycle/job.ts'
+import { isEligible } from '../../domain/scheduling/eligibility.ts'
+import { byTurn } from '../../domain/scheduling/job-order.ts'
+import { mayHave } from '../../domain/scheduling/task-fit.ts'
+import { isDue } from '../../domain/task/retry.ts'
+import { leaseSecond } from '../../domain/task/take-up.ts'
+import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
+import type { JobRecord } from '../../protocol/job.ts'
+import type { Capabilities } from '../../protocol/worker.ts'
+import { RUNNING } from '../commit/commit.ts'
+import { Company } from './company.ts'
+import type { Engine } from '../context.ts'
+import { eachAtOnce } from '../each-at-once.ts'
+import { findStragglers } from './find-stragglers.ts'
+import { asQueued, type Given, giveLease } from './give-lease.ts'
+import type { Seat } from './seat.ts'
+
+/** What a dispatcher remembers of a job with waiting tasks. */
+interface OpenJob {
+  readonly record: JobRecord
+  /** With workers, as last counted; moved along with what this dispatcher itself leases. */
+  running: number
+  open: number
+  picky: number
+  /** Under a cap: workers that found nothing for them since it was counted. Whoever looks keeps a place, which others may need. */
+  readonly passed: Set<WorkerId>
+}
+
+/** Picky tasks looked at in one go: few exist at a time, and the oldest go first. */
+const PICKY_LOOK = 50
+/** And when none of those will do: after an outage many wait for the end of a pause. */
+const PICKY_LOOK_MAX = 500
+/** Leases being made at the same time; more only wait for the same Redis. */
+const PARALLEL_MAX = 64
+
+/**
+ * Gives waiting tasks to workers connected to this coordinator, at once when either appears. Which job is decided here (priority,
+ * fair share, eligibility); which task of it, the queue decides. Any number of dispatchers may run: every lease is a commit, and
+ * of two that want one task only one succeeds.
+ */
+export class Dispatcher {
+  readonly #engine: Engine
+  readonly #seats = new Map<WorkerId, Seat>()
+  readonly #jobs = new Map<JobId, OpenJob>()
+  #company = new Company(new Map(), new Set())
+  /** Jobs whose counters are being read, and who waits to read them once more. */
+  readonly #refreshing = new Map<JobId, { done: Promise<void>; next: Promise<void> | null }>()
+  #inFlight = 0
+  #round: Promise<void> | null = null
+  #again = false
+  #stopped = false
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  seat(seat: Seat): void {
+    this.#seats.set(seat.workerId, seat)
+    this.#company.add(seat)
+    this.kick()
+  }
+
+  unseat(seat: Seat): void {
+    if (this.#seats.get(seat.workerId) === seat) this.#seats.delete(seat.workerId)
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Other connected workers of the whole farm, so that a task is not withheld for somebody who left. */
+  setConnected(workers: ReadonlyMap<WorkerId, Capabilities>, anchors: ReadonlySet<WorkerId> = new Set()): void {
+    this.#company = new Company(workers, anchors)
+  }
+
+  /** Reads the counters of all jobs that are open now, and lets go of what is not open any more. */
+  async refreshAll(): Promise<void> {
+    const known = [...this.#jobs.keys()] // before the others are read: what opens meanwhile is none of these
+    const open = await this.#engine.store.openJobs()
+    const still = new Set(open)
+    for (const jobId of known) if (!still.has(jobId)) this.#forget(jobId)
+    await eachAtOnce(open, (jobId) => this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it')))
+  }
+
+  /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
+  refresh(jobId: JobId): Promise<void> {
+    const running = this.#refreshing.get(jobId)
+    if (running !== undefined) return (running.next ??= running.done.then(() => this.refresh(jobId)))
+    const done = this.#read(jobId).finally(() => this.#refreshing.delete(jobId))
+    this.#refreshing.set(jobId, { done: done.catch(() => undefined), next: null })
+    return done
+  }
+
+  async #read(jobId: JobId): Promise<void> {
+    const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
+    if (job === null || !mayDispatch(job.value)) return this.#forget(jobId)
+    this.#jobs.set(jobId, { record: job.value, running: counters[RUNNING] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0, passed: new Set() })
+    this.kick()
+  }
+
+  /** Lets go of all that is held for a job that needs no dispatch any more. */
+  #forget(jobId: JobId): void {
+    if (this.#jobs.delete(jobId)) this.#engine.queue.restJob(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
+  }
+
+  /** A worker here holds a task of the job less; one that had no place under its cap may have it. */
+  freed(jobId: JobId): void {
+    if (this.#jobs.get(jobId)?.record.cap !== undefined) this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'))
+    this.kick()
+  }
+
+  /** Looks for something to give; many calls at once are one. */
+  kick(): void {
+    if (this.#stopped) return
+    this.#again = true
+    this.#round ??= this.#rounds().finally(() => {
+      this.#round = null
+      if (this.#again) this.kick()
+    })
+  }
+
+  async #rounds(): Promise<void> {
+    while (this.#again && !this.#stopped) {
+      // One look over all seats for everything that came in this turn of the event loop: a look costs as many steps as there are workers.
+      await new Promise((resolve) => setImmediate(resolve))
+      this.#again = false
+      try {
+        this.#serveAll()
+      } catch (error) {
+        this.#engine.log.error({ error }, 'dispatch round failed')
+      }
+    }
+  }
+
+  #serveAll(): void {
+    const waiting = [...this.#jobs.values()].filter((job) => (job.open > 0 || job.picky > 0) && hasRoom(job))
+    if (waiting.length === 0) return
+    // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves none for that.
+    const plenty = waiting.filter((job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size))
+    for (const seat of this.#roomiest()) {
+      if (this.#inFlight >= PARALLEL_MAX) return
+      const order = (seat.busy() ? plenty : waiting)
+        .filter((job) => hasRoom(job) && !job.passed.has(seat.workerId) && isEligible(job.record.requirement, seat.capabilities))
+        .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
+      if (order.length === 0) continue
+      const first = order[0]
+      const free = seat.reserve()
+      this.#inFlight += 1
+      if (first !== undefined) first.running += 1 // counted at once, so that the next seat sees a fair share
+      void this.#serve(seat, order)
+        .catch((error: unknown) => {
+          this.#engine.log.warn({ workerId: seat.workerId, error }, 'no lease could be made, tried again later')
+          return false
+        })
+        .then((given) => {
+          free()
+          this.#inFlight -= 1
+          if (!given && first !== undefined) first.running -= 1
+          const capped = given ? [] : order.filter((job) => job.record.cap !== undefined)
+          for (const job of capped) job.passed.add(seat.workerId)
+          if (given || capped.length > 0) this.kick()
+        })
+    }
+  }
+
+  /** Seats with room, those that hold least first. Sorted by counting: with thousands of workers this is most of what a look costs. */
+  *#roomiest(): Generator<Seat> {
+    const byHeld: Seat[][] = []
+    for (const seat of this.#seats.values()) if (seat.open() && seat.room() > 0) (byHeld[seat.held()] ??= []).push(seat)
+    for (const seats of byHeld) yield* seats ?? []
+  }
+
+  /** True when the worker got a task of one of the jobs, tried in order. */
+  async #serve(seat: Seat, order: readonly OpenJob[]): Promise<boolean> {
+    for (const job of order) {
+      if (job.picky > 0 && (await this.#givePicky(seat, job))) return true
+      if (job.open > 0 && (await this.#giveNext(seat, job))) return true
+    }
+    return false
+  }
+
+  async #giveNext(seat: Seat, job: OpenJob): Promise<boolean> {
+    for (;;) {
+      const taken = await this.#engine.queue.takeTask(job.record.id)
+      if (taken === null) {
+        job.open = 0 // until a notice or the next refresh says otherwise
+        return false
+      }
+      if (!seat.open()) {
+        await taken.giveBack()
+        return false
+      }
+      const given = await this.#leaseQueued(seat, job, taken.taskId, taken.epoch)
+      if (given === 'not_now') {
+        await taken.giveBack()
+        return false
+      }
+      // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
+      taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
+      if (given === 'given') {
+        job.open = Math.max(0, job.open - 1)
+        return true
+      }
+    }
+  }
+
+  async #givePicky(seat: Seat, job: OpenJob): Promise<boolean> {
+    const ids = await this.#engine.store.picky(job.record.id, PICKY_LOOK)
+    if (ids.length === 0) job.picky = 0
+    return (await this.#giveOneOf(ids, seat, job)) || (ids.length === PICKY_LOOK && (await this.#giveOneOf((await this.#engine.store.picky(job.record.id, PICKY_LOOK_MAX)).slice(PICKY_LOOK), seat, job)))
+  }
+
+  async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
+    const tasks = await this.#engine.store.tasks(job.record.id, ids)
+    const now = this.#engine.clock.now()
+    const others = this.#company.othersFor(job.record, seat.workerId)
+    const anchors = this.#company.anchorsFor(job.record)
+    for (const task of tasks) {
+      if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))) continue
+      const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
+      if (given === 'not_now') return false
+      if (given === 'given') {
+        job.picky = Math.max(0, job.picky - 1)
+        return true
+      }
+    }
+    return false
+  }
+
+  async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
+    const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId, takeUp: asQueued(epoch) })
+    if (given === 'not_now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
+    return given
+  }
+
+  /**
+   * Near the end of a job: workers that idle get a second attempt of what is slow, the slowest first. Called once a round, so that
+   * it costs a look at the leases of a job and not one for each worker.
+   */
+  async serveStragglers(): Promise<void> {
+    for (const [jobId, job] of [...this.#jobs]) await this.#serveStragglersOf(job).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'))
+  }
+
+  async #serveStragglersOf(job: OpenJob): Promise<void> {
+    if (job.open > 0 || job.running === 0 || this.#stopped) return
+    const idle = [...this.#seats.values()].filter((seat) => seat.open() && !seat.busy() && seat.room() > 0 && isEligible(job.record.requirement, seat.capabilities) && !this.#hasWorkFor(seat))
+    if (idle.length === 0) return
+    for (const task of await findStragglers(this.#engine, job.record)) {
+      for (const [index, seat] of idle.entries()) {
+        const free = seat.reserve()
+        const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId: task.id, takeUp: leaseSecond }).finally(free)
+        if (given !== 'given') continue
+        idle.splice(index, 1)
+        break
+      }
+      if (idle.length === 0) return
+    }
+  }
+
+  #hasWorkFor(seat: Seat): boolean {
+    return [...this.#jobs.values()].some((job) => job.open > 0 && isEligible(job.record.requirement, seat.capabilities))
+  }
+}
+
+/** Under its cap, as far as is known here; the commit of a lease knows exactly. */
+function hasRoom(job: OpenJob): boolean {
+  return job.record.cap === undefined || job.running < job.record.cap
+}
+
+function turnOf(job: OpenJob) {
+  return { id: job.record.id, priority: job.record.priority, running: job.running, createdAt: job.record.createdAt }
+}
