@@ -103,8 +103,9 @@ def listed():
 def make(name):
     """Builds and keys; answers why it could not be keyed, or None."""
     subject, _slash, rest = name.partition("/")
+    build = subjects.builder(subject)
     scene = subjects.fresh()
-    roots = dict(subjects.builder(subject)(scene))
+    roots = dict(build(scene))
     root_name = next(one for one in sorted(roots, key=len, reverse=True) if rest.startswith(one + "."))
     path = rest[len(root_name) + 1 :]
     owner, prop = next((owner, prop) for one, owner, prop in walk(roots[root_name]) if one == path)
