@@ -27,7 +27,6 @@ def prepare_blender() -> None:
         # The program gets this by --factory-startup; as a module Blender reads the user's own settings.
         bpy.ops.wm.read_factory_settings()
     bpy.context.preferences.filepaths.use_scripts_auto_execute = False
-    bpy.context.preferences.filepaths.use_load_ui = False
     # Else every frame below 0 is frame 0.
     bpy.context.preferences.edit.use_negative_frames = True
     _spare_view_layer_updates()
@@ -90,7 +89,8 @@ def _load(path: str, identity: tuple[str, int, int, int]) -> None:
     _opened.path = None
     started = time.monotonic()
     try:
-        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+        # With its windows, as `blender -b` loads it: without them 5.3 leaves the pictures of scene strips empty in some files.
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=True, use_scripts=False)
     except RuntimeError as error:
         raise Failure("blend_unreadable", "scene", f"Blender {bpy.app.version_string} cannot open the scene: {str(error).strip()}") from error
     if os.path.abspath(bpy.data.filepath) != os.path.abspath(path):

@@ -126,13 +126,13 @@ def main():
     if name == "set":
         frame, image = int(rest[0]), rest[1]
         bpy.context.preferences.edit.use_negative_frames = True
-        bpy.ops.wm.open_mainfile(filepath=file, load_ui=False)
+        bpy.ops.wm.open_mainfile(filepath=file)
         bpy.context.scene.frame_set(frame)
         bpy.context.scene.render.filepath = image
         bpy.ops.render.render(write_still=True)
         return
     if name == "other":
-        bpy.ops.wm.open_mainfile(filepath=file, load_ui=False)
+        bpy.ops.wm.open_mainfile(filepath=file)
         scene = bpy.data.scenes[rest[2]]
         scene.frame_start = scene.frame_end = int(rest[0])
         scene.render.filepath = rest[1]

@@ -148,7 +148,7 @@ def main():
             bpy.ops.wm.save_as_mainfile(filepath=file, check_existing=False)
         print("MADE " + json.dumps({"why": why}), flush=True)
     for file in rest[1:] if verb == "bare" else ():
-        bpy.ops.wm.open_mainfile(filepath=file, load_ui=False)
+        bpy.ops.wm.open_mainfile(filepath=file)
         scene = bpy.context.scene
         scene.render.filepath = os.path.join(rest[0], os.path.splitext(os.path.basename(file))[0] + "-####")
         why = None
