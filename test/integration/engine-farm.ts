@@ -44,7 +44,7 @@ import { FrameRecord, type ResultFile, TaskRecord } from '../../shared/protocol/
 import type { Capabilities } from '../../shared/protocol/worker.ts'
 import { HASH, NOW, aScene, aSceneInspection, aWorker, anInspection, capabilities } from '../unit/domain/records.ts'
 
-export class VirtualClock implements Clock {
+class VirtualClock implements Clock {
   #now = NOW
   now(): number {
     return this.#now
@@ -444,7 +444,7 @@ export class ScriptedWorker implements Seat {
   }
 }
 
-export function hashOf(line: string): string {
+function hashOf(line: string): string {
   return createHash('sha256').update(line).digest('hex')
 }
 
