@@ -9,12 +9,11 @@ const HEAVY = [
   'test/integration/{cli-quickstart,docker-health,worker-with-blender}.test.ts',
   'test/unit/**/*-blender.test.ts',
 ]
-/** Take a core for minutes, or a Redis and a coordinator for seconds; neither disturbs a neighbour. */
+/** Take a core for minutes, or a Redis and a coordinator for seconds. Engines in memory (engine-*) are light. */
 const MIDDLE = [
   'test/simulation/**/*.test.ts',
-  'test/conformance/*.redis.test.ts',
-  'test/conformance/*.bullmq.test.ts',
-  'test/integration/{assembler,cli,cli-delivery,deletion,docker-bucket,rest*,worker,worker-gateway}.test.ts',
+  'test/conformance/**/!(*.memory|*.directory).test.ts',
+  'test/integration/**/!(engine-*).test.ts',
 ]
 /** Milliseconds: nothing here sleeps, so a light test that needs this long hangs. */
 const LIGHT_TIMEOUT_MS = 30_000
@@ -22,7 +21,7 @@ const LIGHT_TIMEOUT_MS = 30_000
 const HEAVY_TIMEOUT_MS = 180_000
 const CORES = availableParallelism()
 
-/** The files that take longest, the slowest first: one that starts last would run alone at the end, on one core of several. */
+/** The files that take longest, the slowest first: one that starts last would run alone at the end. */
 const LONG = [
   'driver-exactness',
   'mutants',
@@ -83,6 +82,7 @@ export default defineConfig({
         test: {
           name: 'middle',
           include: MIDDLE,
+          exclude: HEAVY,
           testTimeout: HEAVY_TIMEOUT_MS,
           hookTimeout: HEAVY_TIMEOUT_MS,
           maxWorkers: CORES,
