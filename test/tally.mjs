@@ -1,4 +1,4 @@
-// How many tests passed, failed and were skipped, from what the runners wrote. Whatever cannot be read counts as failed.
+// How many tests passed, failed and were skipped, from what the runners wrote. What cannot be read counts as failed.
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Tally */
 
@@ -13,7 +13,9 @@ export function readVitestReport(report, exitCode) {
   const passed = parsed.numPassedTests ?? 0
   const skipped = (parsed.numPendingTests ?? 0) + (parsed.numTodoTests ?? 0)
   // A file that cannot be loaded has no tests to count.
-  const brokenFiles = (parsed.testResults ?? []).filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')).length
+  const brokenFiles = (parsed.testResults ?? []).filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  ).length
   const failed = (parsed.numFailedTests ?? 0) + brokenFiles
   // An error outside of every test shows in the exit code alone.
   return { passed, failed: failed === 0 && exitCode !== 0 ? 1 : failed, skipped }

@@ -10,7 +10,7 @@ import { checkOutput } from './output-check.ts'
 import type { OnProgress, Rendered, Renderer } from './renderer.ts'
 
 /** A file that passed the checks, where it lies now and as it will be named to the farm. */
-export interface MadeFile {
+interface MadeFile {
   readonly path: string
   readonly file: ResultFile
 }
@@ -22,7 +22,7 @@ export interface Performed {
 }
 
 /** Work that makes files. */
-export type RenderWork = Exclude<Work, { kind: 'inspect' }>
+type RenderWork = Exclude<Work, { kind: 'inspect' }>
 
 export interface Assignment {
   readonly work: RenderWork

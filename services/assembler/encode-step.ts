@@ -65,7 +65,7 @@ async function makeVideo({ engine, video }: AssemblerContext, job: JobRecord, co
 }
 
 /** A job's name as a file name: letters, digits, dash and underscore; `.blend` and `.zip` left out. */
-export function fileNameOf(name: string): string {
+function fileNameOf(name: string): string {
   const plain = name.replace(/\.(blend|zip)$/i, '').replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '')
   return plain.slice(0, 60) || 'video'
 }

@@ -50,7 +50,7 @@ export const FarmConfig = z.object({
 export type FarmConfig = z.infer<typeof FarmConfig>
 
 /** Thrown when the environment cannot be used; the message names every variable and what to do. */
-export class ConfigInvalid extends Error {
+class ConfigInvalid extends Error {
   override readonly name = 'ConfigInvalid'
 }
 

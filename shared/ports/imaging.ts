@@ -25,7 +25,7 @@ export interface ImageRefusal {
 }
 
 /** Difference of two images with 8 or 16 bits per channel, in percent of their samples. */
-export interface DisplayMeasures {
+interface DisplayMeasures {
   readonly ok: true
   /** Samples that differ at all. */
   readonly differingPercent: number

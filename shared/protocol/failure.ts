@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { LIMITS } from './limits.ts'
 
 /** Who is to blame decides what follows: another worker, an early stop of the job, or a free retry. */
-export const BLAMES = ['worker', 'scene', 'farm'] as const
+const BLAMES = ['worker', 'scene', 'farm'] as const
 export const Blame = z.enum(BLAMES)
 export type Blame = z.infer<typeof Blame>
 

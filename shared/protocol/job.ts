@@ -4,7 +4,7 @@ import { LIMITS } from './limits.ts'
 import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
 import { Requirement } from './worker.ts'
 
-export const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
+const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
 export const VideoChoice = z.enum([...VIDEO_CONTAINERS, 'none'])
 export type VideoChoice = z.infer<typeof VideoChoice>
 

@@ -45,12 +45,12 @@ export const Heartbeat = z
   .strictObject({ type: z.literal('heartbeat'), leases: z.array(LeaseRef).max(LIMITS.leasesPerWorkerMax), loadAverage: z.number().min(0).max(1e6).optional(), memoryFreeBytes: z.int().min(0).optional() })
   .meta({ id: 'Heartbeat' })
 
-export const Progress = z
+const Progress = z
   .strictObject({ type: z.literal('progress'), ...LeaseName, frame: z.int(), samplesDone: z.int().min(0), samplesTotal: z.int().min(0), secondsLeft: z.number().min(0).optional() })
   .meta({ id: 'Progress' })
 
 /** The commitment: from here on length and hash of every file are fixed. Nothing is uploaded before `upload` asks for it. */
-export const Result = z
+const Result = z
   .strictObject({
     type: z.literal('result'),
     ...LeaseName,
@@ -63,11 +63,11 @@ export const Result = z
 /** What an inspection found; it is the whole result, nothing is uploaded. */
 export const Inspected = z.strictObject({ type: z.literal('inspected'), ...LeaseName, inspection: Inspection, seconds: z.number().min(0).max(1e8) }).meta({ id: 'Inspected' })
 
-export const Uploaded = z.strictObject({ type: z.literal('uploaded'), ...LeaseName }).meta({ id: 'Uploaded' })
-export const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failure: Failure }).meta({ id: 'Failed' })
+const Uploaded = z.strictObject({ type: z.literal('uploaded'), ...LeaseName }).meta({ id: 'Uploaded' })
+const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failure: Failure }).meta({ id: 'Failed' })
 /** Gives a lease back untried or interrupted; nobody is blamed. */
-export const Released = z.strictObject({ type: z.literal('released'), ...LeaseName }).meta({ id: 'Released' })
-export const Draining = z.strictObject({ type: z.literal('draining') }).meta({ id: 'Draining' })
+const Released = z.strictObject({ type: z.literal('released'), ...LeaseName }).meta({ id: 'Released' })
+const Draining = z.strictObject({ type: z.literal('draining') }).meta({ id: 'Draining' })
 
 export const WorkerMessage = z.discriminatedUnion('type', [Hello, Heartbeat, Progress, Result, Inspected, Uploaded, Failed, Released, Draining])
 export type WorkerMessage = z.infer<typeof WorkerMessage>
@@ -126,13 +126,13 @@ export const Upload = z
   .meta({ id: 'Upload' })
 
 /** The task is settled for this worker: throw its files away. */
-export const Release = z.strictObject({ type: z.literal('release'), ...LeaseName }).meta({ id: 'Release' })
+const Release = z.strictObject({ type: z.literal('release'), ...LeaseName }).meta({ id: 'Release' })
 /** Stop at once and throw away; the lease is gone. */
-export const Cancel = z.strictObject({ type: z.literal('cancel'), ...LeaseName, reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Cancel' })
+const Cancel = z.strictObject({ type: z.literal('cancel'), ...LeaseName, reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Cancel' })
 /** Finish what you hold, then leave. */
-export const Drain = z.strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Drain' })
+const Drain = z.strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Drain' })
 /** Something you sent was refused; `jobId` and so on tell what of, where it was about a lease. The lease is gone then. */
-export const Refused = z
+const Refused = z
   .strictObject({ type: z.literal('refused'), code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lease: LeaseRef.optional() })
   .meta({ id: 'Refused' })
 

@@ -25,7 +25,7 @@ import { Sha256, UploadId } from './ids.ts'
 /** Characters in one part of a key: three times as many (all escaped) still fit a file name of 255. */
 export const KEY_PART_CHARS_MAX = 80
 /** Characters in a key: half of the 1,024 bytes that S3 allows, so that a path on disk stays short, too. */
-export const KEY_CHARS_MAX = 512
+const KEY_CHARS_MAX = 512
 
 const PART = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/
 const PART_RULE =
@@ -179,7 +179,7 @@ export function parseJournalKey(text: string): { jobId: string; path: string } |
 }
 
 /** What of the farm itself is written down, by the folder it lies in. */
-export const FARM_FOLDERS = ['terms', 'scenes', 'tokens', 'deleted', 'ended'] as const
+const FARM_FOLDERS = ['terms', 'scenes', 'tokens', 'deleted', 'ended'] as const
 export type FarmFolder = (typeof FARM_FOLDERS)[number]
 
 export function farmPrefix(folder: FarmFolder): ObjectPrefix {

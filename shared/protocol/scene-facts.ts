@@ -11,7 +11,7 @@ export const EXTERNAL_FILES_MAX = 20_000
 /** Longest data-block name in characters: Blender 5 stores 258 bytes with the two-letter prefix. */
 export const DATABLOCK_NAME_LENGTH_MAX = 256
 /** Longest stored path in characters: Blender keeps 1,024 bytes, a strip a folder and a name. */
-export const STORED_PATH_LENGTH_MAX = 2_048
+const STORED_PATH_LENGTH_MAX = 2_048
 
 const int32 = z.int32()
 const datablockName = z.string().max(DATABLOCK_NAME_LENGTH_MAX)

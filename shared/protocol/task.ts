@@ -8,9 +8,8 @@ import { AttemptFileName } from './object-keys.ts'
  * inspect: what Blender says of the scene, before anything is rendered; render: pixels from the scene; finish: compositor and file
  * format on a stitched frame; audit: a task rendered again to check it.
  */
-export const TASK_KINDS = ['inspect', 'render', 'finish', 'audit'] as const
-export const TaskKind = z.enum(TASK_KINDS)
-export type TaskKind = z.infer<typeof TaskKind>
+const TASK_KINDS = ['inspect', 'render', 'finish', 'audit'] as const
+const TaskKind = z.enum(TASK_KINDS)
 
 /**
  * queued: may be leased. leased: a worker has the right to try. delivering: a worker has
@@ -22,10 +21,9 @@ export type TaskState = z.infer<typeof TaskState>
 
 /** overtaken: another attempt of the same task handed in first; nobody is to blame. */
 export const ATTEMPT_OUTCOMES = ['running', 'rendered', 'failed', 'expired', 'released', 'rejected', 'canceled', 'overtaken'] as const
-export const AttemptOutcome = z.enum(ATTEMPT_OUTCOMES)
-export type AttemptOutcome = z.infer<typeof AttemptOutcome>
+const AttemptOutcome = z.enum(ATTEMPT_OUTCOMES)
 
-export const VERDICTS = ['unverified', 'agreed', 'grey', 'refuted'] as const
+const VERDICTS = ['unverified', 'agreed', 'grey', 'refuted'] as const
 export const Verdict = z.enum(VERDICTS)
 export type Verdict = z.infer<typeof Verdict>
 

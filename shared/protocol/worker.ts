@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { JobId, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
 
-export const DEVICE_KINDS = ['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI'] as const
+const DEVICE_KINDS = ['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI'] as const
 export const DeviceKind = z.enum(DEVICE_KINDS)
 export type DeviceKind = z.infer<typeof DeviceKind>
 

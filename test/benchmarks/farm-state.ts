@@ -1,6 +1,6 @@
 /*
  * How many commits a second the farm store takes over one connection, and how many tasks a second go through the queue, on a
- * real Redis with an append-only file. Build, then: node .build/test/benchmarks/farm-state.js
+ * real Redis with an append-only file: npm run bench:state
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -161,7 +161,7 @@ export class Artist {
   }
 }
 
-export class Refused extends Error {
+class Refused extends Error {
   readonly status: number
   constructor(method: string, path: string, status: number, text: string) {
     super(`${method} ${path}: ${status} ${text}`)

@@ -659,7 +659,7 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
 }
 
 /** All that can be read of a job. */
-export async function wholeJob(store: FarmStore, jobId: ReturnType<typeof aJobId>) {
+async function wholeJob(store: FarmStore, jobId: ReturnType<typeof aJobId>) {
   return {
     job: await store.job(jobId),
     tasks: await store.tasks(jobId, [R0, R1]),

@@ -14,7 +14,7 @@ import {
 import { ObjectMissing, OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../shared/ports/object-store.ts'
 import type { ObjectStore, SignedPut } from '../../shared/ports/object-store.ts'
 
-export type Sent = { status: number; headers: Record<string, string>; body: Buffer }
+type Sent = { status: number; headers: Record<string, string>; body: Buffer }
 
 export type StoreUnderTest = {
   store: ObjectStore
@@ -510,7 +510,7 @@ function freshJob(): string {
 }
 
 /** Bytes without pattern, the same for the same seed. */
-export function noise(bytes: number, seed = 0): Buffer {
+function noise(bytes: number, seed = 0): Buffer {
   const out = Buffer.alloc(bytes)
   for (let at = 0, state = seed * 2 + 12345; at < bytes; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0
@@ -519,12 +519,12 @@ export function noise(bytes: number, seed = 0): Buffer {
   return out
 }
 
-export function sha256(bytes: Uint8Array): string {
+function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** A stream that gives the bytes in pieces of one length. */
-export function inChunks(bytes: Buffer, chunkBytes: number): Readable {
+function inChunks(bytes: Buffer, chunkBytes: number): Readable {
   function* chunks() {
     for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
   }

@@ -6,7 +6,7 @@ import type { Target } from './target.ts'
 /** Processor time of one input, in ms: all of them are small, and an honest one takes a few. */
 const CPU_MS_MAX = 3_000
 /** Inputs that once failed; all are given to their target again by `npm test`. */
-export const CORPUS = join(import.meta.dirname, '..', '..', ...(import.meta.dirname.includes('.build') ? ['..'] : []), 'test', 'fuzz', 'corpus')
+const CORPUS = join(import.meta.dirname, '..', '..', ...(import.meta.dirname.includes('.build') ? ['..'] : []), 'test', 'fuzz', 'corpus')
 
 export interface Failure {
   readonly target: string

@@ -9,7 +9,7 @@ import type { SimulatedWorker } from './worker.ts'
 import type { World } from './world.ts'
 
 /** One commit that the farm store took, with the records it replaced. */
-export interface Seen {
+interface Seen {
   readonly jobId: JobId
   readonly before: JobRecord | undefined
   readonly job: JobRecord
@@ -27,7 +27,7 @@ export type Performed =
   | { readonly type: 'queue_dropped'; readonly jobId: JobId }
   | { readonly type: 'told'; readonly jobId: JobId; readonly what: Exclude<Effect['type'], 'queue_tasks' | 'run_step' | 'drop_queue'> }
 
-export type Report = (message: string) => void
+type Report = (message: string) => void
 
 /** Holds a run to one promise. Each hook is called at its time; whatever it reports fails the run under the checker's name. */
 export interface Checker {

@@ -38,7 +38,7 @@ export interface PlannedJob {
 /** What an artist asks for. */
 export type Act = { readonly act: 'cancel' | 'delete' | 'resume' | 'retry' } | { readonly act: 'pause'; readonly now: boolean } | { readonly act: 'change'; readonly change: JobChange }
 /** The same with one of the jobs there are, `which` from 0 to 1. */
-export type PlannedAct = Act & { readonly at: number; readonly which: number }
+type PlannedAct = Act & { readonly at: number; readonly which: number }
 
 export interface Scenario {
   readonly coordinators: number

@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { runCommand } from '../../services/cli/main.ts'
 
 /** One run of `tilework`, in this process. */
@@ -119,16 +116,6 @@ export async function startProxy(target: string): Promise<Proxy> {
       }),
   }
   return proxy
-}
-
-/** A folder that is there for the time of a test. */
-export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'tilework-cli-'))
-  try {
-    return await work(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }
 
 function portOf(address: AddressInfo | string | null): number {

@@ -18,12 +18,18 @@ import { fileURLToPath } from 'node:url'
 /** Longest wait for one apt command in milliseconds: 8 MB of packages over a slow line. */
 const APT_TIMEOUT_MS = 300_000
 
-/** The folder into which Swift is unpacked; it holds a small Debian tree (usr/lib/…). */
+/**
+ * The folder into which Swift is unpacked; it holds a small Debian tree (usr/lib/…).
+ * @public The tests import it by its path.
+ */
 export function swiftFolder() {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'tilework', 'swift')
 }
 
-/** What a child process needs in its environment to find the unpacked Swift. */
+/**
+ * What a child process needs in its environment to find the unpacked Swift.
+ * @public The tests import it by its path.
+ */
 export function swiftEnvironment(root = swiftFolder()) {
   const libraries = join(root, 'usr', 'lib')
   const byMachine = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.endsWith('-linux-gnu')) : []

@@ -188,7 +188,7 @@ export class ProcessFarm extends FarmApi {
     this.redis.thaw()
     await this.#redis.stop()
     await this.s3?.stop()
-    await Promise.all([this.redisLine, this.storeLine, this.front].map((line) => line?.remove()))
+    await Promise.all([this.redisLine, this.storeLine, this.front].map(async (line) => line?.remove()))
     if (!keep) await rm(this.folder, { recursive: true, force: true })
   }
 

@@ -7,7 +7,6 @@ import type { Command } from 'commander'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { CommandFailure, EXIT_CODE_HELP, EXIT_CODES, parseOptions } from '../exit-codes.ts'
-import type { ExitCode } from '../exit-codes.ts'
 import { DATA_DIR_DEFAULT, localToken } from '../farm-address.ts'
 import { Screen } from '../progress/screen.ts'
 import { recoveryLines } from '../progress/recovery-text.ts'
@@ -87,7 +86,7 @@ export function addServiceCommands(program: Command, shell: Shell): void {
 }
 
 /** `tilework worker`. Ends when the worker has left, with an exit code of the worker's own table. */
-export function addWorkerCommand(program: Command, shell: Shell, end: (code: ExitCode | number) => void): void {
+export function addWorkerCommand(program: Command, shell: Shell, end: (code: number) => void): void {
   program
     .command('worker')
     .description('render for a farm on this machine; the first SIGTERM or Ctrl-C finishes what is being rendered, the second leaves at once')

@@ -4,7 +4,7 @@
 import type { BackgroundStep } from '../../domain/effect.ts'
 
 /** verify: comparisons, for the verifier. assemble: everything else, for the assembler. */
-export const STEP_QUEUES = ['verify', 'assemble'] as const
+const STEP_QUEUES = ['verify', 'assemble'] as const
 export type StepQueue = (typeof STEP_QUEUES)[number]
 
 /** Tries of one step before it is left to the reconciler: with the pauses below, about four minutes of an object store that is away. */

@@ -8,10 +8,10 @@ const BLOCK_PX = 16
 const REST_PX_MIN = 8
 
 /** A pixel differs when its relative difference is over this (for the share of pixels and the worst block). */
-export const PIXEL_DIFFERS_ABOVE = 1e-2
+const PIXEL_DIFFERS_ABOVE = 1e-2
 
 /** A pixel differs slightly when its relative difference is over this. */
-export const PIXEL_DIFFERS_SLIGHTLY_ABOVE = 1e-3
+const PIXEL_DIFFERS_SLIGHTLY_ABOVE = 1e-3
 
 export interface DifferenceShares {
   /** T1: percent of pixels that differ. */

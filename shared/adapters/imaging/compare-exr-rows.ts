@@ -13,7 +13,7 @@ const BAND_ROWS = 16
 const BANDS_BYTES_MAX = 128 * 1024 * 1024
 const BANDS_IN_FLIGHT_MAX = 4
 
-export type ComparisonRefusalCode = ExrRefusal['code'] | 'sizes_differ' | 'windows_differ' | 'channels_differ'
+type ComparisonRefusalCode = ExrRefusal['code'] | 'sizes_differ' | 'windows_differ' | 'channels_differ'
 
 export interface ComparisonRefusal {
   readonly ok: false

@@ -11,7 +11,7 @@ import type { ComparisonRefusal } from './compare-exr-rows.ts'
 
 export type { ComparisonRefusal } from './compare-exr-rows.ts'
 
-export interface GroupMeasures extends DifferenceShares {
+interface GroupMeasures extends DifferenceShares {
   /** The layer and pass of color channels (empty for a plain RGBA file), the name of any other channel. */
   readonly group: string
   readonly kind: ExrChannelKind

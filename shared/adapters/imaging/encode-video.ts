@@ -37,7 +37,7 @@ export function ffmpegEncoder(configured: string | undefined): VideoEncoder {
 }
 
 /** The first ffmpeg that answers, or null. A configured one that does not answer is not silently passed over. */
-export async function findFfmpeg(configured: string | undefined): Promise<string | null> {
+async function findFfmpeg(configured: string | undefined): Promise<string | null> {
   if (configured !== undefined) return (await answers(configured)) ? configured : null
   const shipped: unknown = shippedFfmpeg()
   if (typeof shipped === 'string' && (await isExecutable(shipped)) && (await answers(shipped))) return shipped

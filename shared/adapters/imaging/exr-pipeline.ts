@@ -16,7 +16,7 @@ export async function* inOrder<Input, Output>(
       if (started.length >= depth) {
         const first = started[0]
         if (first !== undefined) yield await first
-        started.shift()
+        void started.shift()
       }
     }
     for (const promise of started) yield await promise

@@ -15,7 +15,7 @@ export interface RowRun {
   readonly byteOffset: number
 }
 
-export type RowRuns = { readonly ok: true; readonly runs: readonly RowRun[] }
+type RowRuns = { readonly ok: true; readonly runs: readonly RowRun[] }
 
 /** Gives rows `firstRow` up to, not including, `endRow`. May be called concurrently. */
 export type ReadRows = (firstRow: number, endRow: number) => Promise<RowRuns | ExrRefusal>

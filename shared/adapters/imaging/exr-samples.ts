@@ -50,7 +50,7 @@ function halfTable(): Float32Array {
 }
 
 /** The number that 16 bits mean as an IEEE 754 half. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = (bits & 0x8000) === 0 ? 1 : -1
   const exponent = (bits >> 10) & 31
   const fraction = bits & 1023

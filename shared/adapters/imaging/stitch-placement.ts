@@ -16,7 +16,7 @@ export interface PixelSize {
 export type PlacementRefusalCode = 'no_tiles' | 'too_many_tiles' | 'outside_frame' | 'overlap' | 'hole'
 
 /** Every pair of tiles is compared: this many take about a tenth of a second. */
-export const STITCH_TILES_MAX = 16_384
+const STITCH_TILES_MAX = 16_384
 
 export type PlacementCheck = { readonly ok: true } | {
   readonly ok: false

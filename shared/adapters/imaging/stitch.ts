@@ -29,7 +29,7 @@ const BANDS_IN_FLIGHT_MAX = 8
 
 export type { StitchTile } from './stitch-tile.ts'
 
-export type StitchRefusalCode = TileRefusal['code'] | PlacementRefusalCode
+type StitchRefusalCode = TileRefusal['code'] | PlacementRefusalCode
 
 export interface StitchRefusal {
   readonly ok: false

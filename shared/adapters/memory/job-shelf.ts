@@ -118,7 +118,7 @@ export class JobShelf {
 
   unjournaled(limit: number): Unjournaled[] {
     return [...this.#journal].slice(0, limit).map(([mark, at]) => {
-      const [what, id = ''] = mark.split(' ') as [Unjournaled['what'], string]
+      const [what, id = ''] = mark.split(' ') as [Unjournaled['what'], string?]
       const stored = what === 'job' ? this.job() : what === 'task' ? this.#tasks.get(id as TaskId) : this.#frames.get(Number(id))
       return { mark, at, what, version: stored?.version ?? 0, record: stored == null ? null : JSON.stringify(stored.value) }
     })

@@ -24,7 +24,7 @@ export type SignedObjectRoutes = {
 }
 
 /** Milliseconds of silence in an upload: a worker's lost network comes back, or it sends again. */
-export const UPLOAD_SILENCE_MAX_MS = 60_000
+const UPLOAD_SILENCE_MAX_MS = 60_000
 
 /** Milliseconds in which a client may see that it was refused, before its connection is cut. */
 const LINGER_MAX_MS = 10_000

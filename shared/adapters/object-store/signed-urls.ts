@@ -13,7 +13,7 @@ import type { SignedGetOptions, SignedPut, SignedPutOptions } from '../../ports/
 /** Path below the coordinator's address under which signed objects are served. */
 export const SIGNED_OBJECTS_PATH = '/v1/objects/'
 /** Shortest secret in bytes: as long as the HMAC's own output, so that it is not the weak part. */
-export const SIGNING_SECRET_BYTES_MIN = 32
+const SIGNING_SECRET_BYTES_MIN = 32
 
 export type SignedGrant =
   | { method: 'GET'; key: ObjectKey; filename: string | null }
@@ -80,7 +80,7 @@ export function verifySigned(
   nowMs: number,
   request: { method: string; url: string },
 ): SignedVerdict {
-  const [path = '', search = ''] = splitOnce(request.url, '?')
+  const [path, search] = splitOnce(request.url, '?')
   const method = request.method === 'HEAD' ? 'GET' : request.method
   const key = ObjectKey.safeParse(path.startsWith(SIGNED_OBJECTS_PATH) ? path.slice(SIGNED_OBJECTS_PATH.length) : '')
   if (!key.success || (method !== 'GET' && method !== 'PUT')) return invalid('the address is not that of an object')

@@ -74,7 +74,7 @@ function listened(redis: Redis, options: RedisOptions): Redis {
 }
 
 /** How long to wait before the `tries`-th try to reconnect, in ms. */
-export function reconnectPauseMs(tries: number): number {
+function reconnectPauseMs(tries: number): number {
   return Math.min(RECONNECT_PAUSE_MAX_MS, 25 * 2 ** Math.min(tries, 10))
 }
 

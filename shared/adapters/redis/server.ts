@@ -38,7 +38,7 @@ export interface RedisServer {
 }
 
 /** Our redis-server could not be started. `message` says why and what to do. */
-export class RedisServerFailed extends Error {
+class RedisServerFailed extends Error {
   override readonly name = 'RedisServerFailed'
   readonly code: 'binary_missing' | 'did_not_start' | 'path_too_long'
   constructor(code: RedisServerFailed['code'], message: string, cause?: unknown) {

@@ -43,7 +43,7 @@ import type { Capabilities } from '../../../shared/protocol/worker.ts'
 import { recountFaults } from '../../support/recount.ts'
 import { HASH, NOW, aScene, aSceneInspection, aWorker, anInspection, capabilities } from '../../unit/domain/records.ts'
 
-export class VirtualClock implements Clock {
+class VirtualClock implements Clock {
   #now = NOW
   now(): number {
     return this.#now
@@ -436,7 +436,7 @@ export class ScriptedWorker implements Seat {
   }
 }
 
-export function hashOf(line: string): string {
+function hashOf(line: string): string {
   return createHash('sha256').update(line).digest('hex')
 }
 

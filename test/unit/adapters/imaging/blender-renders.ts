@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 export const RENDER_SIZE = { width: 64, height: 36 }
 
-export interface RenderedTile {
+interface RenderedTile {
   readonly path: string
   readonly placement: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
   readonly crop: { readonly left: number; readonly top: number }
