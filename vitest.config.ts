@@ -6,14 +6,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const HEAVY = [
   'test/end-to-end/**/*.test.ts',
   'test/conformance/object-store.s3.test.ts',
-  'test/integration/{cli-quickstart,docker-health,worker-with-blender}.test.ts',
+  'test/integration/{cli/quickstart,docker/health,worker/with-blender}.test.ts',
   'test/unit/**/*-blender.test.ts',
 ]
-/** Take a core for minutes, or a Redis and a coordinator for seconds. Engines in memory (engine-*) are light. */
+/** Take a core for minutes, or a Redis and a coordinator for seconds. Engines in memory (test/integration/engine) are light. */
 const MIDDLE = [
   'test/simulation/**/*.test.ts',
   'test/conformance/**/!(*.memory|*.directory).test.ts',
-  'test/integration/**/!(engine-*).test.ts',
+  'test/integration/!(engine)/**/*.test.ts',
+  'test/integration/*.test.ts',
 ]
 /** Milliseconds: nothing here sleeps, so a light test that needs this long hangs. */
 const LIGHT_TIMEOUT_MS = 30_000
@@ -24,6 +25,7 @@ const CORES = availableParallelism()
 /** The files that take longest, the slowest first: one that starts last would run alone at the end. */
 const LONG = [
   'driver-exactness',
+  'keyed-settings',
   'mutants',
   'simulate',
   'failures',
@@ -38,7 +40,7 @@ const LONG = [
   'recover',
   'sample-ranges',
   'object-store.s3',
-  'cli-quickstart',
+  'quickstart',
   'fuzz',
 ]
 

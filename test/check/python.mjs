@@ -1,9 +1,9 @@
 /*
- * Holds the Python of this repository to ruff.toml: its layout, and what ruff finds wrong in it. `--write` writes the
+ * Holds the Python of this repository to .ruff.toml: its layout, and what ruff finds wrong in it. `--write` writes the
  * layout and sorts the imports.
  *
  * Ruff comes as WebAssembly from npm, so that neither pip nor a download is needed; an installed ruff reads the same
- * ruff.toml.
+ * .ruff.toml.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { PositionEncoding, Workspace } from '@astral-sh/ruff-wasm-nodejs'
@@ -14,7 +14,7 @@ import { trackedFiles } from './tracked.mjs'
 const UNSORTED_IMPORTS = 'I001'
 
 const write = process.argv.includes('--write')
-const workspace = new Workspace(parse(readFileSync('ruff.toml', 'utf8')), PositionEncoding.Utf16)
+const workspace = new Workspace(parse(readFileSync('.ruff.toml', 'utf8')), PositionEncoding.Utf16)
 for (const path of trackedFiles(/\.py$/)) {
   const text = readFileSync(path, 'utf8')
   if (write) {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { trackedFiles } from './tracked.mjs'
 
-/** Columns, as in .oxfmtrc.json, ruff.toml and .editorconfig. */
+/** Columns, as in .oxfmtrc.json, .ruff.toml and .editorconfig. */
 const WIDTH_MAX = 120
 
 const wide = trackedFiles(/\.(ts|mts|mjs|py|lua|sh)$/).flatMap((path) =>
