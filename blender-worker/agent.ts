@@ -3,7 +3,14 @@ import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Failure } from '../shared/protocol/failure.ts'
 import { LIMITS } from '../shared/protocol/limits.ts'
-import { type CoordinatorMessage, type Heartbeat, type Lease, type LeaseRef, type WorkerMessage, leaseRef } from '../shared/protocol/messages.ts'
+import {
+  type CoordinatorMessage,
+  type Heartbeat,
+  type Lease,
+  type LeaseRef,
+  type WorkerMessage,
+  leaseRef,
+} from '../shared/protocol/messages.ts'
 import type { Capabilities } from '../shared/protocol/worker.ts'
 import { leaseKey } from './lease-key.ts'
 import { objectionTo } from './policy.ts'
@@ -49,7 +56,11 @@ export class Agent {
 
   /** Every lease that this worker has not done with. */
   leases(): LeaseRef[] {
-    const all = [...this.#parts.queue.refs(), ...this.#parts.deliveries.refs(), ...[...this.#untold.values(), ...this.#inspected.values()].map(({ lease }) => lease)]
+    const all = [
+      ...this.#parts.queue.refs(),
+      ...this.#parts.deliveries.refs(),
+      ...[...this.#untold.values(), ...this.#inspected.values()].map(({ lease }) => lease),
+    ]
     return [...new Map(all.map((lease) => [leaseKey(lease), lease])).values()].slice(0, LIMITS.leasesPerWorkerMax)
   }
 
@@ -83,7 +94,10 @@ export class Agent {
       case 'cancel':
         return this.#drop(message, `canceled: ${message.reason}`)
       case 'refused':
-        this.#parts.log.warn({ ...message.lease, code: message.code, said: message.message }, 'coordinator refused a message')
+        this.#parts.log.warn(
+          { ...message.lease, code: message.code, said: message.message },
+          'coordinator refused a message',
+        )
         return message.lease === undefined ? undefined : this.#drop(message.lease, 'refused')
       case 'drain':
         this.#parts.log.info({ why: message.reason }, 'coordinator asks to drain')
@@ -97,7 +111,14 @@ export class Agent {
     if (now - (this.#progressSentAt.get(key) ?? -Infinity) < PROGRESS_INTERVAL_MS) return
     this.#progressSentAt.set(key, now)
     const { samplesDone, samplesTotal, secondsLeft } = progress
-    this.#parts.send({ type: 'progress', ...lease, frame, samplesDone, samplesTotal, ...(secondsLeft === undefined ? {} : { secondsLeft }) })
+    this.#parts.send({
+      type: 'progress',
+      ...lease,
+      frame,
+      samplesDone,
+      samplesTotal,
+      ...(secondsLeft === undefined ? {} : { secondsLeft }),
+    })
   }
 
   async onRendered(lease: LeaseRef, performed: Performed): Promise<void> {
@@ -151,7 +172,10 @@ export class Agent {
     if (queue.size > 0 || deliveries.uploading > 0) return
     if (deliveries.size === 0 && this.#untold.size === 0 && this.#inspected.size === 0) return onDrained()
     this.#leaveTimer = setTimeout(() => {
-      this.#parts.log.warn({ results: deliveries.refs() }, 'leaving; results that the farm has not settled wait on disk')
+      this.#parts.log.warn(
+        { results: deliveries.refs() },
+        'leaving; results that the farm has not settled wait on disk',
+      )
       onDrained()
     }, LEAVE_AFTER_MS)
   }

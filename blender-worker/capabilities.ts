@@ -18,9 +18,14 @@ export interface Offer {
 }
 
 /** What this machine tells the farm of itself. Refused with `device_missing` when nothing of the owner's choice is there. */
-export async function capabilitiesOf(blender: ProbedBlender, offer: Offer): Promise<Result<Capabilities, 'device_missing'>> {
+export async function capabilitiesOf(
+  blender: ProbedBlender,
+  offer: Offer,
+): Promise<Result<Capabilities, 'device_missing'>> {
   const gpus = blender.devices.some((device) => device.kind !== 'CPU') ? await gpuMemories() : []
-  const listed = blender.devices.some((device) => device.kind === 'CPU') ? blender.devices : [...blender.devices, { kind: 'CPU' as const, name: cpus()[0]?.model ?? 'CPU' }]
+  const listed = blender.devices.some((device) => device.kind === 'CPU')
+    ? blender.devices
+    : [...blender.devices, { kind: 'CPU' as const, name: cpus()[0]?.model ?? 'CPU' }]
   const devices = listed
     .filter((device) => offer.deviceKinds === undefined || offer.deviceKinds.includes(device.kind))
     .map((device) => {
@@ -29,11 +34,20 @@ export async function capabilitiesOf(blender: ProbedBlender, offer: Offer): Prom
     })
   if (devices.length === 0) {
     const kinds = [...new Set(listed.map((device) => device.kind))].join(', ')
-    return refuse('device_missing', `Blender lists no ${offer.deviceKinds?.join(' or ')} device on this machine, only ${kinds}; change the devices setting or install the driver`)
+    return refuse(
+      'device_missing',
+      `Blender lists no ${offer.deviceKinds?.join(' or ')} device on this machine, only ${kinds}; change the devices setting or install the driver`,
+    )
   }
   return ok(
     Capabilities.parse({
-      blender: { version: blender.version, buildHash: blender.buildHash, path: blender.path, engines: blender.engines, hasDenoiser: blender.hasDenoiser },
+      blender: {
+        version: blender.version,
+        buildHash: blender.buildHash,
+        path: blender.path,
+        engines: blender.engines,
+        hasDenoiser: blender.hasDenoiser,
+      },
       devices,
       memoryBytes: memoryBytesOfMachine(),
       cpuThreads: offer.threads ?? availableParallelism(),
@@ -58,6 +72,8 @@ function memoryBytesOfMachine(): number {
 async function gpuMemories(): Promise<GpuMemory[]> {
   const nvidia = await nvidiaMemory()
   const { controllers } = await graphics()
-  const others = controllers.flatMap(({ model, vram }) => (vram === null || vram <= 0 ? [] : [{ name: model, memoryBytes: vram * BYTES_PER_MIB }]))
+  const others = controllers.flatMap(({ model, vram }) =>
+    vram === null || vram <= 0 ? [] : [{ name: model, memoryBytes: vram * BYTES_PER_MIB }],
+  )
   return [...nvidia, ...others]
 }

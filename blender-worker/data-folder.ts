@@ -71,7 +71,10 @@ async function lock(path: string, folder: string): Promise<Result<undefined, 'lo
       await rm(path, { force: true })
     }
     const holder = await readHolder(path)
-    return refuse('locked', `another worker (process ${holder?.pid ?? 'unknown'}) uses the data folder ${folder}; stop it, or give this one a folder of its own`)
+    return refuse(
+      'locked',
+      `another worker (process ${holder?.pid ?? 'unknown'}) uses the data folder ${folder}; stop it, or give this one a folder of its own`,
+    )
   } finally {
     await rm(draft, { force: true })
   }

@@ -24,11 +24,15 @@ export function failureOf(error: unknown, otherwise: FailureCode): Failure {
     return {
       code: error.code,
       message: error.message.slice(0, LIMITS.messageLengthMax),
-      ...(lastWords === undefined || lastWords === '' ? {} : { lastWords: lastWords.slice(-LIMITS.messageLengthMax * 2) }),
+      ...(lastWords === undefined || lastWords === ''
+        ? {}
+        : { lastWords: lastWords.slice(-LIMITS.messageLengthMax * 2) }),
     }
   }
   const message = (error instanceof Error ? error.message : String(error)).slice(0, LIMITS.messageLengthMax)
-  return isDiskFull(error) ? { code: 'disk_full', message: `the disk of this worker is full: ${message}`.slice(0, LIMITS.messageLengthMax) } : { code: otherwise, message }
+  return isDiskFull(error)
+    ? { code: 'disk_full', message: `the disk of this worker is full: ${message}`.slice(0, LIMITS.messageLengthMax) }
+    : { code: otherwise, message }
 }
 
 /** True for a write that found no space or no quota left. */

@@ -73,11 +73,23 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
   const capabilities = await probe(newRenderer, config, folder)
   log.info({ ...capabilities, workerName: config.name, coordinator: config.url.host }, 'worker starts')
 
-  const cache = await SceneCache.open(folder.sceneFolder, { bytesMax: config.cacheBytesMax, patience, log, askForRoom: () => queue.closeIdleSlots() })
+  const cache = await SceneCache.open(folder.sceneFolder, {
+    bytesMax: config.cacheBytesMax,
+    patience,
+    log,
+    askForRoom: () => queue.closeIdleSlots(),
+  })
   const { store, results } = await ResultStore.open(folder.resultsFolder, log)
   const slots = Array.from({ length: config.slots }, (_unused, index) => {
     const slotFolder = join(folder.scratchFolder, `slot-${index}`)
-    return new Slot({ folder: slotFolder, newRenderer, device: bestDeviceKind(capabilities), threads: config.threads, idleCloseMs: parts.idleCloseMs ?? IDLE_CLOSE_MS, log })
+    return new Slot({
+      folder: slotFolder,
+      newRenderer,
+      device: bestDeviceKind(capabilities),
+      threads: config.threads,
+      idleCloseMs: parts.idleCloseMs ?? IDLE_CLOSE_MS,
+      log,
+    })
   })
   const queue: RenderQueue = new RenderQueue({
     slots,
@@ -103,14 +115,29 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
     onFailed: (lease, failure) => agent.onFailed(lease, failure),
     onChange: () => agent.onChange(),
   })
-  const agent: Agent = new Agent({ queue, deliveries, capabilities, log, send: (message) => session.send(message), onDrained: () => leave({ why: 'drained' }) })
+  const agent: Agent = new Agent({
+    queue,
+    deliveries,
+    capabilities,
+    log,
+    send: (message) => session.send(message),
+    onDrained: () => leave({ why: 'drained' }),
+  })
   const session: Session = new Session({
     url: workerUrl(config.url),
     token: config.token,
     backoff: parts.reconnectBackoff ?? RECONNECT_BACKOFF,
     random: Math.random,
     log,
-    hello: () => ({ type: 'hello', protocolVersion: PROTOCOL_VERSION, agentVersion: AGENT_VERSION, workerId: folder.workerId, name: config.name, capabilities, leases: agent.leases() }),
+    hello: () => ({
+      type: 'hello',
+      protocolVersion: PROTOCOL_VERSION,
+      agentVersion: AGENT_VERSION,
+      workerId: folder.workerId,
+      name: config.name,
+      capabilities,
+      leases: agent.leases(),
+    }),
     heartbeat: () => agent.heartbeat(),
     onWelcome: (welcome) => agent.onWelcome(welcome.lost),
     onMessage: (message) => agent.onMessage(message),
@@ -142,7 +169,13 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
 async function blenderRenderers(config: WorkerConfig, folder: DataFolder): Promise<NewRenderer> {
   const found = await findBlender(config.blender === undefined ? {} : { configured: config.blender })
   if (!found.ok) throw new WorkerStartError(found.code, found.detail)
-  return (scratchFolder) => new BlenderRenderer({ installation: found.value, scratchFolder, sceneFolder: folder.sceneFolder, sandbox: config.sandbox })
+  return (scratchFolder) =>
+    new BlenderRenderer({
+      installation: found.value,
+      scratchFolder,
+      sceneFolder: folder.sceneFolder,
+      sandbox: config.sandbox,
+    })
 }
 
 async function probe(newRenderer: NewRenderer, config: WorkerConfig, folder: DataFolder): ReturnType<typeof granted> {
@@ -153,14 +186,22 @@ async function probe(newRenderer: NewRenderer, config: WorkerConfig, folder: Dat
   } catch (error) {
     if (error instanceof WorkerStartError) throw error
     const failure = failureOf(error, 'blender_crashed')
-    throw new WorkerStartError(failure.code, failure.lastWords === undefined ? failure.message : `${failure.message}; its last words: ${failure.lastWords}`)
+    throw new WorkerStartError(
+      failure.code,
+      failure.lastWords === undefined ? failure.message : `${failure.message}; its last words: ${failure.lastWords}`,
+    )
   } finally {
     await renderer.close()
   }
 }
 
 async function granted(blender: Parameters<typeof capabilitiesOf>[0], config: WorkerConfig) {
-  const capabilities = await capabilitiesOf(blender, { slots: config.slots, tags: config.tags, deviceKinds: config.devices, threads: config.threads })
+  const capabilities = await capabilitiesOf(blender, {
+    slots: config.slots,
+    tags: config.tags,
+    deviceKinds: config.devices,
+    threads: config.threads,
+  })
   if (!capabilities.ok) throw new WorkerStartError(capabilities.code, capabilities.detail)
   return capabilities.value
 }

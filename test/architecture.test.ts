@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n')
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
 const sources = tracked.filter((path) => /\.(ts|tsx|mjs)$/.test(path) && !path.startsWith('test/'))
 
 /** Which parts of the house a part may import, itself left out. Imports point down only. */
@@ -33,7 +38,11 @@ function partOf(path: string): string {
 
 function importsOf(path: string): string[] {
   const text = readFileSync(join(ROOT, path), 'utf8')
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n]*?(?:\n[^'"]*?)?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+  return [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?(?:\n[^'"]*?)?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]/g,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
 const localImports = sources.flatMap((from) =>
@@ -51,19 +60,27 @@ interface Import {
 function circlesOf(imports: readonly Import[]): string[] {
   const targets = new Map<string, Set<string>>()
   for (const { from, to } of imports) targets.set(from, (targets.get(from) ?? new Set()).add(to))
-  const reached = new Map([...targets.keys()].map((start) => {
-    const seen = new Set<string>()
-    const open = [start]
-    for (let next = open.pop(); next !== undefined; next = open.pop()) for (const to of targets.get(next) ?? []) {
-      if (seen.has(to)) continue
-      seen.add(to)
-      open.push(to)
-    }
-    return [start, seen] as const
-  }))
+  const reached = new Map(
+    [...targets.keys()].map((start) => {
+      const seen = new Set<string>()
+      const open = [start]
+      for (let next = open.pop(); next !== undefined; next = open.pop())
+        for (const to of targets.get(next) ?? []) {
+          if (seen.has(to)) continue
+          seen.add(to)
+          open.push(to)
+        }
+      return [start, seen] as const
+    }),
+  )
   const circles = [...reached]
     .filter(([start, seen]) => seen.has(start))
-    .map(([start, seen]) => [...seen].filter((each) => reached.get(each)?.has(start) === true).sort().join(', '))
+    .map(([start, seen]) =>
+      [...seen]
+        .filter((each) => reached.get(each)?.has(start) === true)
+        .sort()
+        .join(', '),
+    )
   return [...new Set(circles)].sort()
 }
 
@@ -96,50 +113,85 @@ describe('the house', () => {
 
   it('has folders without circles of imports, so that each can be read after those it uses', () => {
     expect(circlesBeside(localImports)).toEqual([])
-    expect(circlesBeside([{ from: 'a/b/x.ts', to: 'a/c/y.ts' }, { from: 'a/c/d/z.ts', to: 'a/b/w.ts' }])).toEqual(['a/b, a/c'])
-    expect(circlesBeside([{ from: 'a/b/x.ts', to: 'a/y.ts' }, { from: 'a/z.ts', to: 'a/b/x.ts' }])).toEqual([])
+    expect(
+      circlesBeside([
+        { from: 'a/b/x.ts', to: 'a/c/y.ts' },
+        { from: 'a/c/d/z.ts', to: 'a/b/w.ts' },
+      ]),
+    ).toEqual(['a/b, a/c'])
+    expect(
+      circlesBeside([
+        { from: 'a/b/x.ts', to: 'a/y.ts' },
+        { from: 'a/z.ts', to: 'a/b/x.ts' },
+      ]),
+    ).toEqual([])
   })
 
   it('has services that do not reach into one another, but for the farm that is all of them', () => {
     const serviceOf = (path: string) => /^services\/([a-z-]+)\//.exec(path)?.[1]
     const wrong = localImports.filter(({ from, to }) => {
       const [own, other] = [serviceOf(from), serviceOf(to)]
-      return own !== undefined && other !== undefined && own !== other && other !== 'wiring' && own !== 'farm' && !STARTS.test(from)
+      return (
+        own !== undefined &&
+        other !== undefined &&
+        own !== other &&
+        other !== 'wiring' &&
+        own !== 'farm' &&
+        !STARTS.test(from)
+      )
     })
     expect(wrong).toEqual([])
   })
 
   it('has a domain without clock, chance, waiting or Node', () => {
     const domain = sources.filter((path) => path.startsWith('shared/domain/'))
-    const impure = domain.filter((path) => /\bnode:|\bDate\.now|new Date\(|Math\.random|\basync\b|\bawait\b|setTimeout|process\./.test(readFileSync(join(ROOT, path), 'utf8')))
+    const impure = domain.filter((path) =>
+      /\bnode:|\bDate\.now|new Date\(|Math\.random|\basync\b|\bawait\b|setTimeout|process\./.test(
+        readFileSync(join(ROOT, path), 'utf8'),
+      ),
+    )
     expect(impure).toEqual([])
     expect(domain.length).toBeGreaterThan(10)
   })
 
   it('asks the clock and chance only where they may be asked', () => {
     const inside = sources.filter((path) => /^shared\/(engine|ports|protocol)\//.test(path))
-    const wrong = inside.filter((path) => /\bDate\.now|Math\.random|randomUUID/.test(readFileSync(join(ROOT, path), 'utf8')))
+    const wrong = inside.filter((path) =>
+      /\bDate\.now|Math\.random|randomUUID/.test(readFileSync(join(ROOT, path), 'utf8')),
+    )
     expect(wrong).toEqual([])
   })
 
   it('makes object keys in one file', () => {
-    const makers = sources.filter((path) => /[`'"](blobs\/sha256\/|jobs\/\$\{)/.test(readFileSync(join(ROOT, path), 'utf8')))
+    const makers = sources.filter((path) =>
+      /[`'"](blobs\/sha256\/|jobs\/\$\{)/.test(readFileSync(join(ROOT, path), 'utf8')),
+    )
     expect(makers).toEqual(['shared/protocol/object-keys.ts'])
   })
 
   it('makes Redis keys in one file', () => {
     // A key has the prefix of the farm before its first colon, and that of a job its id in braces.
-    const makers = sources.filter((path) => /[`'"](tw:|\$\{\w*prefix\w*\}:|[\w:]*\{\$\{)/i.test(readFileSync(join(ROOT, path), 'utf8')))
+    const makers = sources.filter((path) =>
+      /[`'"](tw:|\$\{\w*prefix\w*\}:|[\w:]*\{\$\{)/i.test(readFileSync(join(ROOT, path), 'utf8')),
+    )
     expect(makers).toEqual(['shared/adapters/redis/keys.ts'])
     // A script is handed its keys: no call names one by itself.
     const scripts = tracked.filter((path) => path.endsWith('.lua'))
-    expect(scripts.filter((path) => /redis\.call\('\w+',\s*['"]/.test(readFileSync(join(ROOT, path), 'utf8')))).toEqual([])
+    expect(scripts.filter((path) => /redis\.call\('\w+',\s*['"]/.test(readFileSync(join(ROOT, path), 'utf8')))).toEqual(
+      [],
+    )
     expect(scripts.length).toBeGreaterThan(10)
   })
 
   it('has no other top-level folder than the layout names', () => {
     const top = [...new Set(tracked.filter((path) => path.includes('/')).map((path) => path.split('/')[0] ?? ''))]
-    expect(top.filter((name) => !name.startsWith('.')).sort()).toEqual(['blender-worker', 'docker', 'services', 'shared', 'test'])
+    expect(top.filter((name) => !name.startsWith('.')).sort()).toEqual([
+      'blender-worker',
+      'docker',
+      'services',
+      'shared',
+      'test',
+    ])
   })
 
   it('names no download host in the lock file', () => {

@@ -15,7 +15,9 @@ const Probe = z.object({
   blenderVersion: z.string().regex(/^\d{1,3}\.\d{1,3}\.\d{1,3}$/),
   buildHash: Text,
   buildPlatform: Text,
-  devices: z.array(z.object({ kind: z.enum(['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI']), name: Text, id: Text })).max(256),
+  devices: z
+    .array(z.object({ kind: z.enum(['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI']), name: Text, id: Text }))
+    .max(256),
   engines: z.array(Text).max(64),
   hasDenoiser: z.boolean(),
 })
@@ -25,7 +27,10 @@ const Opened = z.object({ loaded: z.boolean(), loadSeconds: Seconds, scene: Text
 const Rendered = z.object({
   files: z.object({ final: WrittenFile.optional(), raw: WrittenFile.optional(), display: WrittenFile.optional() }),
   /** Files that File Output nodes wrote below outputs.extraDir, and those of a stereo scene's further views, with an empty node. */
-  extra: z.array(WrittenFile.extend({ node: Text })).max(100_000).default([]),
+  extra: z
+    .array(WrittenFile.extend({ node: Text }))
+    .max(100_000)
+    .default([]),
   /** Names of File Output nodes that were kept from writing because there was no extraDir. */
   notHonoured: z.array(Text).max(10_000).default([]),
   renderSeconds: Seconds,
@@ -36,7 +41,14 @@ const Rendered = z.object({
 })
 
 /** The answer to each command, without `id` and `ok`. */
-export const ANSWERS = { probe: Probe, open: Opened, inspect: Inspection, render: Rendered, finish: Rendered, quit: z.object({ quit: z.literal(true) }) }
+export const ANSWERS = {
+  probe: Probe,
+  open: Opened,
+  inspect: Inspection,
+  render: Rendered,
+  finish: Rendered,
+  quit: z.object({ quit: z.literal(true) }),
+}
 
 export type CommandName = keyof typeof ANSWERS
 export type AnswerTo<Command extends CommandName> = z.infer<(typeof ANSWERS)[Command]>
@@ -44,10 +56,20 @@ export type AnswerTo<Command extends CommandName> = z.infer<(typeof ANSWERS)[Com
 /** How a command ended; what it answered besides is parsed by the command's own schema. */
 const Ended = z.union([
   z.object({ id: z.int().nullable(), ok: z.literal(true) }),
-  z.object({ id: z.int().nullable(), ok: z.literal(false), code: z.string().max(64), blame: Blame, message: z.string().max(8_000) }),
+  z.object({
+    id: z.int().nullable(),
+    ok: z.literal(false),
+    code: z.string().max(64),
+    blame: Blame,
+    message: z.string().max(8_000),
+  }),
 ])
 export type Ended = z.infer<typeof Ended>
 
 /** Any line of the answer descriptor. */
-export const DriverLine = z.union([z.object({ event: z.literal('ready') }), z.object({ event: z.literal('progress'), text: z.string().max(2_000) }), Ended])
+export const DriverLine = z.union([
+  z.object({ event: z.literal('ready') }),
+  z.object({ event: z.literal('progress'), text: z.string().max(2_000) }),
+  Ended,
+])
 export type DriverLine = z.infer<typeof DriverLine>

@@ -4,8 +4,18 @@ import type { PixelRectangle } from '../../shared/protocol/render-settings.ts'
 export interface DriverSettings {
   readonly scene?: string | undefined
   readonly samples?: number | undefined
-  readonly resolution?: { readonly width: number; readonly height: number } | { readonly percentage: number } | undefined
-  readonly format?: { readonly file: string; readonly colorDepth?: string | undefined; readonly colorMode?: string | undefined; readonly quality?: number | undefined } | undefined
+  readonly resolution?:
+    | { readonly width: number; readonly height: number }
+    | { readonly percentage: number }
+    | undefined
+  readonly format?:
+    | {
+        readonly file: string
+        readonly colorDepth?: string | undefined
+        readonly colorMode?: string | undefined
+        readonly quality?: number | undefined
+      }
+    | undefined
   readonly seed?: number | undefined
   /** Tiles only: renders samples `offset` up to, not including, `offset + count` of the scene's. */
   readonly sampleRange?: { readonly offset: number; readonly count: number } | undefined
@@ -38,6 +48,12 @@ export interface Commands {
     readonly device?: string
     readonly threads?: number
   }
-  readonly finish: { readonly frame: number; readonly stitched: string; readonly settings?: DriverSettings; readonly outputs: DriverOutputs; readonly threads?: number }
+  readonly finish: {
+    readonly frame: number
+    readonly stitched: string
+    readonly settings?: DriverSettings
+    readonly outputs: DriverOutputs
+    readonly threads?: number
+  }
   readonly quit: Record<never, never>
 }

@@ -32,7 +32,9 @@ const VERSION_TIMEOUT_MS = 60_000
  * The Blender to use: the configured one, else the first of PATH and the usual places that starts.
  * Refused with `blender_missing` when there is none, and `blender_unusable` when the configured one does not start.
  */
-export async function findBlender(options: FindBlenderOptions = {}): Promise<Result<BlenderInstallation, FindBlenderCode>> {
+export async function findBlender(
+  options: FindBlenderOptions = {},
+): Promise<Result<BlenderInstallation, FindBlenderCode>> {
   if (options.configured !== undefined) return await configuredBlender(options.configured)
   const platform = options.platform ?? process.platform
   const environment = options.environment ?? process.env
@@ -42,7 +44,10 @@ export async function findBlender(options: FindBlenderOptions = {}): Promise<Res
     const asked = await askVersion(await realpath(candidate))
     if (asked.ok) return asked
   }
-  return refuse('blender_missing', 'no Blender was found in PATH or the usual places; install Blender 3.4 or later, or give its path in the setting for the Blender executable')
+  return refuse(
+    'blender_missing',
+    'no Blender was found in PATH or the usual places; install Blender 3.4 or later, or give its path in the setting for the Blender executable',
+  )
 }
 
 /** Reads `blender --version`. Undefined when it is not Blender that spoke. */
@@ -55,21 +60,38 @@ export function parseVersion(printed: string): { version: string; buildHash: str
 }
 
 async function configuredBlender(path: string): Promise<Result<BlenderInstallation, FindBlenderCode>> {
-  if (!(await isFile(path))) return refuse('blender_missing', `there is no Blender at ${path}, which the settings name; correct the path or remove it to search for one`)
+  if (!(await isFile(path)))
+    return refuse(
+      'blender_missing',
+      `there is no Blender at ${path}, which the settings name; correct the path or remove it to search for one`,
+    )
   // A virtual environment's python is a link, and works only under its own name.
   return await askVersion(isPython(path) ? path : await realpath(path))
 }
 
 async function askVersion(executable: string): Promise<Result<BlenderInstallation, FindBlenderCode>> {
   const launch = isPython(executable) ? 'module' : 'program'
-  const script = 'import bpy, os, sys; print(f"Blender {bpy.app.version_string}\\nbuild hash: {bpy.app.build_hash.decode()}\\nfolder: {sys.prefix}\\nfolder: {sys.base_prefix}", flush=True); os._exit(0)'
+  const script =
+    'import bpy, os, sys; print(f"Blender {bpy.app.version_string}\\nbuild hash: {bpy.app.build_hash.decode()}\\nfolder: {sys.prefix}\\nfolder: {sys.base_prefix}", flush=True); os._exit(0)'
   try {
-    const { stdout } = await promisify(execFile)(executable, launch === 'module' ? ['-c', script] : ['--version'], { timeout: VERSION_TIMEOUT_MS, maxBuffer: 1024 * 1024 })
+    const { stdout } = await promisify(execFile)(executable, launch === 'module' ? ['-c', script] : ['--version'], {
+      timeout: VERSION_TIMEOUT_MS,
+      maxBuffer: 1024 * 1024,
+    })
     const parsed = parseVersion(stdout)
-    if (parsed === undefined) return refuse('blender_unusable', `${executable} did not say which Blender it is when asked for its version`)
-    return ok({ executable, launch, ...parsed, folders: launch === 'module' ? [...stdout.matchAll(/^folder: (\/.+)$/gm)].map((match) => match[1] ?? '') : [] })
+    if (parsed === undefined)
+      return refuse('blender_unusable', `${executable} did not say which Blender it is when asked for its version`)
+    return ok({
+      executable,
+      launch,
+      ...parsed,
+      folders: launch === 'module' ? [...stdout.matchAll(/^folder: (\/.+)$/gm)].map((match) => match[1] ?? '') : [],
+    })
   } catch (error) {
-    return refuse('blender_unusable', `${executable} does not start: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`)
+    return refuse(
+      'blender_unusable',
+      `${executable} does not start: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`,
+    )
   }
 }
 
@@ -77,19 +99,33 @@ function isPython(path: string): boolean {
   return /^python[\d.]*(\.exe)?$/i.test(basename(path))
 }
 
-function pathCandidates(platform: NodeJS.Platform, environment: Readonly<Record<string, string | undefined>>): string[] {
+function pathCandidates(
+  platform: NodeJS.Platform,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
   const program = platform === 'win32' ? 'blender.exe' : 'blender'
   const folders = (environment['PATH'] ?? environment['Path'] ?? '').split(delimiter)
   return folders.filter((folder) => folder !== '').map((folder) => join(folder, program))
 }
 
-async function usualPlaces(platform: NodeJS.Platform, environment: Readonly<Record<string, string | undefined>>): Promise<string[]> {
-  if (platform === 'darwin') return ['/Applications/Blender.app/Contents/MacOS/Blender', join(environment['HOME'] ?? '/', 'Applications/Blender.app/Contents/MacOS/Blender')]
+async function usualPlaces(
+  platform: NodeJS.Platform,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string[]> {
+  if (platform === 'darwin')
+    return [
+      '/Applications/Blender.app/Contents/MacOS/Blender',
+      join(environment['HOME'] ?? '/', 'Applications/Blender.app/Contents/MacOS/Blender'),
+    ]
   if (platform === 'win32') {
     const root = join(environment['ProgramFiles'] ?? 'C:\\Program Files', 'Blender Foundation')
     return (await versionFolders(root)).map((folder) => join(root, folder, 'blender.exe'))
   }
-  const unpacked = await Promise.all(['/opt', environment['HOME'] ?? '/opt'].map(async (root) => (await versionFolders(root)).map((folder) => join(root, folder, 'blender'))))
+  const unpacked = await Promise.all(
+    ['/opt', environment['HOME'] ?? '/opt'].map(async (root) =>
+      (await versionFolders(root)).map((folder) => join(root, folder, 'blender')),
+    ),
+  )
   return ['/usr/bin/blender', '/usr/local/bin/blender', '/snap/bin/blender', ...unpacked.flat()]
 }
 
@@ -97,7 +133,9 @@ async function usualPlaces(platform: NodeJS.Platform, environment: Readonly<Reco
 async function versionFolders(root: string): Promise<string[]> {
   try {
     const names = await readdir(root)
-    return names.filter((name) => /^blender\b/i.test(name)).sort((one, other) => other.localeCompare(one, 'en', { numeric: true }))
+    return names
+      .filter((name) => /^blender\b/i.test(name))
+      .sort((one, other) => other.localeCompare(one, 'en', { numeric: true }))
   } catch {
     return [] // a place that is not there, or not ours to read, holds no Blender for us
   }

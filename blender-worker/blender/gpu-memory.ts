@@ -12,7 +12,11 @@ const ANSWER_TIMEOUT_MS = 10_000
 /** Names and total memory of NVIDIA GPUs; empty when there is no nvidia-smi or it does not answer. */
 export async function nvidiaMemory(program = 'nvidia-smi'): Promise<GpuMemory[]> {
   try {
-    const { stdout } = await promisify(execFile)(program, ['--query-gpu=name,memory.total', '--format=csv,noheader,nounits'], { timeout: ANSWER_TIMEOUT_MS })
+    const { stdout } = await promisify(execFile)(
+      program,
+      ['--query-gpu=name,memory.total', '--format=csv,noheader,nounits'],
+      { timeout: ANSWER_TIMEOUT_MS },
+    )
     return parseNvidiaMemory(stdout)
   } catch {
     return [] // no NVIDIA driver here, which is not an error
@@ -24,12 +28,19 @@ export function parseNvidiaMemory(printed: string): GpuMemory[] {
   return printed.split('\n').flatMap((line) => {
     const found = /^(.+), *(\d+)\s*$/.exec(line.trim())
     const [, name, mebibytes] = found ?? []
-    return name === undefined || mebibytes === undefined ? [] : [{ name: name.trim(), memoryBytes: Number(mebibytes) * 1024 * 1024 }]
+    return name === undefined || mebibytes === undefined
+      ? []
+      : [{ name: name.trim(), memoryBytes: Number(mebibytes) * 1024 * 1024 }]
   })
 }
 
 /** Memory of a device as Blender names it. Of several equal GPUs each gets the same; undefined when none matches. */
 export function memoryOf(deviceName: string, gpus: readonly GpuMemory[]): number | undefined {
-  const plain = (name: string): string => name.toLowerCase().replace(/\(.*?\)|nvidia|geforce/g, '').replace(/\s+/g, ' ').trim()
+  const plain = (name: string): string =>
+    name
+      .toLowerCase()
+      .replace(/\(.*?\)|nvidia|geforce/g, '')
+      .replace(/\s+/g, ' ')
+      .trim()
   return gpus.find((gpu) => plain(gpu.name) === plain(deviceName))?.memoryBytes
 }

@@ -26,7 +26,16 @@ export const Inspection = z.object({
     cropsToBorder: z.boolean(),
   }),
   output: z.object({ fileFormat: Name, colorMode: Name, colorDepth: Name, quality: z.int(), path: Text }),
-  scenes: z.array(z.object({ name: Name, engine: Name, hasCamera: z.boolean(), viewLayers: z.array(z.object({ name: Name, use: z.boolean(), passes: z.array(Name).max(2_000) })).max(2_000) })).max(2_000),
+  scenes: z
+    .array(
+      z.object({
+        name: Name,
+        engine: Name,
+        hasCamera: z.boolean(),
+        viewLayers: z.array(z.object({ name: Name, use: z.boolean(), passes: z.array(Name).max(2_000) })).max(2_000),
+      }),
+    )
+    .max(2_000),
   hasCamera: z.boolean(),
   sampling: z.object({
     samples: z.int().nullable(),
@@ -37,7 +46,13 @@ export const Inspection = z.object({
     /** Above 0 the speed of the machine decides the pixels. */
     timeLimitSeconds: z.number().min(0).optional(),
   }),
-  compositor: z.object({ used: z.boolean(), asksForGpu: z.boolean(), layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000), fileOutputs: z.array(Name).max(10_000), extraFiles: z.int().min(0).max(1_000_000) }),
+  compositor: z.object({
+    used: z.boolean(),
+    asksForGpu: z.boolean(),
+    layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000),
+    fileOutputs: z.array(Name).max(10_000),
+    extraFiles: z.int().min(0).max(1_000_000),
+  }),
   usesSequencer: z.boolean(),
   /** Whether Cycles or the compositor denoises, and whether this Blender can. */
   denoiser: z.enum(['unneeded', 'here', 'missing']),
@@ -49,11 +64,18 @@ export const Inspection = z.object({
   /** Unbaked simulations: frames depend on the ones before them. Empty when every frame stands alone. */
   history: z.array(z.object({ object: Name, kind: Name })).max(1_000),
   /** Simulations that no render shows because they are not baked. */
-  leftOut: z.array(z.object({ object: Name, kind: Name })).max(1_000).default([]),
+  leftOut: z
+    .array(z.object({ object: Name, kind: Name }))
+    .max(1_000)
+    .default([]),
   /** Scripts and Python drivers in the file, which do not run on a farm. */
   blockedScripts: z.array(z.string().max(300)).max(1_000),
   tiling: z.object({ exact: z.boolean(), overscanPx: z.int().min(0).max(64), reasons: z.array(Text).max(100) }),
   /** Whether samples may be rendered in ranges: the scene's own number, the most that can be split, and why not. */
-  sampleRanges: z.object({ samples: z.int().nullable(), samplesMax: z.int().nullable(), reasons: z.array(Text).max(10_000) }),
+  sampleRanges: z.object({
+    samples: z.int().nullable(),
+    samplesMax: z.int().nullable(),
+    reasons: z.array(Text).max(10_000),
+  }),
 })
 export type Inspection = z.infer<typeof Inspection>

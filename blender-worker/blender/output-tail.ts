@@ -25,7 +25,10 @@ export class OutputTail {
 
   /** The last lines, progress left out, at most `lengthMax` characters from the end. */
   text(lengthMax: number): string {
-    return [...this.#lines, this.#unfinished].filter((line) => line !== '').join('\n').slice(-lengthMax)
+    return [...this.#lines, this.#unfinished]
+      .filter((line) => line !== '')
+      .join('\n')
+      .slice(-lengthMax)
   }
 
   #keep(part: string): void {

@@ -37,7 +37,9 @@ export interface RunOptions {
 
 export type Started = { readonly ok: true; readonly value: BlenderProcess } | CommandFailure
 
-export type CommandOutcome<Command extends CommandName> = { readonly ok: true; readonly value: AnswerTo<Command> } | CommandFailure
+export type CommandOutcome<Command extends CommandName> =
+  | { readonly ok: true; readonly value: AnswerTo<Command> }
+  | CommandFailure
 
 /** Opening Blender on a cold, slow disk; a sandbox adds next to nothing. */
 const START_TIMEOUT_MS = 120_000
@@ -84,10 +86,20 @@ export class BlenderProcess {
   static async start(options: BlenderStart): Promise<Started> {
     const { home, temporary } = privateFolders(options.scratchDir)
     await Promise.all([mkdir(home, { recursive: true }), mkdir(temporary, { recursive: true })])
-    const folders = { writable: [options.scratchDir], readable: [...programFolders(options.executable), dirname(options.driverPath), ...(options.readablePaths ?? [])] }
+    const folders = {
+      writable: [options.scratchDir],
+      readable: [...programFolders(options.executable), dirname(options.driverPath), ...(options.readablePaths ?? [])],
+    }
     const use = options.sandbox ?? 'auto'
     const absence = use === 'off' ? 'the sandbox is switched off' : await sandboxObstacle(folders)
-    if (absence !== undefined && use === 'require') return { ok: false, code: 'sandbox_unavailable', blame: 'worker', message: `the settings require a sandbox, but ${absence}`, lastWords: '' }
+    if (absence !== undefined && use === 'require')
+      return {
+        ok: false,
+        code: 'sandbox_unavailable',
+        blame: 'worker',
+        message: `the settings require a sandbox, but ${absence}`,
+        lastWords: '',
+      }
     const command = [options.executable, ...blenderArguments(options)]
     const wrapped = absence === undefined ? ['bwrap', ...bubblewrapArguments(folders), ...command] : command
     const child = spawn(wrapped[0] ?? options.executable, wrapped.slice(1), {
@@ -103,18 +115,27 @@ export class BlenderProcess {
 
   private constructor(child: ChildProcess, sandboxAbsence: string | undefined) {
     const [stdin, stdout, stderr, answers] = child.stdio
-    if (stdin === null || !(stdout instanceof Readable) || !(stderr instanceof Readable) || !(answers instanceof Readable)) throw new Error('spawn was asked for four pipes and did not make them')
+    if (
+      stdin === null ||
+      !(stdout instanceof Readable) ||
+      !(stderr instanceof Readable) ||
+      !(answers instanceof Readable)
+    )
+      throw new Error('spawn was asked for four pipes and did not make them')
     this.#child = child
     this.sandboxAbsence = sandboxAbsence
     this.#commands = stdin
     this.#tail = new OutputTail((line) => this.#hear(line))
     // A pipe that breaks because Blender is gone is told by its exit.
     for (const stream of [stdin, stdout, stderr, answers]) stream.on('error', () => {})
-    for (const stream of [stdout, stderr]) stream.setEncoding('utf8').on('data', (text: string) => this.#tail.write(text))
+    for (const stream of [stdout, stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => this.#tail.write(text))
     answers.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     this.#exited = new Promise((resolve) => {
       const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
-        this.#ending = this.#killed ? this.#failure('interrupted', 'farm', 'Blender was stopped by the worker itself') : crashFailure({ exitCode, signal }, this.lastWords, this.#whenItEnded())
+        this.#ending = this.#killed
+          ? this.#failure('interrupted', 'farm', 'Blender was stopped by the worker itself')
+          : crashFailure({ exitCode, signal }, this.lastWords, this.#whenItEnded())
         this.#settle(this.#ending)
         resolve()
       }
@@ -143,7 +164,11 @@ export class BlenderProcess {
    * Runs one command to its end. Failures are the driver's own, or `blender_crashed`, `out_of_memory`, `gpu_error`,
    * `interrupted` (aborted, or killed by us), `no_progress` (timed out), `answer_invalid` (the driver broke the protocol).
    */
-  async run<Command extends CommandName>(command: Command, parameters: Commands[Command], options: RunOptions = {}): Promise<CommandOutcome<Command>> {
+  async run<Command extends CommandName>(
+    command: Command,
+    parameters: Commands[Command],
+    options: RunOptions = {},
+  ): Promise<CommandOutcome<Command>> {
     if (this.#pending !== undefined) throw new Error('a Blender takes one command at a time')
     if (this.#ending !== undefined) return this.#ending
     const id = this.#nextId++
@@ -180,7 +205,11 @@ export class BlenderProcess {
       }
     })
     const timeout = AbortSignal.timeout(options.startTimeoutMs ?? START_TIMEOUT_MS)
-    const first = await Promise.race([ready, this.#exited.then(() => 'exited' as const), once(timeout, 'abort').then(() => 'silent' as const)])
+    const first = await Promise.race([
+      ready,
+      this.#exited.then(() => 'exited' as const),
+      once(timeout, 'abort').then(() => 'silent' as const),
+    ])
     if (first === 'ready') return { ok: true, value: this }
     if (first === 'silent') {
       await this.kill()
@@ -201,7 +230,13 @@ export class BlenderProcess {
       this.#killGroup()
     }
     const onAbort = (): void => give('interrupted', 'farm', 'the task was stopped from outside')
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => give('no_progress', 'worker', `Blender did not finish the command in ${options.timeoutMs} ms`), options.timeoutMs)
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(
+            () => give('no_progress', 'worker', `Blender did not finish the command in ${options.timeoutMs} ms`),
+            options.timeoutMs,
+          )
     if (options.signal?.aborted === true) onAbort()
     options.signal?.addEventListener('abort', onAbort, { once: true })
     return () => {
@@ -217,7 +252,12 @@ export class BlenderProcess {
     const spoken = command === 'render' ? spokenFailure(this.lastWords) : undefined
     if (spoken !== undefined) return spoken
     const parsed = ANSWERS[command].safeParse(answer.line)
-    if (!parsed.success) return this.#failure('answer_invalid', 'worker', `the driver answered ${command} with something else than agreed: ${parsed.error.message.slice(0, 1_000)}`)
+    if (!parsed.success)
+      return this.#failure(
+        'answer_invalid',
+        'worker',
+        `the driver answered ${command} with something else than agreed: ${parsed.error.message.slice(0, 1_000)}`,
+      )
     // The table gives each command its own schema; TypeScript cannot follow the index.
     return { ok: true, value: parsed.data as AnswerTo<Command> }
   }
@@ -243,7 +283,13 @@ export class BlenderProcess {
     this.#unfinished = lines.pop() ?? ''
     if (this.#unfinished.length > ANSWER_CHARACTERS_MAX) {
       this.#unfinished = ''
-      this.#settle(this.#failure('answer_invalid', 'worker', `the driver's answer is longer than ${ANSWER_CHARACTERS_MAX} characters`))
+      this.#settle(
+        this.#failure(
+          'answer_invalid',
+          'worker',
+          `the driver's answer is longer than ${ANSWER_CHARACTERS_MAX} characters`,
+        ),
+      )
       this.#killGroup()
     }
     for (const line of lines) this.#take(line)
@@ -282,7 +328,9 @@ export class BlenderProcess {
 
 function blenderArguments(options: BlenderStart): string[] {
   const own = [options.driverPath, '--', '--fd-out', '3']
-  return options.launch === 'module' ? own : ['--background', '--factory-startup', '--disable-autoexec', '-noaudio', '--python', ...own]
+  return options.launch === 'module'
+    ? own
+    : ['--background', '--factory-startup', '--disable-autoexec', '-noaudio', '--python', ...own]
 }
 
 function parseJson(text: string): unknown {

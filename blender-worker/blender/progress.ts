@@ -37,7 +37,10 @@ export function parseProgress(line: string): RenderProgress | undefined {
 }
 
 /** Passes on at most four reports a second; `now` gives milliseconds from any steady clock. */
-export function throttled(report: (progress: RenderProgress) => void, now: () => number): (progress: RenderProgress) => void {
+export function throttled(
+  report: (progress: RenderProgress) => void,
+  now: () => number,
+): (progress: RenderProgress) => void {
   let last = -Infinity
   return (progress) => {
     if (now() - last < 1_000 / REPORTS_PER_SECOND_MAX) return

@@ -48,7 +48,8 @@ export class CacheSpace {
 
   /** Keeps an entry, new or old, from being removed until `unpin`. */
   async pin(sha256: Sha256): Promise<void> {
-    for (let entry = this.#entries.get(sha256); entry?.removing !== undefined; entry = this.#entries.get(sha256)) await entry.removing
+    for (let entry = this.#entries.get(sha256); entry?.removing !== undefined; entry = this.#entries.get(sha256))
+      await entry.removing
     const entry = this.#entries.get(sha256)
     if (entry === undefined) this.#entries.set(sha256, { bytes: 0, pins: 1, lastUsedMs: this.#now() })
     else entry.pins++
@@ -90,7 +91,10 @@ export class CacheSpace {
   async reserve(sha256: Sha256, bytes: number, signal: AbortSignal): Promise<void> {
     const { bytesMax, askForRoom } = this.#options
     if (bytes > bytesMax) {
-      throw new WorkFailure('disk_full', `the scene needs ${bytes} bytes in the scene cache, which is limited to ${bytesMax} bytes on this worker`)
+      throw new WorkFailure(
+        'disk_full',
+        `the scene needs ${bytes} bytes in the scene cache, which is limited to ${bytesMax} bytes on this worker`,
+      )
     }
     for (;;) {
       signal.throwIfAborted()
@@ -111,7 +115,12 @@ export class CacheSpace {
   async #removeOne(): Promise<boolean> {
     let oldest: [Sha256, Entry] | undefined
     for (const [sha256, entry] of this.#entries) {
-      if (entry.pins === 0 && entry.removing === undefined && (oldest === undefined || entry.lastUsedMs < oldest[1].lastUsedMs)) oldest = [sha256, entry]
+      if (
+        entry.pins === 0 &&
+        entry.removing === undefined &&
+        (oldest === undefined || entry.lastUsedMs < oldest[1].lastUsedMs)
+      )
+        oldest = [sha256, entry]
     }
     if (oldest === undefined) return false
     const [sha256, entry] = oldest

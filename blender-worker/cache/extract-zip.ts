@@ -34,7 +34,12 @@ export async function unpackedBytes(zipPath: string): Promise<number> {
  * reads a texture cache (.tx) only where it has the time of its image. Throws WorkFailure `blend_unreadable` as above, also
  * when more than `bytesMax` come out or when two entries have one name.
  */
-export async function extractZip(zipPath: string, folder: string, bytesMax: number, signal: AbortSignal): Promise<number> {
+export async function extractZip(
+  zipPath: string,
+  folder: string,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<number> {
   let written = 0
   await eachEntry(zipPath, async (entry, zip) => {
     signal.throwIfAborted()
@@ -54,7 +59,8 @@ export async function extractZip(zipPath: string, folder: string, bytesMax: numb
     written += entry.uncompressedSize
   }).catch((error: unknown) => {
     const code = errorCode(error)
-    if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR') throw unreadable('two of its entries have one name')
+    if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR')
+      throw unreadable('two of its entries have one name')
     throw error
   })
   return written
@@ -63,7 +69,12 @@ export async function extractZip(zipPath: string, folder: string, bytesMax: numb
 async function eachEntry(zipPath: string, visit: (entry: Entry, zip: ZipFile) => Promise<void>): Promise<void> {
   let zip: ZipFile | undefined
   try {
-    zip = await openPromise(zipPath, { lazyEntries: true, autoClose: false, validateEntrySizes: true, strictFileNames: true })
+    zip = await openPromise(zipPath, {
+      lazyEntries: true,
+      autoClose: false,
+      validateEntrySizes: true,
+      strictFileNames: true,
+    })
     for await (const entry of zip.eachEntry()) await visit(entry, zip)
   } catch (error) {
     if (error instanceof WorkFailure || isDiskFull(error) || errorCode(error) !== undefined) throw error
@@ -78,12 +89,18 @@ function checkEntry(entry: Entry): void {
   const name = entry.fileName
   const parts = name.replace(/\/$/, '').split('/')
   if (name.length > LIMITS.pathLengthMax) throw unreadable('it holds a path that is too long')
-  if (name.includes('\\') || name.includes('\0') || /^[A-Za-z]:/.test(name) || parts.some((part) => part === '' || part === '.' || part === '..')) {
+  if (
+    name.includes('\\') ||
+    name.includes('\0') ||
+    /^[A-Za-z]:/.test(name) ||
+    parts.some((part) => part === '' || part === '.' || part === '..')
+  ) {
     throw unreadable(`the path ${JSON.stringify(name)} in it leads out of its folder`)
   }
   const type = (entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK
   if (type === SYMBOLIC_LINK) throw unreadable(`${JSON.stringify(name)} in it is a symbolic link`)
-  if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) throw unreadable(`${JSON.stringify(name)} in it is no file`)
+  if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER)
+    throw unreadable(`${JSON.stringify(name)} in it is no file`)
   if (entry.isEncrypted()) throw unreadable(`${JSON.stringify(name)} in it is encrypted`)
 }
 

@@ -74,7 +74,10 @@ export class SceneCache {
    * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way, and
    * should let go of those that are kept open without need; whoever lets go of one later asks `needsRoom`.
    */
-  static async open(folder: string, options: { bytesMax: number; patience: Patience; log: Logger; askForRoom: () => void }): Promise<SceneCache> {
+  static async open(
+    folder: string,
+    options: { bytesMax: number; patience: Patience; log: Logger; askForRoom: () => void },
+  ): Promise<SceneCache> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const space = new CacheSpace({
       bytesMax: options.bytesMax,
@@ -168,7 +171,8 @@ export class SceneCache {
       this.#space.adopt(sha256.data, bytes, (await stat(path)).mtimeMs)
       this.#complete.set(sha256.data, seal)
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#log.warn({ scene: name, error: String(error) }, 'record of a cached scene is unreadable')
+      if (errorCode(error) !== 'ENOENT')
+        this.#log.warn({ scene: name, error: String(error) }, 'record of a cached scene is unreadable')
       await rm(join(folder, TREE), { recursive: true, force: true })
       const part = await stat(join(folder, PART)).catch(() => undefined)
       if (part === undefined) await rm(folder, { recursive: true, force: true })
@@ -220,8 +224,17 @@ export class SceneCache {
       await this.#space.reserve(source.sha256, source.bytes, signal)
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await rm(join(folder, TREE), { recursive: true, force: true })
-      await download({ url: source.url, path: part, bytes: source.bytes, sha256: source.sha256, patience: this.#patience, signal, log: this.#log })
-      const bytes = source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
+      await download({
+        url: source.url,
+        path: part,
+        bytes: source.bytes,
+        sha256: source.sha256,
+        patience: this.#patience,
+        signal,
+        log: this.#log,
+      })
+      const bytes =
+        source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
       const seal = await sealOfTree(join(folder, TREE))
       const complete: z.infer<typeof Complete> = { kind: source.kind, bytes, seal }
       await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify(complete))
@@ -231,7 +244,8 @@ export class SceneCache {
       this.#log.info({ scene: source.sha256, bytes }, 'scene is in the cache')
     } catch (error) {
       await rm(join(folder, TREE), { recursive: true, force: true })
-      if (isDiskFull(error) || (error instanceof WorkFailure && error.code !== 'scene_download_failed')) await rm(folder, { recursive: true, force: true })
+      if (isDiskFull(error) || (error instanceof WorkFailure && error.code !== 'scene_download_failed'))
+        await rm(folder, { recursive: true, force: true })
       this.#space.settle(source.sha256, (await stat(part).catch(() => undefined))?.size ?? 0)
       throw error
     }
@@ -256,11 +270,20 @@ export class SceneCache {
   async #blendPath(source: SceneSource): Promise<string> {
     const tree = join(this.#folder, source.sha256, TREE)
     if (source.kind === 'blend') return join(tree, BLEND)
-    if (source.mainBlend === undefined) throw new WorkFailure('blend_unreadable', 'the scene is a zip file and the lease does not say which .blend in it to open')
+    if (source.mainBlend === undefined)
+      throw new WorkFailure(
+        'blend_unreadable',
+        'the scene is a zip file and the lease does not say which .blend in it to open',
+      )
     const inside = normalize(source.mainBlend)
-    if (inside.startsWith('..') || inside.startsWith('/')) throw new WorkFailure('blend_unreadable', `the main .blend ${JSON.stringify(source.mainBlend)} lies outside of the scene's zip file`)
+    if (inside.startsWith('..') || inside.startsWith('/'))
+      throw new WorkFailure(
+        'blend_unreadable',
+        `the main .blend ${JSON.stringify(source.mainBlend)} lies outside of the scene's zip file`,
+      )
     const path = join(tree, inside)
-    if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw new WorkFailure('blend_unreadable', `the scene's zip file has no file ${JSON.stringify(source.mainBlend)}`)
+    if ((await stat(path).catch(() => undefined))?.isFile() !== true)
+      throw new WorkFailure('blend_unreadable', `the scene's zip file has no file ${JSON.stringify(source.mainBlend)}`)
     return path
   }
 }

@@ -4,7 +4,6 @@ effects in 5.3, and those of the strips and scenes that its sequencer shows."""
 from typing import Any, Iterable, Iterator, NamedTuple
 
 import bpy
-
 from driver import animation
 from driver.overrides import Overrides
 
@@ -92,7 +91,11 @@ def own_trees(scene: Any) -> list[Any]:
     if not scene.render.use_compositing:
         return []
     if hasattr(scene, "compositor_effects"):
-        return [one.node_group for one in scene.compositor_effects if one.node_group is not None and _is_on(one, "enable_for_render")]
+        return [
+            one.node_group
+            for one in scene.compositor_effects
+            if one.node_group is not None and _is_on(one, "enable_for_render")
+        ]
     if hasattr(scene, "compositing_node_group"):
         return [scene.compositing_node_group] if scene.compositing_node_group is not None else []
     return [scene.node_tree] if scene.use_nodes and scene.node_tree is not None else []

@@ -30,7 +30,11 @@ def prepare(scene: Any, frame: int, fresh: bool = False) -> bool:
         _run.depends = len(history.unbaked()) > 0
         _run.last = None
     last = _run.last
-    reload = _run.depends and last is not None and (fresh or last[0] != scene.name or frame - last[1] not in (0, scene.frame_step))
+    reload = (
+        _run.depends
+        and last is not None
+        and (fresh or last[0] != scene.name or frame - last[1] not in (0, scene.frame_step))
+    )
     name = scene.name
     if reload:
         scene_file.load_again()

@@ -11,13 +11,19 @@ import tempfile
 from typing import Any, NamedTuple, Optional
 
 import bpy
-
 from driver import compositor, devices, exr_header, exr_pixels, region, render_settings, sample_count
 from driver.exr_header import Attribute, ExrHeader
 from driver.failure import Failure
 from driver.overrides import Overrides
 
-_GUIDES = ("Denoising Normal.X", "Denoising Normal.Y", "Denoising Normal.Z", "Denoising Albedo.R", "Denoising Albedo.G", "Denoising Albedo.B")
+_GUIDES = (
+    "Denoising Normal.X",
+    "Denoising Normal.Y",
+    "Denoising Normal.Z",
+    "Denoising Albedo.R",
+    "Denoising Albedo.G",
+    "Denoising Albedo.B",
+)
 _MOTION = ("Vector.X", "Vector.Y", "Vector.Z", "Vector.W")
 _RGB = ("R", "G", "B")
 # Cycles rounds its tile size up to a multiple of the one, and makes no larger tiles than the other.
@@ -51,7 +57,9 @@ def denoiser(scene: Any) -> str:
     Scenes that it shows in strips or in Render Layers nodes count too. A Denoise node without it passes the noisy image on in silence, which is not what the artist sees.
     """
     nodes = compositor.nodes_of(compositor.trees_of(scene))
-    if not any(map(denoised_layers, compositor.reach(scene).scenes)) and not any(node.type == "DENOISE" for node in nodes):
+    if not any(map(denoised_layers, compositor.reach(scene).scenes)) and not any(
+        node.type == "DENOISE" for node in nodes
+    ):
         return "unneeded"
     return "here" if devices.has_denoiser() else "missing"
 
@@ -76,13 +84,19 @@ def inexact_reasons(scene: Any) -> list[str]:
     odd = sorted({samples for samples in (_samples(scene, name) for name in layers) if not _is_power_of_two(samples)})
     if cycles.use_adaptive_sampling:
         if not sample_count.is_told():
-            reasons.append("denoising after adaptive sampling rounds by each pixel's number of samples, which Blender tells from 4.0 on")
+            reasons.append(
+                "denoising after adaptive sampling rounds by each pixel's number of samples, which Blender tells from 4.0 on"
+            )
         elif _cut_at(scene, _TILE_PX_MAX):
             reasons.append("denoising after adaptive sampling has not been shown to be exact for images this large")
     elif odd and not _cut_by_cycles(scene):
-        reasons.append(f"denoising rounds differently unless the samples are a power of two, not {', '.join(map(str, odd))}")
+        reasons.append(
+            f"denoising rounds differently unless the samples are a power of two, not {', '.join(map(str, odd))}"
+        )
     if not _is_power_of_two(cycles.film_exposure):
-        reasons.append(f"denoising rounds differently unless the film exposure is a power of two, not {cycles.film_exposure:.4g}")
+        reasons.append(
+            f"denoising rounds differently unless the film exposure is a power of two, not {cycles.film_exposure:.4g}"
+        )
     return reasons
 
 
@@ -91,7 +105,11 @@ def leave_to_finish(scene: Any, overrides: Overrides) -> list[str]:
     layers = denoised_layers(scene)
     for name in layers:
         overrides.set(scene.view_layers[name].cycles, "denoising_store_passes", True)
-    counted = layers if scene.cycles.use_adaptive_sampling and sample_count.is_told() and not _cut_at(scene, _TILE_PX_MAX) else []
+    counted = (
+        layers
+        if scene.cycles.use_adaptive_sampling and sample_count.is_told() and not _cut_at(scene, _TILE_PX_MAX)
+        else []
+    )
     if counted:
         sample_count.ask(scene, counted, overrides)
         # Else large tiles are cut once more, and each piece is done after samples of its own.
@@ -111,13 +129,20 @@ def denoise(scene: Any, path: str, header: ExrHeader, overrides: Overrides) -> t
     if not names:
         return path, header
     if not devices.has_denoiser():
-        raise Failure("denoiser_missing", "worker", f"the scene is denoised, and Blender {bpy.app.version_string} here was built without OpenImageDenoise")
+        raise Failure(
+            "denoiser_missing",
+            "worker",
+            f"the scene is denoised, and Blender {bpy.app.version_string} here was built without OpenImageDenoise",
+        )
     layers = [_layer(scene, header, name) for name in names]
     # Whatever the machine has: every worker finishes with the same pixels.
     overrides.set(scene.cycles, "denoising_use_gpu", False)
     folder = tempfile.mkdtemp(prefix="denoise-")
     overrides.undo_with(lambda: shutil.rmtree(folder, ignore_errors=True))
-    clean = {layer.name: _run(scene, layer, path, header, os.path.join(folder, str(number))) for number, layer in enumerate(layers)}
+    clean = {
+        layer.name: _run(scene, layer, path, header, os.path.join(folder, str(number)))
+        for number, layer in enumerate(layers)
+    }
     result = os.path.join(folder, "denoised.exr")
     _replace(path, header, layers, clean, result)
     return result, exr_header.read(result)
@@ -130,12 +155,20 @@ def _layer(scene: Any, header: ExrHeader, name: str) -> _Layer:
     types = dict(zip(header.channels, header.types))
     missing = [channel for channel in wanted if types.get(channel) != exr_pixels.FLOAT]
     if missing:
-        raise Failure("stitched_incomplete", "farm", f"denoising needs {', '.join(missing[:3])} as 32-bit float, which the stitched file does not have")
+        raise Failure(
+            "stitched_incomplete",
+            "farm",
+            f"denoising needs {', '.join(missing[:3])} as 32-bit float, which the stitched file does not have",
+        )
     exposure = scene.cycles.film_exposure if scene.cycles.film_exposure > 0.0 else 1.0
     passes = {found[0] for found in engine.list_render_passes(scene, scene.view_layers[name])}
     if scene.cycles.use_adaptive_sampling:
         counts = f"{name}.{sample_count.PASS}.X"
-        return _Layer(name, passes, 1.0 / exposure, (), counts, exposure) if counts in header.channels else _Layer(name, passes, 1.0 / exposure, (exposure,), None, exposure)
+        return (
+            _Layer(name, passes, 1.0 / exposure, (), counts, exposure)
+            if counts in header.channels
+            else _Layer(name, passes, 1.0 / exposure, (exposure,), None, exposure)
+        )
     before, after = _factors(scene, exposure, _samples_rendered(header, name) or _samples(scene, name))
     return _Layer(name, passes, before, after, None, exposure)
 
@@ -174,17 +207,41 @@ def _run(scene: Any, layer: _Layer, path: str, header: ExrHeader, base: str) -> 
     # Cycles asks for motion too, and for the number of samples, and needs neither for a single frame.
     motion = [f"{layer.name}.{letter}" for letter in _MOTION]
     nothing = bytes(4 * header.width)
-    plain = [one for one in header.attributes if one.name in ("channels", "compression", "lineOrder", "dataWindow", "displayWindow", "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth")]
+    plain = [
+        one
+        for one in header.attributes
+        if one.name
+        in (
+            "channels",
+            "compression",
+            "lineOrder",
+            "dataWindow",
+            "displayWindow",
+            "pixelAspectRatio",
+            "screenWindowCenter",
+            "screenWindowWidth",
+        )
+    ]
     asked = header._replace(attributes=[*plain, Attribute(f"cycles.{layer.name}.samples", "string", b"1")])
-    with exr_pixels.RowWriter(noisy, asked, [(name, exr_pixels.FLOAT) for name in [*combined, *guides, *motion]]) as writer:
+    with exr_pixels.RowWriter(
+        noisy, asked, [(name, exr_pixels.FLOAT) for name in [*combined, *guides, *motion]]
+    ) as writer:
         for number, row in exr_pixels.rows(path, header):
-            samples = {name: (numpy.frombuffer(row[name], "<f4") * numpy.float32(layer.before)).tobytes() for name in combined}
+            samples = {
+                name: (numpy.frombuffer(row[name], "<f4") * numpy.float32(layer.before)).tobytes() for name in combined
+            }
             samples.update({name: row[name] for name in guides})
             samples.update({name: nothing for name in motion})
             # Cycles keeps images from the bottom up, and the denoiser does not see the same either way.
             writer.write(header.height - 1 - number, samples)
     try:
-        _cycles.denoise(bpy.context.preferences.as_pointer(), scene.as_pointer(), scene.view_layers[layer.name].as_pointer(), input=[noisy], output=[clean])
+        _cycles.denoise(
+            bpy.context.preferences.as_pointer(),
+            scene.as_pointer(),
+            scene.view_layers[layer.name].as_pointer(),
+            input=[noisy],
+            output=[clean],
+        )
     except Exception as error:  # whatever Cycles has to say, it could not denoise
         raise Failure("denoiser_missing", "worker", f"Cycles could not denoise: {error}") from error
     os.unlink(noisy)

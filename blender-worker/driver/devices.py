@@ -3,7 +3,6 @@
 from typing import Any, Optional
 
 import bpy
-
 from driver.failure import Failure
 from driver.overrides import Overrides
 

@@ -145,6 +145,13 @@ def _unpack(block: bytes, raw_bytes: int) -> bytes:
 def _head(attributes: list[Attribute], channels: list[tuple[str, int]]) -> bytes:
     listed = b"".join(name.encode() + b"\0" + struct.pack("<iiii", code, 0, 1, 1) for name, code in channels) + b"\0"
     replaced = {"channels": listed, "compression": b"\0", "lineOrder": b"\0"}
-    kept = [one._replace(value=replaced.get(one.name, one.value)) for one in attributes if one.name not in ("chunkCount", "preview")]
-    body = b"".join(one.name.encode() + b"\0" + one.kind.encode() + b"\0" + struct.pack("<I", len(one.value)) + one.value for one in kept)
+    kept = [
+        one._replace(value=replaced.get(one.name, one.value))
+        for one in attributes
+        if one.name not in ("chunkCount", "preview")
+    ]
+    body = b"".join(
+        one.name.encode() + b"\0" + one.kind.encode() + b"\0" + struct.pack("<I", len(one.value)) + one.value
+        for one in kept
+    )
     return struct.pack("<II", MAGIC, 2 | _LONG_NAMES) + body + b"\0"

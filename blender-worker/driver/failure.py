@@ -19,8 +19,16 @@ class Failure(Exception):
 # What Blender and Cycles say when they give up, in the order in which it is looked for: a GPU that is
 # out of memory says both, and the memory is what the farm can act on.
 _SPOKEN = (
-    (re.compile(r"out of (gpu |host |system )?memory|bad_alloc|memoryerror|cannot allocate", re.I), "out_of_memory", "worker"),
-    (re.compile(r"(cuda|optix|hip|metal|oneapi|gpu)\b.*(error|fail|illegal|invalid)|no compatible gpus", re.I), "gpu_error", "worker"),
+    (
+        re.compile(r"out of (gpu |host |system )?memory|bad_alloc|memoryerror|cannot allocate", re.I),
+        "out_of_memory",
+        "worker",
+    ),
+    (
+        re.compile(r"(cuda|optix|hip|metal|oneapi|gpu)\b.*(error|fail|illegal|invalid)|no compatible gpus", re.I),
+        "gpu_error",
+        "worker",
+    ),
     (re.compile(r"no space left on device", re.I), "disk_full", "worker"),
     (re.compile(r"without openimagedenois", re.I), "denoiser_missing", "worker"),
     (re.compile(r"render engine .* not found", re.I), "engine_missing", "worker"),

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from driver import denoising, exr_header, render_frame, render_passes, render_settings, scene_file, stitched_engine, views
+from driver import (
+    denoising,
+    exr_header,
+    render_frame,
+    render_passes,
+    render_settings,
+    scene_file,
+    stitched_engine,
+    views,
+)
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -47,10 +56,16 @@ def _source(scene: Any, path: str, overrides: Overrides) -> stitched_engine.Sour
             f"the stitched file is {header.width}x{header.height}, the frame renders {region.width}x{region.height}",
         )
     if views.names(scene) and not views.can_be_read_back():
-        raise Failure("stitched_unreadable", "farm", "this Blender cannot read the passes of several views back; stereo scenes are rendered whole")
+        raise Failure(
+            "stitched_unreadable",
+            "farm",
+            "this Blender cannot read the passes of several views back; stereo scenes are rendered whole",
+        )
     for layer in scene.view_layers:
         if layer.use and not any(name.startswith(f"{layer.name}.Combined.") for name in header.channels):
-            raise Failure("stitched_incomplete", "farm", f"the stitched file lacks the Combined pass of view layer {layer.name!r}")
+            raise Failure(
+                "stitched_incomplete", "farm", f"the stitched file lacks the Combined pass of view layer {layer.name!r}"
+            )
     order = {layer.name: render_passes.names(scene, layer) for layer in scene.view_layers}
     path, header = denoising.denoise(scene, path, header, overrides)
     return stitched_engine.Source(scene.name, path, header, region.width, region.height, order)

@@ -10,7 +10,6 @@ import os
 from typing import Any, Optional
 
 import bpy
-
 from driver import animation, idle_scene, image_format, scene_file
 from driver.overrides import Overrides
 

@@ -3,7 +3,6 @@
 from typing import Any, Iterator
 
 import bpy
-
 from driver import idle_scene
 
 _SIMULATION_NODES = ("SIMULATION_INPUT", "SIMULATION_OUTPUT")
@@ -20,8 +19,17 @@ def unbaked() -> list[dict[str, str]]:
 
 def left_out() -> list[dict[str, str]]:
     """{object, kind} of what no render simulates: fluids of the types Modular and All show nothing until they are baked."""
-    domains = [(owner.name, modifier.domain_settings) for owner in _rendered() for modifier in owner.modifiers if modifier.show_render and modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"]
-    return [{"object": name, "kind": "fluid"} for name, domain in domains if domain.cache_type != "REPLAY" and not domain.has_cache_baked_data][:_LIMIT]
+    domains = [
+        (owner.name, modifier.domain_settings)
+        for owner in _rendered()
+        for modifier in owner.modifiers
+        if modifier.show_render and modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"
+    ]
+    return [
+        {"object": name, "kind": "fluid"}
+        for name, domain in domains
+        if domain.cache_type != "REPLAY" and not domain.has_cache_baked_data
+    ][:_LIMIT]
 
 
 def _rendered() -> Iterator[Any]:
@@ -55,7 +63,10 @@ def _of_modifier(modifier: Any) -> Iterator[str]:
         if modifier.domain_settings.cache_type == "REPLAY":
             yield "replayed fluid"
     elif kind == "DYNAMIC_PAINT" and modifier.canvas_settings is not None:
-        if any(not surface.point_cache.is_baked and not surface.is_cache_user for surface in modifier.canvas_settings.canvas_surfaces):
+        if any(
+            not surface.point_cache.is_baked and not surface.is_cache_user
+            for surface in modifier.canvas_settings.canvas_surfaces
+        ):
             yield "dynamic paint"
     elif kind == "NODES" and _simulates(modifier.node_group) and not _nodes_baked(modifier):
         yield "geometry nodes simulation"
@@ -97,7 +108,13 @@ def _nodes_baked(modifier: Any) -> bool:
 def _bake_found(modifier: Any, bake: Any) -> bool:
     import os
 
-    folder = bake.directory if getattr(bake, "use_custom_path", False) else os.path.join(modifier.bake_directory, str(bake.bake_id)) if getattr(modifier, "bake_directory", "") else ""
+    folder = (
+        bake.directory
+        if getattr(bake, "use_custom_path", False)
+        else os.path.join(modifier.bake_directory, str(bake.bake_id))
+        if getattr(modifier, "bake_directory", "")
+        else ""
+    )
     if getattr(bake, "bake_target", "") == "PACKED":
         return bool(getattr(bake, "data_blocks", []))
     return folder != "" and os.path.isdir(os.path.join(bpy.path.abspath(folder), "meta"))

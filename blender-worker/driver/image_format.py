@@ -9,7 +9,14 @@ from driver.overrides import Overrides
 VIDEO_FORMATS = ("FFMPEG", "AVI_JPEG", "AVI_RAW", "AVI_CODEC", "AVI_FFMPEG", "THEORA", "XVID", "H264", "FRAMESERVER")
 MULTILAYER = "OPEN_EXR_MULTILAYER"
 # The farm's protocol names formats in its own way; both spellings are taken.
-_PROTOCOL_NAMES = {"png": "PNG", "jpeg": "JPEG", "exr": "OPEN_EXR", "exr-multilayer": MULTILAYER, "tiff": "TIFF", "webp": "WEBP"}
+_PROTOCOL_NAMES = {
+    "png": "PNG",
+    "jpeg": "JPEG",
+    "exr": "OPEN_EXR",
+    "exr-multilayer": MULTILAYER,
+    "tiff": "TIFF",
+    "webp": "WEBP",
+}
 _FORMATS = ("PNG", "JPEG", "OPEN_EXR", MULTILAYER, "TIFF", "WEBP")
 
 
@@ -33,7 +40,9 @@ def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Override
             try:
                 setattr(image_settings, attribute, value)
             except TypeError as error:
-                raise Failure("bad_command", "farm", f"format.{key} {value!r} does not go with {name}: {error}") from error
+                raise Failure(
+                    "bad_command", "farm", f"format.{key} {value!r} does not go with {name}: {error}"
+                ) from error
 
 
 def use_raw(render: Any, overrides: Overrides) -> None:

@@ -6,7 +6,6 @@ import re
 from typing import Any, Iterator, NamedTuple
 
 import bpy
-
 from driver import idle_scene
 
 _LIMIT = 20_000
@@ -26,7 +25,14 @@ def external_files() -> list[dict[str, Any]]:
     found = []
     for needed in _needed():
         path = bpy.path.abspath(needed.path, library=getattr(needed.block, "library", None))
-        found.append({"kind": needed.kind, "name": needed.name, "path": needed.path[:2048], "missing": not _exists(path, needed.sequence)})
+        found.append(
+            {
+                "kind": needed.kind,
+                "name": needed.name,
+                "path": needed.path[:2048],
+                "missing": not _exists(path, needed.sequence),
+            }
+        )
         if len(found) == _LIMIT:
             break
     return found
@@ -37,9 +43,18 @@ def _needed() -> Iterator[_Needed]:
         if library.packed_file is None:
             yield _Needed("library", library.name, library.filepath, None)
     for image in bpy.data.images:
-        if image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED") and image.filepath and image.users > 0 and not _packed(image):
+        if (
+            image.source in ("FILE", "SEQUENCE", "MOVIE", "TILED")
+            and image.filepath
+            and image.users > 0
+            and not _packed(image)
+        ):
             yield _Needed("image", image.name, image.filepath, image, image.source == "SEQUENCE")
-    for kind, blocks in (("font", bpy.data.fonts), ("sound", bpy.data.sounds), ("volume", getattr(bpy.data, "volumes", []))):
+    for kind, blocks in (
+        ("font", bpy.data.fonts),
+        ("sound", bpy.data.sounds),
+        ("volume", getattr(bpy.data, "volumes", [])),
+    ):
         for block in blocks:
             if block.filepath and block.filepath != "<builtin>" and block.users > 0 and not _packed(block):
                 yield _Needed(kind, block.name, block.filepath, block, bool(getattr(block, "is_sequence", False)))
@@ -68,7 +83,11 @@ def _of_strips() -> Iterator[_Needed]:
 def _of_fluids() -> Iterator[_Needed]:
     for owner in bpy.data.objects:
         for modifier in owner.modifiers:
-            if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN" and modifier.domain_settings.has_cache_baked_data:
+            if (
+                modifier.type == "FLUID"
+                and modifier.fluid_type == "DOMAIN"
+                and modifier.domain_settings.has_cache_baked_data
+            ):
                 yield _Needed("cache", owner.name, modifier.domain_settings.cache_directory, owner)
 
 

@@ -3,8 +3,19 @@
 from typing import Any, Optional
 
 import bpy
-
-from driver import compositor, denoising, history, idle_scene, inspect_files, over_time, render_passes, render_settings, sample_range, scene_file, tiling
+from driver import (
+    compositor,
+    denoising,
+    history,
+    idle_scene,
+    inspect_files,
+    over_time,
+    render_passes,
+    render_settings,
+    sample_range,
+    scene_file,
+    tiling,
+)
 from driver.overrides import Overrides
 
 
@@ -122,7 +133,10 @@ def _outline(scene: Any) -> dict[str, Any]:
         "name": scene.name,
         "engine": scene.render.engine,
         "hasCamera": has_camera(scene),
-        "viewLayers": [{"name": layer.name, "use": bool(layer.use), "passes": render_passes.names(scene, layer)} for layer in scene.view_layers],
+        "viewLayers": [
+            {"name": layer.name, "use": bool(layer.use), "passes": render_passes.names(scene, layer)}
+            for layer in scene.view_layers
+        ],
     }
 
 
@@ -138,8 +152,15 @@ def _sampling(scene: Any) -> dict[str, Any]:
             "timeLimitSeconds": tiling.time_limit_seconds(scene),
         }
     eevee = getattr(scene, "eevee", None)
-    samples = eevee.taa_render_samples if scene.render.engine.startswith("BLENDER_EEVEE") and eevee is not None else None
-    return {"samples": samples, "adaptive": False, "denoising": False, "timeLimitSeconds": tiling.time_limit_seconds(scene)}
+    samples = (
+        eevee.taa_render_samples if scene.render.engine.startswith("BLENDER_EEVEE") and eevee is not None else None
+    )
+    return {
+        "samples": samples,
+        "adaptive": False,
+        "denoising": False,
+        "timeLimitSeconds": tiling.time_limit_seconds(scene),
+    }
 
 
 def _compositor(scene: Any) -> dict[str, Any]:

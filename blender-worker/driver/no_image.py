@@ -8,7 +8,6 @@ import os
 from typing import Any
 
 import bpy
-
 from driver import compositor, image_format, render_settings
 from driver.overrides import Overrides
 

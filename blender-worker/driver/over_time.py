@@ -24,7 +24,10 @@ def frames(scene: Any) -> list[int]:
 def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What holds for both frames: every reason of either, the larger overscan, what either switches on."""
     ranges = _judged(one["sampleRanges"], other["sampleRanges"])
-    ranges["samplesMax"] = min((most for most in (one["sampleRanges"]["samplesMax"], other["sampleRanges"]["samplesMax"]) if most is not None), default=None)
+    ranges["samplesMax"] = min(
+        (most for most in (one["sampleRanges"]["samplesMax"], other["sampleRanges"]["samplesMax"]) if most is not None),
+        default=None,
+    )
     tiling = _judged(one["tiling"], other["tiling"])
     tiling["overscanPx"] = max(one["tiling"]["overscanPx"], other["tiling"]["overscanPx"])
     tiling["exact"] = not tiling["reasons"]

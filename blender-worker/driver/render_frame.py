@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from driver import compositor, continuity, file_outputs, image_format, memory, no_image, render_settings, rendering, scene_file, views
+from driver import (
+    compositor,
+    continuity,
+    file_outputs,
+    image_format,
+    memory,
+    no_image,
+    render_settings,
+    rendering,
+    scene_file,
+    views,
+)
 from driver.failure import Failure
 from driver.overrides import Overrides
 
@@ -13,7 +24,9 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(outputs.get("final"), str) and not isinstance(outputs.get("raw"), str):
         raise Failure("bad_command", "farm", "a frame needs outputs.final or outputs.raw")
     if settings.get("sampleRange") is not None:
-        raise Failure("bad_command", "farm", "settings.sampleRange is for tiles: a part of the samples is not a finished frame")
+        raise Failure(
+            "bad_command", "farm", "settings.sampleRange is for tiles: a part of the samples is not a finished frame"
+        )
     load_seconds = scene_file.require_open()
     scene = render_settings.choose_scene(settings)
     if continuity.prepare(scene, frame, command.get("fresh") is True):
@@ -23,7 +36,9 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         return {"loadSeconds": load_seconds, **render_and_write(scene, settings, outputs, overrides)}
 
 
-def render_and_write(scene: Any, settings: dict[str, Any], outputs: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+def render_and_write(
+    scene: Any, settings: dict[str, Any], outputs: dict[str, Any], overrides: Overrides
+) -> dict[str, Any]:
     """Renders the prepared scene and writes the outputs; used for whole frames and for finishing."""
     paths = {name: outputs[name] for name in ("final", "raw", "display") if isinstance(outputs.get(name), str)}
     compositor.on_processor(overrides)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import bpy
-
 from driver import devices, frame_time, idle_scene, texture_cache, views
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -39,7 +38,13 @@ def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, A
     texture_cache.keep_apart(scene)
     # The path a command names is written as it is named, whatever lies there. Persistent data would let
     # one render see what another left in memory; it saves little beside the render, and order must not count.
-    for name, value in (("use_file_extension", False), ("use_overwrite", True), ("use_placeholder", False), ("use_render_cache", False), ("use_persistent_data", False)):
+    for name, value in (
+        ("use_file_extension", False),
+        ("use_overwrite", True),
+        ("use_placeholder", False),
+        ("use_render_cache", False),
+        ("use_persistent_data", False),
+    ):
         overrides.set(render, name, value)
     _set_resolution(render, settings.get("resolution"), overrides)
     _set_samples(scene, settings.get("samples"), overrides)

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from driver import continuity, denoising, image_format, memory, region, render_settings, rendering, sample_count, sample_range, scene_file
+from driver import (
+    continuity,
+    denoising,
+    image_format,
+    memory,
+    region,
+    render_settings,
+    rendering,
+    sample_count,
+    sample_range,
+    scene_file,
+)
 from driver.failure import Failure
 from driver.overrides import Overrides
 

@@ -5,7 +5,6 @@ import time
 from typing import Any, Optional
 
 import bpy
-
 from driver import frame_time, image_format, memory, views
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -64,7 +63,11 @@ def written(paths: dict[str, str]) -> dict[str, dict[str, Any]]:
         try:
             files[name] = {"path": path, "bytes": os.path.getsize(path)}
         except OSError as error:
-            raise Failure("output_missing", "worker", f"Blender said it rendered but did not write {path} ({error.strerror}); is the disk full?") from error
+            raise Failure(
+                "output_missing",
+                "worker",
+                f"Blender said it rendered but did not write {path} ({error.strerror}); is the disk full?",
+            ) from error
     return files
 
 

@@ -8,7 +8,6 @@ import re
 from typing import Any
 
 import bpy
-
 from driver import exr_header, exr_pixels
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -51,7 +50,11 @@ def make_absolute(path: str, scene: Any, layers: list[str]) -> None:
 
     rendered = [layer.name for layer in scene.view_layers if layer.use]
     if len(_said.samples) != len(rendered) or 0 in _said.samples:
-        raise Failure("output_missing", "worker", f"Cycles did not tell how many samples it rendered, only {_said.samples} for {len(rendered)} view layers")
+        raise Failure(
+            "output_missing",
+            "worker",
+            f"Cycles did not tell how many samples it rendered, only {_said.samples} for {len(rendered)} view layers",
+        )
     totals = {f"{name}.{PASS}.X": total for name, total in zip(rendered, _said.samples) if name in layers}
 
     def counted(row: exr_pixels.Row) -> None:
@@ -59,7 +62,11 @@ def make_absolute(path: str, scene: Any, layers: list[str]) -> None:
             counts = numpy.frombuffer(row[channel], "<f4") * numpy.float32(total)
             whole = numpy.rint(counts)
             if not (numpy.abs(counts - whole) <= _ROUNDING).all() or whole.min() < 1:
-                raise Failure("output_missing", "worker", f"the number of samples of each pixel does not go with the {total} samples that Cycles told of")
+                raise Failure(
+                    "output_missing",
+                    "worker",
+                    f"the number of samples of each pixel does not go with the {total} samples that Cycles told of",
+                )
             row[channel] = whole.astype("<f4").tobytes()
 
     exr_pixels.rewrite(path, exr_header.read(path), counted)

@@ -7,7 +7,6 @@ import re
 from typing import Any, Optional
 
 import bpy
-
 from driver import animation, denoising, render_passes, tiling, views
 from driver.failure import Failure
 from driver.overrides import Overrides
@@ -33,7 +32,11 @@ def judge(scene: Any) -> dict[str, Any]:
     at most, None for any number; and why they cannot be split at all, as parts of a sentence."""
     if scene.render.engine != "CYCLES":
         return {"samples": None, "samplesMax": None, "reasons": obstacles(scene)}
-    return {"samples": None if animation.is_moved(scene, "cycles.samples") else int(scene.cycles.samples), "samplesMax": _samples_max(scene.cycles), "reasons": obstacles(scene)}
+    return {
+        "samples": None if animation.is_moved(scene, "cycles.samples") else int(scene.cycles.samples),
+        "samplesMax": _samples_max(scene.cycles),
+        "reasons": obstacles(scene),
+    }
 
 
 def obstacles(scene: Any) -> list[str]:
@@ -52,7 +55,9 @@ def obstacles(scene: Any) -> list[str]:
         reasons.append("path guiding learns from the samples before")
     if tiling.volumes_are_learned(scene):
         reasons.append("this Cycles learns of volumes from the samples before")
-    if getattr(cycles, "use_layer_samples", "IGNORE") != "IGNORE" and any(layer.use and layer.samples > 0 for layer in scene.view_layers):
+    if getattr(cycles, "use_layer_samples", "IGNORE") != "IGNORE" and any(
+        layer.use and layer.samples > 0 for layer in scene.view_layers
+    ):
         reasons.append("a view layer has samples of its own")
     if getattr(cycles, "auto_scrambling_distance", False):
         reasons.append("automatic scrambling distance depends on the number of samples")
@@ -82,13 +87,17 @@ def apply(scene: Any, wanted: Any, overrides: Overrides) -> None:
     total = 0 if cycles is None else int(cycles.samples)
     most = None if reasons else _samples_max(cycles)
     if most is not None and total > most:
-        reasons.append(f"with more than {most} samples ({total}) this Blender's sampling pattern {cycles.sampling_pattern} depends on their number")
+        reasons.append(
+            f"with more than {most} samples ({total}) this Blender's sampling pattern {cycles.sampling_pattern} depends on their number"
+        )
     if not reasons and animation.is_moved(scene, "cycles.samples"):
         reasons.append("its number of samples is animated")
     if reasons:
         raise Failure("samples_not_splittable", "scene", f"its samples cannot be split: {'; '.join(reasons)}")
     if offset + count > total:
-        raise Failure("bad_command", "farm", f"samples {offset} to {offset + count - 1} are asked for, the scene has {total}")
+        raise Failure(
+            "bad_command", "farm", f"samples {offset} to {offset + count - 1} are asked for, the scene has {total}"
+        )
     start = int(cycles.sample_offset)
     if hasattr(cycles, "use_sample_subset"):
         # Newer Blenders keep the total, which some sampling patterns depend on.
@@ -132,6 +141,15 @@ def _color_of(light: str) -> str:
 
 def _parse(wanted: Any) -> tuple[int, int]:
     offset, count = (wanted.get("offset"), wanted.get("count")) if isinstance(wanted, dict) else (None, None)
-    if not isinstance(offset, int) or not isinstance(count, int) or isinstance(offset, bool) or isinstance(count, bool) or offset < 0 or count < 1:
-        raise Failure("bad_command", "farm", "sampleRange needs a whole offset of 0 or more and a whole count of 1 or more")
+    if (
+        not isinstance(offset, int)
+        or not isinstance(count, int)
+        or isinstance(offset, bool)
+        or isinstance(count, bool)
+        or offset < 0
+        or count < 1
+    ):
+        raise Failure(
+            "bad_command", "farm", "sampleRange needs a whole offset of 0 or more and a whole count of 1 or more"
+        )
     return offset, count

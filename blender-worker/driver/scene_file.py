@@ -5,7 +5,6 @@ import time
 from typing import Any, Optional
 
 import bpy
-
 from driver.failure import Failure
 
 
@@ -92,9 +91,13 @@ def _load(path: str, identity: tuple[str, int, int, int]) -> None:
         # With its windows, as `blender -b` loads it: without them 5.3 leaves the pictures of scene strips empty in some files.
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=True, use_scripts=False)
     except RuntimeError as error:
-        raise Failure("blend_unreadable", "scene", f"Blender {bpy.app.version_string} cannot open the scene: {str(error).strip()}") from error
+        raise Failure(
+            "blend_unreadable", "scene", f"Blender {bpy.app.version_string} cannot open the scene: {str(error).strip()}"
+        ) from error
     if os.path.abspath(bpy.data.filepath) != os.path.abspath(path):
-        raise Failure("blend_unreadable", "scene", f"Blender {bpy.app.version_string} did not open the scene and gave no reason")
+        raise Failure(
+            "blend_unreadable", "scene", f"Blender {bpy.app.version_string} did not open the scene and gave no reason"
+        )
     _opened.load_seconds = time.monotonic() - started
     _opened.load_number += 1
     _opened.identity = identity

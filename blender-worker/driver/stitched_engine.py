@@ -10,7 +10,6 @@ import traceback
 from typing import Any, NamedTuple, Optional
 
 import bpy
-
 from driver import views
 from driver.exr_header import ExrHeader
 

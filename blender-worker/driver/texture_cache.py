@@ -11,7 +11,6 @@ import tempfile
 from typing import Any, Optional
 
 import bpy
-
 from driver import scene_file
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import bpy
-
 from driver import animation, compositor, denoising, history, render_settings, views
 
 # With adaptive sampling a pixel goes on while a neighbour has not converged, so pixels next to a seam
@@ -37,7 +36,13 @@ def time_limit_seconds(scene: Any) -> float:
 
 def _time_limit(scene: Any) -> float:
     engine = scene.render.engine
-    settings = getattr(scene, "cycles", None) if engine == "CYCLES" else scene.eevee if engine.startswith("BLENDER_EEVEE") else None
+    settings = (
+        getattr(scene, "cycles", None)
+        if engine == "CYCLES"
+        else scene.eevee
+        if engine.startswith("BLENDER_EEVEE")
+        else None
+    )
     return float(getattr(settings, "time_limit", 0.0))
 
 
@@ -87,7 +92,9 @@ def _of_engine(scene: Any) -> list[str]:
 def _of_cycles(scene: Any) -> list[str]:
     cycles = scene.cycles
     reasons = denoising.inexact_reasons(scene)
-    if cycles.use_adaptive_sampling and any(layer.use and getattr(layer.cycles, "pass_debug_sample_count", False) for layer in scene.view_layers):
+    if cycles.use_adaptive_sampling and any(
+        layer.use and getattr(layer.cycles, "pass_debug_sample_count", False) for layer in scene.view_layers
+    ):
         reasons.append("its pass of sample counts is relative to all samples that the whole image needs")
     if getattr(cycles, "use_guiding", False):
         reasons.append("path guiding learns from the whole image")
@@ -95,7 +102,11 @@ def _of_cycles(scene: Any) -> list[str]:
         reasons.append("this Cycles learns from neighbouring pixels where volumes scatter")
     if getattr(cycles, "feature_set", "") == "EXPERIMENTAL" and _dices_adaptively():
         reasons.append("adaptive subdivision depends on what is in view")
-    if getattr(scene.render, "use_persistent_data", False) and getattr(scene.render, "use_simplify", False) and getattr(cycles, "use_camera_cull", False):
+    if (
+        getattr(scene.render, "use_persistent_data", False)
+        and getattr(scene.render, "use_simplify", False)
+        and getattr(cycles, "use_camera_cull", False)
+    ):
         reasons.append("camera culling with persistent data depends on what was rendered before")
     return reasons
 
@@ -106,9 +117,16 @@ def volumes_are_learned(scene: Any) -> bool:
 
 
 def _has_volumes() -> bool:
-    trees = [block.node_tree for block in (*bpy.data.materials, *bpy.data.worlds) if block.users > 0 and block.node_tree is not None]
+    trees = [
+        block.node_tree
+        for block in (*bpy.data.materials, *bpy.data.worlds)
+        if block.users > 0 and block.node_tree is not None
+    ]
     outputs = [node for tree in trees for node in tree.nodes if node.type in ("OUTPUT_MATERIAL", "OUTPUT_WORLD")]
-    return any("Volume" in node.inputs and node.inputs["Volume"].is_linked for node in outputs) or len(getattr(bpy.data, "volumes", ())) > 0
+    return (
+        any("Volume" in node.inputs and node.inputs["Volume"].is_linked for node in outputs)
+        or len(getattr(bpy.data, "volumes", ())) > 0
+    )
 
 
 def _dices_adaptively() -> bool:

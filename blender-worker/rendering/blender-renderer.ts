@@ -14,7 +14,15 @@ import { BlenderProcess, type CommandOutcome } from '../blender/process.ts'
 import type { RenderProgress as BlenderProgress } from '../blender/progress.ts'
 import { WorkFailure } from '../failure.ts'
 import { inspectionOf } from './inspection-report.ts'
-import type { FinishRequest, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from './renderer.ts'
+import type {
+  FinishRequest,
+  OnProgress,
+  ProbedBlender,
+  Rendered,
+  RenderedFile,
+  Renderer,
+  RenderRequest,
+} from './renderer.ts'
 
 export interface BlenderRendererOptions {
   readonly installation: BlenderInstallation
@@ -32,7 +40,9 @@ export class BlenderRenderer implements Renderer {
   #closed = false
   #interrupt: () => void = () => undefined
   /** Rejects on `close`, so that nobody waits for a Blender that hangs while it starts. */
-  readonly #interrupted = new Promise<never>((_resolve, reject) => (this.#interrupt = () => reject(new WorkFailure('interrupted', 'Blender was closed'))))
+  readonly #interrupted = new Promise<never>(
+    (_resolve, reject) => (this.#interrupt = () => reject(new WorkFailure('interrupted', 'Blender was closed'))),
+  )
 
   constructor(options: BlenderRendererOptions) {
     this.#options = options
@@ -43,7 +53,14 @@ export class BlenderRenderer implements Renderer {
   async probe(): Promise<ProbedBlender> {
     const { installation } = this.#options
     const answer = await this.#run('probe', {}, () => undefined)
-    return { version: answer.blenderVersion, buildHash: answer.buildHash, path: installation.executable, engines: answer.engines, hasDenoiser: answer.hasDenoiser, devices: answer.devices.map(({ kind, name }) => ({ kind, name })) }
+    return {
+      version: answer.blenderVersion,
+      buildHash: answer.buildHash,
+      path: installation.executable,
+      engines: answer.engines,
+      hasDenoiser: answer.hasDenoiser,
+      devices: answer.devices.map(({ kind, name }) => ({ kind, name })),
+    }
   }
 
   async open(blendPath: string, onProgress: OnProgress): Promise<void> {
@@ -58,7 +75,8 @@ export class BlenderRenderer implements Renderer {
 
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
     const { frame, settings, window, sampleRange, device, threads } = request
-    const outputs = window === undefined ? await wholeFrameOutputs(request, { raw: true }) : { raw: join(request.folder, 'raw') }
+    const outputs =
+      window === undefined ? await wholeFrameOutputs(request, { raw: true }) : { raw: join(request.folder, 'raw') }
     const answer = await this.#run(
       'render',
       {
@@ -79,7 +97,13 @@ export class BlenderRenderer implements Renderer {
   async finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered> {
     const { frame, settings, stitchedPath, threads } = request
     const outputs = await wholeFrameOutputs(request, { raw: false })
-    return rendered(await this.#run('finish', { frame, stitched: stitchedPath, settings, outputs, ...(threads === undefined ? {} : { threads }) }, onProgress))
+    return rendered(
+      await this.#run(
+        'finish',
+        { frame, stitched: stitchedPath, settings, outputs, ...(threads === undefined ? {} : { threads }) },
+        onProgress,
+      ),
+    )
   }
 
   async close(): Promise<void> {
@@ -95,12 +119,18 @@ export class BlenderRenderer implements Renderer {
     await rm(privateFolders(this.#options.scratchFolder).temporary, { recursive: true, force: true })
   }
 
-  async #run<Command extends CommandName>(command: Command, parameters: Commands[Command], onProgress: OnProgress): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {
+  async #run<Command extends CommandName>(
+    command: Command,
+    parameters: Commands[Command],
+    onProgress: OnProgress,
+  ): Promise<Extract<CommandOutcome<Command>, { ok: true }>['value']> {
     if (this.#closed) return await this.#interrupted
     this.#starting ??= this.#start()
     const blender = await Promise.race([this.#starting, this.#interrupted])
     onProgress()
-    const outcome = await blender.run(command, parameters, { onProgress: (progress) => onProgress(figuresOf(progress)) })
+    const outcome = await blender.run(command, parameters, {
+      onProgress: (progress) => onProgress(figuresOf(progress)),
+    })
     if (outcome.ok) return outcome.value
     throw workFailure(outcome)
   }
@@ -122,13 +152,22 @@ export class BlenderRenderer implements Renderer {
 
 /** The driver lies beside this code in the sources; a build leaves the Python where it was. */
 function driverPath(): string {
-  const candidates = ['../driver/main.py', '../../../blender-worker/driver/main.py'].map((relative) => fileURLToPath(new URL(relative, import.meta.url)))
+  const candidates = ['../driver/main.py', '../../../blender-worker/driver/main.py'].map((relative) =>
+    fileURLToPath(new URL(relative, import.meta.url)),
+  )
   const found = candidates.find((path) => existsSync(path))
-  if (found === undefined) throw new WorkFailure('blender_missing', `the driver that runs inside Blender is missing: there is no ${candidates[0]}; install the worker again`)
+  if (found === undefined)
+    throw new WorkFailure(
+      'blender_missing',
+      `the driver that runs inside Blender is missing: there is no ${candidates[0]}; install the worker again`,
+    )
   return found
 }
 
-async function wholeFrameOutputs(request: RenderRequest | FinishRequest, also: { raw: boolean }): Promise<DriverOutputs> {
+async function wholeFrameOutputs(
+  request: RenderRequest | FinishRequest,
+  also: { raw: boolean },
+): Promise<DriverOutputs> {
   const extraDir = join(request.folder, 'extra')
   await mkdir(extraDir, { recursive: true })
   return {
@@ -150,18 +189,27 @@ function rendered(answer: Extract<CommandOutcome<'render'>, { ok: true }>['value
 }
 
 function figuresOf(progress: BlenderProgress): Parameters<OnProgress>[0] {
-  return { samplesDone: progress.samplesDone, samplesTotal: progress.samplesTotal, secondsLeft: progress.remainingSeconds }
+  return {
+    samplesDone: progress.samplesDone,
+    samplesTotal: progress.samplesTotal,
+    secondsLeft: progress.remainingSeconds,
+  }
 }
 
 const NO_ROOM = /no space left on device|disk quota exceeded/i
 
 /** Codes of a Blender that the farm does not tell apart. */
-const SIMILAR: Readonly<Record<string, FailureCode>> = { output_missing: 'output_invalid', blender_silent: 'blender_crashed', sandbox_unavailable: 'blender_crashed' }
+const SIMILAR: Readonly<Record<string, FailureCode>> = {
+  output_missing: 'output_invalid',
+  blender_silent: 'blender_crashed',
+  sandbox_unavailable: 'blender_crashed',
+}
 
 /** What the driver reports beyond the farm's own codes keeps its name in the message. */
 function workFailure(failure: CommandFailure): WorkFailure {
   const { code, message, blame, lastWords } = failure
-  if (NO_ROOM.test(message) || NO_ROOM.test(lastWords)) return new WorkFailure('disk_full', `the disk of this worker is full: ${message}`, { lastWords })
+  if (NO_ROOM.test(message) || NO_ROOM.test(lastWords))
+    return new WorkFailure('disk_full', `the disk of this worker is full: ${message}`, { lastWords })
   const known = FailureCode.safeParse(code)
   if (known.success) return new WorkFailure(known.data, message, { lastWords })
   const similar = SIMILAR[code]

@@ -31,7 +31,7 @@ function scanHeader(head: Buffer): { end: number; blocks: number } | 'cut' | 'ot
   if ((head.readUInt32LE(4) & TILED_OR_MULTIPART) !== 0) return 'other'
   let linesPerBlock: number | undefined
   let height: number | undefined
-  for (let at = 8; ; ) {
+  for (let at = 8; ;) {
     if (head[at] === 0) {
       if (linesPerBlock === undefined || height === undefined || height < 1) return 'other'
       return { end: at + 1, blocks: Math.ceil(height / linesPerBlock) }

@@ -14,9 +14,17 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     scene: found.scene,
     blenderVersion: found.blenderVersion,
     engine: found.engine.slice(0, 64),
-    image: { width: found.image.width, height: found.image.height, region: found.image.region, cropsToBorder: found.image.cropsToBorder },
+    image: {
+      width: found.image.width,
+      height: found.image.height,
+      region: found.image.region,
+      cropsToBorder: found.image.cropsToBorder,
+    },
     hasCamera: found.hasCamera,
-    tiling: { ...found.tiling, reasons: found.tiling.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)) },
+    tiling: {
+      ...found.tiling,
+      reasons: found.tiling.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)),
+    },
     sampleRanges: {
       samples: found.sampleRanges.samples,
       ...(found.sampleRanges.samplesMax === null ? {} : { samplesMax: found.sampleRanges.samplesMax }),
@@ -24,7 +32,9 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     },
     history: simulations(found.history),
     leftOut: simulations(found.leftOut),
-    missingFiles: missing.slice(0, MAX.files).map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
+    missingFiles: missing
+      .slice(0, MAX.files)
+      .map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
     extraFiles,
     blockedScripts: found.blockedScripts.slice(0, MAX.scripts).map((script) => script.slice(0, MAX.scriptLength)),
@@ -36,14 +46,26 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
     gpuCompositor: found.compositor.asksForGpu,
     timeLimitSeconds: found.sampling.timeLimitSeconds ?? 0,
     cut:
-      found.tiling.reasons.length > MAX.reasons || found.sampleRanges.reasons.length > MAX.reasons || found.history.length > MAX.simulations || found.leftOut.length > MAX.simulations || missing.length > MAX.files || fileOutputs.length > MAX.nodes || found.blockedScripts.length > MAX.scripts,
+      found.tiling.reasons.length > MAX.reasons ||
+      found.sampleRanges.reasons.length > MAX.reasons ||
+      found.history.length > MAX.simulations ||
+      found.leftOut.length > MAX.simulations ||
+      missing.length > MAX.files ||
+      fileOutputs.length > MAX.nodes ||
+      found.blockedScripts.length > MAX.scripts,
   }
   const parsed = Inspection.safeParse(inspection)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw new WorkFailure('output_invalid', `what Blender tells of the scene cannot be: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw new WorkFailure(
+    'output_invalid',
+    `what Blender tells of the scene cannot be: ${issue?.path.join('.')}: ${issue?.message}`,
+  )
 }
 
 function simulations(found: AnswerTo<'inspect'>['history']): Inspection['history'] {
-  return found.slice(0, MAX.simulations).map(({ object, kind }) => ({ object: object.slice(0, DATABLOCK_NAME_LENGTH_MAX), kind: kind.slice(0, MAX.kindLength) }))
+  return found.slice(0, MAX.simulations).map(({ object, kind }) => ({
+    object: object.slice(0, DATABLOCK_NAME_LENGTH_MAX),
+    kind: kind.slice(0, MAX.kindLength),
+  }))
 }

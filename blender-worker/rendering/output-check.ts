@@ -19,16 +19,28 @@ const PNG_END = '0000000049454e44ae426082'
  * Looks at a file that Blender says it wrote. Throws WorkFailure `output_invalid` when it is missing, empty, larger than the
  * farm takes, no image, cut off, or not the kind of image that was asked for.
  */
-export async function checkOutput(path: string, role: FileRole, frame: number, settings: RenderSettings): Promise<CheckedFile> {
+export async function checkOutput(
+  path: string,
+  role: FileRole,
+  frame: number,
+  settings: RenderSettings,
+): Promise<CheckedFile> {
   const what = `the ${role} file of frame ${frame}`
   const { bytes, head, tail, isExrCut } = await readEnds(path, what)
   if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
-  if (bytes > LIMITS.resultFileBytesMax) throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
+  if (bytes > LIMITS.resultFileBytesMax)
+    throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
   const extension = imageExtension(head) ?? (role === 'extra' ? ownExtension(path) : undefined)
-  if (extension === undefined) throw new WorkFailure('output_invalid', `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`)
-  if (isExrCut || isCutOff(extension, bytes, head, tail)) throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
+  if (extension === undefined)
+    throw new WorkFailure(
+      'output_invalid',
+      `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`,
+    )
+  if (isExrCut || isCutOff(extension, bytes, head, tail))
+    throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
   const wanted = wantedExtension(role, settings)
-  if (wanted !== undefined && wanted !== extension) throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
+  if (wanted !== undefined && wanted !== extension)
+    throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
   return { bytes, extension }
 }
 
@@ -43,7 +55,13 @@ export function imageExtension(head: Buffer): string | undefined {
   if (hex.startsWith('89504e470d0a1a0a')) return 'png'
   if (hex.startsWith('ffd8ff')) return 'jpg'
   if (hex.startsWith('762f3101')) return 'exr'
-  if (hex.startsWith('49492a00') || hex.startsWith('4d4d002a') || hex.startsWith('49492b00') || hex.startsWith('4d4d002b')) return 'tif'
+  if (
+    hex.startsWith('49492a00') ||
+    hex.startsWith('4d4d002a') ||
+    hex.startsWith('49492b00') ||
+    hex.startsWith('4d4d002b')
+  )
+    return 'tif'
   if (hex.startsWith('52494646') && head.subarray(8, 12).toString('latin1') === 'WEBP') return 'webp'
   return undefined
 }
@@ -75,7 +93,10 @@ function wantedExtension(role: FileRole, settings: RenderSettings): string | und
   }
 }
 
-async function readEnds(path: string, what: string): Promise<{ bytes: number; head: Buffer; tail: Buffer; isExrCut: boolean }> {
+async function readEnds(
+  path: string,
+  what: string,
+): Promise<{ bytes: number; head: Buffer; tail: Buffer; isExrCut: boolean }> {
   try {
     const file = await open(path, 'r')
     try {
@@ -83,12 +104,18 @@ async function readEnds(path: string, what: string): Promise<{ bytes: number; he
       const head = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, 0)
       const tail = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, Math.max(0, bytes - END_BYTES))
       const isExrCut = imageExtension(head.buffer) === 'exr' && (await isExrCutOff(file, bytes))
-      return { bytes, head: head.buffer.subarray(0, head.bytesRead), tail: tail.buffer.subarray(0, tail.bytesRead), isExrCut }
+      return {
+        bytes,
+        head: head.buffer.subarray(0, head.bytesRead),
+        tail: tail.buffer.subarray(0, tail.bytesRead),
+        isExrCut,
+      }
     } finally {
       await file.close()
     }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') throw new WorkFailure('output_invalid', `${what} was not written`, { cause: error })
+    if (errorCode(error) === 'ENOENT')
+      throw new WorkFailure('output_invalid', `${what} was not written`, { cause: error })
     throw error
   }
 }

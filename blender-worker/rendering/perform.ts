@@ -36,7 +36,11 @@ export interface Assignment {
 }
 
 /** Does a lease's work with the scene open, frame by frame, and checks and hashes what came out. Throws WorkFailure. */
-export async function perform(renderer: Renderer, assignment: Assignment, onProgress: (frame: number, progress: Parameters<OnProgress>[0]) => void): Promise<Performed> {
+export async function perform(
+  renderer: Renderer,
+  assignment: Assignment,
+  onProgress: (frame: number, progress: Parameters<OnProgress>[0]) => void,
+): Promise<Performed> {
   const { work, signal } = assignment
   const frames = work.kind === 'render' ? work.frames : [work.frame]
   const files: MadeFile[] = []
@@ -46,11 +50,16 @@ export async function perform(renderer: Renderer, assignment: Assignment, onProg
     signal.throwIfAborted()
     const folder = join(assignment.folder, frameName(frame))
     await mkdir(folder, { recursive: true })
-    const rendered = await renderFrame(renderer, assignment, { frame, startsAnew: index === 0 }, folder, (progress) => onProgress(frame, progress))
+    const rendered = await renderFrame(renderer, assignment, { frame, startsAnew: index === 0 }, folder, (progress) =>
+      onProgress(frame, progress),
+    )
     signal.throwIfAborted()
     files.push(...(await checkAndHash(rendered, work, frame, signal, () => onProgress(frame, undefined))))
     if (files.length > LIMITS.filesPerResultMax) {
-      throw new WorkFailure('blender_error', `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`)
+      throw new WorkFailure(
+        'blender_error',
+        `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`,
+      )
     }
     renderSeconds += rendered.renderSeconds
     peakMemoryBytes = Math.max(peakMemoryBytes, rendered.peakMemoryBytes)
@@ -63,19 +72,35 @@ export function frameName(frame: number): string {
   return `${frame < 0 ? 'm' : ''}${String(Math.abs(frame)).padStart(4, '0')}`
 }
 
-async function renderFrame(renderer: Renderer, assignment: Assignment, { frame, startsAnew }: { frame: number; startsAnew: boolean }, folder: string, onProgress: OnProgress): Promise<Rendered> {
+async function renderFrame(
+  renderer: Renderer,
+  assignment: Assignment,
+  { frame, startsAnew }: { frame: number; startsAnew: boolean },
+  folder: string,
+  onProgress: OnProgress,
+): Promise<Rendered> {
   const { work, device, threads, stitchedPath } = assignment
   const request = { frame, settings: work.settings, device, threads, folder, display: work.display }
-  if (work.kind === 'render') return renderer.render({ ...request, startsAnew, window: work.window, sampleRange: work.sampleRange }, onProgress)
+  if (work.kind === 'render')
+    return renderer.render({ ...request, startsAnew, window: work.window, sampleRange: work.sampleRange }, onProgress)
   if (stitchedPath === undefined) throw new Error('a finish came without its stitched image')
   return renderer.finish({ ...request, stitchedPath }, onProgress)
 }
 
-async function checkAndHash(rendered: Rendered, work: RenderWork, frame: number, signal: AbortSignal, onSignOfLife: () => void): Promise<MadeFile[]> {
+async function checkAndHash(
+  rendered: Rendered,
+  work: RenderWork,
+  frame: number,
+  signal: AbortSignal,
+  onSignOfLife: () => void,
+): Promise<MadeFile[]> {
   const wanted = wantedRoles(work)
   const extraCount = rendered.files.filter(({ role }) => role === 'extra').length
   if (extraCount > LIMITS.extraFilesPerFrameMax) {
-    throw new WorkFailure('blender_error', `File Output nodes wrote ${extraCount} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`)
+    throw new WorkFailure(
+      'blender_error',
+      `File Output nodes wrote ${extraCount} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
+    )
   }
   const made: MadeFile[] = []
   let extras = 0
@@ -84,11 +109,21 @@ async function checkAndHash(rendered: Rendered, work: RenderWork, frame: number,
     const { bytes, extension } = await checkOutput(path, role, frame, work.settings)
     onSignOfLife()
     const infix = role === 'extra' ? `extra${++extras}` : role
-    made.push({ path, file: { name: `${frameName(frame)}.${infix}.${extension}`, frame, role, bytes, sha256: await sha256OfFile(path, signal) } })
+    made.push({
+      path,
+      file: {
+        name: `${frameName(frame)}.${infix}.${extension}`,
+        frame,
+        role,
+        bytes,
+        sha256: await sha256OfFile(path, signal),
+      },
+    })
     onSignOfLife()
   }
   for (const role of wanted) {
-    if (!made.some((one) => one.file.role === role)) throw new WorkFailure('output_invalid', `Blender wrote no ${role} file for frame ${frame}`)
+    if (!made.some((one) => one.file.role === role))
+      throw new WorkFailure('output_invalid', `Blender wrote no ${role} file for frame ${frame}`)
   }
   return made
 }

@@ -113,7 +113,8 @@ export class RenderQueue {
     try {
       const url = this.#url(lease.scene.url)
       scene = await this.#options.cache.acquire({ ...lease.scene, url }, abort.signal)
-      const stitchedPath = lease.work.kind === 'finish' ? await this.#fetchStitched(lease, lease.work.stitched, abort.signal) : undefined
+      const stitchedPath =
+        lease.work.kind === 'finish' ? await this.#fetchStitched(lease, lease.work.stitched, abort.signal) : undefined
       abort.signal.throwIfAborted()
       held.prepared = { scene, stitchedPath }
     } catch (error) {
@@ -124,11 +125,23 @@ export class RenderQueue {
     this.#fillSlots()
   }
 
-  async #fetchStitched(lease: Lease, stitched: { url: string; sha256: Lease['scene']['sha256']; bytes: number }, signal: AbortSignal): Promise<string> {
+  async #fetchStitched(
+    lease: Lease,
+    stitched: { url: string; sha256: Lease['scene']['sha256']; bytes: number },
+    signal: AbortSignal,
+  ): Promise<string> {
     await mkdir(this.#options.incomingFolder, { recursive: true })
     const path = this.#incomingPath(lease)
     const { patience, log } = this.#options
-    await download({ url: this.#url(stitched.url), path, bytes: stitched.bytes, sha256: stitched.sha256, patience, signal, log })
+    await download({
+      url: this.#url(stitched.url),
+      path,
+      bytes: stitched.bytes,
+      sha256: stitched.sha256,
+      patience,
+      signal,
+      log,
+    })
     return path
   }
 
@@ -148,7 +161,11 @@ export class RenderQueue {
   /** The free slot that has the scene open, else one that has none open, else any free one. */
   #freeSlotFor(scene: HeldScene): Slot | undefined {
     const free = this.#options.slots.filter((slot) => !slot.busy)
-    return free.find((slot) => slot.openScene === scene.sha256) ?? free.find((slot) => slot.openScene === undefined) ?? free[0]
+    return (
+      free.find((slot) => slot.openScene === scene.sha256) ??
+      free.find((slot) => slot.openScene === undefined) ??
+      free[0]
+    )
   }
 
   async #render(held: Held, prepared: Prepared, slot: Slot): Promise<void> {
@@ -169,7 +186,11 @@ export class RenderQueue {
     } catch (error) {
       this.#fail(held, error, 'blender_crashed')
     } finally {
-      await slot.clear(lease).catch((error: unknown) => this.#options.log.error({ ...ref, error: String(error) }, 'scratch could not be removed'))
+      await slot
+        .clear(lease)
+        .catch((error: unknown) =>
+          this.#options.log.error({ ...ref, error: String(error) }, 'scratch could not be removed'),
+        )
       slot.busy = false
       this.#fillSlots()
       // The cache asked while this slot rendered, and passed over it.
@@ -202,7 +223,8 @@ export class RenderQueue {
 
   #url(text: string): URL {
     const url = httpUrl(text, this.#options.coordinator)
-    if (url === undefined) throw new WorkFailure('scene_download_failed', 'the coordinator sent a download address that is no HTTP URL')
+    if (url === undefined)
+      throw new WorkFailure('scene_download_failed', 'the coordinator sent a download address that is no HTTP URL')
     return url
   }
 

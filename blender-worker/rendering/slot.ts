@@ -85,19 +85,28 @@ export class Slot {
       signal.throwIfAborted()
       watch.start()
       await renderer.open(view.blendPath, () => watch.reset())
-      if (lease.work.kind === 'inspect') return await inspect(renderer, lease.work.settings, () => watch.reset(), signal)
+      if (lease.work.kind === 'inspect')
+        return await inspect(renderer, lease.work.settings, () => watch.reset(), signal)
       const device = lease.work.kind === 'render' ? (lease.work.device ?? this.#options.device) : this.#options.device
-      const performed = await perform(renderer, { work: lease.work, stitchedPath, device, threads: this.#options.threads, folder, signal }, (frame, progress) => {
-        watch.reset()
-        if (progress !== undefined) run.onProgress(frame, progress)
-      })
+      const performed = await perform(
+        renderer,
+        { work: lease.work, stitchedPath, device, threads: this.#options.threads, folder, signal },
+        (frame, progress) => {
+          watch.reset()
+          if (progress !== undefined) run.onProgress(frame, progress)
+        },
+      )
       signal.throwIfAborted()
       return performed
     } catch (error) {
       // A Blender that failed once may be in any state.
       await this.close()
       signal.throwIfAborted()
-      if (watch.barked) throw new WorkFailure('no_progress', `Blender gave no sign of progress for ${lease.noProgressSeconds} s`, { cause: error, ...lastWordsOf(error) })
+      if (watch.barked)
+        throw new WorkFailure('no_progress', `Blender gave no sign of progress for ${lease.noProgressSeconds} s`, {
+          cause: error,
+          ...lastWordsOf(error),
+        })
       throw await this.#diskFullInstead(error)
     } finally {
       watch.stop()
@@ -128,7 +137,11 @@ export class Slot {
     if (!(error instanceof WorkFailure) || !DISK_FULL_MAY_LOOK_LIKE.includes(error.code)) return error
     const { bavail, bsize } = await statfs(this.#options.folder)
     if (bavail * bsize >= FREE_BYTES_MIN) return error
-    return new WorkFailure('disk_full', `the disk of this worker is full (${bavail * bsize} bytes are free): ${error.message}`, { cause: error, ...lastWordsOf(error) })
+    return new WorkFailure(
+      'disk_full',
+      `the disk of this worker is full (${bavail * bsize} bytes are free): ${error.message}`,
+      { cause: error, ...lastWordsOf(error) },
+    )
   }
 
   async #folderOf(lease: Lease): Promise<string> {
@@ -141,7 +154,8 @@ export class Slot {
   /** The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder. */
   async #openFor(scene: HeldScene): Promise<Open> {
     const open = this.#open
-    if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open) return open
+    if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open)
+      return open
     await this.close()
     const view = await ProjectView.make(scene, join(this.#options.folder, 'views'))
     this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), view }
@@ -163,7 +177,12 @@ function isSame(open: HeldScene, wanted: HeldScene): boolean {
   return open.blendPath === wanted.blendPath && open.seal === wanted.seal
 }
 
-async function inspect(renderer: Renderer, settings: RenderSettings, onProgress: () => void, signal: AbortSignal): Promise<Inspected> {
+async function inspect(
+  renderer: Renderer,
+  settings: RenderSettings,
+  onProgress: () => void,
+  signal: AbortSignal,
+): Promise<Inspected> {
   const startedAtMs = performance.now()
   const inspection = await renderer.inspect(settings, onProgress)
   signal.throwIfAborted()

@@ -59,7 +59,9 @@ export class Deliveries {
 
   /** Leases whose files the farm does not have yet. */
   undelivered(): LeaseRef[] {
-    return [...this.#deliveries.values()].filter((delivery) => delivery.result.stage === 'committed').map((delivery) => delivery.result.lease)
+    return [...this.#deliveries.values()]
+      .filter((delivery) => delivery.result.stage === 'committed')
+      .map((delivery) => delivery.result.lease)
   }
 
   has(lease: LeaseRef): boolean {
@@ -76,7 +78,8 @@ export class Deliveries {
   /** Tells again, on a new connection, what the farm has not answered. */
   tellAll(): void {
     for (const delivery of this.#deliveries.values()) {
-      if (delivery.uploading === undefined && (!delivery.answered || delivery.result.stage === 'uploaded')) this.#tell(delivery)
+      if (delivery.uploading === undefined && (!delivery.answered || delivery.result.stage === 'uploaded'))
+        this.#tell(delivery)
     }
   }
 
@@ -129,8 +132,16 @@ export class Deliveries {
       if (delivery.abort.signal.aborted) return
       const url = httpUrl(urlText, coordinator)
       if (url === undefined) return this.#fail(delivery, `the address to send ${name} to is no HTTP URL`)
-      if (!files.some((file) => file.name === name)) return this.#fail(delivery, `the farm asked for ${name}, which is not part of the result`)
-      const outcome = await upload({ url, headers, path: store.pathOf(lease, name), patience, signal: delivery.abort.signal, log })
+      if (!files.some((file) => file.name === name))
+        return this.#fail(delivery, `the farm asked for ${name}, which is not part of the result`)
+      const outcome = await upload({
+        url,
+        headers,
+        path: store.pathOf(lease, name),
+        patience,
+        signal: delivery.abort.signal,
+        log,
+      })
       if (outcome.ok) continue
       const now = this.#options.connection()
       if (outcome.code === 'unreachable' && (now === undefined || now !== connection)) return this.#tellAgain(delivery)
@@ -158,7 +169,9 @@ export class Deliveries {
     this.#options.log.warn({ ...lease, why: message }, 'result could not be delivered')
     this.#options.onFailed(lease, { code: 'upload_failed', message })
     // Not awaited: `drop` waits for the upload that this is called from.
-    this.drop(lease).catch((error: unknown) => this.#options.log.error({ ...lease, error: String(error) }, 'clean-up failed'))
+    this.drop(lease).catch((error: unknown) =>
+      this.#options.log.error({ ...lease, error: String(error) }, 'clean-up failed'),
+    )
   }
 }
 

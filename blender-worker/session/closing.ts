@@ -26,13 +26,21 @@ export function afterClosing(closing: Closing): AfterClosing {
     case 503:
       return { kind: 'reconnect', wait: 'longer', message: `the coordinator is overloaded: HTTP ${closing.httpStatus}` }
     default:
-      return { kind: 'reconnect', wait: 'usual', message: `the coordinator answered HTTP ${closing.httpStatus} instead of opening a WebSocket` }
+      return {
+        kind: 'reconnect',
+        wait: 'usual',
+        message: `the coordinator answered HTTP ${closing.httpStatus} instead of opening a WebSocket`,
+      }
   }
   switch (closing.code) {
     case CLOSE_CODES.unauthorized:
       return unauthorized(said)
     case CLOSE_CODES.replaced:
-      return { kind: 'give-up', why: 'replaced', message: `another agent has connected with the same worker id${said}; give each worker a data folder of its own` }
+      return {
+        kind: 'give-up',
+        why: 'replaced',
+        message: `another agent has connected with the same worker id${said}; give each worker a data folder of its own`,
+      }
     case CLOSE_CODES.version:
       return outdated(said)
     case CLOSE_CODES.overloaded:
@@ -44,16 +52,28 @@ export function afterClosing(closing: Closing): AfterClosing {
     case CLOSE_CODES.bad_message:
       return { kind: 'reconnect', wait: 'usual', message: `the coordinator did not understand a message${said}` }
     case CLOSE_CODES.silent:
-      return { kind: 'reconnect', wait: 'usual', message: `the coordinator heard nothing from here for too long${said}` }
+      return {
+        kind: 'reconnect',
+        wait: 'usual',
+        message: `the coordinator heard nothing from here for too long${said}`,
+      }
     default:
       return { kind: 'reconnect', wait: 'usual', message: `the connection ended with code ${closing.code}${said}` }
   }
 }
 
 function unauthorized(said: string): AfterClosing {
-  return { kind: 'give-up', why: 'unauthorized', message: `the coordinator refused the token of this worker${said}; make a worker token there and start the worker with it` }
+  return {
+    kind: 'give-up',
+    why: 'unauthorized',
+    message: `the coordinator refused the token of this worker${said}; make a worker token there and start the worker with it`,
+  }
 }
 
 function outdated(said: string): AfterClosing {
-  return { kind: 'give-up', why: 'version', message: `the coordinator does not speak version ${PROTOCOL_VERSION} of the worker protocol${said}; install the same release of Tilework on both sides` }
+  return {
+    kind: 'give-up',
+    why: 'version',
+    message: `the coordinator does not speak version ${PROTOCOL_VERSION} of the worker protocol${said}; install the same release of Tilework on both sides`,
+  }
 }

@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import { PROTOCOL_VERSION, type CoordinatorMessage, type Heartbeat, type Hello, type Welcome, type WorkerMessage } from '../../shared/protocol/messages.ts'
+import {
+  PROTOCOL_VERSION,
+  type CoordinatorMessage,
+  type Heartbeat,
+  type Hello,
+  type Welcome,
+  type WorkerMessage,
+} from '../../shared/protocol/messages.ts'
 import type { z } from 'zod'
 import { backoffDelayMs, overloadedDelayMs, type BackoffSchedule } from './backoff.ts'
 import { afterClosing, type AfterClosing, type Closing } from './closing.ts'
@@ -21,7 +28,9 @@ export interface SessionOptions {
   readonly onMessage: (message: CoordinatorMessage) => void
 }
 
-export type SessionEnd = { readonly why: 'closed' } | { readonly why: 'unauthorized' | 'replaced' | 'version'; readonly message: string }
+export type SessionEnd =
+  | { readonly why: 'closed' }
+  | { readonly why: 'unauthorized' | 'replaced' | 'version'; readonly message: string }
 
 /** The worker's side of the conversation, over as many connections as it takes. */
 export class Session {
@@ -49,7 +58,8 @@ export class Session {
       if (this.#closing.signal.aborted) break
       const next: AfterClosing = afterClosing(closing)
       if (next.kind === 'give-up') return { why: next.why, message: next.message }
-      const delayMs = next.wait === 'longer' ? overloadedDelayMs(backoff, random()) : backoffDelayMs(this.#attempt, backoff, random())
+      const delayMs =
+        next.wait === 'longer' ? overloadedDelayMs(backoff, random()) : backoffDelayMs(this.#attempt, backoff, random())
       this.#attempt++
       log.warn({ why: next.message, delayMs, attempt: this.#attempt }, 'connection lost, will reconnect')
       // An aborted wait is `close`, which the loop's condition sees.
@@ -66,7 +76,10 @@ export class Session {
     if (!this.#welcomed || this.#connection === undefined) return false
     const text = JSON.stringify(message)
     if (Buffer.byteLength(text) > LIMITS.workerMessageBytesMax) {
-      this.#options.log.error({ type: message.type, bytes: Buffer.byteLength(text), bytesMax: LIMITS.workerMessageBytesMax }, 'message is too big to send')
+      this.#options.log.error(
+        { type: message.type, bytes: Buffer.byteLength(text), bytesMax: LIMITS.workerMessageBytesMax },
+        'message is too big to send',
+      )
       return false
     }
     return this.#connection.send(text)
@@ -102,7 +115,8 @@ export class Session {
   #hear(connection: Connection, message: CoordinatorMessage): void {
     if (message.type !== 'welcome') {
       if (this.#welcomed) this.#options.onMessage(message)
-      else if (message.type === 'refused') this.#options.log.error({ code: message.code, said: message.message }, 'coordinator refused the hello')
+      else if (message.type === 'refused')
+        this.#options.log.error({ code: message.code, said: message.message }, 'coordinator refused the hello')
       else this.#options.log.warn({ type: message.type }, 'message before the welcome ignored')
       return
     }

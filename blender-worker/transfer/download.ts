@@ -36,30 +36,44 @@ export async function download(options: DownloadOptions): Promise<void> {
       if (have === bytes && (await sha256OfFile(path, signal)) === options.sha256) return
       await rm(path, { force: true })
       furthest = 0
-      if (++wrongContent >= WRONG_CONTENT_MAX) throw new WorkFailure('scene_download_failed', `${placeOf(url)} is not the file that was promised: its SHA-256 is not ${options.sha256}`)
+      if (++wrongContent >= WRONG_CONTENT_MAX)
+        throw new WorkFailure(
+          'scene_download_failed',
+          `${placeOf(url)} is not the file that was promised: its SHA-256 is not ${options.sha256}`,
+        )
       log.warn({ place: placeOf(url), bytes: have }, 'downloaded file has the wrong content, starting over')
       continue
     }
     const outcome = await fetchRest(options, have)
     signal.throwIfAborted()
-    if (outcome.kind === 'refused') throw new WorkFailure('scene_download_failed', `${placeOf(url)} answered HTTP ${outcome.status}`)
+    if (outcome.kind === 'refused')
+      throw new WorkFailure('scene_download_failed', `${placeOf(url)} answered HTTP ${outcome.status}`)
     if (outcome.kind === 'whole') continue
     const reached = await lengthOf(path)
     fruitless = reached > furthest ? 0 : fruitless + 1
     furthest = Math.max(furthest, reached)
     if (fruitless >= patience.fruitlessTriesMax) {
-      throw new WorkFailure('scene_download_failed', `${placeOf(url)} could not be read in ${fruitless} tries, ${reached} of ${bytes} bytes came: ${outcome.why}`)
+      throw new WorkFailure(
+        'scene_download_failed',
+        `${placeOf(url)} could not be read in ${fruitless} tries, ${reached} of ${bytes} bytes came: ${outcome.why}`,
+      )
     }
     log.warn({ place: placeOf(url), bytesHere: reached, bytes, why: outcome.why }, 'download cut, will go on')
     await waitBeforeRetry(fruitless + 1, patience, signal)
   }
 }
 
-type Outcome = { readonly kind: 'whole' } | { readonly kind: 'cut'; readonly why: string } | { readonly kind: 'refused'; readonly status: number }
+type Outcome =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'cut'; readonly why: string }
+  | { readonly kind: 'refused'; readonly status: number }
 
 async function fetchRest(options: DownloadOptions, have: number): Promise<Outcome> {
   const stall = new AbortController()
-  const stallTimer = setTimeout(() => stall.abort(new Error(`nothing came for ${options.patience.stallMs / 1_000} s`)), options.patience.stallMs)
+  const stallTimer = setTimeout(
+    () => stall.abort(new Error(`nothing came for ${options.patience.stallMs / 1_000} s`)),
+    options.patience.stallMs,
+  )
   try {
     const response = await fetch(options.url, {
       headers: { 'accept-encoding': 'identity', ...(have === 0 ? {} : { range: `bytes=${have}-` }) },
@@ -71,13 +85,19 @@ async function fetchRest(options: DownloadOptions, have: number): Promise<Outcom
     }
     if (!response.ok || response.body === null) {
       await response.body?.cancel()
-      return isPassing(response.status) ? { kind: 'cut', why: `HTTP ${response.status}` } : { kind: 'refused', status: response.status }
+      return isPassing(response.status)
+        ? { kind: 'cut', why: `HTTP ${response.status}` }
+        : { kind: 'refused', status: response.status }
     }
     return await writeRest(options, response.body, startOf(response, have), () => stallTimer.refresh())
   } catch (error) {
     if (isDiskFull(error)) {
       await rm(options.path, { force: true })
-      throw new WorkFailure('disk_full', `the disk of this worker is full: ${options.bytes} bytes of ${placeOf(options.url)} do not fit`, { cause: error })
+      throw new WorkFailure(
+        'disk_full',
+        `the disk of this worker is full: ${options.bytes} bytes of ${placeOf(options.url)} do not fit`,
+        { cause: error },
+      )
     }
     if (errorCode(error)?.startsWith('E') === true && isLocal(error)) throw error
     return { kind: 'cut', why: stall.signal.aborted ? String(stall.signal.reason) : reasonOf(error) }
@@ -93,7 +113,12 @@ function startOf(response: Response, have: number): number {
   return first === undefined ? have : Number(first)
 }
 
-async function writeRest(options: DownloadOptions, body: ReadableStream<Uint8Array>, start: number, onBytes: () => void): Promise<Outcome> {
+async function writeRest(
+  options: DownloadOptions,
+  body: ReadableStream<Uint8Array>,
+  start: number,
+  onBytes: () => void,
+): Promise<Outcome> {
   const file = await open(options.path, start === 0 ? 'w' : 'r+')
   try {
     if (start > 0) {
@@ -109,14 +134,16 @@ async function writeRest(options: DownloadOptions, body: ReadableStream<Uint8Arr
       position += wanted.length
       if (position > options.bytes) break
     }
-    return position >= options.bytes ? { kind: 'whole' } : { kind: 'cut', why: `the connection ended at byte ${position}` }
+    return position >= options.bytes
+      ? { kind: 'whole' }
+      : { kind: 'cut', why: `the connection ended at byte ${position}` }
   } finally {
     await file.close()
   }
 }
 
 async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten
   }

@@ -13,7 +13,11 @@ export interface Patience {
 }
 
 /** Eight tries with waits of up to 30 s ride out about a minute without network; longer than that, another worker is faster. */
-export const TRANSFER_PATIENCE = { backoff: { baseMs: 500, capMs: 30_000 }, fruitlessTriesMax: 8, stallMs: 30_000 } as const
+export const TRANSFER_PATIENCE = {
+  backoff: { baseMs: 500, capMs: 30_000 },
+  fruitlessTriesMax: 8,
+  stallMs: 30_000,
+} as const
 
 /** Waits as the schedule says before try number `attempt` (from 1); rejects when the signal aborts. */
 export async function waitBeforeRetry(attempt: number, patience: Patience, signal: AbortSignal): Promise<void> {

@@ -19,7 +19,9 @@ export interface UploadOptions {
 }
 
 /** refused: the store said no, trying again is useless. unreachable: it never answered well; another time it may. */
-export type UploadOutcome = { readonly ok: true } | { readonly ok: false; readonly code: 'refused' | 'unreachable'; readonly message: string }
+export type UploadOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: 'refused' | 'unreachable'; readonly message: string }
 
 /** Sends a file by PUT, streamed from disk with its length, again and again as far as patience goes. Rejects when aborted. */
 export async function upload(options: UploadOptions): Promise<UploadOutcome> {
@@ -28,9 +30,11 @@ export async function upload(options: UploadOptions): Promise<UploadOutcome> {
     const answer = await putOnce(options)
     signal.throwIfAborted()
     if (typeof answer === 'number' && answer >= 200 && answer < 300) return { ok: true }
-    if (typeof answer === 'number' && !isPassing(answer)) return { ok: false, code: 'refused', message: `${placeOf(url)} answered HTTP ${answer} to the upload` }
+    if (typeof answer === 'number' && !isPassing(answer))
+      return { ok: false, code: 'refused', message: `${placeOf(url)} answered HTTP ${answer} to the upload` }
     const why = typeof answer === 'number' ? `HTTP ${answer}` : answer
-    if (tries >= patience.fruitlessTriesMax) return { ok: false, code: 'unreachable', message: `${placeOf(url)} took no upload in ${tries} tries: ${why}` }
+    if (tries >= patience.fruitlessTriesMax)
+      return { ok: false, code: 'unreachable', message: `${placeOf(url)} took no upload in ${tries} tries: ${why}` }
     log.warn({ place: placeOf(url), why, tries }, 'upload failed, will try again')
     await waitBeforeRetry(tries, patience, signal)
   }
@@ -40,10 +44,14 @@ export async function upload(options: UploadOptions): Promise<UploadOutcome> {
 async function putOnce(options: UploadOptions): Promise<number | string> {
   const { url, path, patience, signal } = options
   const { size } = await stat(path)
-  const headers = Object.fromEntries(Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const headers = Object.fromEntries(
+    Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  )
   headers['content-length'] ??= String(size)
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { method: 'PUT', headers, signal })
-  request.setTimeout(patience.stallMs, () => request.destroy(new Error(`no sign of life for ${patience.stallMs / 1_000} s`)))
+  request.setTimeout(patience.stallMs, () =>
+    request.destroy(new Error(`no sign of life for ${patience.stallMs / 1_000} s`)),
+  )
   const answered = new Promise<number>((resolve, reject) => {
     request.on('response', (response: IncomingMessage) => {
       // The body must be read for the socket to be freed; its text may hold what is secret, so it is not kept.

@@ -49,7 +49,12 @@ async function checkReadiness() {
 async function checkConsumer(queue) {
   await beatingProcess()
   const { Redis } = await import('ioredis')
-  const redis = new Redis(process.env.REDIS_URL ?? '', { lazyConnect: true, retryStrategy: null, connectTimeout: ANSWER_TIMEOUT_MS, commandTimeout: ANSWER_TIMEOUT_MS })
+  const redis = new Redis(process.env.REDIS_URL ?? '', {
+    lazyConnect: true,
+    retryStrategy: null,
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    commandTimeout: ANSWER_TIMEOUT_MS,
+  })
   let why = ''
   redis.on('error', (error) => (why = error.message))
   await redis.connect().catch((error) => {
@@ -79,7 +84,8 @@ async function beatingProcess() {
     throw new Error(`there is no heartbeat ${file}: the service has not started`)
   })
   const ageMs = Date.now() - mtimeMs
-  if (ageMs > HEARTBEAT_AGE_MAX_MS) throw new Error(`the last heartbeat is ${Math.round(ageMs / 1000)} s old: the process hangs`)
+  if (ageMs > HEARTBEAT_AGE_MAX_MS)
+    throw new Error(`the last heartbeat is ${Math.round(ageMs / 1000)} s old: the process hangs`)
   return Number(text)
 }
 
@@ -91,7 +97,9 @@ function hostOf(client) {
 /** Inodes of the sockets that a process holds. @param {number} pid */
 async function socketsOf(pid) {
   const folder = `/proc/${pid}/fd`
-  const targets = await Promise.all((await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => ''))) // closed meanwhile
+  const targets = await Promise.all(
+    (await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => '')),
+  ) // closed meanwhile
   return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []))
 }
 
@@ -99,5 +107,7 @@ async function socketsOf(pid) {
 async function connectionsTo(port) {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => ''))) // no IPv6 here
   const rows = tables.flatMap((table) => table.split('\n').slice(1)).map((line) => line.trim().split(/\s+/))
-  return rows.filter((row) => row[3] === ESTABLISHED && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === port).map((row) => row[9] ?? '')
+  return rows
+    .filter((row) => row[3] === ESTABLISHED && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === port)
+    .map((row) => row[9] ?? '')
 }

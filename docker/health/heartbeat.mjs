@@ -15,7 +15,10 @@ async function beat() {
     await writeFile(FILE, `${process.pid}\n`)
   } catch (error) {
     // The service is well without it; only the health check is not, and here is why.
-    if (!complained) process.stderr.write(`the heartbeat ${FILE} cannot be written, so health checks will fail: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (!complained)
+      process.stderr.write(
+        `the heartbeat ${FILE} cannot be written, so health checks will fail: ${error instanceof Error ? error.message : String(error)}\n`,
+      )
     complained = true
   }
 }

@@ -26,7 +26,12 @@ try {
 } catch (error) {
   // An answer to HEAD has no body, so its status is all there is to tell.
   const status = error?.$metadata?.httpStatusCode
-  const what = status === 403 ? 'the server does not take these keys (403)' : status === undefined ? `it does not answer: ${error.message}` : `it answers ${status}: ${error.name}`
+  const what =
+    status === 403
+      ? 'the server does not take these keys (403)'
+      : status === undefined
+        ? `it does not answer: ${error.message}`
+        : `it answers ${status}: ${error.name}`
   process.stderr.write(`the bucket ${S3_BUCKET} at ${S3_ENDPOINT || 'AWS'} cannot be made: ${what}\n`)
   process.exitCode = 1
 }

@@ -18,7 +18,11 @@ import type { AssemblerContext } from './context.ts'
 const PREVIEW_WIDTH = 480
 
 /** Copies the frame that counts into `final/`, after reading the whole of it, and makes its preview. */
-export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerContext, jobId: JobId, frame: number): Promise<void> {
+export async function deliverFrame(
+  { engine, imaging, scratchDir }: AssemblerContext,
+  jobId: JobId,
+  frame: number,
+): Promise<void> {
   const [job, [record]] = await Promise.all([engine.store.job(jobId), engine.store.frames(jobId, [frame])])
   if (job === null || record == null || job.value.state !== 'active' || record.value.state !== 'delivering') return
   const { plan } = job.value
@@ -32,11 +36,27 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     const unread = new Set<string>()
     for (const file of files) {
       const path = join(dir, file.name)
-      const download = await engine.objects.download(file.key, path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
-      if (!download.ok) return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${download.message}` })
+      const download = await engine.objects.download(file.key, path, {
+        bytesMax: file.bytes,
+        bytes: file.bytes,
+        sha256: file.sha256,
+      })
+      if (!download.ok)
+        return await reportRejected(engine, {
+          jobId,
+          taskId: task.id,
+          epoch: resultEpoch(task),
+          reason: `${file.name}: ${download.message}`,
+        })
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
-      if (!checked.ok && checked.code !== 'unsupported') return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${file.name}: ${checked.message}` })
+      if (!checked.ok && checked.code !== 'unsupported')
+        return await reportRejected(engine, {
+          jobId,
+          taskId: task.id,
+          epoch: resultEpoch(task),
+          reason: `${file.name}: ${checked.message}`,
+        })
       if (!checked.ok) unread.add(file.name)
       local.set(file.name, path)
     }
@@ -47,7 +67,13 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
     const made = await imaging.preview(local.get(shown.name) ?? '', preview, PREVIEW_WIDTH)
     if (!made.ok) {
       const fault = unread.has(shown.name) ? 'farm' : 'worker'
-      return await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: `${shown.name}: ${made.message}`, fault })
+      return await reportRejected(engine, {
+        jobId,
+        taskId: task.id,
+        epoch: resultEpoch(task),
+        reason: `${shown.name}: ${made.message}`,
+        fault,
+      })
     }
 
     const delivered: FinalFile[] = []
@@ -57,12 +83,32 @@ export async function deliverFrame({ engine, imaging, scratchDir }: AssemblerCon
       delivered.push({ path: below, bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType })
     }
     const name = frameFileName(frame, plan.format)
-    await deliver(finalKey(jobId, 'frames', name), local.get(final.name) ?? '', `frames/${name}`, IMAGE_CONTENT_TYPES[plan.format])
+    await deliver(
+      finalKey(jobId, 'frames', name),
+      local.get(final.name) ?? '',
+      `frames/${name}`,
+      IMAGE_CONTENT_TYPES[plan.format],
+    )
     for (const extra of files.filter((file) => file.role === 'extra')) {
-      await deliver(finalKey(jobId, 'frames', extra.name), local.get(extra.name) ?? '', `frames/${extra.name}`, contentTypeOf(extra.name))
+      await deliver(
+        finalKey(jobId, 'frames', extra.name),
+        local.get(extra.name) ?? '',
+        `frames/${extra.name}`,
+        contentTypeOf(extra.name),
+      )
     }
-    await deliver(finalKey(jobId, 'previews', `${frameName(frame)}.jpg`), preview, `previews/${frameName(frame)}.jpg`, 'image/jpeg')
-    if (shown !== final) await engine.objects.put(workKey(jobId, displayPath(frame)), { filePath: local.get(shown.name) ?? '' }, { contentType: 'image/png' })
+    await deliver(
+      finalKey(jobId, 'previews', `${frameName(frame)}.jpg`),
+      preview,
+      `previews/${frameName(frame)}.jpg`,
+      'image/jpeg',
+    )
+    if (shown !== final)
+      await engine.objects.put(
+        workKey(jobId, displayPath(frame)),
+        { filePath: local.get(shown.name) ?? '' },
+        { contentType: 'image/png' },
+      )
     await reportDelivered(engine, jobId, frame, delivered, task)
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -81,7 +127,13 @@ async function checkSize(imaging: Imaging, path: string, plan: JobPlan): ReturnT
   return checked
 }
 
-const BY_EXTENSION: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg', '.exr': 'image/x-exr', '.tif': 'image/tiff', '.webp': 'image/webp' }
+const BY_EXTENSION: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.exr': 'image/x-exr',
+  '.tif': 'image/tiff',
+  '.webp': 'image/webp',
+}
 
 function contentTypeOf(name: string): string {
   return BY_EXTENSION[extname(name)] ?? 'application/octet-stream'

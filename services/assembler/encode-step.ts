@@ -31,9 +31,18 @@ export async function encodeJob(context: AssemblerContext, jobId: JobId, signal:
     }
     const manifest = join(dir, 'manifest.json')
     await pipeline(manifestText(engine, job, files), createWriteStream(manifest), { signal })
-    const put = await engine.objects.put(finalManifestKey(jobId), { filePath: manifest }, { contentType: 'application/json' })
+    const put = await engine.objects.put(
+      finalManifestKey(jobId),
+      { filePath: manifest },
+      { contentType: 'application/json' },
+    )
     if (!put.ok) throw new Error(`the manifest was not stored: ${put.message}`)
-    files.push({ path: 'manifest.json', bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType: 'application/json' })
+    files.push({
+      path: 'manifest.json',
+      bytes: put.bytes,
+      sha256: Sha256.parse(put.sha256),
+      contentType: 'application/json',
+    })
     await reportEncoded(engine, jobId, files)
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -41,13 +50,24 @@ export async function encodeJob(context: AssemblerContext, jobId: JobId, signal:
 }
 
 /** Null when the job was stopped because the video cannot be made. */
-async function makeVideo({ engine, video }: AssemblerContext, job: JobRecord, container: 'mp4' | 'webm', dir: string, signal: AbortSignal): Promise<FinalFile | null> {
+async function makeVideo(
+  { engine, video }: AssemblerContext,
+  job: JobRecord,
+  container: 'mp4' | 'webm',
+  dir: string,
+  signal: AbortSignal,
+): Promise<FinalFile | null> {
   const frames = parseFrames(job.plan.frames)
   if (!frames.ok) throw new Error(`job ${job.id}: stored frames do not parse: ${frames.detail}`)
   const images: string[] = []
   for (const frame of frames.frames) {
-    const path = join(dir, `${String(images.length).padStart(6, '0')}${needsDisplay(job.plan) ? '.png' : `.${frameFileName(frame, job.plan.format).split('.').at(-1)}`}`)
-    const key: ObjectKey = needsDisplay(job.plan) ? workKey(job.id, displayPath(frame)) : finalKey(job.id, 'frames', frameFileName(frame, job.plan.format))
+    const path = join(
+      dir,
+      `${String(images.length).padStart(6, '0')}${needsDisplay(job.plan) ? '.png' : `.${frameFileName(frame, job.plan.format).split('.').at(-1)}`}`,
+    )
+    const key: ObjectKey = needsDisplay(job.plan)
+      ? workKey(job.id, displayPath(frame))
+      : finalKey(job.id, 'frames', frameFileName(frame, job.plan.format))
     const download = await engine.objects.download(key, path, { bytesMax: Number.MAX_SAFE_INTEGER, signal })
     if (!download.ok) throw new Error(`frame ${frame}: ${download.message}`)
     images.push(path)
@@ -59,13 +79,25 @@ async function makeVideo({ engine, video }: AssemblerContext, job: JobRecord, co
     return null
   }
   const name = `${fileNameOf(job.name)}.${container}`
-  const put = await engine.objects.put(finalKey(job.id, 'video', name), { filePath: output }, { contentType: VIDEO_TYPES[container] })
+  const put = await engine.objects.put(
+    finalKey(job.id, 'video', name),
+    { filePath: output },
+    { contentType: VIDEO_TYPES[container] },
+  )
   if (!put.ok) throw new Error(`the video was not stored: ${put.message}`)
-  return { path: `video/${name}`, bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType: VIDEO_TYPES[container] }
+  return {
+    path: `video/${name}`,
+    bytes: put.bytes,
+    sha256: Sha256.parse(put.sha256),
+    contentType: VIDEO_TYPES[container],
+  }
 }
 
 /** A job's name as a file name: letters, digits, dash and underscore; `.blend` and `.zip` left out. */
 function fileNameOf(name: string): string {
-  const plain = name.replace(/\.(blend|zip)$/i, '').replace(/[^A-Za-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '')
+  const plain = name
+    .replace(/\.(blend|zip)$/i, '')
+    .replace(/[^A-Za-z0-9_-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
   return plain.slice(0, 60) || 'video'
 }

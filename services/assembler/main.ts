@@ -11,7 +11,12 @@ import { runAssemblerStep } from './run-step.ts'
 /** Starts an assembler: it stitches, delivers and encodes. Any number may run. */
 export async function startAssembler(config: FarmConfig, log: Logger): Promise<RunningService> {
   const connections = await connectFarm(config, log, () => config.TILEWORK_PUBLIC_URL ?? '')
-  const context = { engine: connections.engine, imaging: farmImaging, video: ffmpegEncoder(config.TILEWORK_FFMPEG), scratchDir: await scratchFolder(config, 'assembler') }
+  const context = {
+    engine: connections.engine,
+    imaging: farmImaging,
+    video: ffmpegEncoder(config.TILEWORK_FFMPEG),
+    scratchDir: await scratchFolder(config, 'assembler'),
+  }
   const consumer = stepConsumer({
     redisUrl: config.REDIS_URL,
     queue: 'assemble',

@@ -19,7 +19,11 @@ type Frame = Manifest['frames'][number]
  * What was delivered, who rendered it and how it was checked, as the text of a `Manifest` in pieces: of a long job no more than a
  * page of its records is held at a time, or one frame where that has more. `files`: those beside the frames, the manifest itself left out.
  */
-export async function* manifestText(engine: Engine, job: JobRecord, files: readonly FinalFile[]): AsyncGenerator<string> {
+export async function* manifestText(
+  engine: Engine,
+  job: JobRecord,
+  files: readonly FinalFile[],
+): AsyncGenerator<string> {
   yield `{\n${membersOf(headOf(job, engine.clock.now()))},\n "frames": [`
   let before = '\n  '
   for await (const frame of framesOf(engine, job)) {
@@ -31,7 +35,20 @@ export async function* manifestText(engine: Engine, job: JobRecord, files: reado
 
 function headOf(job: JobRecord, now: number): Partial<Manifest> {
   const { id, name, owner, priority, requirement, scene, plan } = job
-  return Head.parse({ manifestVersion: 1, job: { id, name, owner, createdAt: new Date(job.createdAt).toISOString(), completedAt: new Date(now).toISOString(), priority, requirement }, scene, plan })
+  return Head.parse({
+    manifestVersion: 1,
+    job: {
+      id,
+      name,
+      owner,
+      createdAt: new Date(job.createdAt).toISOString(),
+      completedAt: new Date(now).toISOString(),
+      priority,
+      requirement,
+    },
+    scene,
+    plan,
+  })
 }
 
 async function* framesOf(engine: Engine, job: JobRecord): AsyncGenerator<Frame> {
@@ -42,12 +59,22 @@ async function* framesOf(engine: Engine, job: JobRecord): AsyncGenerator<Frame> 
     const part = numbers.frames.slice(from, from + atOnce)
     const frames = (await engine.store.frames(job.id, part)).map((record, index) => {
       const position = record?.value.position ?? from + index
-      return { number: part[index] ?? 0, files: record?.value.files ?? [], ids: [...renderTasksOfFrame(job.plan, position), finishTaskId(position)] }
+      return {
+        number: part[index] ?? 0,
+        files: record?.value.files ?? [],
+        ids: [...renderTasksOfFrame(job.plan, position), finishTaskId(position)],
+      }
     })
-    const own = await tasksOf(engine, job.id, frames.flatMap(({ ids }) => ids))
+    const own = await tasksOf(
+      engine,
+      job.id,
+      frames.flatMap(({ ids }) => ids),
+    )
     const audits = await tasksOf(engine, job.id, [...own.values()].flatMap(auditsOf))
     for (const { number, files, ids } of frames) {
-      const tasks = ids.flatMap((id) => own.get(id) ?? []).flatMap((task) => [task, ...auditsOf(task).flatMap((id) => audits.get(id) ?? [])])
+      const tasks = ids
+        .flatMap((id) => own.get(id) ?? [])
+        .flatMap((task) => [task, ...auditsOf(task).flatMap((id) => audits.get(id) ?? [])])
       yield { number, files: [...files], tasks: tasks.map(told) }
     }
   }
@@ -58,7 +85,8 @@ async function tasksOf(engine: Engine, jobId: JobId, ids: readonly TaskId[]): Pr
   const wanted = [...new Set(ids)]
   const found = new Map<TaskId, TaskRecord>()
   for (let from = 0; from < wanted.length; from += PAGE) {
-    for (const task of await engine.store.tasks(jobId, wanted.slice(from, from + PAGE))) if (task !== null) found.set(task.value.id, task.value)
+    for (const task of await engine.store.tasks(jobId, wanted.slice(from, from + PAGE)))
+      if (task !== null) found.set(task.value.id, task.value)
   }
   return found
 }
@@ -70,7 +98,15 @@ function auditsOf({ id, auditRounds = 0 }: TaskRecord): TaskId[] {
 
 function told(task: TaskRecord): Frame['tasks'][number] {
   const { id, kind, verdict, canonical, audits, attempts } = task
-  return { id, kind, verdict, attempts, ...partOf(task), ...(canonical === undefined ? {} : { canonical }), ...(audits === undefined ? {} : { audits }) }
+  return {
+    id,
+    kind,
+    verdict,
+    attempts,
+    ...partOf(task),
+    ...(canonical === undefined ? {} : { canonical }),
+    ...(audits === undefined ? {} : { audits }),
+  }
 }
 
 /** Everybody who had a task of the job, and what was checked of it, also in frames that were taken out of it. */
@@ -88,14 +124,17 @@ async function totalsOf(engine: Engine, job: JobRecord): Promise<Pick<Manifest, 
   const ids = [...seen]
   const workers: Manifest['workers'] = []
   for (let from = 0; from < ids.length; from += PAGE) {
-    for (const { id, name, capabilities } of await engine.store.workers(ids.slice(from, from + PAGE))) workers.push({ id, name, blender: capabilities.blender.version, buildHash: capabilities.blender.buildHash })
+    for (const { id, name, capabilities } of await engine.store.workers(ids.slice(from, from + PAGE)))
+      workers.push({ id, name, blender: capabilities.blender.version, buildHash: capabilities.blender.buildHash })
   }
   return { workers, audits }
 }
 
 /** The members of an object, without its braces. */
 function membersOf(value: object): string {
-  return Object.entries(value).map(([name, member]) => ` ${JSON.stringify(name)}: ${indented(member, 1)}`).join(',\n')
+  return Object.entries(value)
+    .map(([name, member]) => ` ${JSON.stringify(name)}: ${indented(member, 1)}`)
+    .join(',\n')
 }
 
 function indented(value: unknown, depth: number): string {

@@ -8,7 +8,11 @@ import { encodeJob } from './encode-step.ts'
 import { stitchFrame } from './stitch-step.ts'
 
 /** One background step of the assembler; what fails for good stops the job. */
-export function runAssemblerStep(context: AssemblerContext, step: BackgroundStep, attempt: { lastAttempt: boolean; signal: AbortSignal }): Promise<void> {
+export function runAssemblerStep(
+  context: AssemblerContext,
+  step: BackgroundStep,
+  attempt: { lastAttempt: boolean; signal: AbortSignal },
+): Promise<void> {
   return attemptStep(context.engine, step, 'assembly_failed', attempt, () => perform(context, step, attempt.signal))
 }
 
@@ -23,7 +27,7 @@ function perform(context: AssemblerContext, step: BackgroundStep, signal: AbortS
     case 'erase':
       return eraseJob(context.engine, step.jobId)
     case 'compare':
-      throw new Error('comparisons are the verifier\'s')
+      throw new Error("comparisons are the verifier's")
     default:
       return assertNever(step)
   }

@@ -44,9 +44,16 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
   }
   const dir = await mkdtemp(join(scratchDir, 'stitch-'))
   const goesBack = async (faults: readonly Fault[]): Promise<void> => {
-    for (const { task, why, fault } of faults) await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: why, fault })
+    for (const { task, why, fault } of faults)
+      await reportRejected(engine, { jobId, taskId: task.id, epoch: resultEpoch(task), reason: why, fault })
   }
-  const failed = (refusal: ImageRefusal): Promise<void> => reportStepFailed(engine, jobId, 'assembly_failed', `frame ${frame}: what was rendered of it does not fit together: ${refusal.message}`)
+  const failed = (refusal: ImageRefusal): Promise<void> =>
+    reportStepFailed(
+      engine,
+      jobId,
+      'assembly_failed',
+      `frame ${frame}: what was rendered of it does not fit together: ${refusal.message}`,
+    )
   try {
     const ranges = rangesPerTile(plan)
     const tiles: TileFile[] = []
@@ -70,7 +77,9 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
       const merged = await mergeTile(context, plan, paths, join(dir, `${index}.exr`))
       if (!merged.ok) {
         const culprit = merged.partIndex === undefined ? undefined : parts[merged.partIndex]
-        return culprit === undefined ? await failed(merged) : await goesBack([{ task: culprit, why: merged.message, fault: faultOf(merged) }])
+        return culprit === undefined
+          ? await failed(merged)
+          : await goesBack([{ task: culprit, why: merged.message, fault: faultOf(merged) }])
       }
       tiles.push({ path: merged.path, placement, crop })
     }
@@ -80,9 +89,15 @@ export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame
     const stitched = await imaging.stitch(tiles, stitchedSize(plan), output)
     if (!stitched.ok) {
       const culprit = stitched.tileIndex === undefined || ranges > 1 ? undefined : tasks[stitched.tileIndex]
-      return culprit === undefined ? await failed(stitched) : await goesBack([{ task: culprit, why: stitched.message, fault: faultOf(stitched) }])
+      return culprit === undefined
+        ? await failed(stitched)
+        : await goesBack([{ task: culprit, why: stitched.message, fault: faultOf(stitched) }])
     }
-    const put = await engine.objects.put(workKey(jobId, stitchedPath(frame)), { filePath: output }, { contentType: 'image/x-exr' })
+    const put = await engine.objects.put(
+      workKey(jobId, stitchedPath(frame)),
+      { filePath: output },
+      { contentType: 'image/x-exr' },
+    )
     if (!put.ok) throw new Error(`frame ${frame}: the stitched image was not stored: ${put.message}`)
     await reportStitched(engine, jobId, frame, { bytes: put.bytes, sha256: Sha256.parse(put.sha256) })
   } finally {
@@ -102,10 +117,17 @@ interface Part {
 }
 
 /** Fetches the file of a task, and reads all of it: whole, and of the right size. */
-async function fetchPart({ engine, imaging }: AssemblerContext, { jobId, task, frame, window, path }: Part): Promise<{ ok: true; layout: string } | { ok: false; why: string; fault: ResultFault }> {
+async function fetchPart(
+  { engine, imaging }: AssemblerContext,
+  { jobId, task, frame, window, path }: Part,
+): Promise<{ ok: true; layout: string } | { ok: false; why: string; fault: ResultFault }> {
   const raw = withRole(await canonicalFiles(engine, jobId, task, frame), 'raw')
   if (raw === undefined) throw new Error(`task ${task.id} has no raw file of frame ${frame}`)
-  const download = await engine.objects.download(raw.key, path, { bytesMax: raw.bytes, bytes: raw.bytes, sha256: raw.sha256 })
+  const download = await engine.objects.download(raw.key, path, {
+    bytesMax: raw.bytes,
+    bytes: raw.bytes,
+    sha256: raw.sha256,
+  })
   if (!download.ok) return { ok: false, why: `${raw.name}: ${download.message}`, fault: 'worker' }
   const size = await imaging.check(path, window)
   if (!size.ok) return { ok: false, why: `${raw.name}: ${size.message}`, fault: faultOf(size) }
@@ -119,11 +141,19 @@ function faultOf({ code }: ImageRefusal): ResultFault {
 }
 
 /** The image of one tile: its ranges merged by their numbers of samples, always in the same order; their files are gone then. */
-async function mergeTile({ imaging }: AssemblerContext, { samples }: JobPlan, paths: readonly string[], output: string): Promise<{ ok: true; path: string } | ImageRefusal> {
+async function mergeTile(
+  { imaging }: AssemblerContext,
+  { samples }: JobPlan,
+  paths: readonly string[],
+  output: string,
+): Promise<{ ok: true; path: string } | ImageRefusal> {
   const [only] = paths
   if (samples === undefined && only !== undefined) return { ok: true, path: only }
   if (samples === undefined) throw new Error('a tile has at least one file')
-  const merged = await imaging.merge(paths.map((path, range) => ({ path, samples: sampleRangeOf(samples, range).count })), output)
+  const merged = await imaging.merge(
+    paths.map((path, range) => ({ path, samples: sampleRangeOf(samples, range).count })),
+    output,
+  )
   if (!merged.ok) return merged
   for (const path of paths) await rm(path)
   return { ok: true, path: output }
@@ -131,9 +161,22 @@ async function mergeTile({ imaging }: AssemblerContext, { samples }: JobPlan, pa
 
 function oddFaults(tasks: readonly TaskRecord[], layouts: readonly string[]): Fault[] {
   const odd = oddFiles(layouts)
-  if (odd === null) return tasks.map((task) => ({ task, why: 'the files of the frame have other channels or another packing, and no kind is that of most of them: all are rendered again', fault: 'nobody' }))
+  if (odd === null)
+    return tasks.map((task) => ({
+      task,
+      why: 'the files of the frame have other channels or another packing, and no kind is that of most of them: all are rendered again',
+      fault: 'nobody',
+    }))
   return odd.flatMap((index) => {
     const task = tasks[index]
-    return task === undefined ? [] : [{ task, why: `its channels or their packing are not those of the other files of the frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`, fault: 'worker' }]
+    return task === undefined
+      ? []
+      : [
+          {
+            task,
+            why: `its channels or their packing are not those of the other files of the frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`,
+            fault: 'worker',
+          },
+        ]
   })
 }

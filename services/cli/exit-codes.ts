@@ -3,7 +3,15 @@ import type { ErrorCode } from '../../shared/protocol/errors.ts'
 import type { Problem } from '../../shared/protocol/rest.ts'
 
 /** What the command ends with, for scripts. */
-export const EXIT_CODES = { ok: 0, failed: 1, usage: 2, notFound: 3, unauthorized: 4, unreachable: 5, interrupted: 130 } as const
+export const EXIT_CODES = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  unauthorized: 4,
+  unreachable: 5,
+  interrupted: 130,
+} as const
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES]
 
 /** The table that every `--help` shows. */

@@ -32,11 +32,19 @@ export interface AddressOptions {
 export async function findFarm(options: AddressOptions, environment: NodeJS.ProcessEnv): Promise<FarmAddress> {
   const url = farmUrl(options.url ?? nonEmpty(environment['TILEWORK_URL']) ?? URL_DEFAULT)
   const given = options.token ?? nonEmpty(environment['TILEWORK_TOKEN'])
-  return { url: url.href.replace(/\/+$/, ''), token: given ?? (await localToken(url, 'api', options.dataDir, environment)) }
+  return {
+    url: url.href.replace(/\/+$/, ''),
+    token: given ?? (await localToken(url, 'api', options.dataDir, environment)),
+  }
 }
 
 /** The token that a farm on this machine wrote down for its own users or workers; undefined for a farm elsewhere, or when it wrote none. */
-export async function localToken(url: URL, kind: keyof Tokens, dataDir: string | undefined, environment: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function localToken(
+  url: URL,
+  kind: keyof Tokens,
+  dataDir: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
   if (!LOOPBACK.test(url.hostname)) return undefined
   const folder = resolve(dataDir ?? nonEmpty(environment['TILEWORK_DATA_DIR']) ?? DATA_DIR_DEFAULT)
   return (await readTokens(folder))?.[kind]
@@ -49,7 +57,12 @@ export async function readTokens(dataDir: string): Promise<Tokens | null> {
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES')) return null
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES')
+    )
+      return null
     throw error
   }
   const parsed = Tokens.safeParse(jsonOrNull(text))
@@ -58,7 +71,10 @@ export async function readTokens(dataDir: string): Promise<Tokens | null> {
 }
 
 function farmUrl(text: string): URL {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw usageFailure(`--url: ${JSON.stringify(text)} is not the address of a farm; it looks like ${URL_DEFAULT} or https://farm.example`)
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw usageFailure(
+      `--url: ${JSON.stringify(text)} is not the address of a farm; it looks like ${URL_DEFAULT} or https://farm.example`,
+    )
   const url = new URL(text)
   url.search = ''
   url.hash = ''

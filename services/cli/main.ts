@@ -31,7 +31,10 @@ function newProgram(shell: Shell, version: string, end: (code: number) => void):
     .enablePositionalOptions()
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => void shell.stdout.write(text), writeErr: (text) => void shell.stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => void shell.stdout.write(text),
+      writeErr: (text) => void shell.stderr.write(text),
+    })
     .addHelpText('after', EXIT_CODE_HELP)
   addFarmOptions(program)
   program.commandsGroup('Jobs:')
@@ -50,9 +53,13 @@ function newProgram(shell: Shell, version: string, end: (code: number) => void):
 
 function exitCodeFor(error: unknown, args: readonly string[], shell: Shell): number {
   // Commander has said itself what is wrong, or shown the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : complain(new CommandFailure(EXIT_CODES.usage, 'usage', error.message), args, shell, true)
+  if (error instanceof CommanderError)
+    return error.exitCode === 0
+      ? EXIT_CODES.ok
+      : complain(new CommandFailure(EXIT_CODES.usage, 'usage', error.message), args, shell, true)
   if (error instanceof CommandFailure) return complain(error, args, shell)
-  if (error instanceof Error && error.name === 'AbortError') return complain(new CommandFailure(EXIT_CODES.interrupted, 'interrupted', 'interrupted'), args, shell, true)
+  if (error instanceof Error && error.name === 'AbortError')
+    return complain(new CommandFailure(EXIT_CODES.interrupted, 'interrupted', 'interrupted'), args, shell, true)
   const message = error instanceof Error ? error.message : String(error)
   complain(new CommandFailure(EXIT_CODES.failed, 'internal', message), args, shell)
   if (error instanceof Error && (shell.env['TILEWORK_DEBUG'] ?? '') !== '') shell.stderr.write(`${error.stack ?? ''}\n`)
@@ -65,6 +72,9 @@ function complain(failure: CommandFailure, args: readonly string[], shell: Shell
     shell.stderr.write(`error: ${code}: ${detail}\n`)
     for (const { path, message } of errors) shell.stderr.write(`  ${path}: ${message}\n`)
   }
-  if (args.includes('--json')) shell.stdout.write(`${JSON.stringify({ error: { code, detail, ...(errors.length > 0 ? { errors } : {}) } }, null, 2)}\n`)
+  if (args.includes('--json'))
+    shell.stdout.write(
+      `${JSON.stringify({ error: { code, detail, ...(errors.length > 0 ? { errors } : {}) } }, null, 2)}\n`,
+    )
   return failure.exitCode
 }

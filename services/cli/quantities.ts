@@ -1,10 +1,24 @@
 import { z } from 'zod'
 
-const UNITS: Readonly<Record<string, number>> = { b: 1, '': 1, k: 2 ** 10, kib: 2 ** 10, m: 2 ** 20, mib: 2 ** 20, g: 2 ** 30, gib: 2 ** 30, t: 2 ** 40, tib: 2 ** 40 }
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  '': 1,
+  k: 2 ** 10,
+  kib: 2 ** 10,
+  m: 2 ** 20,
+  mib: 2 ** 20,
+  g: 2 ** 30,
+  gib: 2 ** 30,
+  t: 2 ** 40,
+  tib: 2 ** 40,
+}
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
 /** A whole number written in digits. */
-export const WholeNumber = z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number)
+export const WholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number)
 
 /** A share from 0 to 1, or in percent: `0.1`, `10%`. */
 export const Share = z
@@ -14,14 +28,21 @@ export const Share = z
   .refine((share) => share <= 1, 'must be at most 1, which is 100%')
 
 /** Seconds, with a part of one if need be: `2.5`. */
-export const Seconds = z.string().regex(/^\d{1,9}(\.\d{1,3})?$/, 'must be seconds such as 5 or 2.5').transform(Number)
+export const Seconds = z
+  .string()
+  .regex(/^\d{1,9}(\.\d{1,3})?$/, 'must be seconds such as 5 or 2.5')
+  .transform(Number)
 
 /** A size such as `8GiB`, `512 MiB` or `1024`, in bytes. */
 export const ByteSize = z.string().transform((text, context) => {
   const found = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
   const factor = UNITS[(found?.[2] ?? '?').toLowerCase()]
   if (found !== null && factor !== undefined) return Math.round(Number(found[1]) * factor)
-  context.issues.push({ code: 'custom', message: 'must be a size such as 8GiB, 512MiB or a number of bytes', input: text })
+  context.issues.push({
+    code: 'custom',
+    message: 'must be a size such as 8GiB, 512MiB or a number of bytes',
+    input: text,
+  })
   return z.NEVER
 })
 

@@ -26,7 +26,13 @@ export interface FarmSession {
   readonly answer: (value: unknown, lines: readonly string[]) => void
 }
 
-const FarmOptions = z.object({ url: z.string().optional(), token: z.string().optional(), dataDir: z.string().optional(), json: z.boolean().default(false), quiet: z.boolean().default(false) })
+const FarmOptions = z.object({
+  url: z.string().optional(),
+  token: z.string().optional(),
+  dataDir: z.string().optional(),
+  json: z.boolean().default(false),
+  quiet: z.boolean().default(false),
+})
 
 /** Adds the options of all commands that talk to a farm; they may stand before the command, too. */
 export function addFarmOptions(command: Command): Command {
@@ -59,5 +65,9 @@ export async function openFarm(command: Command, shell: Shell): Promise<FarmSess
 export function jobNamed(text: string): JobId {
   const parsed = JobId.safeParse(text)
   if (parsed.success) return parsed.data
-  throw new CommandFailure(EXIT_CODES.notFound, 'not_found', `there is no job ${JSON.stringify(text)}: ${parsed.error.issues[0]?.message}; "tilework jobs" lists them`)
+  throw new CommandFailure(
+    EXIT_CODES.notFound,
+    'not_found',
+    `there is no job ${JSON.stringify(text)}: ${parsed.error.issues[0]?.message}; "tilework jobs" lists them`,
+  )
 }

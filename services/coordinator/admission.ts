@@ -41,7 +41,8 @@ export class Admission {
     const { connected, ungreeted, ungreetedPerAddress, perToken } = this.#limits
     if (this.#inside >= connected) return `${connected} workers are connected here`
     if (this.#ungreeted >= ungreeted) return `${ungreeted} workers are waiting to be greeted here`
-    if ((this.#byAddress.get(address) ?? 0) >= ungreetedPerAddress) return `${ungreetedPerAddress} workers of your address are waiting to be greeted here`
+    if ((this.#byAddress.get(address) ?? 0) >= ungreetedPerAddress)
+      return `${ungreetedPerAddress} workers of your address are waiting to be greeted here`
     this.#inside += 1
     this.#ungreeted += 1
     add(this.#byAddress, address, 1)
@@ -57,7 +58,8 @@ export class Admission {
     return {
       greeted,
       belongsTo: (owner) => {
-        if ((this.#byOwner.get(owner) ?? 0) >= perToken) return `${perToken} workers with tokens of ${owner} are connected here`
+        if ((this.#byOwner.get(owner) ?? 0) >= perToken)
+          return `${perToken} workers with tokens of ${owner} are connected here`
         of = owner
         add(this.#byOwner, owner, 1)
         return null

@@ -47,7 +47,9 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     // An address that cannot be parsed reaches no route and no error handler.
     frameworkErrors: (error, _request, reply) => {
       reply.hijack()
-      reply.raw.writeHead(400, { 'content-type': 'application/problem+json' }).end(JSON.stringify(makeProblem('bad_request', error.message)))
+      reply.raw
+        .writeHead(400, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify(makeProblem('bad_request', error.message)))
     },
   })
   app.setValidatorCompiler(validatorCompiler)
@@ -55,7 +57,10 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   answerWithProblems(app)
   const metrics = measureRequests(app, deps.metrics)
   app.addHook('onResponse', async (request, reply) => {
-    request.log.debug({ method: request.method, path: pathOf(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'answered')
+    request.log.debug(
+      { method: request.method, path: pathOf(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'answered',
+    )
   })
   app.addHook('onReady', async () => clearScratch(deps.dataDir))
 
@@ -81,8 +86,16 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     addWorkerRoutes(scope, deps)
     scope.get('/metrics', {
       config: { scopes: ['admin'] },
-      schema: { tags: ['farm'], summary: 'Figures for Prometheus', response: { 200: { description: 'In the text format of Prometheus', content: { 'text/plain': { schema: z.string() } } }, ...problems() } },
-      handler: async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.scrape()),
+      schema: {
+        tags: ['farm'],
+        summary: 'Figures for Prometheus',
+        response: {
+          200: { description: 'In the text format of Prometheus', content: { 'text/plain': { schema: z.string() } } },
+          ...problems(),
+        },
+      },
+      handler: async (_request, reply) =>
+        reply.header('content-type', metrics.contentType).send(await metrics.scrape()),
     })
     await scope.register(async (inner: RestApp) => addSceneRoutes(inner, deps))
     await addUploadRoutes(scope, deps)
@@ -93,7 +106,10 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
 /** A browser takes nothing of this for what it is not, and shows it in no frame of another site. There is no CORS: other sites get nothing. */
 function addPlainHeaders(scope: RestApp): void {
   scope.addHook('onSend', async (_request, reply) => {
-    void reply.header('x-content-type-options', 'nosniff').header('x-frame-options', 'DENY').header('referrer-policy', 'no-referrer')
+    void reply
+      .header('x-content-type-options', 'nosniff')
+      .header('x-frame-options', 'DENY')
+      .header('referrer-policy', 'no-referrer')
   })
 }
 
@@ -105,7 +121,11 @@ async function limitRate(scope: RestApp, requestsPerMinuteMax: number): Promise<
     scope.rateLimit({
       max: requestsPerMinuteMax,
       timeWindow: 60_000,
-      errorResponseBuilder: (_request, { max }) => new RefusalError('rate_limited', `more than ${max} requests in a minute came from your address; wait until the header Retry-After says`),
+      errorResponseBuilder: (_request, { max }) =>
+        new RefusalError(
+          'rate_limited',
+          `more than ${max} requests in a minute came from your address; wait until the header Retry-After says`,
+        ),
     }),
   )
 }

@@ -15,6 +15,8 @@ export function withErrorTable(text: string): string {
 }
 
 function errorTable(): string {
-  const rows = ERROR_CODES.map((code) => `| \`${code}\` | ${ERRORS[code].status} | ${ERRORS[code].retry ? 'yes' : 'no'} | ${ERRORS[code].title} |`)
+  const rows = ERROR_CODES.map(
+    (code) => `| \`${code}\` | ${ERRORS[code].status} | ${ERRORS[code].retry ? 'yes' : 'no'} | ${ERRORS[code].title} |`,
+  )
   return ['| code | status | try again | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }

@@ -12,13 +12,27 @@ export async function farmGauges(engine: Engine, gateway: WorkerGateway): Promis
   const values = (groups: readonly string[]) =>
     [...sums].flatMap(([name, value]) => {
       const [group, state] = name.split('.')
-      return group !== undefined && state !== undefined && groups.includes(group) ? [{ labels: { kind: group, state }, value }] : []
+      return group !== undefined && state !== undefined && groups.includes(group)
+        ? [{ labels: { kind: group, state }, value }]
+        : []
     })
   return [
     { name: 'tilework_jobs_open', help: 'Jobs that have not ended', values: [{ labels: {}, value: open.length }] },
-    { name: 'tilework_workers_connected', help: 'Workers connected to the farm', values: [{ labels: {}, value: connected.size }] },
-    { name: 'tilework_workers_here', help: 'Workers connected to this coordinator', values: [{ labels: {}, value: gateway.connected() }] },
-    { name: 'tilework_tasks', help: 'Tasks of open jobs by kind and state', values: values(['inspect', 'render', 'finish', 'audit']) },
+    {
+      name: 'tilework_workers_connected',
+      help: 'Workers connected to the farm',
+      values: [{ labels: {}, value: connected.size }],
+    },
+    {
+      name: 'tilework_workers_here',
+      help: 'Workers connected to this coordinator',
+      values: [{ labels: {}, value: gateway.connected() }],
+    },
+    {
+      name: 'tilework_tasks',
+      help: 'Tasks of open jobs by kind and state',
+      values: values(['inspect', 'render', 'finish', 'audit']),
+    },
     { name: 'tilework_frames', help: 'Frames of open jobs by state', values: values(['frames']) },
     { name: 'tilework_verdicts', help: 'Verdicts on audits of open jobs', values: values(['verdicts']) },
   ]

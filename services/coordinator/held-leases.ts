@@ -33,7 +33,11 @@ export class HeldLeases {
   async takeUp(engine: Engine, lease: HeldLease): Promise<boolean> {
     const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
     if (task == null || !checkHolder(task.value, lease.workerId, lease.epoch).ok) return false
-    const gone = await engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], engine.clock.now() + engine.times.leaseMs)
+    const gone = await engine.store.renew(
+      lease.jobId,
+      [{ taskId: lease.taskId, epoch: lease.epoch }],
+      engine.clock.now() + engine.times.leaseMs,
+    )
     if (gone.length > 0) return false
     this.keep(lease, task.value.state === 'delivering')
     return true
@@ -43,7 +47,9 @@ export class HeldLeases {
   async renew(engine: Engine, named: readonly LeaseRef[]): Promise<LeaseRef[]> {
     const over: LeaseRef[] = []
     for (const jobId of new Set(named.map((lease) => lease.jobId))) {
-      const own = named.filter((lease) => lease.jobId === jobId && this.has(lease)).map(({ taskId, epoch }) => ({ taskId, epoch }))
+      const own = named
+        .filter((lease) => lease.jobId === jobId && this.has(lease))
+        .map(({ taskId, epoch }) => ({ taskId, epoch }))
       const gone = await engine.store.renew(jobId, own, engine.clock.now() + engine.times.leaseMs)
       over.push(...gone.map(({ taskId, epoch }) => ({ jobId, taskId, epoch })).filter((lease) => this.has(lease)))
     }

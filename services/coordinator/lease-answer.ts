@@ -10,7 +10,10 @@ import { LIMITS } from '../../shared/protocol/limits.ts'
 import { type CoordinatorMessage, leaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 
 /** What a worker says of a lease that changes it. */
-export type LeaseMessage = Extract<WorkerMessage, { type: 'result' | 'uploaded' | 'inspected' | 'failure' | 'released' }>
+export type LeaseMessage = Extract<
+  WorkerMessage,
+  { type: 'result' | 'uploaded' | 'inspected' | 'failure' | 'released' }
+>
 
 /** What follows for the worker from what it said of a lease. */
 export interface LeaseAnswer {
@@ -23,7 +26,10 @@ export interface LeaseAnswer {
 }
 
 /** What a refused result counts as: a fault of its worker, or of the scene. */
-const FAILURE_OF_REFUSAL: Partial<Record<ErrorCode, FailureCode>> = { result_invalid: 'output_invalid', files_too_many: 'blender_error' }
+const FAILURE_OF_REFUSAL: Partial<Record<ErrorCode, FailureCode>> = {
+  result_invalid: 'output_invalid',
+  files_too_many: 'blender_error',
+}
 
 /** Hands to the engine what a worker says of a lease. What cannot be stored is refused, and is the farm's own fault: its lease goes back. */
 export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
@@ -52,7 +58,8 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
     case 'uploaded': {
       const accepted = await takeDelivery(engine, lease)
       if (accepted.ok) return { ...released, ended: 'well' }
-      if (accepted.code === 'upload_incomplete') await takeFailure(engine, lease, { code: 'upload_failed', message: accepted.detail })
+      if (accepted.code === 'upload_incomplete')
+        await takeFailure(engine, lease, { code: 'upload_failed', message: accepted.detail })
       return refused(accepted, lease)
     }
     case 'inspected': {
@@ -76,5 +83,8 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
 }
 
 function refused({ code, detail }: Refusal, lease: HeldLease): LeaseAnswer {
-  return { lease: 'over', say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: leaseRef(lease) } }
+  return {
+    lease: 'over',
+    say: { type: 'refused', code, message: detail.slice(0, LIMITS.messageLengthMax), lease: leaseRef(lease) },
+  }
 }

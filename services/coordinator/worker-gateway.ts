@@ -36,7 +36,9 @@ export class WorkerGateway {
   async register(app: FastifyInstance): Promise<void> {
     await app.register(websocket, { options: { maxPayload: LIMITS.workerMessageBytesMax } })
     await app.register(async (scope) => {
-      scope.get('/v1/worker', { websocket: true, schema: { hide: true } }, (socket, request) => this.#receive(socket, request))
+      scope.get('/v1/worker', { websocket: true, schema: { hide: true } }, (socket, request) =>
+        this.#receive(socket, request),
+      )
     })
   }
 
@@ -53,7 +55,8 @@ export class WorkerGateway {
       this.#engine.log.warn({ error }, 'token of a worker could not be looked up')
       return turnAway(socket, CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
     }
-    if (owner === null) return turnAway(socket, CLOSE_CODES.unauthorized, 'the token is not one of a worker of this farm')
+    if (owner === null)
+      return turnAway(socket, CLOSE_CODES.unauthorized, 'the token is not one of a worker of this farm')
     if (socket.readyState !== socket.OPEN) return // it left meanwhile, and nobody would hear of it again
     const tooMany = arrival.belongsTo(owner.name)
     if (tooMany !== null) return turnAway(socket, CLOSE_CODES.overloaded, tooMany)
@@ -97,7 +100,9 @@ export class WorkerGateway {
 
   async #ownerOf(authorization: string | undefined): Promise<{ name: string; anchor: boolean } | null> {
     const found = await findOwner(this.#engine.store, authorization)
-    return found.ok && hasScope(found.owner, 'worker') ? { name: found.owner.name, anchor: hasScope(found.owner, 'anchor') } : null
+    return found.ok && hasScope(found.owner, 'worker')
+      ? { name: found.owner.name, anchor: hasScope(found.owner, 'anchor') }
+      : null
   }
 }
 

@@ -2,7 +2,12 @@ import type { WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 
 /** What is stored of a worker that has just said hello; `known`: what was stored of it before. */
-export function recordOf(hello: Extract<WorkerMessage, { type: 'hello' }>, token: { owner: string; anchor?: boolean }, known: WorkerRecord | null, now: number): WorkerRecord {
+export function recordOf(
+  hello: Extract<WorkerMessage, { type: 'hello' }>,
+  token: { owner: string; anchor?: boolean },
+  known: WorkerRecord | null,
+  now: number,
+): WorkerRecord {
   return {
     id: hello.workerId,
     name: hello.name,

@@ -9,7 +9,15 @@ import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import { CLOSE_CODES, type CoordinatorMessage, type Lease, type LeaseRef, leaseRef, PROTOCOL_VERSION, WorkerMessage } from '../../shared/protocol/messages.ts'
+import {
+  CLOSE_CODES,
+  type CoordinatorMessage,
+  type Lease,
+  type LeaseRef,
+  leaseRef,
+  PROTOCOL_VERSION,
+  WorkerMessage,
+} from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
 import { closeSurely } from './close-surely.ts'
 import { HeldLeases } from './held-leases.ts'
@@ -65,7 +73,9 @@ export class WorkerSession implements Seat {
     this.#context = context
     socket.on('message', (bytes, isBinary) => this.#receive(bytes, isBinary))
     socket.on('close', () => void this.#closed().finally(this.#end))
-    socket.on('error', (error) => context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'))
+    socket.on('error', (error) =>
+      context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'),
+    )
     this.#listen(context.helloMs ?? LIMITS.helloSecondsMax * 1000, 'no hello came')
   }
 
@@ -91,7 +101,9 @@ export class WorkerSession implements Seat {
   }
 
   open(): boolean {
-    return this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.readyState === this.#socket.OPEN
+    return (
+      this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.readyState === this.#socket.OPEN
+    )
   }
 
   room(): number {
@@ -148,14 +160,20 @@ export class WorkerSession implements Seat {
     const message = WorkerMessage.safeParse(json)
     if (!message.success) {
       const first = message.error.issues[0]
-      return this.close(CLOSE_CODES.bad_message, `not a message of this protocol: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`)
+      return this.close(
+        CLOSE_CODES.bad_message,
+        `not a message of this protocol: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`,
+      )
     }
     this.#inFlight += 1
     if (this.#inFlight >= IN_FLIGHT_MAX) this.#socket.pause()
     this.#handle(message.data)
       .catch((error: unknown) => {
         const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable
-        this.#context.engine.log[outage ? 'warn' : 'error']({ error, workerId: this.#record?.id, type: message.data.type }, 'message could not be handled')
+        this.#context.engine.log[outage ? 'warn' : 'error'](
+          { error, workerId: this.#record?.id, type: message.data.type },
+          'message could not be handled',
+        )
         // The next heartbeat says the same; to send everybody away would make a storm of an outage.
         if (outage && message.data.type === 'heartbeat') return
         this.close(CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
@@ -178,7 +196,14 @@ export class WorkerSession implements Seat {
         return this.#heartbeat(message.leases)
       case 'progress': {
         const { jobId, taskId, frame, samplesDone, samplesTotal, secondsLeft } = message
-        return this.#held.tell(message, { jobId, taskId, frame, samplesDone, samplesTotal, ...(secondsLeft === undefined ? {} : { secondsLeft }) })
+        return this.#held.tell(message, {
+          jobId,
+          taskId,
+          frame,
+          samplesDone,
+          samplesTotal,
+          ...(secondsLeft === undefined ? {} : { secondsLeft }),
+        })
       }
       case 'result':
       case 'uploaded':
@@ -196,29 +221,47 @@ export class WorkerSession implements Seat {
 
   async #hello(hello: Extract<WorkerMessage, { type: 'hello' }>): Promise<void> {
     const { engine, dispatcher, sessionId, owner } = this.#context
-    if (hello.protocolVersion !== PROTOCOL_VERSION) return this.close(CLOSE_CODES.version, `this farm speaks version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`)
+    if (hello.protocolVersion !== PROTOCOL_VERSION)
+      return this.close(
+        CLOSE_CODES.version,
+        `this farm speaks version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`,
+      )
     if (this.#socket.readyState !== this.#socket.OPEN) return // it left while others were greeted
     const known = await engine.store.worker(hello.workerId)
-    if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax) return this.close(CLOSE_CODES.overloaded, `the farm knows ${LIMITS.workersKnownMax} workers, as many as it takes`)
-    if (known !== null && known.owner !== owner) return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
+    if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax)
+      return this.close(CLOSE_CODES.overloaded, `the farm knows ${LIMITS.workersKnownMax} workers, as many as it takes`)
+    if (known !== null && known.owner !== owner)
+      return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
     await engine.store.holdSession(hello.workerId, sessionId, this.#sessionTtlMs())
     this.#record = recordOf(hello, this.#context, known, engine.clock.now())
     await engine.store.putWorker(this.#record)
     const lost: LeaseRef[] = []
-    for (const lease of hello.leases) if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
-    this.#send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: engine.times.heartbeatMs / 1000, lost })
+    for (const lease of hello.leases)
+      if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
+    this.#send({
+      type: 'welcome',
+      protocolVersion: PROTOCOL_VERSION,
+      heartbeatSeconds: engine.times.heartbeatMs / 1000,
+      lost,
+    })
     if (this.#state !== 'new') return // it left while we were looking
     this.#state = 'ready'
-    engine.log.info({ workerId: hello.workerId, name: hello.name, kept: hello.leases.length - lost.length, lost: lost.length }, 'worker connected')
+    engine.log.info(
+      { workerId: hello.workerId, name: hello.name, kept: hello.leases.length - lost.length, lost: lost.length },
+      'worker connected',
+    )
     this.#context.onReady(this)
     dispatcher.seat(this)
   }
 
   async #heartbeat(leases: readonly LeaseRef[]): Promise<void> {
     const { engine, sessionId } = this.#context
-    if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs()))) return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
-    for (const { jobId, taskId, epoch } of await this.#held.renew(engine, leases)) this.cancel(jobId, taskId, epoch, 'the lease is over')
-    for (const lease of leases) if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease is not yours' })
+    if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs())))
+      return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+    for (const { jobId, taskId, epoch } of await this.#held.renew(engine, leases))
+      this.cancel(jobId, taskId, epoch, 'the lease is over')
+    for (const lease of leases)
+      if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease is not yours' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
 
@@ -243,7 +286,10 @@ export class WorkerSession implements Seat {
     const { engine } = this.#context
     const coolDownMs = FAILURES[code] === 'worker' ? this.#coolDown.failed(engine.clock.now()) : 0
     if (coolDownMs === 0) return
-    engine.log.warn({ workerId: this.workerId, code, coolDownMs }, 'the worker fails one task after the other and gets no more for a while')
+    engine.log.warn(
+      { workerId: this.workerId, code, coolDownMs },
+      'the worker fails one task after the other and gets no more for a while',
+    )
     this.#recordedAt = 0 // shown with the next heartbeat
   }
 
@@ -265,7 +311,15 @@ export class WorkerSession implements Seat {
     const stored = await engine.store.worker(this.#record.id)
     const { restsUntil: _before, ...record } = this.#record
     const restsUntil = this.#coolDown.until(now)
-    this.#record = { ...record, ...(restsUntil === undefined ? {} : { restsUntil }), ...(stored === null ? {} : { quarantined: stored.quarantined }), state: this.#state === 'draining' ? 'draining' : 'connected', leases: this.#held.size, rendering: this.#held.told(), lastSeenAt: now }
+    this.#record = {
+      ...record,
+      ...(restsUntil === undefined ? {} : { restsUntil }),
+      ...(stored === null ? {} : { quarantined: stored.quarantined }),
+      state: this.#state === 'draining' ? 'draining' : 'connected',
+      leases: this.#held.size,
+      rendering: this.#held.told(),
+      lastSeenAt: now,
+    }
     await engine.store.putWorker(this.#record)
   }
 
@@ -290,7 +344,12 @@ export class WorkerSession implements Seat {
     try {
       if (!(await engine.store.keepSession(record.id, sessionId, this.#sessionTtlMs()))) return // a newer session speaks for it
       await engine.store.endSession(record.id, sessionId)
-      await engine.store.putWorker({ ...record, state: 'offline', leases: this.#held.size, lastSeenAt: engine.clock.now() })
+      await engine.store.putWorker({
+        ...record,
+        state: 'offline',
+        leases: this.#held.size,
+        lastSeenAt: engine.clock.now(),
+      })
     } catch (error) {
       engine.log.warn({ workerId: record.id, error }, 'worker could not be signed off; its session runs out by itself')
     }

@@ -37,12 +37,22 @@ export async function startFarm(env: Readonly<Record<string, string | undefined>
       ...(redis === null ? {} : { REDIS_URL: redis.url }),
       ...env,
       TILEWORK_DATA_DIR: dataDir,
-      TILEWORK_ADMIN_TOKENS: [env['TILEWORK_ADMIN_TOKENS'], `local:${tokens.api}`].filter((each) => each !== undefined && each !== '').join(','),
-      TILEWORK_WORKER_TOKENS: [env['TILEWORK_WORKER_TOKENS'], `local:${tokens.worker}`].filter((each) => each !== undefined && each !== '').join(','),
+      TILEWORK_ADMIN_TOKENS: [env['TILEWORK_ADMIN_TOKENS'], `local:${tokens.api}`]
+        .filter((each) => each !== undefined && each !== '')
+        .join(','),
+      TILEWORK_WORKER_TOKENS: [env['TILEWORK_WORKER_TOKENS'], `local:${tokens.worker}`]
+        .filter((each) => each !== undefined && each !== '')
+        .join(','),
     })
     const coordinator = await startCoordinator(config, makeLog(config, 'coordinator'))
-    const verifier = await startVerifier({ ...config, TILEWORK_PUBLIC_URL: coordinator.url }, makeLog(config, 'verifier'))
-    const assembler = await startAssembler({ ...config, TILEWORK_PUBLIC_URL: coordinator.url }, makeLog(config, 'assembler'))
+    const verifier = await startVerifier(
+      { ...config, TILEWORK_PUBLIC_URL: coordinator.url },
+      makeLog(config, 'verifier'),
+    )
+    const assembler = await startAssembler(
+      { ...config, TILEWORK_PUBLIC_URL: coordinator.url },
+      makeLog(config, 'assembler'),
+    )
     const service = stoppable(async () => {
       await Promise.all([coordinator.stop(), verifier.stop(), assembler.stop()])
       await redis?.stop()
@@ -76,6 +86,8 @@ function token(): string {
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const farm = await startFarm(env)
   stopOnSignals(farm, makeLog({ LOG_LEVEL: 'info' }, 'farm'))
-  process.stdout.write(`${JSON.stringify({ event: 'farm_ready', url: farm.url, docs: `${farm.url}/docs`, tokens: farm.tokensFile })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ event: 'farm_ready', url: farm.url, docs: `${farm.url}/docs`, tokens: farm.tokensFile })}\n`,
+  )
   await farm.stopped
 }

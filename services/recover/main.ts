@@ -24,7 +24,10 @@ export interface RecoverOptions {
  * Rebuilds an empty Redis from the object store. Where the environment names no Redis it is the one of a farm on this machine,
  * which must not run meanwhile. Throws ConfigInvalid, FolderInUse, and what cannot be reached.
  */
-export async function recover(env: Readonly<Record<string, string | undefined>>, options: RecoverOptions): Promise<Recovery | Refusal> {
+export async function recover(
+  env: Readonly<Record<string, string | undefined>>,
+  options: RecoverOptions,
+): Promise<Recovery | Refusal> {
   const dataDir = resolve(options.dataDir)
   const own = (env['REDIS_URL'] ?? '') === ''
   if (own) await mkdir(dataDir, { recursive: true, mode: 0o700 })
@@ -43,7 +46,11 @@ export async function recover(env: Readonly<Record<string, string | undefined>>,
     const store = redisFarmStore(redis)
     const clock = new FarmClock(store, { log })
     await clock.start()
-    const { objects } = await openObjects(config, () => clock.now(), () => '')
+    const { objects } = await openObjects(
+      config,
+      () => clock.now(),
+      () => '',
+    )
     try {
       return await recoverFarm({ store, objects, clock }, options)
     } finally {
@@ -57,8 +64,13 @@ export async function recover(env: Readonly<Record<string, string | undefined>>,
   }
 }
 
-function storeOf(from: string | undefined, env: Readonly<Record<string, string | undefined>>, ownDir: string | null): Record<string, string | undefined> {
-  if (from?.startsWith('s3://') === true) return { S3_BUCKET: from.slice('s3://'.length).replace(/\/$/, ''), TILEWORK_STORE_DIR: undefined }
+function storeOf(
+  from: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  ownDir: string | null,
+): Record<string, string | undefined> {
+  if (from?.startsWith('s3://') === true)
+    return { S3_BUCKET: from.slice('s3://'.length).replace(/\/$/, ''), TILEWORK_STORE_DIR: undefined }
   if (from !== undefined) return { S3_BUCKET: undefined, TILEWORK_STORE_DIR: from }
   const named = (env['S3_BUCKET'] ?? '') !== '' || (env['TILEWORK_STORE_DIR'] ?? '') !== ''
   return ownDir !== null && !named ? { TILEWORK_STORE_DIR: join(ownDir, 'objects') } : {}

@@ -25,7 +25,10 @@ export interface Audited {
 
 /** Compares every file of `a` with that of the same frame and role in `b`. */
 export async function compareRenderings(
-  imaging: Imaging, of: Audited, a: readonly LocalFile[], b: readonly LocalFile[],
+  imaging: Imaging,
+  of: Audited,
+  a: readonly LocalFile[],
+  b: readonly LocalFile[],
 ): Promise<PairOutcome> {
   const told: ToldVerdict[] = []
   for (const file of a) {
@@ -55,7 +58,11 @@ async function compareFiles(imaging: Imaging, of: Audited, a: LocalFile, b: Loca
 }
 
 /** Undefined where the two cannot be compared. */
-async function measuredVerdict(imaging: Imaging, a: LocalFile, b: LocalFile): Promise<'agreed' | 'grey' | 'refuted' | undefined> {
+async function measuredVerdict(
+  imaging: Imaging,
+  a: LocalFile,
+  b: LocalFile,
+): Promise<'agreed' | 'grey' | 'refuted' | undefined> {
   if (a.path.endsWith('.exr')) {
     const measures = await imaging.compareLinear(a.path, b.path)
     return measures.ok ? imageVerdict(measures) : undefined

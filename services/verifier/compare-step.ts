@@ -24,7 +24,13 @@ interface Rendering {
  * worker committed to, or damaged, or of a size that the plan does not have, is rejected at once: no second opinion is needed.
  * Files of a kind that the farm does not read are no fault of anybody's.
  */
-export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: string, jobId: JobId, taskId: TaskId): Promise<void> {
+export async function compareTask(
+  engine: Engine,
+  imaging: Imaging,
+  scratchDir: string,
+  jobId: JobId,
+  taskId: TaskId,
+): Promise<void> {
   const known = await loadAudited(engine, jobId, taskId)
   if (known === null) return
   const candidates = candidatesOf(known.task, known.audits)
@@ -60,13 +66,24 @@ export async function compareTask(engine: Engine, imaging: Imaging, scratchDir: 
 }
 
 /** The files with their local paths, or why they are not what was committed to. */
-async function fetchRendering(engine: Engine, jobId: JobId, task: TaskRecord, epoch: number, key: string, dir: string): Promise<Rendering | string> {
+async function fetchRendering(
+  engine: Engine,
+  jobId: JobId,
+  task: TaskRecord,
+  epoch: number,
+  key: string,
+  dir: string,
+): Promise<Rendering | string> {
   const committed = attemptOf(task, epoch)?.files ?? []
   const files: LocalFile[] = []
   for (const file of committed) {
     if (file.role === 'extra') continue
     const path = join(dir, `${task.id}-${epoch}-${file.name}`)
-    const download = await engine.objects.download(attemptKey(jobId, task.id, epoch, file.name), path, { bytesMax: file.bytes, bytes: file.bytes, sha256: file.sha256 })
+    const download = await engine.objects.download(attemptKey(jobId, task.id, epoch, file.name), path, {
+      bytesMax: file.bytes,
+      bytes: file.bytes,
+      sha256: file.sha256,
+    })
     if (!download.ok) return `${file.name}: ${download.message}`
     files.push({ ...file, path })
   }

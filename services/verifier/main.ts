@@ -19,7 +19,9 @@ export async function startVerifier(config: FarmConfig, log: Logger): Promise<Ru
     log,
     run: async (step, attempt) => {
       if (step.step !== 'compare') throw new Error(`${step.step} is the assembler's`)
-      await attemptStep(connections.engine, step, 'comparison_failed', attempt, () => compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId))
+      await attemptStep(connections.engine, step, 'comparison_failed', attempt, () =>
+        compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId),
+      )
     },
   })
   await consumer.start()

@@ -50,7 +50,17 @@ export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: ()
     noProgressMs: config.TILEWORK_NO_PROGRESS_SECONDS * 1000,
   }
   return {
-    engine: { store, queue, bulletin, objects, clock, random: new SystemRandom(), log, secret: config.TILEWORK_SECRET, times },
+    engine: {
+      store,
+      queue,
+      bulletin,
+      objects,
+      clock,
+      random: new SystemRandom(),
+      log,
+      secret: config.TILEWORK_SECRET,
+      times,
+    },
     redis,
     directory,
     async close() {
@@ -74,11 +84,17 @@ async function standsOpen(farm: Parameters<typeof beginFarm>[0]): Promise<void> 
   }
 }
 
-export async function openObjects(config: FarmConfig, nowMs: () => number, publicUrl: () => string): Promise<{ objects: ObjectStore; directory: Connections['directory'] }> {
+export async function openObjects(
+  config: FarmConfig,
+  nowMs: () => number,
+  publicUrl: () => string,
+): Promise<{ objects: ObjectStore; directory: Connections['directory'] }> {
   if (config.TILEWORK_STORE_DIR !== undefined) {
     const root = resolve(config.TILEWORK_STORE_DIR)
     await mkdir(root, { recursive: true })
-    const signingSecret = createHmac('sha256', config.TILEWORK_SECRET).update('signed addresses of the folder store').digest()
+    const signingSecret = createHmac('sha256', config.TILEWORK_SECRET)
+      .update('signed addresses of the folder store')
+      .digest()
     const store = new DirectoryObjectStore({ root, signingSecret, publicUrl, nowMs })
     return { objects: store, directory: { store, signingSecret } }
   }
@@ -91,7 +107,9 @@ export async function openObjects(config: FarmConfig, nowMs: () => number, publi
     sleep: (durationMs, signal) => pause(durationMs, signal === undefined ? {} : { signal }),
     ...(config.S3_ENDPOINT === undefined ? {} : { endpoint: config.S3_ENDPOINT }),
     ...(config.S3_PUBLIC_ENDPOINT === undefined ? {} : { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
-    ...(config.S3_ACCESS_KEY_ID === undefined || config.S3_SECRET_ACCESS_KEY === undefined ? {} : { credentials: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY } }),
+    ...(config.S3_ACCESS_KEY_ID === undefined || config.S3_SECRET_ACCESS_KEY === undefined
+      ? {}
+      : { credentials: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY } }),
   })
   return { objects: store, directory: null }
 }

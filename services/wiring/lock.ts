@@ -22,10 +22,15 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
     const holder = Number(await readFile(path, 'utf8'))
-    if (isAlive(holder)) throw new FolderInUse(`${folder} is used by the farm with process id ${holder}; stop that one, or choose another data folder (--data-dir)`)
+    if (isAlive(holder))
+      throw new FolderInUse(
+        `${folder} is used by the farm with process id ${holder}; stop that one, or choose another data folder (--data-dir)`,
+      )
     await rm(path, { force: true })
   }
-  throw new FolderInUse(`${folder} is just being taken by another farm that starts; try again, or choose another data folder (--data-dir)`)
+  throw new FolderInUse(
+    `${folder} is just being taken by another farm that starts; try again, or choose another data folder (--data-dir)`,
+  )
 }
 
 function isAlive(pid: number): boolean {

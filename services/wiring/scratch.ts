@@ -10,7 +10,8 @@ import type { FarmConfig } from './config.ts'
 export async function scratchFolder(config: Pick<FarmConfig, 'TILEWORK_DATA_DIR'>, service: string): Promise<string> {
   const all = join(resolve(config.TILEWORK_DATA_DIR), service)
   await mkdir(all, { recursive: true })
-  for (const name of await readdir(all)) if (!(await isRunning(name))) await rm(join(all, name), { recursive: true, force: true })
+  for (const name of await readdir(all))
+    if (!(await isRunning(name))) await rm(join(all, name), { recursive: true, force: true })
   const own = join(all, await nameOf(process.pid))
   // Of an earlier service of this very process.
   await rm(own, { recursive: true, force: true })

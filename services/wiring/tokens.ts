@@ -26,12 +26,18 @@ export function tokenHash(token: string): Sha256 {
 }
 
 /** The owner of the token in an Authorization header. Refused with `unauthorized` when there is none, or none that the farm knows. */
-export async function findOwner(store: Pick<FarmStore, 'token'>, header: string | undefined): Promise<{ ok: true; owner: Owner } | Refusal> {
+export async function findOwner(
+  store: Pick<FarmStore, 'token'>,
+  header: string | undefined,
+): Promise<{ ok: true; owner: Owner } | Refusal> {
   if (header === undefined) return refuse('unauthorized', 'send the header "Authorization: Bearer <token>"')
   const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1]
-  if (token === undefined || token.length > TOKEN_LENGTH_MAX) return refuse('unauthorized', 'the Authorization header is not of the form "Bearer <token>"')
+  if (token === undefined || token.length > TOKEN_LENGTH_MAX)
+    return refuse('unauthorized', 'the Authorization header is not of the form "Bearer <token>"')
   const owner = await store.token(tokenHash(token))
-  return owner === null ? refuse('unauthorized', 'this farm does not know the token; ask its operator for one') : { ok: true, owner }
+  return owner === null
+    ? refuse('unauthorized', 'this farm does not know the token; ask its operator for one')
+    : { ok: true, owner }
 }
 
 /** Whether a token may do what needs this scope. */

@@ -13,7 +13,13 @@ export type Effect =
   | { readonly type: 'queue_tasks'; readonly tasks: readonly { readonly taskId: TaskId; readonly epoch: number }[] }
   | { readonly type: 'announce_work' }
   | { readonly type: 'run_step'; readonly step: BackgroundStep }
-  | { readonly type: 'cancel_lease'; readonly workerId: WorkerId; readonly taskId: TaskId; readonly epoch: number; readonly reason: string }
+  | {
+      readonly type: 'cancel_lease'
+      readonly workerId: WorkerId
+      readonly taskId: TaskId
+      readonly epoch: number
+      readonly reason: string
+    }
   | { readonly type: 'drop_queue' }
 
 /** Adds to what is known of a worker. Part of the commit itself, so that it counts once whatever dies. */

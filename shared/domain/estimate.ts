@@ -52,20 +52,33 @@ export interface EstimateBasis {
  * How long a plan would take at that pace; null when nothing of the scene was
  * rendered before. Samples and pixels are taken to cost in proportion, which adaptive sampling only does roughly.
  */
-export function estimateOf(plan: JobPlan, facts: SceneSettings, { audits, pace, fromJobs, slots }: EstimateBasis): PlanView['estimate'] {
+export function estimateOf(
+  plan: JobPlan,
+  facts: SceneSettings,
+  { audits, pace, fromJobs, slots }: EstimateBasis,
+): PlanView['estimate'] {
   if (pace.renderTasks === 0 || pace.work === 0) return null
-  const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => pixelsOf(plan, plan.tiles === undefined ? undefined : tile)).reduce((sum, pixels) => sum + pixels, 0)
+  const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) =>
+    pixelsOf(plan, plan.tiles === undefined ? undefined : tile),
+  ).reduce((sum, pixels) => sum + pixels, 0)
   const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)
   const finishes = finishCount(plan)
   const finishEach = pace.finishTasks === 0 ? 0 : pace.finishSeconds / pace.finishTasks
-  const again = (Math.max(0, audits - finishes) / plan.renderTaskCount) * render + (audits > 0 ? finishes * finishEach : 0)
+  const again =
+    (Math.max(0, audits - finishes) / plan.renderTaskCount) * render + (audits > 0 ? finishes * finishEach : 0)
   const workerSeconds = Math.round((render + finishes * finishEach + again) * 10) / 10
   const atOnce = Math.min(slots, plan.renderTaskCount + audits)
-  return { workerSeconds, seconds: atOnce === 0 ? null : Math.round((workerSeconds / atOnce) * 10) / 10, fromTasks: pace.renderTasks, fromJobs }
+  return {
+    workerSeconds,
+    seconds: atOnce === 0 ? null : Math.round((workerSeconds / atOnce) * 10) / 10,
+    fromTasks: pace.renderTasks,
+    fromJobs,
+  }
 }
 
 function pixelsOf(plan: JobPlan, tile: number | undefined): number {
-  const { width, height } = tile === undefined || plan.tiles === undefined ? stitchedSize(plan) : tileOfPlan(plan, plan.tiles, tile).window
+  const { width, height } =
+    tile === undefined || plan.tiles === undefined ? stitchedSize(plan) : tileOfPlan(plan, plan.tiles, tile).window
   return width * height
 }
 

@@ -22,6 +22,7 @@ export function progressOf(job: JobRecord, counts: JobCounts): number {
 
 /** Seconds left at the pace so far; null before anything is done or when nothing runs any more. */
 export function secondsLeft(job: JobRecord, progress: number, now: number): number | null {
-  if (job.startedAt === undefined || progress <= 0 || job.endedAt !== undefined || job.pausedAt !== undefined) return null
+  if (job.startedAt === undefined || progress <= 0 || job.endedAt !== undefined || job.pausedAt !== undefined)
+    return null
   return Math.round((((now - job.startedAt) / 1000) * (1 - progress)) / progress)
 }

@@ -14,7 +14,12 @@ export interface EngineTimes {
   readonly urlTtlMs: number
 }
 
-export const ENGINE_TIMES: EngineTimes = { leaseMs: 45_000, heartbeatMs: 15_000, noProgressMs: 30 * 60_000, urlTtlMs: 2 * 3600_000 }
+export const ENGINE_TIMES: EngineTimes = {
+  leaseMs: 45_000,
+  heartbeatMs: 15_000,
+  noProgressMs: 30 * 60_000,
+  urlTtlMs: 2 * 3600_000,
+}
 
 /** What every part of the engine needs of the world; made once in a main.ts and handed down as first argument. */
 export interface Engine {

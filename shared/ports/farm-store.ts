@@ -68,7 +68,9 @@ export interface Standing {
   readonly open: boolean
 }
 
-export type Committed = { readonly ok: true; readonly effectIds: readonly string[]; readonly counters: Readonly<Record<string, number>> } | { readonly ok: false; readonly conflict: string }
+export type Committed =
+  | { readonly ok: true; readonly effectIds: readonly string[]; readonly counters: Readonly<Record<string, number>> }
+  | { readonly ok: false; readonly conflict: string }
 
 export interface PendingEffect {
   readonly id: string
@@ -116,7 +118,11 @@ export interface FarmStore {
   commit(jobId: JobId, commit: Commit, now: number): Promise<Committed>
 
   /** Pushes the end of leases to `expiresAt`; gives those of `leases` that are no longer held. */
-  renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number): Promise<{ taskId: TaskId; epoch: number }[]>
+  renew(
+    jobId: JobId,
+    leases: readonly { taskId: TaskId; epoch: number }[],
+    expiresAt: number,
+  ): Promise<{ taskId: TaskId; epoch: number }[]>
   expiredLeases(jobId: JobId, now: number, limit: number): Promise<{ taskId: TaskId; epoch: number }[]>
   /** Queued tasks that not every worker may have, oldest first. */
   picky(jobId: JobId, limit: number): Promise<TaskId[]>
@@ -198,7 +204,13 @@ export class FarmStoreUnavailable extends Error {
 /** The farm store can be reached, and the farm's state is not in it any more, or not yet again. */
 export class FarmStateLost extends FarmStoreUnavailable {
   constructor(standing: Standing | null) {
-    super(new Error(standing === null ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore it, or run "tilework recover" to rebuild the farm from the object store' : 'the farm is being rebuilt from the object store; it is open again when "tilework recover" has ended'))
+    super(
+      new Error(
+        standing === null
+          ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore it, or run "tilework recover" to rebuild the farm from the object store'
+          : 'the farm is being rebuilt from the object store; it is open again when "tilework recover" has ended',
+      ),
+    )
     this.name = 'FarmStateLost'
   }
 }

@@ -35,7 +35,11 @@ interface DisplayMeasures {
 
 /** What is done with images on this side of the farm. Files that came from workers are decoded in bounds; what is wrong with them is a value. */
 export interface Imaging {
-  stitch(tiles: readonly TileFile[], full: { width: number; height: number }, outputPath: string): Promise<{ ok: true } | ImageRefusal>
+  stitch(
+    tiles: readonly TileFile[],
+    full: { width: number; height: number },
+    outputPath: string,
+  ): Promise<{ ok: true } | ImageRefusal>
   /** One image with the samples of all parts, weighted by their numbers; the first part must have the first sample. */
   merge(parts: readonly SampledFile[], outputPath: string): Promise<{ ok: true } | ImageRefusal>
   /** What float images must have in common to be parts of one frame: channels, packing, place in the picture. As text that is equal when that is. */
@@ -63,5 +67,7 @@ export interface VideoRequest {
 
 export interface VideoEncoder {
   /** Refused with a message for the user when there is no ffmpeg, no encoder for the container, or the images cannot be encoded. */
-  encode(request: VideoRequest): Promise<{ ok: true; codec: string } | { ok: false; code: 'ffmpeg_missing' | 'encode_failed'; message: string }>
+  encode(
+    request: VideoRequest,
+  ): Promise<{ ok: true; codec: string } | { ok: false; code: 'ffmpeg_missing' | 'encode_failed'; message: string }>
 }

@@ -12,7 +12,9 @@ import type { Commit } from './farm-store.ts'
 export class UnstorableRecord extends Error {
   constructor(what: string, error: z.ZodError) {
     const [issue] = error.issues
-    super(`${what} cannot be stored: ${issue === undefined ? error.message : `${issue.path.join('.') || 'it'}: ${issue.message}`}`)
+    super(
+      `${what} cannot be stored: ${issue === undefined ? error.message : `${issue.path.join('.') || 'it'}: ${issue.message}`}`,
+    )
     this.name = 'UnstorableRecord'
   }
 }

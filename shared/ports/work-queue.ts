@@ -53,4 +53,11 @@ export interface Bulletin {
 export type Notice =
   | { readonly type: 'work_waiting'; readonly jobId: JobId }
   | { readonly type: 'job_changed'; readonly jobId: JobId }
-  | { readonly type: 'lease_canceled'; readonly jobId: JobId; readonly taskId: TaskId; readonly epoch: number; readonly workerId: string; readonly reason: string }
+  | {
+      readonly type: 'lease_canceled'
+      readonly jobId: JobId
+      readonly taskId: TaskId
+      readonly epoch: number
+      readonly workerId: string
+      readonly reason: string
+    }

@@ -31,7 +31,11 @@ export const ERRORS = {
   tiles_not_exact: { status: 422, retry: false, title: 'Tiles of this scene would not give the same pixels' },
   samples_invalid: { status: 422, retry: false, title: 'The samples cannot be split into these ranges' },
   samples_not_splittable: { status: 422, retry: false, title: 'The samples of this scene cannot be split' },
-  frames_not_apart: { status: 422, retry: false, title: 'The frames depend on one another and cannot be rendered apart' },
+  frames_not_apart: {
+    status: 422,
+    retry: false,
+    title: 'The frames depend on one another and cannot be rendered apart',
+  },
   resolution_invalid: { status: 422, retry: false, title: 'The resolution cannot be rendered' },
   format_invalid: { status: 422, retry: false, title: 'The output format cannot hold what was asked for' },
   too_many_tasks: { status: 422, retry: false, title: 'The job would have more tasks than the limit' },
@@ -45,15 +49,27 @@ export const ERRORS = {
   assembly_failed: { status: 500, retry: true, title: 'A frame could not be put together' },
   encode_failed: { status: 500, retry: true, title: 'The video could not be made' },
   // workers
-  lease_stale: { status: 409, retry: false, title: 'The lease is over; the task belongs to somebody else or to nobody' },
+  lease_stale: {
+    status: 409,
+    retry: false,
+    title: 'The lease is over; the task belongs to somebody else or to nobody',
+  },
   lease_unknown: { status: 409, retry: false, title: 'This task was never leased to this worker' },
   bad_message: { status: 400, retry: false, title: 'Not a message of this protocol' },
   protocol_version: { status: 426, retry: false, title: 'The worker speaks another version of the protocol' },
   result_invalid: { status: 422, retry: false, title: 'The result does not have the files that the task asked for' },
-  upload_incomplete: { status: 422, retry: true, title: 'A file of the result is not in the store with the declared length' },
+  upload_incomplete: {
+    status: 422,
+    retry: true,
+    title: 'A file of the result is not in the store with the declared length',
+  },
   // the farm
   redis_unavailable: { status: 503, retry: true, title: 'The farm state cannot be reached' },
-  farm_state_lost: { status: 503, retry: true, title: 'Redis was emptied; the farm state must be recovered from the object store' },
+  farm_state_lost: {
+    status: 503,
+    retry: true,
+    title: 'Redis was emptied; the farm state must be recovered from the object store',
+  },
   store_unavailable: { status: 503, retry: true, title: 'The object store cannot be reached' },
   ffmpeg_missing: { status: 500, retry: false, title: 'ffmpeg is not installed' },
   internal: { status: 500, retry: true, title: 'Something broke here; it was logged' },

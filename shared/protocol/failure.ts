@@ -36,6 +36,9 @@ export const Failure = z.strictObject({
   /** A sentence for a person. */
   message: z.string().max(LIMITS.messageLengthMax),
   /** The last lines Blender printed. */
-  lastWords: z.string().max(LIMITS.messageLengthMax * 2).optional(),
+  lastWords: z
+    .string()
+    .max(LIMITS.messageLengthMax * 2)
+    .optional(),
 })
 export type Failure = z.infer<typeof Failure>

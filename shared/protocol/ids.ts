@@ -3,24 +3,39 @@ import { z } from 'zod'
 /** Jobs, workers and the like are named by a prefix and 26 characters that sort by the time they were made. */
 const SORTABLE = '[0-9a-hjkmnp-tv-z]{26}'
 
-export const JobId = z.string().regex(new RegExp(`^job_${SORTABLE}$`), 'a job id looks like job_01j9…').brand<'JobId'>()
+export const JobId = z
+  .string()
+  .regex(new RegExp(`^job_${SORTABLE}$`), 'a job id looks like job_01j9…')
+  .brand<'JobId'>()
 export type JobId = z.infer<typeof JobId>
 
-export const WorkerId = z.string().regex(/^wrk_[0-9a-z_-]{4,60}$/, 'a worker id looks like wrk_…').brand<'WorkerId'>()
+export const WorkerId = z
+  .string()
+  .regex(/^wrk_[0-9a-z_-]{4,60}$/, 'a worker id looks like wrk_…')
+  .brand<'WorkerId'>()
 export type WorkerId = z.infer<typeof WorkerId>
 
-export const UploadId = z.string().regex(new RegExp(`^upl_${SORTABLE}$`), 'an upload id looks like upl_…').brand<'UploadId'>()
+export const UploadId = z
+  .string()
+  .regex(new RegExp(`^upl_${SORTABLE}$`), 'an upload id looks like upl_…')
+  .brand<'UploadId'>()
 export type UploadId = z.infer<typeof UploadId>
 
 /** A scene is named by the SHA-256 of its bytes, so the same file uploaded twice is the same scene. */
-export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits').brand<'Sha256'>()
+export const Sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
+  .brand<'Sha256'>()
 export type Sha256 = z.infer<typeof Sha256>
 
 /**
  * A task is named within its job: `r0000012` (render, by number), `s0000012` (finish of frame number 12 of the plan),
  * `a0000012x2` (second audit of render 12), `b0000012x1` (first audit of finish 12), `i0000000` (the inspection).
  */
-export const TaskId = z.string().regex(/^[irs]\d{7}$|^[ab]\d{7}x\d{1,3}$/, 'a task id looks like r0000012').brand<'TaskId'>()
+export const TaskId = z
+  .string()
+  .regex(/^[irs]\d{7}$|^[ab]\d{7}x\d{1,3}$/, 'a task id looks like r0000012')
+  .brand<'TaskId'>()
 export type TaskId = z.infer<typeof TaskId>
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

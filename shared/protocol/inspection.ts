@@ -9,7 +9,17 @@ import { BlenderVersion } from './worker.ts'
  * Most entries and characters of each list of an inspection. A worker cuts at them and tells in `cut` that it did; all of them full
  * still fit into one message of `workerMessageBytesMax`.
  */
-export const INSPECTION_LIMITS = { reasons: 40, reasonLength: 500, simulations: 50, kindLength: 60, files: 50, fileLength: 500, scripts: 30, scriptLength: 300, nodes: 50 } as const
+export const INSPECTION_LIMITS = {
+  reasons: 40,
+  reasonLength: 500,
+  simulations: 50,
+  kindLength: 60,
+  files: 50,
+  fileLength: 500,
+  scripts: 30,
+  scriptLength: 300,
+  nodes: 50,
+} as const
 
 const Datablock = z.string().max(DATABLOCK_NAME_LENGTH_MAX)
 
@@ -48,11 +58,23 @@ export const Inspection = z
       })
       .optional(),
     /** Simulations that are not baked: a frame depends on those before it. Empty when each frame stands alone. */
-    history: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations),
+    history: z
+      .array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) }))
+      .max(INSPECTION_LIMITS.simulations),
     /** Simulations that no render shows, because Blender shows them only once they are baked. */
-    leftOut: z.array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) })).max(INSPECTION_LIMITS.simulations).optional(),
+    leftOut: z
+      .array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) }))
+      .max(INSPECTION_LIMITS.simulations)
+      .optional(),
     /** Files outside of the .blend that Blender looked for and did not find. */
-    missingFiles: z.array(z.strictObject({ kind: z.string().max(INSPECTION_LIMITS.kindLength), path: z.string().max(INSPECTION_LIMITS.fileLength) })).max(INSPECTION_LIMITS.files),
+    missingFiles: z
+      .array(
+        z.strictObject({
+          kind: z.string().max(INSPECTION_LIMITS.kindLength),
+          path: z.string().max(INSPECTION_LIMITS.fileLength),
+        }),
+      )
+      .max(INSPECTION_LIMITS.files),
     /** File Output nodes of the compositor. */
     fileOutputs: z.array(Datablock).max(INSPECTION_LIMITS.nodes),
     /** Files that these write beside each frame; workers of older versions do not tell. */

@@ -74,7 +74,16 @@ export type PauseRequest = z.infer<typeof PauseRequest>
  * inspecting: a worker looks at the scene, which nobody has before. planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
  * are made. Then one of three ends. deleting: every key and byte of it is being removed.
  */
-export const JOB_STATES = ['inspecting', 'planning', 'active', 'encoding', 'completed', 'failed', 'canceled', 'deleting'] as const
+export const JOB_STATES = [
+  'inspecting',
+  'planning',
+  'active',
+  'encoding',
+  'completed',
+  'failed',
+  'canceled',
+  'deleting',
+] as const
 export const JobState = z.enum(JOB_STATES)
 export type JobState = z.infer<typeof JobState>
 
@@ -91,7 +100,10 @@ export const JobPlan = z.strictObject({
    * After a change of the frames: the first list, and what came to it each time. All of them in turn give each frame its position, by
    * which its tasks are named, so that this never changes; frames that were taken out stay in it.
    */
-  asked: z.array(z.string().max(LIMITS.messageLengthMax * 4)).max(LIMITS.revisionsPerJobMax + 1).optional(),
+  asked: z
+    .array(z.string().max(LIMITS.messageLengthMax * 4))
+    .max(LIMITS.revisionsPerJobMax + 1)
+    .optional(),
   width: z.int().min(1).max(LIMITS.resolutionMax),
   height: z.int().min(1).max(LIMITS.resolutionMax),
   /** The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched image lie in it. */
@@ -101,7 +113,9 @@ export const JobPlan = z.strictObject({
   /** Present when frames are put together here and finished by a worker: one tile where their samples alone are split. */
   tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
   /** Every tile is rendered in ranges of its samples, which are merged by weight; absent when samples are not split. */
-  samples: z.strictObject({ total: z.int().min(1).max(LIMITS.samplesMax), ranges: z.int().min(2).max(LIMITS.sampleRangesMax) }).optional(),
+  samples: z
+    .strictObject({ total: z.int().min(1).max(LIMITS.samplesMax), ranges: z.int().min(2).max(LIMITS.sampleRangesMax) })
+    .optional(),
   chunk: z.int().min(1).max(LIMITS.framesPerChunkMax),
   /** Frames depend on the ones before them: one worker renders all of them, in order. */
   ordered: z.literal(true).optional(),
@@ -153,9 +167,27 @@ export const JobRecord = z
     /** How many tasks are written down already; after a retry, how many of them were gone over. Less than all only for a while. */
     tasksPlanned: z.int().min(0),
     /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */
-    failure: z.strictObject({ code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lastWords: z.string().max(LIMITS.messageLengthMax * 2).optional() }).optional(),
+    failure: z
+      .strictObject({
+        code: z.string().max(60),
+        message: z.string().max(LIMITS.messageLengthMax),
+        lastWords: z
+          .string()
+          .max(LIMITS.messageLengthMax * 2)
+          .optional(),
+      })
+      .optional(),
     /** Video, previews of the whole job, the manifest. */
-    files: z.array(z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), bytes: z.int().min(0), sha256: Sha256, contentType: z.string().max(100) })).max(64),
+    files: z
+      .array(
+        z.strictObject({
+          path: z.string().max(LIMITS.pathLengthMax),
+          bytes: z.int().min(0),
+          sha256: Sha256,
+          contentType: z.string().max(100),
+        }),
+      )
+      .max(64),
   })
   .meta({ id: 'JobRecord' })
 export type JobRecord = z.infer<typeof JobRecord>

@@ -33,6 +33,11 @@ export const DeletedNote = z.strictObject({ journal: version, jobId: JobId, dele
 /** `farm/scenes/<sha256>` */
 export const SceneNote = z.strictObject({ journal: version, scene: SceneRecord })
 /** `farm/tokens/<sha256>` */
-export const TokenNote = z.strictObject({ journal: version, sha256: Sha256, name: z.string(), scopes: z.array(z.string()).max(16) })
+export const TokenNote = z.strictObject({
+  journal: version,
+  sha256: Sha256,
+  name: z.string(),
+  scopes: z.array(z.string()).max(16),
+})
 /** `farm/workers.json` */
 export const WorkersNote = z.strictObject({ journal: version, writtenAt: z.int(), workers: z.array(WorkerRecord) })

@@ -20,7 +20,15 @@ const ManifestTask = z.strictObject({
 export const Manifest = z
   .strictObject({
     manifestVersion: z.literal(1),
-    job: z.strictObject({ id: JobId, name: z.string(), owner: z.string(), createdAt: z.string(), completedAt: z.string(), priority: z.int(), requirement: Requirement }),
+    job: z.strictObject({
+      id: JobId,
+      name: z.string(),
+      owner: z.string(),
+      createdAt: z.string(),
+      completedAt: z.string(),
+      priority: z.int(),
+      requirement: Requirement,
+    }),
     scene: z.strictObject({ sha256: Sha256, bytes: z.int(), kind: z.enum(['blend', 'zip']) }),
     plan: JobPlan,
     frames: z.array(z.strictObject({ number: z.int(), files: z.array(FinalFile), tasks: z.array(ManifestTask) })),

@@ -42,11 +42,23 @@ export const Hello = z
 
 /** Renews every lease it names; what it does not name is not renewed. */
 export const Heartbeat = z
-  .strictObject({ type: z.literal('heartbeat'), leases: z.array(LeaseRef).max(LIMITS.leasesPerWorkerMax), loadAverage: z.number().min(0).max(1e6).optional(), memoryFreeBytes: z.int().min(0).optional() })
+  .strictObject({
+    type: z.literal('heartbeat'),
+    leases: z.array(LeaseRef).max(LIMITS.leasesPerWorkerMax),
+    loadAverage: z.number().min(0).max(1e6).optional(),
+    memoryFreeBytes: z.int().min(0).optional(),
+  })
   .meta({ id: 'Heartbeat' })
 
 const Progress = z
-  .strictObject({ type: z.literal('progress'), ...LeaseName, frame: z.int(), samplesDone: z.int().min(0), samplesTotal: z.int().min(0), secondsLeft: z.number().min(0).optional() })
+  .strictObject({
+    type: z.literal('progress'),
+    ...LeaseName,
+    frame: z.int(),
+    samplesDone: z.int().min(0),
+    samplesTotal: z.int().min(0),
+    secondsLeft: z.number().min(0).optional(),
+  })
   .meta({ id: 'Progress' })
 
 /** The commitment: from here on length and hash of every file are fixed. Nothing is uploaded before `upload` asks for it. */
@@ -56,12 +68,22 @@ const Result = z
     ...LeaseName,
     files: z.array(ResultFile).min(1).max(LIMITS.filesPerResultMax),
     renderSeconds: z.number().min(0).max(1e8),
-    peakMemoryBytes: z.int().min(0).max(2 ** 50),
+    peakMemoryBytes: z
+      .int()
+      .min(0)
+      .max(2 ** 50),
   })
   .meta({ id: 'Result' })
 
 /** What an inspection found; it is the whole result, nothing is uploaded. */
-export const Inspected = z.strictObject({ type: z.literal('inspected'), ...LeaseName, inspection: Inspection, seconds: z.number().min(0).max(1e8) }).meta({ id: 'Inspected' })
+export const Inspected = z
+  .strictObject({
+    type: z.literal('inspected'),
+    ...LeaseName,
+    inspection: Inspection,
+    seconds: z.number().min(0).max(1e8),
+  })
+  .meta({ id: 'Inspected' })
 
 const Uploaded = z.strictObject({ type: z.literal('uploaded'), ...LeaseName }).meta({ id: 'Uploaded' })
 const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failure: Failure }).meta({ id: 'Failed' })
@@ -69,7 +91,17 @@ const Failed = z.strictObject({ type: z.literal('failure'), ...LeaseName, failur
 const Released = z.strictObject({ type: z.literal('released'), ...LeaseName }).meta({ id: 'Released' })
 const Draining = z.strictObject({ type: z.literal('draining') }).meta({ id: 'Draining' })
 
-export const WorkerMessage = z.discriminatedUnion('type', [Hello, Heartbeat, Progress, Result, Inspected, Uploaded, Failed, Released, Draining])
+export const WorkerMessage = z.discriminatedUnion('type', [
+  Hello,
+  Heartbeat,
+  Progress,
+  Result,
+  Inspected,
+  Uploaded,
+  Failed,
+  Released,
+  Draining,
+])
 export type WorkerMessage = z.infer<typeof WorkerMessage>
 
 // --- coordinator -> worker ------------------------------------------------------------------------------------------
@@ -87,7 +119,10 @@ export const Welcome = z
 const Download = z.strictObject({ url: Url, sha256: Sha256, bytes: z.int().min(1) })
 
 /** Samples `offset` up to, not including, `offset + count` of every pixel. */
-const SampleRange = z.strictObject({ offset: z.int().min(0).max(LIMITS.samplesMax), count: z.int().min(1).max(LIMITS.samplesMax) })
+const SampleRange = z.strictObject({
+  offset: z.int().min(0).max(LIMITS.samplesMax),
+  count: z.int().min(1).max(LIMITS.samplesMax),
+})
 
 /**
  * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off; with `sampleRange` only
@@ -97,8 +132,22 @@ const SampleRange = z.strictObject({ offset: z.int().min(0).max(LIMITS.samplesMa
  */
 export const Work = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inspect'), settings: RenderSettings }),
-  z.strictObject({ kind: z.literal('render'), frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax), window: PixelRectangle.optional(), sampleRange: SampleRange.optional(), settings: RenderSettings, device: DeviceKind.optional(), display: z.boolean() }),
-  z.strictObject({ kind: z.literal('finish'), frame: z.int(), stitched: Download, settings: RenderSettings, display: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('render'),
+    frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),
+    window: PixelRectangle.optional(),
+    sampleRange: SampleRange.optional(),
+    settings: RenderSettings,
+    device: DeviceKind.optional(),
+    display: z.boolean(),
+  }),
+  z.strictObject({
+    kind: z.literal('finish'),
+    frame: z.int(),
+    stitched: Download,
+    settings: RenderSettings,
+    display: z.boolean(),
+  }),
 ])
 export type Work = z.infer<typeof Work>
 
@@ -108,7 +157,13 @@ export const Lease = z
     type: z.literal('lease'),
     ...LeaseName,
     leaseSeconds: z.number().min(0.1),
-    scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']), mainBlend: z.string().max(LIMITS.pathLengthMax).optional(), url: Url }),
+    scene: z.strictObject({
+      sha256: Sha256,
+      bytes: z.int().min(1),
+      kind: z.enum(['blend', 'zip']),
+      mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
+      url: Url,
+    }),
     work: Work,
     /** Seconds without any progress after which the worker gives up (typed `no_progress`). */
     noProgressSeconds: z.number().min(1),
@@ -121,22 +176,48 @@ export const Upload = z
   .strictObject({
     type: z.literal('upload'),
     ...LeaseName,
-    files: z.array(z.strictObject({ name: z.string().max(120), url: Url, method: z.literal('PUT'), headers: z.record(z.string(), z.string().max(1_024)) })).max(LIMITS.filesPerResultMax),
+    files: z
+      .array(
+        z.strictObject({
+          name: z.string().max(120),
+          url: Url,
+          method: z.literal('PUT'),
+          headers: z.record(z.string(), z.string().max(1_024)),
+        }),
+      )
+      .max(LIMITS.filesPerResultMax),
   })
   .meta({ id: 'Upload' })
 
 /** The task is settled for this worker: throw its files away. */
 const Release = z.strictObject({ type: z.literal('release'), ...LeaseName }).meta({ id: 'Release' })
 /** Stop at once and throw away; the lease is gone. */
-const Cancel = z.strictObject({ type: z.literal('cancel'), ...LeaseName, reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Cancel' })
+const Cancel = z
+  .strictObject({ type: z.literal('cancel'), ...LeaseName, reason: z.string().max(LIMITS.messageLengthMax) })
+  .meta({ id: 'Cancel' })
 /** Finish what you hold, then leave. */
-const Drain = z.strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) }).meta({ id: 'Drain' })
+const Drain = z
+  .strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) })
+  .meta({ id: 'Drain' })
 /** Something you sent was refused; `jobId` and so on tell what of, where it was about a lease. The lease is gone then. */
 const Refused = z
-  .strictObject({ type: z.literal('refused'), code: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), lease: LeaseRef.optional() })
+  .strictObject({
+    type: z.literal('refused'),
+    code: z.string().max(60),
+    message: z.string().max(LIMITS.messageLengthMax),
+    lease: LeaseRef.optional(),
+  })
   .meta({ id: 'Refused' })
 
-export const CoordinatorMessage = z.discriminatedUnion('type', [Welcome, Lease, Upload, Release, Cancel, Drain, Refused])
+export const CoordinatorMessage = z.discriminatedUnion('type', [
+  Welcome,
+  Lease,
+  Upload,
+  Release,
+  Cancel,
+  Drain,
+  Refused,
+])
 export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>
 
 /** Close codes of the worker socket. 1000-1015 are the WebSocket's own. */

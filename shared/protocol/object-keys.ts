@@ -28,8 +28,7 @@ export const KEY_PART_CHARS_MAX = 80
 const KEY_CHARS_MAX = 512
 
 const PART = /^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/
-const PART_RULE =
-  `1 to ${KEY_PART_CHARS_MAX} of A-Z a-z 0-9 . _ - and neither start nor end with a dot`
+const PART_RULE = `1 to ${KEY_PART_CHARS_MAX} of A-Z a-z 0-9 . _ - and neither start nor end with a dot`
 
 /** The full name of one object, for example `jobs/j1/final/manifest.json`. */
 export const ObjectKey = z
@@ -120,9 +119,7 @@ export function attemptKey(jobId: string, taskId: string, epoch: number, file: s
 }
 
 /** The parts of an attempt's key, or null when the key is not an attempt's. */
-export function parseAttemptKey(
-  text: string,
-): { jobId: string; taskId: string; epoch: number; file: string } | null {
+export function parseAttemptKey(text: string): { jobId: string; taskId: string; epoch: number; file: string } | null {
   const [root, jobId, folder, taskId, epochText, file, ...rest] = text.split('/')
   if (root !== 'jobs' || folder !== 'attempts' || rest.length > 0) return null
   if (jobId === undefined || taskId === undefined || epochText === undefined || file === undefined) return null

@@ -27,7 +27,9 @@ export const PlanView = z
       rule: Sentence,
     }),
     /** Tiles of each frame, row by row from the top left, in pixels of the whole image: what each stands for, and what is rendered for it. */
-    tiles: z.array(z.strictObject({ placement: PixelRectangle, window: PixelRectangle })).max(LIMITS.tilesPerSideMax ** 2),
+    tiles: z
+      .array(z.strictObject({ placement: PixelRectangle, window: PixelRectangle }))
+      .max(LIMITS.tilesPerSideMax ** 2),
     /** Whether the files will be, bit for bit, what one machine with the same Blender writes. */
     exactness: z.strictObject({
       exact: z.boolean(),

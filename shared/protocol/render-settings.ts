@@ -6,8 +6,22 @@ export const IMAGE_FORMATS = ['png', 'jpeg', 'exr', 'exr-multilayer', 'tiff', 'w
 export const ImageFormat = z.enum(IMAGE_FORMATS)
 export type ImageFormat = z.infer<typeof ImageFormat>
 
-export const IMAGE_EXTENSIONS: Record<ImageFormat, string> = { png: 'png', jpeg: 'jpg', exr: 'exr', 'exr-multilayer': 'exr', tiff: 'tif', webp: 'webp' }
-export const IMAGE_CONTENT_TYPES: Record<ImageFormat, string> = { png: 'image/png', jpeg: 'image/jpeg', exr: 'image/x-exr', 'exr-multilayer': 'image/x-exr', tiff: 'image/tiff', webp: 'image/webp' }
+export const IMAGE_EXTENSIONS: Record<ImageFormat, string> = {
+  png: 'png',
+  jpeg: 'jpg',
+  exr: 'exr',
+  'exr-multilayer': 'exr',
+  tiff: 'tif',
+  webp: 'webp',
+}
+export const IMAGE_CONTENT_TYPES: Record<ImageFormat, string> = {
+  png: 'image/png',
+  jpeg: 'image/jpeg',
+  exr: 'image/x-exr',
+  'exr-multilayer': 'image/x-exr',
+  tiff: 'image/tiff',
+  webp: 'image/webp',
+}
 
 /** What overrides the scene. A field left out is as the artist set it in the .blend. */
 export const RenderSettings = z
@@ -18,7 +32,10 @@ export const RenderSettings = z
     /** Final size in pixels, or percent of the scene's own size. */
     resolution: z
       .union([
-        z.strictObject({ width: z.int().min(1).max(LIMITS.resolutionMax), height: z.int().min(1).max(LIMITS.resolutionMax) }),
+        z.strictObject({
+          width: z.int().min(1).max(LIMITS.resolutionMax),
+          height: z.int().min(1).max(LIMITS.resolutionMax),
+        }),
         z.strictObject({ percentage: z.int().min(1).max(32_767) }),
       ])
       .optional(),

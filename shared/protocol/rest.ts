@@ -22,7 +22,10 @@ export const Problem = z
 export type Problem = z.infer<typeof Problem>
 
 const Cursor = z.string().min(1).max(200)
-export const PageQuery = z.object({ cursor: Cursor.optional(), limit: z.coerce.number().int().min(1).max(LIMITS.pageSizeMax).default(50) })
+export const PageQuery = z.object({
+  cursor: Cursor.optional(),
+  limit: z.coerce.number().int().min(1).max(LIMITS.pageSizeMax).default(50),
+})
 
 function pageOf<T extends z.ZodType>(item: T, id: string) {
   return z.strictObject({ items: z.array(item), next: Cursor.nullable() }).meta({ id })
@@ -40,7 +43,14 @@ export const ScenePage = pageOf(SceneRecord, 'ScenePage')
 
 /** A delivered file of a job. */
 export const Artifact = z
-  .strictObject({ path: z.string(), bytes: z.int(), sha256: z.string(), contentType: z.string(), frame: z.int().optional(), url: z.string().optional() })
+  .strictObject({
+    path: z.string(),
+    bytes: z.int(),
+    sha256: z.string(),
+    contentType: z.string(),
+    frame: z.int().optional(),
+    url: z.string().optional(),
+  })
   .meta({ id: 'Artifact' })
 export type Artifact = z.infer<typeof Artifact>
 export const ArtifactPage = pageOf(Artifact, 'ArtifactPage')
@@ -49,7 +59,14 @@ export const ArtifactQuery = PageQuery.extend({ urls: z.stringbool().default(fal
 
 /** What happened in a job, in order. */
 export const JobEvent = z
-  .strictObject({ seq: z.string(), at: z.int(), type: z.string().max(60), message: z.string().max(LIMITS.messageLengthMax), taskId: z.string().optional(), workerId: z.string().optional() })
+  .strictObject({
+    seq: z.string(),
+    at: z.int(),
+    type: z.string().max(60),
+    message: z.string().max(LIMITS.messageLengthMax),
+    taskId: z.string().optional(),
+    workerId: z.string().optional(),
+  })
   .meta({ id: 'JobEvent' })
 export type JobEvent = z.infer<typeof JobEvent>
 export const JobEventPage = pageOf(JobEvent, 'JobEventPage')

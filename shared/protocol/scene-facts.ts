@@ -34,7 +34,9 @@ export const SceneOutput = z.strictObject({
   /** PNG, JPEG, OPEN_EXR, OPEN_EXR_MULTILAYER, TIFF, WEBP, FFMPEG, ... */
   fileFormat: z.string().min(1).max(32),
   /** Bits per channel; null if the stored value is not one that Blender knows. */
-  colorDepth: z.union([z.literal(1), z.literal(8), z.literal(10), z.literal(12), z.literal(16), z.literal(24), z.literal(32)]).nullable(),
+  colorDepth: z
+    .union([z.literal(1), z.literal(8), z.literal(10), z.literal(12), z.literal(16), z.literal(24), z.literal(32)])
+    .nullable(),
   colorMode: z.enum(['BW', 'RGB', 'RGBA']).nullable(),
   /** Output path as stored; `//` means the folder of the .blend. */
   path: storedPath,

@@ -16,7 +16,11 @@ export const SceneRecord = z
     mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
     facts: SceneFacts,
     /** Linked files that are neither packed nor in the archive. */
-    missingFiles: z.array(z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), reason: z.string().max(LIMITS.messageLengthMax) })).max(1_000),
+    missingFiles: z
+      .array(
+        z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), reason: z.string().max(LIMITS.messageLengthMax) }),
+      )
+      .max(1_000),
     uploadedAt: z.int(),
     /** What workers found when they looked at it with Blender, the newest last; one for each scene of the file that was looked at. */
     inspections: z.array(SceneInspection).max(LIMITS.inspectionsPerSceneKept).optional(),

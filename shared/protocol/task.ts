@@ -20,7 +20,16 @@ export const TaskState = z.enum(TASK_STATES)
 export type TaskState = z.infer<typeof TaskState>
 
 /** overtaken: another attempt of the same task handed in first; nobody is to blame. */
-export const ATTEMPT_OUTCOMES = ['running', 'rendered', 'failed', 'expired', 'released', 'rejected', 'canceled', 'overtaken'] as const
+export const ATTEMPT_OUTCOMES = [
+  'running',
+  'rendered',
+  'failed',
+  'expired',
+  'released',
+  'rejected',
+  'canceled',
+  'overtaken',
+] as const
 const AttemptOutcome = z.enum(ATTEMPT_OUTCOMES)
 
 const VERDICTS = ['unverified', 'agreed', 'grey', 'refuted'] as const
@@ -67,7 +76,11 @@ export const TaskRecord = z
     state: TaskState,
     frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),
     /** Index of the tile, row by row from the top left; absent for whole frames. */
-    tile: z.int().min(0).max(LIMITS.tilesPerSideMax ** 2).optional(),
+    tile: z
+      .int()
+      .min(0)
+      .max(LIMITS.tilesPerSideMax ** 2)
+      .optional(),
     /** Index of the range of its samples, in order; absent when samples are not split. */
     sampleRange: z.int().min(0).max(LIMITS.sampleRangesMax).optional(),
     /** The fencing token: rises with every lease; what carries one whose attempt is over is refused. */
@@ -81,7 +94,9 @@ export const TaskRecord = z
     /** Not leased before this farm time: it failed several times by the farm's own fault, which takes a while to mend. */
     notBefore: z.int().optional(),
     /** Memory that was not enough for it: machines with more are asked first. */
-    outgrew: z.strictObject({ memoryBytes: z.int().min(0).optional(), gpuMemoryBytes: z.int().min(0).optional() }).optional(),
+    outgrew: z
+      .strictObject({ memoryBytes: z.int().min(0).optional(), gpuMemoryBytes: z.int().min(0).optional() })
+      .optional(),
     /** The one worker that must have it (a dispute between two is rendered again by both). */
     only: WorkerId.optional(),
     /** On an audit: the task it checks. */
@@ -103,7 +118,12 @@ export const FrameState = z.enum(FRAME_STATES)
 export type FrameState = z.infer<typeof FrameState>
 
 /** A file below `final/` of a job. */
-export const FinalFile = z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), bytes: z.int().min(0), sha256: Sha256, contentType: z.string().max(100) })
+export const FinalFile = z.strictObject({
+  path: z.string().max(LIMITS.pathLengthMax),
+  bytes: z.int().min(0),
+  sha256: Sha256,
+  contentType: z.string().max(100),
+})
 export type FinalFile = z.infer<typeof FinalFile>
 
 /** The stored truth about one frame of a job. */

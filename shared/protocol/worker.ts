@@ -14,7 +14,11 @@ export const Device = z.strictObject({
   kind: DeviceKind,
   name: z.string().max(LIMITS.nameLengthMax),
   /** Absent where neither Blender nor the driver tells it. */
-  memoryBytes: z.int().min(0).max(2 ** 50).optional(),
+  memoryBytes: z
+    .int()
+    .min(0)
+    .max(2 ** 50)
+    .optional(),
 })
 export type Device = z.infer<typeof Device>
 
@@ -30,11 +34,17 @@ export const Capabilities = z
       hasDenoiser: z.boolean().optional(),
     }),
     devices: z.array(Device).min(1).max(64),
-    memoryBytes: z.int().min(0).max(2 ** 50),
+    memoryBytes: z
+      .int()
+      .min(0)
+      .max(2 ** 50),
     cpuThreads: z.int().min(1).max(4_096),
     os: z.string().max(100),
     /** Tasks rendered at the same time. */
-    slots: z.int().min(1).max(LIMITS.leasesPerWorkerMax / 2),
+    slots: z
+      .int()
+      .min(1)
+      .max(LIMITS.leasesPerWorkerMax / 2),
     tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32),
   })
   .meta({ id: 'Capabilities' })
@@ -44,14 +54,25 @@ export type Capabilities = z.infer<typeof Capabilities>
 export const Requirement = z
   .strictObject({
     deviceKinds: z.array(DeviceKind).min(1).max(6).optional(),
-    gpuMemoryBytesMin: z.int().min(0).max(2 ** 50).optional(),
-    memoryBytesMin: z.int().min(0).max(2 ** 50).optional(),
+    gpuMemoryBytesMin: z
+      .int()
+      .min(0)
+      .max(2 ** 50)
+      .optional(),
+    memoryBytesMin: z
+      .int()
+      .min(0)
+      .max(2 ** 50)
+      .optional(),
     /** Both ends belong to the range; `4.2` as upper end takes 4.2.x too. */
     blenderVersionMin: BlenderVersion.optional(),
     blenderVersionMax: BlenderVersion.optional(),
     /** Only a Blender with OpenImageDenoise. */
     denoiser: z.literal(true).optional(),
-    tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32).optional(),
+    tags: z
+      .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/))
+      .max(32)
+      .optional(),
   })
   .meta({ id: 'Requirement' })
 export type Requirement = z.infer<typeof Requirement>
@@ -70,7 +91,19 @@ export const WorkerRecord = z
     state: z.enum(['connected', 'draining', 'offline']),
     leases: z.int().min(0).max(LIMITS.leasesPerWorkerMax),
     /** What it last told of the tasks it renders; a few seconds old. */
-    rendering: z.array(z.strictObject({ jobId: JobId, taskId: TaskId, frame: z.int(), samplesDone: z.int().min(0), samplesTotal: z.int().min(0), secondsLeft: z.number().min(0).optional() })).max(LIMITS.leasesPerWorkerMax).optional(),
+    rendering: z
+      .array(
+        z.strictObject({
+          jobId: JobId,
+          taskId: TaskId,
+          frame: z.int(),
+          samplesDone: z.int().min(0),
+          samplesTotal: z.int().min(0),
+          secondsLeft: z.number().min(0).optional(),
+        }),
+      )
+      .max(LIMITS.leasesPerWorkerMax)
+      .optional(),
     tasksCompleted: z.int().min(0),
     tasksFailed: z.int().min(0),
     tasksRefuted: z.int().min(0),

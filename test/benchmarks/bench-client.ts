@@ -2,11 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { BENCH_TOKEN } from './bench-coordinator.ts'
 
 /** One request to a coordinator of a benchmark; throws what it says unless it is content. */
-export async function call(url: string, path: string, options: { method?: string; json?: unknown; form?: FormData } = {}): Promise<any> {
+export async function call(
+  url: string,
+  path: string,
+  options: { method?: string; json?: unknown; form?: FormData } = {},
+): Promise<any> {
   const { json, form } = options
   const answer = await fetch(url + path, {
     method: options.method ?? (json === undefined && form === undefined ? 'GET' : 'POST'),
-    headers: { authorization: `Bearer ${BENCH_TOKEN}`, ...(json === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${BENCH_TOKEN}`,
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(form !== undefined ? { body: form } : json === undefined ? {} : { body: JSON.stringify(json) }),
   })
   const text = await answer.text()

@@ -41,7 +41,11 @@ export interface BenchCoordinator {
 }
 
 /** A coordinator as services/coordinator/main.ts makes it, on a real Redis, with an object store that the caller chooses. */
-export async function startBenchCoordinator(options: { redisUrl: string; folder: string; objects?: (nowMs: () => number) => ObjectStore }): Promise<BenchCoordinator> {
+export async function startBenchCoordinator(options: {
+  redisUrl: string
+  folder: string
+  objects?: (nowMs: () => number) => ObjectStore
+}): Promise<BenchCoordinator> {
   const log = pino({ level: 'error' })
   const redis = connectRedis(options.redisUrl)
   const store = redisFarmStore(redis)
@@ -50,11 +54,30 @@ export async function startBenchCoordinator(options: { redisUrl: string; folder:
   await clock.start()
   const objects = options.objects?.(() => clock.now()) ?? new TrustingStore({ nowMs: () => clock.now() })
   const queue = bullWorkQueue({ redisUrl: options.redisUrl })
-  const engine: Engine = { store, queue, bulletin: redisBulletin(redis, { log }), objects, clock, random: new SystemRandom(), log, secret: 'benchmark'.repeat(5), times: ENGINE_TIMES }
+  const engine: Engine = {
+    store,
+    queue,
+    bulletin: redisBulletin(redis, { log }),
+    objects,
+    clock,
+    random: new SystemRandom(),
+    log,
+    secret: 'benchmark'.repeat(5),
+    times: ENGINE_TIMES,
+  }
   const dispatcher = new Dispatcher(engine)
   const rounds = new Rounds(engine, dispatcher)
   const gateway = new WorkerGateway(engine, dispatcher)
-  const app = await buildApp({ farm: farmActions(engine, (jobId) => planInBackground(engine, jobId)), store, objects, scenes: new SceneFileReader(), log, dataDir: options.folder, version: 'benchmark', limits: { requestsPerMinuteMax: 1e9 } })
+  const app = await buildApp({
+    farm: farmActions(engine, (jobId) => planInBackground(engine, jobId)),
+    store,
+    objects,
+    scenes: new SceneFileReader(),
+    log,
+    dataDir: options.folder,
+    version: 'benchmark',
+    limits: { requestsPerMinuteMax: 1e9 },
+  })
   await gateway.register(app)
   app.server.maxConnections = LIMITS.connectionsMax
   const unsubscribe = await hearNotices(engine, dispatcher, gateway)

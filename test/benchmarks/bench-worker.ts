@@ -7,9 +7,22 @@ import { BENCH_FILE_BYTES, BENCH_TOKEN } from './bench-coordinator.ts'
 const SHA = createHash('sha256').update('x').digest('hex')
 /** What a worker would say of the sample scene, as far as the coordinator asks. */
 const INSPECTION = {
-  scene: 'sea of tiles', blenderVersion: '3.4.1', engine: 'CYCLES', image: { width: 480, height: 270, region: { x: 0, y: 0, width: 480, height: 270 }, cropsToBorder: false },
-  hasCamera: true, tiling: { exact: true, overscanPx: 0, reasons: [] }, history: [], missingFiles: [], fileOutputs: [], blockedScripts: [],
-  denoising: false, stereo: false, motionBlur: false, burnsStamp: false, timeLimitSeconds: 0, cut: false,
+  scene: 'sea of tiles',
+  blenderVersion: '3.4.1',
+  engine: 'CYCLES',
+  image: { width: 480, height: 270, region: { x: 0, y: 0, width: 480, height: 270 }, cropsToBorder: false },
+  hasCamera: true,
+  tiling: { exact: true, overscanPx: 0, reasons: [] },
+  history: [],
+  missingFiles: [],
+  fileOutputs: [],
+  blockedScripts: [],
+  denoising: false,
+  stereo: false,
+  motionBlur: false,
+  burnsStamp: false,
+  timeLimitSeconds: 0,
+  cut: false,
 }
 
 export interface BenchWorkerOptions {
@@ -66,22 +79,39 @@ export class BenchWorker {
 
   #connect(): void {
     const { url, index, localAddress, heartbeatMs } = this.#options
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/worker`, { headers: { authorization: `Bearer ${BENCH_TOKEN}` }, perMessageDeflate: false, ...(localAddress === undefined ? {} : { localAddress }) })
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/worker`, {
+      headers: { authorization: `Bearer ${BENCH_TOKEN}` },
+      perMessageDeflate: false,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    })
     this.#socket = socket
     socket.on('error', () => undefined) // followed by close
-    socket.on('open', () => socket.send(JSON.stringify(aHello(`bench_${index}`, { leases: [...this.#held.values()].slice(0, 64) }))))
+    socket.on('open', () =>
+      socket.send(JSON.stringify(aHello(`bench_${index}`, { leases: [...this.#held.values()].slice(0, 64) }))),
+    )
     socket.on('message', (bytes) => this.#hear(JSON.parse(String(bytes)) as CoordinatorMessage))
     socket.on('close', (code) => {
       this.welcomed = false
       clearInterval(this.#beat)
       if (!this.#wanted) return
       // The waits of blender-worker/session/backoff.ts.
-      const waitMs = code === CLOSE_CODES.overloaded ? 15_000 * (1 + Math.random()) : Math.random() * Math.min(30_000, 500 * 2 ** this.#tries++)
+      const waitMs =
+        code === CLOSE_CODES.overloaded
+          ? 15_000 * (1 + Math.random())
+          : Math.random() * Math.min(30_000, 500 * 2 ** this.#tries++)
       this.#again = setTimeout(() => this.#connect(), waitMs)
     })
     if (heartbeatMs === undefined) return
     this.#beat = setInterval(() => {
-      if (this.welcomed) socket.send(JSON.stringify({ type: 'heartbeat', leases: [...this.#held.values()].slice(0, 64), loadAverage: 1, memoryFreeBytes: 1 }))
+      if (this.welcomed)
+        socket.send(
+          JSON.stringify({
+            type: 'heartbeat',
+            leases: [...this.#held.values()].slice(0, 64),
+            loadAverage: 1,
+            memoryFreeBytes: 1,
+          }),
+        )
     }, heartbeatMs)
   }
 
@@ -98,10 +128,19 @@ export class BenchWorker {
         const { jobId, taskId, epoch, work } = message
         this.#held.set(`${taskId}@${epoch}`, { jobId, taskId, epoch })
         onLease?.()
-        if (work.kind === 'inspect') return say({ type: 'inspected', jobId, taskId, epoch, inspection: INSPECTION, seconds: 1 })
+        if (work.kind === 'inspect')
+          return say({ type: 'inspected', jobId, taskId, epoch, inspection: INSPECTION, seconds: 1 })
         const frame = work.kind === 'render' ? (work.frames[0] ?? 0) : work.frame
         const file = (role: string) => ({ name: `${frame}.${role}`, frame, role, bytes: BENCH_FILE_BYTES, sha256: SHA })
-        say({ type: 'result', jobId, taskId, epoch, files: [file('final'), file('raw')], renderSeconds: 0.1, peakMemoryBytes: 1 })
+        say({
+          type: 'result',
+          jobId,
+          taskId,
+          epoch,
+          files: [file('final'), file('raw')],
+          renderSeconds: 0.1,
+          peakMemoryBytes: 1,
+        })
         return onResult?.()
       }
       case 'upload': {

@@ -28,7 +28,8 @@ async function serve(folder: string): Promise<void> {
   const coordinator = await startBenchCoordinator({ redisUrl: server.url, folder })
   process.send?.({ url: coordinator.url })
   process.on('message', (message) => {
-    if (message === 'cpu') return void process.send?.({ cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1000 })
+    if (message === 'cpu')
+      return void process.send?.({ cpuMs: (process.cpuUsage().user + process.cpuUsage().system) / 1000 })
     void (async () => {
       await coordinator.stop()
       await server.stop()
@@ -51,9 +52,17 @@ interface Row {
 }
 
 async function measureAll(): Promise<void> {
-  const { values } = parseArgs({ options: { queued: { type: 'string', default: '100,1000,10000,100000' }, workers: { type: 'string', default: '1,16,100,1000' } } })
+  const { values } = parseArgs({
+    options: {
+      queued: { type: 'string', default: '100,1000,10000,100000' },
+      workers: { type: 'string', default: '1,16,100,1000' },
+    },
+  })
   const folder = await mkdtemp(join(tmpdir(), 'bd-'))
-  const child = fork(fileURLToPath(import.meta.url), ['serve', folder], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: process.execArgv })
+  const child = fork(fileURLToPath(import.meta.url), ['serve', folder], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: process.execArgv,
+  })
   const rows: Row[] = []
   try {
     const url = await new Promise<string>((resolve, reject) => {
@@ -63,12 +72,16 @@ async function measureAll(): Promise<void> {
     // A coordinator runs for weeks; what its first thousand tasks cost says nothing. Its workers inspect the scene, too.
     const scene = await uploadSample(url)
     await measureCase(child, url, scene, 5_000, 16, 'warm up')
-    console.log('| queued | workers | tasks | tasks/s | latency p50 | p99 | coordinator CPU per task |\n|---:|---:|---:|---:|---:|---:|---:|')
+    console.log(
+      '| queued | workers | tasks | tasks/s | latency p50 | p99 | coordinator CPU per task |\n|---:|---:|---:|---:|---:|---:|---:|',
+    )
     for (const queued of values.queued.split(',').map(Number)) {
       for (const workers of values.workers.split(',').map(Number)) {
         const row = await measureCase(child, url, scene, queued, workers)
         rows.push(row)
-        console.log(`| ${queued} | ${workers} | ${row.tasks} | ${row.tasksPerSecond.toFixed(0)} | ${milliseconds(row.latencyMsMedian)} | ${milliseconds(row.latencyMsP99)} | ${row.cpuMsPerTask.toFixed(2)} ms |`)
+        console.log(
+          `| ${queued} | ${workers} | ${row.tasks} | ${row.tasksPerSecond.toFixed(0)} | ${milliseconds(row.latencyMsMedian)} | ${milliseconds(row.latencyMsP99)} | ${row.cpuMsPerTask.toFixed(2)} ms |`,
+        )
       }
     }
   } finally {
@@ -79,7 +92,14 @@ async function measureAll(): Promise<void> {
   await writeFile('.benchmarks/dispatch.json', `${JSON.stringify({ rows }, null, 1)}\n`)
 }
 
-async function measureCase(child: ChildProcess, url: string, scene: string, queued: number, workerCount: number, what: 'warm up' | 'measure' = 'measure'): Promise<Row> {
+async function measureCase(
+  child: ChildProcess,
+  url: string,
+  scene: string,
+  queued: number,
+  workerCount: number,
+  what: 'warm up' | 'measure' = 'measure',
+): Promise<Row> {
   const jobId = await submit(url, scene, queued)
   if (what === 'measure') await planned(url, jobId)
   try {
@@ -97,7 +117,9 @@ function milliseconds(value: number): string {
 }
 
 async function cpuMs(child: ChildProcess): Promise<number> {
-  const answer = new Promise<number>((resolve) => child.once('message', (message) => resolve((message as { cpuMs: number }).cpuMs)))
+  const answer = new Promise<number>((resolve) =>
+    child.once('message', (message) => resolve((message as { cpuMs: number }).cpuMs)),
+  )
   child.send('cpu')
   return answer
 }
@@ -109,7 +131,8 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 async function planned(url: string, jobId: string): Promise<void> {
-  while ((await call(url, `/v1/jobs/${jobId}`)).state !== 'active') await new Promise((resolve) => setTimeout(resolve, 50))
+  while ((await call(url, `/v1/jobs/${jobId}`)).state !== 'active')
+    await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 /** Connects the workers, lets them work, and counts. */
@@ -147,7 +170,15 @@ async function drive(url: string, queued: number, workerCount: number, cpu: () =
   await Promise.all(workers.map((worker) => worker.stop()))
   const sorted = latencies.sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  return { queued, workers: workerCount, tasks, tasksPerSecond: tasks / seconds, latencyMsMedian: at(0.5), latencyMsP99: at(0.99), cpuMsPerTask }
+  return {
+    queued,
+    workers: workerCount,
+    tasks,
+    tasksPerSecond: tasks / seconds,
+    latencyMsMedian: at(0.5),
+    latencyMsP99: at(0.99),
+    cpuMsPerTask,
+  }
 }
 
 if (process.argv[2] === 'serve') await serve(process.argv[3] ?? '')

@@ -25,7 +25,12 @@ try {
   await store.changeStanding(null, { term: 1, open: true })
   for (const concurrency of [1, 32, 128]) await commitOneTask(store, concurrency)
   const jobId = await storeJob(store, aJob(9), 1_000)
-  await measure('read one task, 32 at once', COMMITS, 32, async (at) => void (await store.tasks(jobId, [renderTaskId(at % 1_000)])))
+  await measure(
+    'read one task, 32 at once',
+    COMMITS,
+    32,
+    async (at) => void (await store.tasks(jobId, [renderTaskId(at % 1_000)])),
+  )
   await measure('commit of 500 new tasks', 20, 1, async (at) => void (await plan(store, at)))
   for (const concurrency of [1, 32, 128]) await takeAndFinish(concurrency)
 } finally {
@@ -44,11 +49,23 @@ async function commitOneTask(to: FarmStore, concurrency: number): Promise<void> 
     const taskId = renderTaskId(task)
     const version = versions.get(task) ?? 1
     versions.set(task, version + 1)
-    const attempt = { epoch: version, workerId: aWorker('fast').id, outcome: 'running' as const, startedAt: at, verdict: 'unverified' as const }
+    const attempt = {
+      epoch: version,
+      workerId: aWorker('fast').id,
+      outcome: 'running' as const,
+      startedAt: at,
+      verdict: 'unverified' as const,
+    }
     const committed = await to.commit(
       jobId,
       aCommit({
-        tasks: [{ id: taskId, expected: version, value: aTask(taskId, { state: 'leased', epoch: version, attempts: [attempt] }) }],
+        tasks: [
+          {
+            id: taskId,
+            expected: version,
+            value: aTask(taskId, { state: 'leased', epoch: version, attempts: [attempt] }),
+          },
+        ],
         counters: { 'render.queued': -1, 'render.leased': 1 },
         leases: [{ taskId, epoch: version, expiresAt: at }],
         events: [{ at, type: 'task_leased', message: 'leased to a worker', taskId }],
@@ -77,7 +94,12 @@ async function takeAndFinish(concurrency: number): Promise<void> {
 }
 
 /** Prints the rate, and the processor time that this process and Redis spent on each: the one number that a busy machine leaves alone. */
-async function measure(name: string, times: number, concurrency: number, act: (at: number) => Promise<void>): Promise<void> {
+async function measure(
+  name: string,
+  times: number,
+  concurrency: number,
+  act: (at: number) => Promise<void>,
+): Promise<void> {
   let next = 0
   const redisBefore = await redisCpuMs()
   const cpuBefore = process.cpuUsage()
@@ -90,7 +112,9 @@ async function measure(name: string, times: number, concurrency: number, act: (a
   const cpu = process.cpuUsage(cpuBefore)
   const ours = Math.round((cpu.user + cpu.system) / times)
   const theirs = Math.round(((await redisCpuMs()) - redisBefore) * (1_000 / times))
-  process.stdout.write(`${name}: ${Math.round(times / seconds)} a second; processor time of each: ${ours} us here, ${theirs} us in Redis\n`)
+  process.stdout.write(
+    `${name}: ${Math.round(times / seconds)} a second; processor time of each: ${ours} us here, ${theirs} us in Redis\n`,
+  )
 }
 
 async function redisCpuMs(): Promise<number> {

@@ -47,7 +47,12 @@ async function coordinate(redisUrl: string, folder: string): Promise<void> {
       globalThis.gc?.()
       const { user, system } = process.cpuUsage()
       const ms = (ns: number) => Math.round(ns / 1e4) / 100
-      const reading = { cpuMs: (user + system) / 1000, rss: process.memoryUsage().rss, connected: coordinator.gateway.connected(), delayMs: { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) } }
+      const reading = {
+        cpuMs: (user + system) / 1000,
+        rss: process.memoryUsage().rss,
+        connected: coordinator.gateway.connected(),
+        delayMs: { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) },
+      }
       delay.reset()
       return reading
     },
@@ -60,7 +65,13 @@ async function work(urls: readonly string[], from: number, count: number): Promi
   let done = 0
   const workers = Array.from({ length: count }, (_, at) => {
     const index = from + at
-    return new BenchWorker({ url: urls[index % urls.length] ?? '', index, localAddress: `127.0.0.${2 + Math.floor(index / PER_ADDRESS)}`, heartbeatMs: ENGINE_TIMES.heartbeatMs, onReleased: () => (done += 1) })
+    return new BenchWorker({
+      url: urls[index % urls.length] ?? '',
+      index,
+      localAddress: `127.0.0.${2 + Math.floor(index / PER_ADDRESS)}`,
+      heartbeatMs: ENGINE_TIMES.heartbeatMs,
+      onReleased: () => (done += 1),
+    })
   })
   answering('', {
     // Over a second, so that heartbeats come spread as in a farm that has run for a while.
@@ -88,7 +99,10 @@ class Child {
   readonly started: Promise<string>
 
   constructor(...args: string[]) {
-    this.#process = fork(fileURLToPath(import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: ['--expose-gc'] })
+    this.#process = fork(fileURLToPath(import.meta.url), args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: ['--expose-gc'],
+    })
     this.started = this.#next()
   }
 
@@ -116,14 +130,18 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function workersOn(urls: readonly string[], total: number): Promise<Child[]> {
   const children: Child[] = []
-  for (let from = 0; from < total; from += PER_PROCESS) children.push(new Child('workers', urls.join(','), String(from), String(Math.min(PER_PROCESS, total - from))))
+  for (let from = 0; from < total; from += PER_PROCESS)
+    children.push(new Child('workers', urls.join(','), String(from), String(Math.min(PER_PROCESS, total - from))))
   await Promise.all(children.map((child) => child.started))
   return children
 }
 
 async function sum(children: readonly Child[]): Promise<{ welcomed: number; done: number }> {
   const all = await Promise.all(children.map((child) => child.ask<{ welcomed: number; done: number }>('read')))
-  return { welcomed: all.reduce((total, each) => total + each.welcomed, 0), done: all.reduce((total, each) => total + each.done, 0) }
+  return {
+    welcomed: all.reduce((total, each) => total + each.welcomed, 0),
+    done: all.reduce((total, each) => total + each.done, 0),
+  }
 }
 
 /** Seconds until so many are welcomed; NaN when some are not within the deadline. */
@@ -140,7 +158,10 @@ async function redisCpuMs(url: string): Promise<number> {
   const redis = new Redis(url)
   const info = await redis.info('cpu')
   redis.disconnect()
-  return ['used_cpu_sys', 'used_cpu_user'].reduce((total, name) => total + Number(new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? 0) * 1000, 0)
+  return ['used_cpu_sys', 'used_cpu_user'].reduce(
+    (total, name) => total + Number(new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? 0) * 1000,
+    0,
+  )
 }
 
 async function measureCrowd(redisUrl: string, folder: string, total: number) {
@@ -169,12 +190,20 @@ async function measureCrowd(redisUrl: string, folder: string, total: number) {
     restCpuPercent: Math.round(((rest.cpuMs - before.cpuMs) / REST_MS) * 1000) / 10,
     redisRestCpuPercent: Math.round(((redisAfter - redisBefore) / REST_MS) * 1000) / 10,
     restDelayMs: rest.delayMs,
-    storm: { backSeconds, connectedAfter: storm.connected, cpuSeconds: Math.round((storm.cpuMs - rest.cpuMs) / 100) / 10, delayMs: storm.delayMs },
+    storm: {
+      backSeconds,
+      connectedAfter: storm.connected,
+      cpuSeconds: Math.round((storm.cpuMs - rest.cpuMs) / 100) / 10,
+      delayMs: storm.delayMs,
+    },
   }
 }
 
 async function measureThroughput(redisUrl: string, folder: string, coordinators: number) {
-  const all = Array.from({ length: coordinators }, (_, at) => new Child('coordinator', redisUrl, join(folder, `c${coordinators}-${at}`)))
+  const all = Array.from(
+    { length: coordinators },
+    (_, at) => new Child('coordinator', redisUrl, join(folder, `c${coordinators}-${at}`)),
+  )
   const urls = await Promise.all(all.map((child) => child.started))
   const first = urls[0] ?? ''
   const scene = await uploadSample(first)
@@ -195,17 +224,27 @@ async function measureThroughput(redisUrl: string, folder: string, coordinators:
   await Promise.all(workers.map((child) => child.ask('stop')))
   await Promise.all(all.map((child) => child.ask('stop')))
   const cpuMs = cpuAfter.reduce((total, each, at) => total + each.cpuMs - (cpuBefore[at]?.cpuMs ?? 0), 0)
-  return { coordinators, tasksPerSecond: Math.round((after.done - before.done) / seconds), cpuMsPerTask: Math.round((cpuMs / (after.done - before.done)) * 100) / 100, delayMsMax: Math.max(...cpuAfter.map((each) => each.delayMs.max)) }
+  return {
+    coordinators,
+    tasksPerSecond: Math.round((after.done - before.done) / seconds),
+    cpuMsPerTask: Math.round((cpuMs / (after.done - before.done)) * 100) / 100,
+    delayMsMax: Math.max(...cpuAfter.map((each) => each.delayMs.max)),
+  }
 }
 
 async function checkHandles(workers: number): Promise<void> {
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '')
   const most = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity)
-  if (most < workers + OTHER_HANDLES) throw new Error(`a coordinator with ${workers} workers needs ${workers + OTHER_HANDLES} file handles and may have ${most}: run "ulimit -n ${Math.max(65_536, workers * 2)}" before, or measure fewer with --workers`)
+  if (most < workers + OTHER_HANDLES)
+    throw new Error(
+      `a coordinator with ${workers} workers needs ${workers + OTHER_HANDLES} file handles and may have ${most}: run "ulimit -n ${Math.max(65_536, workers * 2)}" before, or measure fewer with --workers`,
+    )
 }
 
 async function measureAll(): Promise<void> {
-  const { values } = parseArgs({ options: { workers: { type: 'string', default: '10000' }, coordinators: { type: 'string', default: '1,2,4' } } })
+  const { values } = parseArgs({
+    options: { workers: { type: 'string', default: '10000' }, coordinators: { type: 'string', default: '1,2,4' } },
+  })
   const total = Number(values.workers)
   await checkHandles(total)
   const folder = await mkdtemp(join(tmpdir(), 'bf-'))
@@ -215,16 +254,30 @@ async function measureAll(): Promise<void> {
     await crowdRedis.stop()
     if (crowd !== null) {
       console.log('| one coordinator | |\n|---|---:|')
-      console.log(`| workers connected, seconds to connect them | ${crowd.workers}, ${crowd.connectSeconds.toFixed(1)} s |`)
+      console.log(
+        `| workers connected, seconds to connect them | ${crowd.workers}, ${crowd.connectSeconds.toFixed(1)} s |`,
+      )
       console.log(`| memory (RSS), of that for each worker | ${crowd.rssMiB} MiB, ${crowd.kibForEachWorker} KiB |`)
-      console.log(`| processor at rest: coordinator, Redis | ${crowd.restCpuPercent} %, ${crowd.redisRestCpuPercent} % of one |`)
-      console.log(`| delay of the event loop at rest: p50, p99, longest | ${crowd.restDelayMs.p50}, ${crowd.restDelayMs.p99}, ${crowd.restDelayMs.max} ms |`)
+      console.log(
+        `| processor at rest: coordinator, Redis | ${crowd.restCpuPercent} %, ${crowd.redisRestCpuPercent} % of one |`,
+      )
+      console.log(
+        `| delay of the event loop at rest: p50, p99, longest | ${crowd.restDelayMs.p50}, ${crowd.restDelayMs.p99}, ${crowd.restDelayMs.max} ms |`,
+      )
       console.log(`| all cut off at once: seconds until all are back | ${crowd.storm.backSeconds.toFixed(1)} s |`)
-      console.log(`| meanwhile: processor, delay of the event loop p99, longest | ${crowd.storm.cpuSeconds} s, ${crowd.storm.delayMs.p99}, ${crowd.storm.delayMs.max} ms |`)
+      console.log(
+        `| meanwhile: processor, delay of the event loop p99, longest | ${crowd.storm.cpuSeconds} s, ${crowd.storm.delayMs.p99}, ${crowd.storm.delayMs.max} ms |`,
+      )
     }
     const throughput = []
-    const counts = values.coordinators.split(',').map(Number).filter((count) => count > 0)
-    if (counts.length > 0) console.log(`\n| coordinators (${THROUGHPUT_WORKERS} workers) | tasks/s | processor for a task | longest delay |\n|---:|---:|---:|---:|`)
+    const counts = values.coordinators
+      .split(',')
+      .map(Number)
+      .filter((count) => count > 0)
+    if (counts.length > 0)
+      console.log(
+        `\n| coordinators (${THROUGHPUT_WORKERS} workers) | tasks/s | processor for a task | longest delay |\n|---:|---:|---:|---:|`,
+      )
     for (const count of counts) {
       const redis = await startRedisServer({ folder: join(folder, `r${count}`) })
       const row = await measureThroughput(redis.url, folder, count)

@@ -58,12 +58,33 @@ async function measure(what: string, frames: number, tiles: JobPlan['tiles']): P
     const clock = new SystemClock()
     const store = redisFarmStore(redis)
     await mkdir(join(folder, 'objects'))
-    const objects = new DirectoryObjectStore({ root: join(folder, 'objects'), signingSecret: Buffer.alloc(32), publicUrl: () => '', nowMs: () => clock.now() })
-    const engine: Engine = { store, objects, queue: new MemoryWorkQueue(clock), bulletin: new MemoryBulletin(), clock, random: new SystemRandom(), log: pino({ level: 'silent' }), secret: '', times: ENGINE_TIMES }
+    const objects = new DirectoryObjectStore({
+      root: join(folder, 'objects'),
+      signingSecret: Buffer.alloc(32),
+      publicUrl: () => '',
+      nowMs: () => clock.now(),
+    })
+    const engine: Engine = {
+      store,
+      objects,
+      queue: new MemoryWorkQueue(clock),
+      bulletin: new MemoryBulletin(),
+      clock,
+      random: new SystemRandom(),
+      log: pino({ level: 'silent' }),
+      secret: '',
+      times: ENGINE_TIMES,
+    }
     await beginFarm(engine)
     const job = jobOf(frames, tiles)
-    const left = leftBehind(job, Array.from({ length: frames }, (_, at) => at + 1))
-    await eachAtOnce([...left.files], async (key) => void (await objects.put(key, BYTE, { contentType: 'application/octet-stream' })))
+    const left = leftBehind(
+      job,
+      Array.from({ length: frames }, (_, at) => at + 1),
+    )
+    await eachAtOnce(
+      [...left.files],
+      async (key) => void (await objects.put(key, BYTE, { contentType: 'application/octet-stream' })),
+    )
     const { segments, journalMs } = await writeDown(engine, job, left)
     await redis.flushall()
 
@@ -72,8 +93,20 @@ async function measure(what: string, frames: number, tiles: JobPlan['tiles']): P
     const recoverSeconds = (performance.now() - began) / 1000
     const { user, system } = process.cpuUsage(cpu)
     const [recovered] = recovery.ok ? recovery.jobs : []
-    if (recovered === undefined || recovered.filesMissing > 0) throw new Error(`not recovered as it should be: ${JSON.stringify(recovery)}`)
-    return { what, tasks: recovered.kept + recovered.open, files: left.files.size, segments, journalMsPerRecord: journalMs / (left.tasks.length + left.frames.length), recoverSeconds, cpuSeconds: (user + system) / 1e6, rssMiB: process.memoryUsage().rss / 1024 ** 2, kept: recovered.kept, open: recovered.open }
+    if (recovered === undefined || recovered.filesMissing > 0)
+      throw new Error(`not recovered as it should be: ${JSON.stringify(recovery)}`)
+    return {
+      what,
+      tasks: recovered.kept + recovered.open,
+      files: left.files.size,
+      segments,
+      journalMsPerRecord: journalMs / (left.tasks.length + left.frames.length),
+      recoverSeconds,
+      cpuSeconds: (user + system) / 1e6,
+      rssMiB: process.memoryUsage().rss / 1024 ** 2,
+      kept: recovered.kept,
+      open: recovered.open,
+    }
   } finally {
     redis.disconnect()
     await server.stop()
@@ -83,14 +116,28 @@ async function measure(what: string, frames: number, tiles: JobPlan['tiles']): P
 
 function jobOf(frames: number, tiles: JobPlan['tiles']): JobRecord {
   const base = aJob()
-  const plan: JobPlan = { ...base.plan, frames: `1-${frames}`, frameCount: frames, chunk: 1, video: 'none', format: 'png', renderTaskCount: frames * (tiles === undefined ? 1 : tiles.columns * tiles.rows), ...(tiles === undefined ? {} : { tiles }) }
+  const plan: JobPlan = {
+    ...base.plan,
+    frames: `1-${frames}`,
+    frameCount: frames,
+    chunk: 1,
+    video: 'none',
+    format: 'png',
+    renderTaskCount: frames * (tiles === undefined ? 1 : tiles.columns * tiles.rows),
+    ...(tiles === undefined ? {} : { tiles }),
+  }
   return { ...base, state: 'active', plan, tasksPlanned: plan.renderTaskCount }
 }
 
 /** What a farm would have left of the job, in the store and in its records. */
-function leftBehind(job: JobRecord, numbers: readonly number[]): { tasks: TaskRecord[]; frames: FrameRecord[]; files: Set<ObjectKey> } {
+function leftBehind(
+  job: JobRecord,
+  numbers: readonly number[],
+): { tasks: TaskRecord[]; frames: FrameRecord[]; files: Set<ObjectKey> } {
   const { plan } = job
-  const blank = new Map<TaskId, TaskRecord>(plannedPart(plan, numbers, 0, plan.renderTaskCount).tasks.map((task) => [task.id, task]))
+  const blank = new Map<TaskId, TaskRecord>(
+    plannedPart(plan, numbers, 0, plan.renderTaskCount).tasks.map((task) => [task.id, task]),
+  )
   const files = new Set<ObjectKey>()
   const tasks: TaskRecord[] = []
   const frames: FrameRecord[] = []
@@ -102,26 +149,72 @@ function leftBehind(job: JobRecord, numbers: readonly number[]): { tasks: TaskRe
       const role = task.tile === undefined ? 'final' : 'raw'
       const name = `${role}-${number}`
       files.add(attemptKey(job.id, task.id, 1, name))
-      tasks.push({ ...task, state: 'completed', epoch: 1, canonical: { taskId: task.id, epoch: 1 }, attempts: [{ epoch: 1, workerId: WORKER, outcome: 'rendered', startedAt: job.createdAt, endedAt: job.createdAt, renderSeconds: 1, peakMemoryBytes: 1, drawnForAudit: false, verdict: 'unverified', files: [{ name, frame: number, role, bytes: 1, sha256: SHA }] }] })
+      tasks.push({
+        ...task,
+        state: 'completed',
+        epoch: 1,
+        canonical: { taskId: task.id, epoch: 1 },
+        attempts: [
+          {
+            epoch: 1,
+            workerId: WORKER,
+            outcome: 'rendered',
+            startedAt: job.createdAt,
+            endedAt: job.createdAt,
+            renderSeconds: 1,
+            peakMemoryBytes: 1,
+            drawnForAudit: false,
+            verdict: 'unverified',
+            files: [{ name, frame: number, role, bytes: 1, sha256: SHA }],
+          },
+        ],
+      })
     }
-    const final = ['frames', 'previews'].map((kind): FinalFile => ({ path: `${kind}/${number}.png`, bytes: 1, sha256: SHA, contentType: 'image/png' }))
-    if (delivered) for (const kind of ['frames', 'previews'] as const) files.add(finalKey(job.id, kind, `${number}.png`))
+    const final = ['frames', 'previews'].map((kind): FinalFile => ({
+      path: `${kind}/${number}.png`,
+      bytes: 1,
+      sha256: SHA,
+      contentType: 'image/png',
+    }))
+    if (delivered)
+      for (const kind of ['frames', 'previews'] as const) files.add(finalKey(job.id, kind, `${number}.png`))
     if (finish.length > 0) files.add(workKey(job.id, stitchedPath(number)))
     const state = delivered ? 'delivered' : plan.tiles === undefined ? 'delivering' : 'stitching'
-    frames.push({ number, position, tasksLeft: 0, state, ...(finish.length > 0 ? { stitched: { bytes: 1, sha256: SHA } } : {}), ...(delivered ? { files: final } : {}) })
+    frames.push({
+      number,
+      position,
+      tasksLeft: 0,
+      state,
+      ...(finish.length > 0 ? { stitched: { bytes: 1, sha256: SHA } } : {}),
+      ...(delivered ? { files: final } : {}),
+    })
   }
   return { tasks, frames, files }
 }
 
 /** Commits the records bit by bit, and lets the journal hear of each bit. */
-async function writeDown(engine: Engine, job: JobRecord, { tasks, frames }: { tasks: TaskRecord[]; frames: FrameRecord[] }): Promise<{ segments: number; journalMs: number }> {
-  await engine.objects.put(journalKey(job.id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
+async function writeDown(
+  engine: Engine,
+  job: JobRecord,
+  { tasks, frames }: { tasks: TaskRecord[]; frames: FrameRecord[] },
+): Promise<{ segments: number; journalMs: number }> {
+  await engine.objects.put(journalKey(job.id, 'job.json'), Buffer.from(JSON.stringify(job)), {
+    contentType: 'application/json',
+  })
   let [segments, journalMs] = [0, 0]
   const share = Math.max(1, Math.round(tasks.length / frames.length))
   for (let from = 0; from < tasks.length; from += RECORDS_PER_SEGMENT) {
     const nothing = { job: { version: 0, value: job }, tasks: new Map(), frames: new Map() }
-    const done = { tasks: tasks.slice(from, from + RECORDS_PER_SEGMENT), frames: frames.slice(Math.ceil(from / share), Math.ceil((from + RECORDS_PER_SEGMENT) / share)) }
-    const { jobVersion: _, ...commit } = commitOf(nothing, { ok: true, ...(from === 0 ? { job } : {}), ...done }, engine.clock.now(), 0)
+    const done = {
+      tasks: tasks.slice(from, from + RECORDS_PER_SEGMENT),
+      frames: frames.slice(Math.ceil(from / share), Math.ceil((from + RECORDS_PER_SEGMENT) / share)),
+    }
+    const { jobVersion: _, ...commit } = commitOf(
+      nothing,
+      { ok: true, ...(from === 0 ? { job } : {}), ...done },
+      engine.clock.now(),
+      0,
+    )
     const committed = await engine.store.commit(job.id, commit, engine.clock.now())
     if (!committed.ok) throw new Error(committed.conflict)
     const began = performance.now()
@@ -135,11 +228,18 @@ async function writeDown(engine: Engine, job: JobRecord, { tasks, frames }: { ta
 const { values } = parseArgs({ options: { frames: { type: 'string', default: '10000' } } })
 const frames = Number(values.frames)
 const rows: Row[] = []
-console.log('| job | tasks | files | segments | journal, ms a record | recovered in | processor | memory | done | to do |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|')
-for (const [what, tiles] of [[`${frames} frames`, undefined], [`${frames} frames of 2x2 tiles`, { columns: 2, rows: 2, overscanPx: 0 }]] as const) {
+console.log(
+  '| job | tasks | files | segments | journal, ms a record | recovered in | processor | memory | done | to do |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+)
+for (const [what, tiles] of [
+  [`${frames} frames`, undefined],
+  [`${frames} frames of 2x2 tiles`, { columns: 2, rows: 2, overscanPx: 0 }],
+] as const) {
   const row = await measure(what, frames, tiles)
   rows.push(row)
-  console.log(`| ${what} | ${row.tasks} | ${row.files} | ${row.segments} | ${row.journalMsPerRecord.toFixed(2)} | ${row.recoverSeconds.toFixed(1)} s | ${row.cpuSeconds.toFixed(1)} s | ${row.rssMiB.toFixed(0)} MiB | ${row.kept} | ${row.open} |`)
+  console.log(
+    `| ${what} | ${row.tasks} | ${row.files} | ${row.segments} | ${row.journalMsPerRecord.toFixed(2)} | ${row.recoverSeconds.toFixed(1)} s | ${row.cpuSeconds.toFixed(1)} s | ${row.rssMiB.toFixed(0)} MiB | ${row.kept} | ${row.open} |`,
+  )
 }
 await mkdir('.benchmarks', { recursive: true })
 await writeFile('.benchmarks/recover.json', `${JSON.stringify({ rows }, null, 1)}\n`)

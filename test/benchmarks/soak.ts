@@ -70,20 +70,37 @@ async function perform(engine: Engine, step: BackgroundStep): Promise<void> {
   if (step.step === 'erase') return eraseJob(engine, step.jobId)
   if (step.step === 'encode') return reportEncoded(engine, step.jobId, [])
   if (step.step !== 'deliver') throw new Error(`no ${step.step} here`)
-  const [job, [frame]] = await Promise.all([engine.store.job(step.jobId), engine.store.frames(step.jobId, [step.frame])])
+  const [job, [frame]] = await Promise.all([
+    engine.store.job(step.jobId),
+    engine.store.frames(step.jobId, [step.frame]),
+  ])
   if (job === null || frame == null) return
   const [source] = await engine.store.tasks(step.jobId, renderTasksOfFrame(job.value.plan, frame.value.position))
   if (source == null) return
   const path = `${String(step.frame).padStart(4, '0')}.png`
-  const stored = await engine.objects.put(finalKey(step.jobId, 'frames', path), Buffer.from('image'), { contentType: 'image/png' })
+  const stored = await engine.objects.put(finalKey(step.jobId, 'frames', path), Buffer.from('image'), {
+    contentType: 'image/png',
+  })
   if (!stored.ok) throw new Error(stored.message)
-  await reportDelivered(engine, step.jobId, step.frame, [{ path: `frames/${path}`, bytes: stored.bytes, sha256: Sha256.parse(stored.sha256), contentType: 'image/png' }], source.value)
+  await reportDelivered(
+    engine,
+    step.jobId,
+    step.frame,
+    [{ path: `frames/${path}`, bytes: stored.bytes, sha256: Sha256.parse(stored.sha256), contentType: 'image/png' }],
+    source.value,
+  )
 }
 
 async function serve(redisUrl: string, folder: string): Promise<void> {
   const coordinator = await startBenchCoordinator({ redisUrl, folder })
   const { engine } = coordinator
-  const consumer = stepConsumer({ redisUrl, queue: 'assemble', concurrency: 8, log: pino({ level: 'error' }), run: (step) => perform(engine, step) })
+  const consumer = stepConsumer({
+    redisUrl,
+    queue: 'assemble',
+    concurrency: 8,
+    log: pino({ level: 'error' }),
+    run: (step) => perform(engine, step),
+  })
   await consumer.start()
   const answers = {
     /** As the rounds do it, by a clock that says that it is time. */
@@ -100,7 +117,13 @@ async function serve(redisUrl: string, folder: string): Promise<void> {
       }
       const { heapUsed, external, rss } = process.memoryUsage()
       const sockets = process.getActiveResourcesInfo().filter((name) => /^(TCP|Pipe)/.test(name)).length
-      return { heapBytes: heapUsed + external, rssBytes: rss, handles: (await readdir('/proc/self/fd')).length, sockets, objects: await countObjects(engine) }
+      return {
+        heapBytes: heapUsed + external,
+        rssBytes: rss,
+        handles: (await readdir('/proc/self/fd')).length,
+        sockets,
+        objects: await countObjects(engine),
+      }
     },
     async stop() {
       await consumer.stop()
@@ -108,7 +131,9 @@ async function serve(redisUrl: string, folder: string): Promise<void> {
     },
   }
   process.on('message', (question: keyof typeof answers) => {
-    void answers[question]().then((answer) => process.send?.({ answer: answer ?? null }, () => question === 'stop' && process.exit(0)))
+    void answers[question]().then((answer) =>
+      process.send?.({ answer: answer ?? null }, () => question === 'stop' && process.exit(0)),
+    )
   })
   process.send?.({ answer: coordinator.url })
 }
@@ -116,8 +141,11 @@ async function serve(redisUrl: string, folder: string): Promise<void> {
 async function countObjects({ objects }: Engine): Promise<number> {
   let count = 0
   for (const prefix of ['jobs/', 'farm/', 'blobs/']) {
-    for (let startAfter: string | null = ''; startAfter !== null; ) {
-      const page: Awaited<ReturnType<typeof objects.list>> = await objects.list(ObjectPrefix.parse(prefix), { limit: 1_000, startAfter })
+    for (let startAfter: string | null = ''; startAfter !== null;) {
+      const page: Awaited<ReturnType<typeof objects.list>> = await objects.list(ObjectPrefix.parse(prefix), {
+        limit: 1_000,
+        startAfter,
+      })
       count += page.keys.length
       startAfter = page.next
     }
@@ -134,17 +162,26 @@ async function runJob(url: string, scene: string, tasks: number): Promise<void> 
   for (;;) {
     const job = await call(url, `/v1/jobs/${jobId}`)
     if (job.state === 'completed') break
-    if (job.state === 'failed' || job.state === 'canceled') throw new Error(`a job ended as ${job.state}: ${JSON.stringify(job.failure)}`)
+    if (job.state === 'failed' || job.state === 'canceled')
+      throw new Error(`a job ended as ${job.state}: ${JSON.stringify(job.failure)}`)
     await pause(100)
   }
   await call(url, `/v1/jobs/${jobId}`, { method: 'DELETE' })
 }
 
 async function runBatch(url: string, scene: string, batch: number, tasks: number): Promise<void> {
-  const workers = Array.from({ length: WORKERS }, (_, index) => new BenchWorker({ url, index, heartbeatMs: ENGINE_TIMES.heartbeatMs }))
-  const strangers = Array.from({ length: STRANGERS }, (_, at) => new BenchWorker({ url, index: 1_000 + batch * STRANGERS + at }))
+  const workers = Array.from(
+    { length: WORKERS },
+    (_, index) => new BenchWorker({ url, index, heartbeatMs: ENGINE_TIMES.heartbeatMs }),
+  )
+  const strangers = Array.from(
+    { length: STRANGERS },
+    (_, at) => new BenchWorker({ url, index: 1_000 + batch * STRANGERS + at }),
+  )
   for (const worker of [...workers, ...strangers]) worker.start()
-  const jobs = Array.from({ length: Math.ceil(tasks / TASKS_PER_JOB) }, (_, at) => Math.min(TASKS_PER_JOB, tasks - at * TASKS_PER_JOB))
+  const jobs = Array.from({ length: Math.ceil(tasks / TASKS_PER_JOB) }, (_, at) =>
+    Math.min(TASKS_PER_JOB, tasks - at * TASKS_PER_JOB),
+  )
   const lane = async () => {
     for (let next = jobs.pop(); next !== undefined; next = jobs.pop()) await runJob(url, scene, next)
   }
@@ -154,14 +191,20 @@ async function runBatch(url: string, scene: string, batch: number, tasks: number
 }
 
 async function measure(): Promise<void> {
-  const { values } = parseArgs({ options: { tasks: { type: 'string', default: '100000' }, minutes: { type: 'string', default: '60' } } })
+  const { values } = parseArgs({
+    options: { tasks: { type: 'string', default: '100000' }, minutes: { type: 'string', default: '60' } },
+  })
   const perBatch = Math.ceil(Number(values.tasks) / BATCHES)
   const folder = await mkdtemp(join(tmpdir(), 'soak-'))
   const server = await startRedisServer({ folder: join(folder, 'redis') })
   const redis = new Redis(server.url)
-  const child = fork(fileURLToPath(import.meta.url), ['serve', server.url, folder], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: ['--expose-gc'] })
+  const child = fork(fileURLToPath(import.meta.url), ['serve', server.url, folder], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--expose-gc'],
+  })
   child.once('exit', (code) => code === 0 || process.exit(1))
-  const next = <T>() => new Promise<T>((resolve) => child.once('message', (message) => resolve((message as { answer: T }).answer)))
+  const next = <T>() =>
+    new Promise<T>((resolve) => child.once('message', (message) => resolve((message as { answer: T }).answer)))
   const ask = <T>(question: string) => {
     const answer = next<T>()
     child.send(question)
@@ -172,16 +215,25 @@ async function measure(): Promise<void> {
     const url = await next<string>()
     const scene = await uploadSample(url)
     const begun = performance.now()
-    console.log('| tasks | seconds | Redis | keys | heap | RSS | handles | sockets | objects |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|')
+    console.log(
+      '| tasks | seconds | Redis | keys | heap | RSS | handles | sockets | objects |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+    )
     for (let batch = 0; batch < BATCHES && performance.now() - begun < Number(values.minutes) * 60_000; batch++) {
       await runBatch(url, scene, batch, perBatch)
       await ask('sweep')
       await redis.call('MEMORY', 'PURGE')
       const own = await ask<Omit<Sample, 'tasks' | 'redisBytes' | 'redisKeys'>>('sample')
-      const sample: Sample = { tasks: (batch + 1) * perBatch, redisBytes: Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]), redisKeys: await redis.dbsize(), ...own }
+      const sample: Sample = {
+        tasks: (batch + 1) * perBatch,
+        redisBytes: Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]),
+        redisKeys: await redis.dbsize(),
+        ...own,
+      }
       samples.push(sample)
       const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(2)} MiB`
-      console.log(`| ${sample.tasks} | ${((performance.now() - begun) / 1000).toFixed(0)} | ${mib(sample.redisBytes)} | ${sample.redisKeys} | ${mib(sample.heapBytes)} | ${mib(sample.rssBytes)} | ${sample.handles} | ${sample.sockets} | ${sample.objects} |`)
+      console.log(
+        `| ${sample.tasks} | ${((performance.now() - begun) / 1000).toFixed(0)} | ${mib(sample.redisBytes)} | ${sample.redisKeys} | ${mib(sample.heapBytes)} | ${mib(sample.rssBytes)} | ${sample.handles} | ${sample.sockets} | ${sample.objects} |`,
+      )
     }
     await ask('stop')
   } finally {

@@ -18,15 +18,60 @@ import { stitchTiles } from '../../shared/adapters/imaging/stitch.ts'
 import type { StitchTile } from '../../shared/adapters/imaging/stitch.ts'
 
 const CASES = [
-  { name: '4K RGBA float, 4 x 4 tiles, 4 px overscan', width: 3840, height: 2160, grid: 4, overscanPx: 4, level: 1, quick: true },
-  { name: '4K RGBA float, 4 x 4 tiles, no overscan', width: 3840, height: 2160, grid: 4, overscanPx: 0, level: 1, quick: true },
-  { name: '4K RGBA float, 4 x 4 tiles, level 4', width: 3840, height: 2160, grid: 4, overscanPx: 4, level: 4, quick: true },
-  { name: '4K RGBA float, 4 x 4 tiles, level 6', width: 3840, height: 2160, grid: 4, overscanPx: 4, level: 6, quick: false },
-  { name: '16384 x 16384 RGBA float, 8 x 8 tiles', width: 16384, height: 16384, grid: 8, overscanPx: 4, level: 1, quick: false },
+  {
+    name: '4K RGBA float, 4 x 4 tiles, 4 px overscan',
+    width: 3840,
+    height: 2160,
+    grid: 4,
+    overscanPx: 4,
+    level: 1,
+    quick: true,
+  },
+  {
+    name: '4K RGBA float, 4 x 4 tiles, no overscan',
+    width: 3840,
+    height: 2160,
+    grid: 4,
+    overscanPx: 0,
+    level: 1,
+    quick: true,
+  },
+  {
+    name: '4K RGBA float, 4 x 4 tiles, level 4',
+    width: 3840,
+    height: 2160,
+    grid: 4,
+    overscanPx: 4,
+    level: 4,
+    quick: true,
+  },
+  {
+    name: '4K RGBA float, 4 x 4 tiles, level 6',
+    width: 3840,
+    height: 2160,
+    grid: 4,
+    overscanPx: 4,
+    level: 6,
+    quick: false,
+  },
+  {
+    name: '16384 x 16384 RGBA float, 8 x 8 tiles',
+    width: 16384,
+    height: 16384,
+    grid: 8,
+    overscanPx: 4,
+    level: 1,
+    quick: false,
+  },
 ] as const
 
 type Case = (typeof CASES)[number]
-interface Outcome { readonly stitchMs: number; readonly cpuMs: number; readonly peakRssMiB: number; readonly outputMiB: number }
+interface Outcome {
+  readonly stitchMs: number
+  readonly cpuMs: number
+  readonly peakRssMiB: number
+  readonly outputMiB: number
+}
 
 /** The best of a few runs is kept: other work on the machine only ever makes one slower. */
 const QUICK_REPEATS = 3
@@ -65,7 +110,11 @@ function tilesOf(each: Case, folder: string): readonly StitchTile[] {
 
 async function writeTiles(tiles: readonly StitchTile[]): Promise<void> {
   for (const [index, { path, placement, crop }] of tiles.entries()) {
-    const header = makeExrHeader({ width: placement.width + crop.left, height: placement.height + crop.top, channels: RGBA })
+    const header = makeExrHeader({
+      width: placement.width + crop.left,
+      height: placement.height + crop.top,
+      channels: RGBA,
+    })
     const block = pixels(header.width, header.rowsPerBlock, index + 1)
     await writeExr(path, header, (at) => block.subarray(0, decodedBlockBytes(header, at)))
   }
@@ -91,10 +140,14 @@ async function copyMs(each: Case, folder: string): Promise<number> {
   const source = join(folder, 'plain')
   const chunk = pixels(each.width, 64, 1)
   const handle = await open(source, 'w')
-  for (let left = each.width * each.height * 16; left > 0; left -= chunk.length) await handle.write(chunk, 0, Math.min(left, chunk.length))
+  for (let left = each.width * each.height * 16; left > 0; left -= chunk.length)
+    await handle.write(chunk, 0, Math.min(left, chunk.length))
   await handle.close()
   const started = performance.now()
-  await pipeline(createReadStream(source, { highWaterMark: MIB }), createWriteStream(join(folder, 'copy'), { highWaterMark: MIB }))
+  await pipeline(
+    createReadStream(source, { highWaterMark: MIB }),
+    createWriteStream(join(folder, 'copy'), { highWaterMark: MIB }),
+  )
   return Math.round(performance.now() - started)
 }
 
@@ -105,19 +158,29 @@ async function measure(each: Case, caseIndex: number): Promise<Record<string, st
     const plainCopyMs = await copyMs(each, folder)
     const script = fileURLToPath(import.meta.url)
     const outcomes = Array.from({ length: each.quick ? QUICK_REPEATS : 1 }, (): Outcome => {
-      const printed = execFileSync(process.execPath, [script, '--case', String(caseIndex), '--folder', folder], { encoding: 'utf8' })
+      const printed = execFileSync(process.execPath, [script, '--case', String(caseIndex), '--folder', folder], {
+        encoding: 'utf8',
+      })
       return JSON.parse(printed) as Outcome
     })
     const best = outcomes.toSorted((a, b) => a.stitchMs - b.stitchMs)[0]
     if (best === undefined) throw new Error('no run')
     const rawMiB = Math.round((each.width * each.height * 16) / MIB)
-    return { case: each.name, ...best, rawMiB, plainCopyMs, ratioToCopy: Number((best.stitchMs / plainCopyMs).toFixed(2)) }
+    return {
+      case: each.name,
+      ...best,
+      rawMiB,
+      plainCopyMs,
+      ratioToCopy: Number((best.stitchMs / plainCopyMs).toFixed(2)),
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, case: { type: 'string' }, folder: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, case: { type: 'string' }, folder: { type: 'string' } },
+})
 if (values.case !== undefined && values.folder !== undefined) {
   const each = CASES[Number(values.case)]
   if (each === undefined) throw new RangeError(`--case ${values.case}: there are ${CASES.length}`)

@@ -25,7 +25,10 @@ afterAll(async () => {
 })
 
 /** Renders bare and in tiles; answers what differs in the final file and in all passes, and what inspection says of tiles. */
-async function compared(features: string, region: Region): Promise<{ final: string; passes: string; tiling: { exact: boolean; reasons: string[] } }> {
+async function compared(
+  features: string,
+  region: Region,
+): Promise<{ final: string; passes: string; tiling: { exact: boolean; reasons: string[] } }> {
   const scene = await lab.scene(features)
   const name = features.replaceAll(',', '+')
   const bare = await lab.bare(scene, 1, `${name}-bare`)
@@ -34,10 +37,19 @@ async function compared(features: string, region: Region): Promise<{ final: stri
   const inspected = await blender.run('inspect', {})
   if (!inspected.ok) throw new Error(inspected.message)
   const whole = { final: lab.path(`${name}-whole${extension}`), raw: lab.path(`${name}-whole-raw.exr`) }
-  expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: whole, device: 'CPU' })).toMatchObject({ ok: true })
+  expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: whole, device: 'CPU' })).toMatchObject({
+    ok: true,
+  })
   expect(await differences(bare, whole.final)).toBe('')
   const { tiling } = inspected.value
-  const stitched = await lab.tiles(blender, { frame: 1, region, columns: 3, rows: 2, overscanPx: tiling.overscanPx, name })
+  const stitched = await lab.tiles(blender, {
+    frame: 1,
+    region,
+    columns: 3,
+    rows: 2,
+    overscanPx: tiling.overscanPx,
+    name,
+  })
   const finished = { final: lab.path(`${name}-finished${extension}`), raw: lab.path(`${name}-finished-raw.exr`) }
   expect(await blender.run('finish', { frame: 1, stitched, outputs: finished })).toMatchObject({ ok: true })
   if (process.env['TILEWORK_KEEP_IMAGES'] !== undefined) {

@@ -27,20 +27,31 @@ afterAll(async () => {
 })
 
 describe('EEVEE', () => {
-  it('renders whole frames as bare Blender does, and is refused in tiles, which are not the same', { timeout: TIMEOUT_MS }, async () => {
-    const [frame, tiles] = await rowsOf('eevee', 2)
-    expect(frame === undefined ? 'no row' : verdictOf(frame)).toBe('exact')
-    expect(tiles).toMatchObject({ promised: false, reasons: [expect.stringContaining('a camera of its own')] })
-    // Were they the same, they should be promised.
-    expect(tiles?.passPixels).toBeGreaterThan(0)
-  })
+  it(
+    'renders whole frames as bare Blender does, and is refused in tiles, which are not the same',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const [frame, tiles] = await rowsOf('eevee', 2)
+      expect(frame === undefined ? 'no row' : verdictOf(frame)).toBe('exact')
+      expect(tiles).toMatchObject({ promised: false, reasons: [expect.stringContaining('a camera of its own')] })
+      // Were they the same, they should be promised.
+      expect(tiles?.passPixels).toBeGreaterThan(0)
+    },
+  )
 })
 
 describe('Workbench', () => {
-  it.each(['workbench', 'workbench-shaded'])('is promised to be the same in tiles, and is, with %s', { timeout: TIMEOUT_MS }, async (features) => {
-    const rows = await rowsOf(features, 1)
-    expect(rows.map((row) => [row.split, row.promised, verdictOf(row), row.pixels])).toEqual([['frame', true, 'exact', 0], ['2x2', true, 'exact', 0]])
-  })
+  it.each(['workbench', 'workbench-shaded'])(
+    'is promised to be the same in tiles, and is, with %s',
+    { timeout: TIMEOUT_MS },
+    async (features) => {
+      const rows = await rowsOf(features, 1)
+      expect(rows.map((row) => [row.split, row.promised, verdictOf(row), row.pixels])).toEqual([
+        ['frame', true, 'exact', 0],
+        ['2x2', true, 'exact', 0],
+      ])
+    },
+  )
 })
 
 async function rowsOf(features: string, frame: number): Promise<Row[]> {

@@ -38,13 +38,30 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
 }
 const MATRIX = [join('.build', 'test', 'benchmarks', 'exactness', 'main.js'), '--summary', '--resume']
 
-const Step = z.strictObject({ version: z.string(), step: z.string(), passed: z.boolean(), seconds: z.number(), tests: z.array(z.strictObject({ name: z.string(), status: z.string(), why: z.string() })) })
+const Step = z.strictObject({
+  version: z.string(),
+  step: z.string(),
+  passed: z.boolean(),
+  seconds: z.number(),
+  tests: z.array(z.strictObject({ name: z.string(), status: z.string(), why: z.string() })),
+})
 type Step = z.infer<typeof Step>
 const Results = z.strictObject({ commit: z.string(), steps: z.array(Step) })
-const VitestReport = z.object({ testResults: z.array(z.object({ assertionResults: z.array(z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).default([]) })) })) })
+const VitestReport = z.object({
+  testResults: z.array(
+    z.object({
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).default([]) }),
+      ),
+    }),
+  ),
+})
 
 const run = promisify(execFile)
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { python: { type: 'string', multiple: true }, matrix: { type: 'boolean' }, resume: { type: 'boolean' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { python: { type: 'string', multiple: true }, matrix: { type: 'boolean' }, resume: { type: 'boolean' } },
+})
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (interrupted = true))
 
@@ -63,11 +80,17 @@ for (const version of wanted) {
 }
 
 const commit = commitHere()
-const kept = values.resume === true && existsSync(RECORD_PATH) ? Results.parse(JSON.parse(await readFile(RECORD_PATH, 'utf8'))) : undefined
+const kept =
+  values.resume === true && existsSync(RECORD_PATH)
+    ? Results.parse(JSON.parse(await readFile(RECORD_PATH, 'utf8')))
+    : undefined
 const done: Step[] = kept?.commit === commit ? kept.steps.filter((step) => step.passed) : []
 await mkdir('.benchmarks', { recursive: true })
 for (const { version, python } of ready) {
-  for (const [step, command] of Object.entries({ ...STEPS, ...(values.matrix === true ? { 'the whole matrix': MATRIX } : {}) })) {
+  for (const [step, command] of Object.entries({
+    ...STEPS,
+    ...(values.matrix === true ? { 'the whole matrix': MATRIX } : {}),
+  })) {
     if (interrupted || done.some((each) => each.version === version && each.step === step)) continue
     console.log(`\nBlender ${version}: ${step}\n`)
     const result = await test(version, python, step, command)
@@ -79,8 +102,11 @@ for (const { version, python } of ready) {
 
 console.log(`\ncommit ${commit}\n`)
 for (const { version, step, passed, seconds, tests } of done) {
-  console.log(`Blender ${version}, ${step}: ${passed ? 'passed' : 'FAILED'}, ${tests.filter(({ status }) => status === 'passed').length} of ${tests.length} tests in ${Math.round(seconds)} s`)
-  for (const { name, status, why } of tests) if (status !== 'passed') console.log(`    ${status}: ${name}${why === '' ? '' : `: ${why}`}`)
+  console.log(
+    `Blender ${version}, ${step}: ${passed ? 'passed' : 'FAILED'}, ${tests.filter(({ status }) => status === 'passed').length} of ${tests.length} tests in ${Math.round(seconds)} s`,
+  )
+  for (const { name, status, why } of tests)
+    if (status !== 'passed') console.log(`    ${status}: ${name}${why === '' ? '' : `: ${why}`}`)
 }
 for (const why of absent) console.log(`not run: ${why}`)
 if (interrupted) console.log('interrupted: --resume goes on')
@@ -99,12 +125,27 @@ async function specsTooNewFor(version: string): Promise<string[]> {
 async function test(version: string, python: string, step: string, command: readonly string[]): Promise<Step> {
   const begun = performance.now()
   await rm(REPORT_PATH, { force: true })
-  const tooNew = command.includes(SPECS_CONFIG) ? (await specsTooNewFor(version)).flatMap((name) => ['--exclude', `**/${name}`]) : []
-  const reporting = command[0] === VITEST ? ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT_PATH}`] : []
-  const child = spawn(process.execPath, [...command, ...tooNew, ...reporting], { stdio: 'inherit', env: { ...process.env, TILEWORK_TEST_BLENDER: python }, timeout: STEP_TIMEOUT_MS })
+  const tooNew = command.includes(SPECS_CONFIG)
+    ? (await specsTooNewFor(version)).flatMap((name) => ['--exclude', `**/${name}`])
+    : []
+  const reporting =
+    command[0] === VITEST ? ['--reporter=default', '--reporter=json', `--outputFile.json=${REPORT_PATH}`] : []
+  const child = spawn(process.execPath, [...command, ...tooNew, ...reporting], {
+    stdio: 'inherit',
+    env: { ...process.env, TILEWORK_TEST_BLENDER: python },
+    timeout: STEP_TIMEOUT_MS,
+  })
   const [code] = await once(child, 'close')
-  const report = existsSync(REPORT_PATH) ? VitestReport.parse(JSON.parse(await readFile(REPORT_PATH, 'utf8'))) : { testResults: [] }
-  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults.map(({ fullName, status, failureMessages }) => ({ name: fullName, status, why: (failureMessages[0] ?? '').split('\n')[0]?.slice(0, 300) ?? '' })))
+  const report = existsSync(REPORT_PATH)
+    ? VitestReport.parse(JSON.parse(await readFile(REPORT_PATH, 'utf8')))
+    : { testResults: [] }
+  const tests = report.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.map(({ fullName, status, failureMessages }) => ({
+      name: fullName,
+      status,
+      why: (failureMessages[0] ?? '').split('\n')[0]?.slice(0, 300) ?? '',
+    })),
+  )
   return { version, step, passed: code === 0, seconds: (performance.now() - begun) / 1000, tests }
 }
 
@@ -116,12 +157,17 @@ async function install(version: string): Promise<{ readonly python: string } | {
   if (existsSync(python) && (await blenderVersion(python)) === version) return { python }
   const wanted = pythonFor(version)
   const base = await findPython(wanted)
-  if (base === undefined) return { why: `its wheel runs on Python ${wanted} alone, which is neither in the PATH nor among the versions of pyenv; install it (pyenv install ${wanted}), or name a Python that has bpy with --python` }
+  if (base === undefined)
+    return {
+      why: `its wheel runs on Python ${wanted} alone, which is neither in the PATH nor among the versions of pyenv; install it (pyenv install ${wanted}), or name a Python that has bpy with --python`,
+    }
   try {
     console.log(`installing bpy ${version}`)
     await mkdir(folder, { recursive: true })
     await run(base, ['-m', 'venv', folder])
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `bpy==${version}`], { timeout: INSTALL_TIMEOUT_MS })
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `bpy==${version}`], {
+      timeout: INSTALL_TIMEOUT_MS,
+    })
   } catch (error) {
     return { why: `could not be installed: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}` }
   }
@@ -131,7 +177,10 @@ async function install(version: string): Promise<{ readonly python: string } | {
 /** `5.0.1`; undefined where bpy cannot be imported. */
 async function blenderVersion(python: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run(python, ['-c', 'import bpy, os; print(".".join(map(str, bpy.app.version)), flush=True); os._exit(0)'])
+    const { stdout } = await run(python, [
+      '-c',
+      'import bpy, os; print(".".join(map(str, bpy.app.version)), flush=True); os._exit(0)',
+    ])
     return /^\d+\.\d+\.\d+$/m.exec(stdout)?.[0]
   } catch {
     return undefined

@@ -31,12 +31,26 @@ afterAll(async () => {
 async function open(features: string): Promise<{ readonly scene: string; readonly isSplit: boolean }> {
   const scene = lab.path(`${features.replaceAll(',', '+')}.blend`)
   const script = sourceFile('test/fixtures/driver/several_parts.py')
-  const byProgram = ['--background', '--factory-startup', '-noaudio', '--python-exit-code', '9', '--python', script, '--', features, scene]
+  const byProgram = [
+    '--background',
+    '--factory-startup',
+    '-noaudio',
+    '--python-exit-code',
+    '9',
+    '--python',
+    script,
+    '--',
+    features,
+    scene,
+  ]
   await run(lab.executable, lab.launch === 'module' ? [script, features, scene] : byProgram)
   expect(await blender.run('open', { path: scene })).toMatchObject({ ok: true })
   const inspected = await blender.run('inspect', {})
   if (!inspected.ok) throw new Error(inspected.message)
-  return { scene, isSplit: Number.parseInt(inspected.value.blenderVersion, 10) >= 5 && !features.includes('interleaved') }
+  return {
+    scene,
+    isSplit: Number.parseInt(inspected.value.blenderVersion, 10) >= 5 && !features.includes('interleaved'),
+  }
 }
 
 /** The names of the parts of an EXR, as OpenImageIO tells them; `-` of a part without one. */
@@ -54,7 +68,9 @@ async function isSameFile(bare: string, ours: string): Promise<void> {
   expect(await compareBytes(bare, ours)).not.toBe('differ')
 }
 
-async function whole(features: string): Promise<{ readonly bare: string; readonly raw: string; readonly isSplit: boolean }> {
+async function whole(
+  features: string,
+): Promise<{ readonly bare: string; readonly raw: string; readonly isSplit: boolean }> {
   const { scene, isSplit } = await open(features)
   const name = features.replaceAll(',', '+')
   const bare = await lab.bare(scene, 1, `${name}-bare`)
@@ -76,28 +92,42 @@ describe('a multilayer EXR has the parts and pixels that bare Blender writes, wh
     ['one', WHOLE, 1],
     ['passes,compositor', WHOLE, 8],
     ['every,layers', WHOLE, 40],
-  ] as const)('%s', async (features, region, parts) => {
-    const { bare, raw, isSplit } = await whole(features)
-    expect((await partsOf(bare)).length).toBe(isSplit ? parts : 1)
-    const name = features.replaceAll(',', '+')
-    const stitched = await lab.tiles(blender, { frame: 1, region, columns: 2, rows: 2, overscanPx: 0, name })
-    expect(await partsOf(lab.path(`${name}-tile-0.exr`))).toHaveLength(1)
-    const outputs = { final: lab.path(`${name}-finished.exr`), raw: lab.path(`${name}-finished-raw.exr`) }
-    expect(await blender.run('finish', { frame: 1, stitched, outputs })).toMatchObject({ ok: true })
-    await isSameFile(bare, outputs.final)
-    expect(await samePixels(raw, outputs.raw)).toEqual({ ok: true, same: true })
-  }, TIMEOUT_MS)
+  ] as const)(
+    '%s',
+    async (features, region, parts) => {
+      const { bare, raw, isSplit } = await whole(features)
+      expect((await partsOf(bare)).length).toBe(isSplit ? parts : 1)
+      const name = features.replaceAll(',', '+')
+      const stitched = await lab.tiles(blender, { frame: 1, region, columns: 2, rows: 2, overscanPx: 0, name })
+      expect(await partsOf(lab.path(`${name}-tile-0.exr`))).toHaveLength(1)
+      const outputs = { final: lab.path(`${name}-finished.exr`), raw: lab.path(`${name}-finished-raw.exr`) }
+      expect(await blender.run('finish', { frame: 1, stitched, outputs })).toMatchObject({ ok: true })
+      await isSameFile(bare, outputs.final)
+      expect(await samePixels(raw, outputs.raw)).toEqual({ ok: true, same: true })
+    },
+    TIMEOUT_MS,
+  )
 
-  it('with several views', async () => {
-    const { bare, isSplit } = await whole('passes,layers,views')
-    expect((await partsOf(bare)).length).toBe(isSplit ? 16 : 1)
-  }, TIMEOUT_MS)
+  it(
+    'with several views',
+    async () => {
+      const { bare, isSplit } = await whole('passes,layers,views')
+      expect((await partsOf(bare)).length).toBe(isSplit ? 16 : 1)
+    },
+    TIMEOUT_MS,
+  )
 
-  it('which is what the artist said, also where a tile was rendered in the same Blender before', async () => {
-    const { bare } = await whole('passes,layers')
-    await lab.tiles(blender, { frame: 1, region: WHOLE, columns: 1, rows: 1, overscanPx: 0, name: 'before' })
-    const final = lab.path('after-a-tile.exr')
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final }, device: 'CPU' })).toMatchObject({ ok: true })
-    await isSameFile(bare, final)
-  }, TIMEOUT_MS)
+  it(
+    'which is what the artist said, also where a tile was rendered in the same Blender before',
+    async () => {
+      const { bare } = await whole('passes,layers')
+      await lab.tiles(blender, { frame: 1, region: WHOLE, columns: 1, rows: 1, overscanPx: 0, name: 'before' })
+      const final = lab.path('after-a-tile.exr')
+      expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final }, device: 'CPU' })).toMatchObject(
+        { ok: true },
+      )
+      await isSameFile(bare, final)
+    },
+    TIMEOUT_MS,
+  )
 })

@@ -33,7 +33,9 @@ beforeAll(async () => {
   project = lab.path('project')
   const script = sourceFile('test/fixtures/texture-cache.py')
   const program = ['--background', '--factory-startup', '--python', script, '--', project]
-  hasCaches = (await run(lab.executable, lab.launch === 'module' ? [script, project] : program)).stdout.includes('texture caches: yes')
+  hasCaches = (await run(lab.executable, lab.launch === 'module' ? [script, project] : program)).stdout.includes(
+    'texture caches: yes',
+  )
 }, 2 * MINUTES)
 
 afterAll(async () => {
@@ -45,7 +47,16 @@ afterAll(async () => {
 async function bare(folder: string, scene: string): Promise<string> {
   const path = `${folder}-${scene}-0001.png`
   const blend = join(folder, 'scene.blend')
-  const program = ['--background', blend, '-S', scene, '--render-output', path.replace('0001.png', '####'), '--render-frame', '1']
+  const program = [
+    '--background',
+    blend,
+    '-S',
+    scene,
+    '--render-output',
+    path.replace('0001.png', '####'),
+    '--render-frame',
+    '1',
+  ]
   await run(lab.executable, lab.launch === 'module' ? ['-c', BARE_MODULE, blend, scene, path] : program)
   return path
 }
@@ -68,8 +79,19 @@ async function upload(folder: string): Promise<string> {
 }
 
 /** Renders a scene of an uploaded project to the end and answers its picture and how its audits came out. */
-async function render(scene: string, sceneName: string, over: object = {}): Promise<{ picture: string; refuted: number }> {
-  const job = await farm.submit({ scene, settings: { scene: sceneName }, frames: '1', auditRate: 1, video: 'none', ...over })
+async function render(
+  scene: string,
+  sceneName: string,
+  over: object = {},
+): Promise<{ picture: string; refuted: number }> {
+  const job = await farm.submit({
+    scene,
+    settings: { scene: sceneName },
+    frames: '1',
+    auditRate: 1,
+    video: 'none',
+    ...over,
+  })
   const ended = await farm.ended(job.id)
   expect(ended.failure).toBeUndefined()
   const artifact = (await farm.artifacts(job.id)).find((each) => each.frame === 1 && each.path.startsWith('frames/'))
@@ -82,40 +104,51 @@ async function nobodyIsBlamed(): Promise<void> {
   expect(workers.filter(({ tasksFailed, tasksRefuted }) => tasksFailed + tasksRefuted > 0)).toEqual([])
 }
 
-it('a texture cache that a job makes is not seen by the next one, and nobody is blamed', { timeout: 2 * MINUTES }, async () => {
-  const [made, read] = [await bare(await copyOf('makes'), 'Makes'), await bare(await copyOf('reads'), 'Reads')]
-  // In a folder where one was made before, bare Blender reads it.
-  expect((await differences(made, read)) !== '').toBe(hasCaches)
-  expect(await differences(made, await bare(lab.path('makes'), 'Reads'))).toBe('')
+it(
+  'a texture cache that a job makes is not seen by the next one, and nobody is blamed',
+  { timeout: 2 * MINUTES },
+  async () => {
+    const [made, read] = [await bare(await copyOf('makes'), 'Makes'), await bare(await copyOf('reads'), 'Reads')]
+    // In a folder where one was made before, bare Blender reads it.
+    expect((await differences(made, read)) !== '').toBe(hasCaches)
+    expect(await differences(made, await bare(lab.path('makes'), 'Reads'))).toBe('')
 
-  await farm.addWorker('ann', { blender: lab.executable })
-  const scene = await upload(project)
-  expect(await differences((await render(scene, 'Makes', { auditRate: 0 })).picture, made)).toBe('')
-  await farm.addWorker('bob', { blender: lab.executable })
-  const next = await render(scene, 'Reads')
-  expect(await differences(next.picture, read)).toBe('')
-  expect(next.refuted).toBe(0)
-  // Each makes it for itself, and all make the same; in tiles too.
-  expect(await differences((await render(scene, 'Makes')).picture, made)).toBe('')
-  expect(await differences((await render(scene, 'Makes', { tiles: { columns: 2, rows: 2 } })).picture, made)).toBe('')
-  await nobodyIsBlamed()
-})
+    await farm.addWorker('ann', { blender: lab.executable })
+    const scene = await upload(project)
+    expect(await differences((await render(scene, 'Makes', { auditRate: 0 })).picture, made)).toBe('')
+    await farm.addWorker('bob', { blender: lab.executable })
+    const next = await render(scene, 'Reads')
+    expect(await differences(next.picture, read)).toBe('')
+    expect(next.refuted).toBe(0)
+    // Each makes it for itself, and all make the same; in tiles too.
+    expect(await differences((await render(scene, 'Makes')).picture, made)).toBe('')
+    expect(await differences((await render(scene, 'Makes', { tiles: { columns: 2, rows: 2 } })).picture, made)).toBe('')
+    await nobodyIsBlamed()
+  },
+)
 
-it('a texture cache that was uploaded is read by every worker, an outdated one by none', { timeout: 2 * MINUTES }, async () => {
-  const fresh = await copyOf('fresh')
-  const made = await bare(fresh, 'Makes')
-  const old = lab.path('old')
-  await cp(fresh, old, { recursive: true, preserveTimestamps: true })
-  const caches = (await readdir(join(old, 'textures'), { recursive: true })).filter((name) => name.endsWith('.tx'))
-  expect(caches).toHaveLength(hasCaches ? 1 : 0)
-  for (const name of caches) await utimes(join(old, 'textures', name), 1_000_000_000, 1_000_000_000)
-  const read = await bare(old, 'Reads')
-  expect((await differences(made, read)) !== '').toBe(hasCaches)
+it(
+  'a texture cache that was uploaded is read by every worker, an outdated one by none',
+  { timeout: 2 * MINUTES },
+  async () => {
+    const fresh = await copyOf('fresh')
+    const made = await bare(fresh, 'Makes')
+    const old = lab.path('old')
+    await cp(fresh, old, { recursive: true, preserveTimestamps: true })
+    const caches = (await readdir(join(old, 'textures'), { recursive: true })).filter((name) => name.endsWith('.tx'))
+    expect(caches).toHaveLength(hasCaches ? 1 : 0)
+    for (const name of caches) await utimes(join(old, 'textures', name), 1_000_000_000, 1_000_000_000)
+    const read = await bare(old, 'Reads')
+    expect((await differences(made, read)) !== '').toBe(hasCaches)
 
-  for (const [folder, wanted] of [[fresh, made], [old, read]] as const) {
-    const { picture, refuted } = await render(await upload(folder), 'Reads')
-    expect(await differences(picture, wanted)).toBe('')
-    expect(refuted).toBe(0)
-  }
-  await nobodyIsBlamed()
-})
+    for (const [folder, wanted] of [
+      [fresh, made],
+      [old, read],
+    ] as const) {
+      const { picture, refuted } = await render(await upload(folder), 'Reads')
+      expect(await differences(picture, wanted)).toBe('')
+      expect(refuted).toBe(0)
+    }
+    await nobodyIsBlamed()
+  },
+)

@@ -14,7 +14,8 @@ import type { ProcessFarm } from '../support/process-farm.ts'
 import { recountFaults } from '../support/recount.ts'
 
 /** Keys of Redis that have nothing to do with a job: the farm itself, whose turn a round is, who is known, and what BullMQ keeps of its queues. */
-const LASTING = /^tw:(farm|turn:.*|tokens|workers|workers:counts|workers:seen|sessions|sessions:holders|request:.*|check|steps:(verify|assemble):(meta|events|id|stalled-check|marker|failed|[0-9]+))$/
+const LASTING =
+  /^tw:(farm|turn:.*|tokens|workers|workers:counts|workers:seen|sessions|sessions:holders|request:.*|check|steps:(verify|assemble):(meta|events|id|stalled-check|marker|failed|[0-9]+))$/
 
 /** Counters and leases of all jobs, held against their records. */
 export async function recounted(farm: ProcessFarm, jobs: readonly JobView[]): Promise<string[]> {
@@ -32,7 +33,9 @@ export async function recounted(farm: ProcessFarm, jobs: readonly JobView[]): Pr
 export async function keysLeft(farm: ProcessFarm): Promise<string[]> {
   const redis = connectRedis(farm.redisPath)
   try {
-    const keys = await redisFarmStore(redis).check().then(() => redis.keys('*'))
+    const keys = await redisFarmStore(redis)
+      .check()
+      .then(() => redis.keys('*'))
     return keys.filter((key) => !LASTING.test(key)).sort()
   } finally {
     redis.disconnect()
@@ -42,9 +45,19 @@ export async function keysLeft(farm: ProcessFarm): Promise<string[]> {
 /** Objects that are left when every job and scene was deleted. */
 export async function objectsLeft({ s3 }: ProcessFarm): Promise<string[]> {
   if (s3 === null) throw new Error('the objects of a chaos run lie in S3')
-  const store = new S3ObjectStore({ bucket: s3.bucket, region: s3.region, endpoint: s3.endpoint, forcePathStyle: true, nowMs: () => Date.now(), sleep: (ms) => pause(ms), credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey } })
+  const store = new S3ObjectStore({
+    bucket: s3.bucket,
+    region: s3.region,
+    endpoint: s3.endpoint,
+    forcePathStyle: true,
+    nowMs: () => Date.now(),
+    sleep: (ms) => pause(ms),
+    credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+  })
   try {
-    const pages = await Promise.all([JOBS_PREFIX, BLOBS_PREFIX, UPLOADS_PREFIX].map((prefix) => store.list(prefix, { limit: 1000 })))
+    const pages = await Promise.all(
+      [JOBS_PREFIX, BLOBS_PREFIX, UPLOADS_PREFIX].map((prefix) => store.list(prefix, { limit: 1000 })),
+    )
     return pages.flatMap(({ keys }) => keys.map(({ key }) => key))
   } finally {
     await store.close()
@@ -69,8 +82,15 @@ export async function processesLeft(folder: string): Promise<string[]> {
   const found: string[] = []
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid))) {
     // One that ended while we looked is not left.
-    const [words, place, environment] = await Promise.all([readFile(`/proc/${pid}/cmdline`, 'utf8'), readlink(`/proc/${pid}/cwd`), readFile(`/proc/${pid}/environ`, 'utf8')].map((each) => each.catch(() => '')))
-    if ([words, place, environment].some((text) => text?.includes(folder))) found.push(`${pid} ${words?.replaceAll('\0', ' ').slice(0, 200)}`)
+    const [words, place, environment] = await Promise.all(
+      [
+        readFile(`/proc/${pid}/cmdline`, 'utf8'),
+        readlink(`/proc/${pid}/cwd`),
+        readFile(`/proc/${pid}/environ`, 'utf8'),
+      ].map((each) => each.catch(() => '')),
+    )
+    if ([words, place, environment].some((text) => text?.includes(folder)))
+      found.push(`${pid} ${words?.replaceAll('\0', ' ').slice(0, 200)}`)
   }
   return found
 }

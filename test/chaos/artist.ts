@@ -57,9 +57,11 @@ export class Artist {
 
   /** Hands in jobs until told to stop, and waits for the last of them. `giveUp` ends the waiting. */
   async work(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
-    await Promise.all(Array.from({ length: OPEN_AT_ONCE }, async () => {
-      while (!stop.aborted) await this.#oneJob(giveUp)
-    }))
+    await Promise.all(
+      Array.from({ length: OPEN_AT_ONCE }, async () => {
+        while (!stop.aborted) await this.#oneJob(giveUp)
+      }),
+    )
   }
 
   async #oneJob(giveUp: AbortSignal): Promise<void> {
@@ -81,7 +83,9 @@ export class Artist {
     if (ended.state === 'canceled' && cancelAfterMs !== null) {
       this.canceled += 1
     } else if (ended.state !== 'completed') {
-      return void this.faults.push(`${ended.name} (${ended.id}) ended as ${ended.state}: ${JSON.stringify(ended.failure)}`)
+      return void this.faults.push(
+        `${ended.name} (${ended.id}) ended as ${ended.state}: ${JSON.stringify(ended.failure)}`,
+      )
     } else {
       await this.#compare(ended, scene, giveUp)
       this.accepted += ended.counts.frames['delivered'] ?? 0
@@ -97,15 +101,21 @@ export class Artist {
   }
 
   async #compare(job: JobView, scene: Scene, giveUp: AbortSignal): Promise<void> {
-    const { items } = ArtifactPage.parse(await this.ask('GET', `/v1/jobs/${job.id}/artifacts?urls=true&limit=500`, giveUp))
+    const { items } = ArtifactPage.parse(
+      await this.ask('GET', `/v1/jobs/${job.id}/artifacts?urls=true&limit=500`, giveUp),
+    )
     const frames = items.filter(({ path }) => path.startsWith('frames/'))
-    if (frames.length !== job.plan.frameCount || new Set(frames.map(({ frame }) => frame)).size !== job.plan.frameCount) this.faults.push(`${job.id}: frames ${job.plan.frames} were asked for, ${frames.map(({ path }) => path).join(', ')} delivered`)
+    if (frames.length !== job.plan.frameCount || new Set(frames.map(({ frame }) => frame)).size !== job.plan.frameCount)
+      this.faults.push(
+        `${job.id}: frames ${job.plan.frames} were asked for, ${frames.map(({ path }) => path).join(', ')} delivered`,
+      )
     for (const artifact of frames) {
       const path = await this.#fetched(artifact, job.id, giveUp)
       const bare = scene.bare.get(artifact.frame ?? Number.NaN)
       if (bare === undefined) return void this.faults.push(`${job.id}: ${artifact.path} is no frame of the scene`)
       const same = await samePixels(path, bare)
-      if (!same.ok || !same.same) this.faults.push(`${job.id}: ${artifact.path} is not bare Blender's: ${JSON.stringify(same)}`)
+      if (!same.ok || !same.same)
+        this.faults.push(`${job.id}: ${artifact.path} is not bare Blender's: ${JSON.stringify(same)}`)
       const bytes = await compareBytes(path, bare)
       this.bytes[bytes] = (this.bytes[bytes] ?? 0) + 1
       this.framesCompared += 1
@@ -114,7 +124,8 @@ export class Artist {
 
   /** Looks at all that was handed in, once nothing of it is open: each frame is accepted once, and each task has one result that counts. */
   async count(giveUp: AbortSignal): Promise<void> {
-    for (const { id } of this.jobs) await this.#count(JobView.parse(await this.ask('GET', `/v1/jobs/${id}`, giveUp)), giveUp)
+    for (const { id } of this.jobs)
+      await this.#count(JobView.parse(await this.ask('GET', `/v1/jobs/${id}`, giveUp)), giveUp)
   }
 
   async #count(job: JobView, giveUp: AbortSignal): Promise<void> {
@@ -126,9 +137,12 @@ export class Artist {
       this.rejected += task.attempts.filter(({ outcome }) => outcome === 'rejected').length
       this.expired += task.attempts.filter(({ outcome }) => outcome === 'expired').length
       this.failed += task.attempts.filter(({ outcome }) => outcome === 'failed').length
-      if (job.state === 'completed' && task.state !== 'completed' && task.kind !== 'audit') this.faults.push(`${job.id}: ${task.id} is ${task.state} in a completed job`)
-      if (task.state === 'completed' && rendered !== 1) this.faults.push(`${job.id}: ${task.id} was completed with ${rendered} results that count`)
-      if (task.attempts.some((attempt) => attempt.outcome === 'running')) this.faults.push(`${job.id}: ${task.id} still runs in a job that is over`)
+      if (job.state === 'completed' && task.state !== 'completed' && task.kind !== 'audit')
+        this.faults.push(`${job.id}: ${task.id} is ${task.state} in a completed job`)
+      if (task.state === 'completed' && rendered !== 1)
+        this.faults.push(`${job.id}: ${task.id} was completed with ${rendered} results that count`)
+      if (task.attempts.some((attempt) => attempt.outcome === 'running'))
+        this.faults.push(`${job.id}: ${task.id} still runs in a job that is over`)
     }
   }
 
@@ -144,7 +158,12 @@ export class Artist {
   }
 
   /** Asks until there is an answer. A refusal that is not about the moment is an error. */
-  async ask(method: string, path: string, giveUp: AbortSignal, { body, key }: { body?: unknown; key?: string } = {}): Promise<unknown> {
+  async ask(
+    method: string,
+    path: string,
+    giveUp: AbortSignal,
+    { body, key }: { body?: unknown; key?: string } = {},
+  ): Promise<unknown> {
     for (;;) {
       giveUp.throwIfAborted()
       try {

@@ -53,7 +53,9 @@ export const FAULTS: readonly Fault[] = [
 ]
 
 function some(stage: Stage, random: SeededRandom, names: RegExp): Part | null {
-  const parts = [...stage.farm.parts.values()].filter((part) => names.test(part.name) && part.alive && !part.still && !stage.held.has(part.name))
+  const parts = [...stage.farm.parts.values()].filter(
+    (part) => names.test(part.name) && part.alive && !part.still && !stage.held.has(part.name),
+  )
   return parts.length === 0 ? null : random.pick(parts)
 }
 
@@ -70,7 +72,12 @@ function stop(names: RegExp, downSecondsMax: number): Fault['play'] {
   return takeDown(names, downSecondsMax, 'is asked to stop', (part) => part.stop())
 }
 
-function takeDown(names: RegExp, downSecondsMax: number, how: string, end: (part: NonNullable<ReturnType<typeof some>>) => Promise<unknown>): Fault['play'] {
+function takeDown(
+  names: RegExp,
+  downSecondsMax: number,
+  how: string,
+  end: (part: NonNullable<ReturnType<typeof some>>) => Promise<unknown>,
+): Fault['play'] {
   return async (stage, random, tell) => {
     const part = some(stage, random, names)
     if (part === null) return
@@ -100,7 +107,9 @@ function freeze(names: RegExp, secondsMax: number): Fault['play'] {
 
 async function killBlender({ farm }: Stage, random: SeededRandom, tell: (what: string) => void): Promise<void> {
   const workers = [...farm.parts.values()].filter((part) => part.isWorker && part.alive)
-  const found = (await Promise.all(workers.map(async ({ name }) => (await farm.blendersOf(name)).map((pid) => ({ name, pid }))))).flat()
+  const found = (
+    await Promise.all(workers.map(async ({ name }) => (await farm.blendersOf(name)).map((pid) => ({ name, pid }))))
+  ).flat()
   if (found.length === 0) return
   const { name, pid } = random.pick(found)
   const signal = random.pick(['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const)
@@ -144,7 +153,11 @@ async function emptyRedis(stage: Stage, _random: SeededRandom, tell: (what: stri
 }
 
 type LineName = 'redisLine' | 'storeLine' | 'front'
-const LEADS_TO: Readonly<Record<LineName, string>> = { redisLine: 'Redis', storeLine: 'the object store', front: 'the coordinators' }
+const LEADS_TO: Readonly<Record<LineName, string>> = {
+  redisLine: 'Redis',
+  storeLine: 'the object store',
+  front: 'the coordinators',
+}
 
 function cut(name: LineName): Fault['play'] {
   return async ({ farm }, _random, tell) => {
@@ -193,7 +206,8 @@ async function fillDisk(stage: Stage, random: SeededRandom, tell: (what: string)
 async function jumpClock(stage: Stage, random: SeededRandom, tell: (what: string) => void): Promise<void> {
   const part = some(stage, random, random.chance(0.7) ? SERVICES : /^worker/)
   if (part === null || !hold(stage, `clock of ${part.name}`)) return
-  const shiftMs = Math.round(random.between(5_000, random.chance(0.5) ? 120_000 : 7_200_000)) * (random.chance(0.5) ? 1 : -1)
+  const shiftMs =
+    Math.round(random.between(5_000, random.chance(0.5) ? 120_000 : 7_200_000)) * (random.chance(0.5) ? 1 : -1)
   const seconds = random.between(5, 60)
   tell(`the clock of ${part.name} jumps by ${Math.round(shiftMs / 1000)} s for ${seconds.toFixed(1)} s`)
   await writeFile(stage.clockFile(part), String(shiftMs))

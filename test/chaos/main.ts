@@ -24,7 +24,14 @@ import { Artist, type Scene } from './artist.ts'
 import { FAULTS, type Stage } from './faults.ts'
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' }, workers: { type: 'string', default: '4' }, pause: { type: 'string', default: '4' }, only: { type: 'string' }, keep: { type: 'boolean', default: false } },
+  options: {
+    minutes: { type: 'string', default: '3' },
+    seed: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '4' },
+    pause: { type: 'string', default: '4' },
+    only: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
 })
 const minutes = Number(values.minutes)
 const random = seededRandom(`chaos ${values.seed}`)
@@ -39,18 +46,26 @@ const broken: string[] = []
 const played: Record<string, number> = {}
 const ends: string[] = []
 const interruption = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort(new Error('interrupted')))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => interruption.abort(new Error('interrupted')))
 
 function say(text: string): void {
   process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${text}\n`)
 }
 
-const farm = await ProcessFarm.start({ store: 's3', nodeArgs: ['--import', projectFile('test/chaos/shifted-clock.mjs')] })
+const farm = await ProcessFarm.start({
+  store: 's3',
+  nodeArgs: ['--import', projectFile('test/chaos/shifted-clock.mjs')],
+})
 const disks: { of: string; disk: SmallDisk }[] = []
 try {
   await run()
 } catch (error) {
-  broken.push(interruption.signal.aborted ? 'interrupted' : `the run itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  broken.push(
+    interruption.signal.aborted
+      ? 'interrupted'
+      : `the run itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  )
 } finally {
   await end()
 }
@@ -66,12 +81,20 @@ async function run(): Promise<void> {
     if (disk !== null) disks.push({ of: name, disk })
   }
   if (disks.length === 0) say('mounting is not permitted here: no disk will be full')
-  const services = (['coordinator', 'verifier', 'assembler'] as const).flatMap((kind) => [`${kind}-1`, `${kind}-2`].map((name) => farm.add(kind, name, change(name))))
+  const services = (['coordinator', 'verifier', 'assembler'] as const).flatMap((kind) =>
+    [`${kind}-1`, `${kind}-2`].map((name) => farm.add(kind, name, change(name))),
+  )
   await Promise.all(services)
-  await Promise.all(Array.from({ length: Number(values.workers) }, (_, index) => farm.addWorker(`worker-${index + 1}`, change(`worker-${index + 1}`))))
+  await Promise.all(
+    Array.from({ length: Number(values.workers) }, (_, index) =>
+      farm.addWorker(`worker-${index + 1}`, change(`worker-${index + 1}`)),
+    ),
+  )
   const known: Scene[] = []
   for (const { path, bare } of scenes) known.push({ sha256: (await farm.upload(path)).sha256, bare })
-  say(`the farm runs: 2 coordinators, 2 verifiers, 2 assemblers, ${values.workers} workers; its logs are in ${farm.folder}/logs`)
+  say(
+    `the farm runs: 2 coordinators, 2 verifiers, 2 assemblers, ${values.workers} workers; its logs are in ${farm.folder}/logs`,
+  )
 
   const calm = new AbortController()
   const over = new AbortController()
@@ -89,7 +112,10 @@ async function run(): Promise<void> {
     calm.abort()
     await trouble
     say('no more faults; waiting for the last jobs')
-    settle = setTimeout(() => late.abort(new Error(`open jobs did not end within ${SETTLE_MS / 60_000} minutes after the last fault`)), SETTLE_MS)
+    settle = setTimeout(
+      () => late.abort(new Error(`open jobs did not end within ${SETTLE_MS / 60_000} minutes after the last fault`)),
+      SETTLE_MS,
+    )
     await work
     await conclude(artist, known, giveUp)
   } finally {
@@ -128,7 +154,9 @@ async function makeTrouble(stage: Stage): Promise<void> {
       .catch((error: unknown) => void broken.push(`the fault "${fault.name}" could not be played: ${String(error)}`))
       .finally(() => going.delete(playing))
     going.add(playing)
-    await pause(own.between(0, 2 * Number(values.pause)) * 1000, undefined, { signal: stage.signal }).catch(() => undefined)
+    await pause(own.between(0, 2 * Number(values.pause)) * 1000, undefined, { signal: stage.signal }).catch(
+      () => undefined,
+    )
   }
   await Promise.all(going)
 }
@@ -145,7 +173,9 @@ async function watch({ farm: { parts }, held }: Stage, artist: Artist, over: Abo
     }
     if (performance.now() - toldAt > PROGRESS_MS) {
       toldAt = performance.now()
-      say(`        ${artist.jobs.length} jobs handed in, ${artist.accepted} frames accepted, ${artist.framesCompared} compared, ${artist.faults.length + broken.length} promises broken`)
+      say(
+        `        ${artist.jobs.length} jobs handed in, ${artist.accepted} frames accepted, ${artist.framesCompared} compared, ${artist.faults.length + broken.length} promises broken`,
+      )
     }
     await pause(WATCH_MS, undefined, { signal: over }).catch(() => undefined)
   }
@@ -153,29 +183,56 @@ async function watch({ farm: { parts }, held }: Stage, artist: Artist, over: Abo
 
 async function conclude(artist: Artist, scenes: readonly Scene[], giveUp: AbortSignal): Promise<void> {
   // A job leaves the open ones when its leases are taken back and nothing is outstanding.
-  while (FarmInfo.parse(await artist.ask('GET', '/v1', giveUp)).jobsOpen > 0) await pause(WATCH_MS, undefined, { signal: giveUp })
+  while (FarmInfo.parse(await artist.ask('GET', '/v1', giveUp)).jobsOpen > 0)
+    await pause(WATCH_MS, undefined, { signal: giveUp })
   await artist.count(giveUp)
   broken.push(...(await recounted(farm, artist.jobs)))
   const credited = (await farm.workers()).reduce((sum, worker) => sum + worker.tasksCompleted, 0)
   const listed = JobPage.parse(await artist.ask('GET', '/v1/jobs?limit=500', giveUp)).items.length
-  if (listed !== Math.min(artist.jobs.length, 500)) broken.push(`${artist.jobs.length} jobs were handed in, ${listed} are listed`)
+  if (listed !== Math.min(artist.jobs.length, 500))
+    broken.push(`${artist.jobs.length} jobs were handed in, ${listed} are listed`)
   say(`${artist.renders} results and ${artist.audits} audits count; workers are credited ${credited}`)
-  if (credited > artist.renders + artist.audits + artist.rejected) broken.push(`workers are credited ${credited} tasks, and ${artist.renders + artist.audits + artist.rejected} results were handed in`)
+  if (credited > artist.renders + artist.audits + artist.rejected)
+    broken.push(
+      `workers are credited ${credited} tasks, and ${artist.renders + artist.audits + artist.rejected} results were handed in`,
+    )
 
   say('deleting everything')
   for (const { id } of artist.jobs) await artist.ask('DELETE', `/v1/jobs/${id}`, giveUp)
-  for (const { id } of artist.jobs) while ((await farm.send('GET', `/v1/jobs/${id}`)).status !== 404) await pause(WATCH_MS, undefined, { signal: giveUp })
+  for (const { id } of artist.jobs)
+    while ((await farm.send('GET', `/v1/jobs/${id}`)).status !== 404)
+      await pause(WATCH_MS, undefined, { signal: giveUp })
   for (const { sha256 } of scenes) await artist.ask('DELETE', `/v1/scenes/${sha256}`, giveUp)
   const left = async () => [...(await keysLeft(farm)), ...(await objectsLeft(farm)), ...(await filesLeft(farm))]
   // Queues and folders are emptied after the records; a look too early is none.
-  for (let looks = 0; looks < 40 && (await left()).length > 0; looks++) await pause(WATCH_MS, undefined, { signal: giveUp })
+  for (let looks = 0; looks < 40 && (await left()).length > 0; looks++)
+    await pause(WATCH_MS, undefined, { signal: giveUp })
   broken.push(...(await left()).map((what) => `left behind: ${what}`))
 }
 
 async function report(artist: Artist): Promise<void> {
   broken.push(...artist.faults)
   const { jobs, framesCompared, bytes, renders, audits, accepted, rejected, expired, failed, canceled } = artist
-  const figures = { minutes, seed: values.seed, seconds: Math.round((performance.now() - begun) / 1000), jobs: jobs.length, canceled, framesAccepted: accepted, framesCompared, bytes, results: renders, audits, attemptsExpired: expired, attemptsFailed: failed, attemptsRejected: rejected, faults: played, endedByThemselves: ends, lives: Object.fromEntries([...farm.parts.values()].map(({ name, lives }) => [name, lives])), connections: { redis: farm.redisLine.taken, store: farm.storeLine?.taken, coordinators: farm.front.taken }, broken }
+  const figures = {
+    minutes,
+    seed: values.seed,
+    seconds: Math.round((performance.now() - begun) / 1000),
+    jobs: jobs.length,
+    canceled,
+    framesAccepted: accepted,
+    framesCompared,
+    bytes,
+    results: renders,
+    audits,
+    attemptsExpired: expired,
+    attemptsFailed: failed,
+    attemptsRejected: rejected,
+    faults: played,
+    endedByThemselves: ends,
+    lives: Object.fromEntries([...farm.parts.values()].map(({ name, lives }) => [name, lives])),
+    connections: { redis: farm.redisLine.taken, store: farm.storeLine?.taken, coordinators: farm.front.taken },
+    broken,
+  }
   await mkdir(resolve('.benchmarks'), { recursive: true })
   await writeFile(resolve('.benchmarks', 'chaos.json'), `${JSON.stringify(figures, null, 1)}\n`)
   process.stdout.write(`${JSON.stringify(figures, null, 1)}\n`)

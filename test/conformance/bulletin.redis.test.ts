@@ -21,7 +21,8 @@ it('passes over what is no notice of this version', async () => {
   const bulletin = redisBulletin(server.redis, { log, prefix })
   const heard: Notice[] = []
   const end = await bulletin.subscribe((one) => heard.push(one))
-  for (const text of ['not json', '{"type":"of the future"}', '[]', '{"type":"work_waiting","jobId":"x"}']) await server.redis.publish(redisKeys(prefix).bulletin, text)
+  for (const text of ['not json', '{"type":"of the future"}', '[]', '{"type":"work_waiting","jobId":"x"}'])
+    await server.redis.publish(redisKeys(prefix).bulletin, text)
   await bulletin.publish(notice)
   await vi.waitFor(() => expect(heard).toEqual([notice]), 5_000)
   await end()

@@ -10,7 +10,14 @@ const waiting = (number: number): Notice => ({ type: 'work_waiting', jobId: aJob
 const EVERY: Notice[] = [
   waiting(1),
   { type: 'job_changed', jobId: aJobId(1) },
-  { type: 'lease_canceled', jobId: aJobId(1), taskId: renderTaskId(0), epoch: 2, workerId: 'wrk_fast', reason: 'the job was canceled' },
+  {
+    type: 'lease_canceled',
+    jobId: aJobId(1),
+    taskId: renderTaskId(0),
+    epoch: 2,
+    workerId: 'wrk_fast',
+    reason: 'the job was canceled',
+  },
 ]
 
 /** `open` gives one bulletin as two processes see it. */
@@ -19,7 +26,11 @@ export function bulletinSuite(name: string, open: () => { here: Bulletin; there:
     it('brings notices of every kind, in order, to all who listen, the publisher among them', async () => {
       const { here, there } = open()
       const heard: Notice[][] = [[], [], []]
-      const ends = [await here.subscribe((notice) => heard[0]?.push(notice)), await there.subscribe((notice) => heard[1]?.push(notice)), await there.subscribe((notice) => heard[2]?.push(notice))]
+      const ends = [
+        await here.subscribe((notice) => heard[0]?.push(notice)),
+        await there.subscribe((notice) => heard[1]?.push(notice)),
+        await there.subscribe((notice) => heard[2]?.push(notice)),
+      ]
       for (const notice of EVERY) await here.publish(notice)
       await vi.waitFor(() => expect(heard).toEqual([EVERY, EVERY, EVERY]), 5_000)
       for (const end of ends) await end()
@@ -41,7 +52,9 @@ export function bulletinSuite(name: string, open: () => { here: Bulletin; there:
 
     it('can be listened to again after everybody had gone', async () => {
       const { here, there } = open()
-      await (await there.subscribe(() => {}))()
+      await (
+        await there.subscribe(() => {})
+      )()
       const heard: Notice[] = []
       const end = await there.subscribe((notice) => heard.push(notice))
       await here.publish(waiting(2))

@@ -49,7 +49,17 @@ export function aJob(number: number, change: Partial<JobRecord> = {}): JobRecord
 }
 
 export function aTask(id: TaskId, change: Partial<TaskRecord> = {}): TaskRecord {
-  return TaskRecord.parse({ id, kind: 'render', state: 'queued', frames: [1], epoch: 0, attempts: [], verdict: 'unverified', avoid: [], ...change })
+  return TaskRecord.parse({
+    id,
+    kind: 'render',
+    state: 'queued',
+    frames: [1],
+    epoch: 0,
+    attempts: [],
+    verdict: 'unverified',
+    avoid: [],
+    ...change,
+  })
 }
 
 export function aFrame(number: number, change: Partial<FrameRecord> = {}): FrameRecord {
@@ -129,9 +139,17 @@ export function aCommit(change: Partial<Commit>): Commit {
 
 /** A job with this many queued render tasks and as many frames, committed as the planner would. */
 export async function storeJob(store: FarmStore, job: JobRecord, taskCount = 1): Promise<JobId> {
-  const tasks = Array.from({ length: taskCount }, (_, at) => ({ id: renderTaskId(at), expected: 0, value: aTask(renderTaskId(at)) }))
+  const tasks = Array.from({ length: taskCount }, (_, at) => ({
+    id: renderTaskId(at),
+    expected: 0,
+    value: aTask(renderTaskId(at)),
+  }))
   const frames = Array.from({ length: taskCount }, (_, at) => ({ id: at + 1, expected: 0, value: aFrame(at + 1) }))
-  const committed = await store.commit(job.id, aCommit({ job: { id: job.id, expected: 0, value: job }, tasks, frames, counters: { 'render.queued': taskCount } }), NOW)
+  const committed = await store.commit(
+    job.id,
+    aCommit({ job: { id: job.id, expected: 0, value: job }, tasks, frames, counters: { 'render.queued': taskCount } }),
+    NOW,
+  )
   if (!committed.ok) throw new Error(`the job was not stored: ${committed.conflict}`)
   return job.id
 }

@@ -7,16 +7,32 @@ import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import { UnstorableRecord } from '../../shared/ports/storable.ts'
 import { auditTaskId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
-import { NOW, aCommit, aFrame, aHash, aJob, aJobId, aScene, aTask, aWorker, finishTaskId, renderTaskId, storeJob } from './farm-store-records.ts'
+import {
+  NOW,
+  aCommit,
+  aFrame,
+  aHash,
+  aJob,
+  aJobId,
+  aScene,
+  aTask,
+  aWorker,
+  finishTaskId,
+  renderTaskId,
+  storeJob,
+} from './farm-store-records.ts'
 
 const R0 = renderTaskId(0)
 const R1 = renderTaskId(1)
 const ANNOUNCE: Effect = { type: 'announce_work' }
 
 /** All pages of a list, each of at most `limit`. */
-async function allPages<T>(limit: number, read: (query: { cursor?: string; limit: number }) => Promise<{ items: readonly T[]; next: string | null }>): Promise<T[]> {
+async function allPages<T>(
+  limit: number,
+  read: (query: { cursor?: string; limit: number }) => Promise<{ items: readonly T[]; next: string | null }>,
+): Promise<T[]> {
   const all: T[] = []
-  for (let cursor: string | null | undefined; ; ) {
+  for (let cursor: string | null | undefined; ;) {
     const page = await read({ limit, ...(cursor ? { cursor } : {}) })
     expect(page.items.length).toBeLessThanOrEqual(limit)
     all.push(...page.items)
@@ -26,7 +42,10 @@ async function allPages<T>(limit: number, read: (query: { cursor?: string; limit
 }
 
 /** `open` gives a store that holds nothing; sessions and requests end by the clock that `advance` moves on. */
-export function farmStoreSuite(name: string, open: () => { store: FarmStore; advance: (ms: number) => Promise<void> }): void {
+export function farmStoreSuite(
+  name: string,
+  open: () => { store: FarmStore; advance: (ms: number) => Promise<void> },
+): void {
   describe(`a farm store (${name})`, () => {
     it('tells a time in milliseconds since 1970 and can be checked', async () => {
       const { store } = open()
@@ -52,11 +71,24 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         const task = { ...aTask(R0), note: tooLong }
-        await expect(store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }], counters: { x: 1 } }), NOW)).rejects.toThrow(UnstorableRecord)
-        await expect(store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }] }), NOW)).rejects.toThrow(/^task r0000000 cannot be stored: note: /)
-        const files = Array.from({ length: LIMITS.filesPerFrameMax + 1 }, (_, at) => ({ path: `frames/${at}.png`, bytes: 1, sha256: aHash(1), contentType: 'image/png' }))
-        await expect(store.commit(jobId, aCommit({ frames: [{ id: 1, expected: 1, value: { ...aFrame(1), files } }] }), NOW)).rejects.toThrow(/^frame 1 cannot be stored: files: /)
-        await expect(store.commit(jobId, aCommit({ job: { id: jobId, expected: 1, value: { ...aJob(1), name: '' } } }), NOW)).rejects.toThrow(/^job job_0{25}1 cannot be stored: name: /)
+        await expect(
+          store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }], counters: { x: 1 } }), NOW),
+        ).rejects.toThrow(UnstorableRecord)
+        await expect(
+          store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: task }] }), NOW),
+        ).rejects.toThrow(/^task r0000000 cannot be stored: note: /)
+        const files = Array.from({ length: LIMITS.filesPerFrameMax + 1 }, (_, at) => ({
+          path: `frames/${at}.png`,
+          bytes: 1,
+          sha256: aHash(1),
+          contentType: 'image/png',
+        }))
+        await expect(
+          store.commit(jobId, aCommit({ frames: [{ id: 1, expected: 1, value: { ...aFrame(1), files } }] }), NOW),
+        ).rejects.toThrow(/^frame 1 cannot be stored: files: /)
+        await expect(
+          store.commit(jobId, aCommit({ job: { id: jobId, expected: 1, value: { ...aJob(1), name: '' } } }), NOW),
+        ).rejects.toThrow(/^job job_0{25}1 cannot be stored: name: /)
         expect(await store.tasks(jobId, [R0])).toEqual([{ version: 1, value: aTask(R0) }])
         expect(await store.counters(jobId)).not.toHaveProperty('x')
       })
@@ -65,7 +97,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW)
-        const stale = aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0) }], frames: [{ id: 1, expected: 1, value: { ...aFrame(1), tasksLeft: -1 } }], counters: { x: 1 } })
+        const stale = aCommit({
+          tasks: [{ id: R0, expected: 1, value: aTask(R0) }],
+          frames: [{ id: 1, expected: 1, value: { ...aFrame(1), tasksLeft: -1 } }],
+          counters: { x: 1 },
+        })
         expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
         await expect(store.commit(jobId, { ...stale, tasks: [] }, NOW)).rejects.toThrow(UnstorableRecord)
         expect(await store.frames(jobId, [1])).toEqual([{ version: 1, value: aFrame(1) }])
@@ -74,8 +110,12 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
 
       it('is refused of scenes and workers as well', async () => {
         const { store } = open()
-        await expect(store.putWorker({ ...aWorker('anna'), name: '' })).rejects.toThrow(/^worker wrk_anna cannot be stored: name: /)
-        await expect(store.putScene({ ...aScene(1), bytes: -1 })).rejects.toThrow(/^scene 0{63}1 cannot be stored: bytes: /)
+        await expect(store.putWorker({ ...aWorker('anna'), name: '' })).rejects.toThrow(
+          /^worker wrk_anna cannot be stored: name: /,
+        )
+        await expect(store.putScene({ ...aScene(1), bytes: -1 })).rejects.toThrow(
+          /^scene 0{63}1 cannot be stored: bytes: /,
+        )
         expect(await store.listWorkers()).toEqual([])
         expect(await store.scene(aHash(1))).toBeNull()
       })
@@ -90,7 +130,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         expect(await store.tasks(jobId, [R1, R0])).toEqual([null, { version: 1, value: aTask(R0) }])
 
         const leased = aTask(R0, { state: 'leased', epoch: 1 })
-        expect((await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: leased }] }), NOW)).ok).toBe(true)
+        expect((await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: leased }] }), NOW)).ok).toBe(
+          true,
+        )
         expect(await store.tasks(jobId, [R0])).toEqual([{ version: 2, value: leased }])
       })
 
@@ -104,7 +146,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         const writers = Array.from({ length: 20 }, (_, at) => aTask(R0, { state: 'leased', epoch: at + 1 }))
-        const all = await Promise.all(writers.map((value) => store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value }], counters: { leased: 1 } }), NOW)))
+        const all = await Promise.all(
+          writers.map((value) =>
+            store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value }], counters: { leased: 1 } }), NOW),
+          ),
+        )
 
         expect(all.filter(({ ok }) => ok)).toHaveLength(1)
         const [stored] = await store.tasks(jobId, [R0])
@@ -140,14 +186,25 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       it('refuse to create what is there, and to change or remove what is not', async () => {
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
-        expect(await store.commit(jobId, aCommit({ job: { id: jobId, expected: 0, value: aJob(1) } }), NOW)).toEqual({ ok: false, conflict: jobId })
-        expect(await store.commit(jobId, aCommit({ tasks: [{ id: R1, expected: 1, value: aTask(R1) }] }), NOW)).toEqual({ ok: false, conflict: R1 })
-        expect(await store.commit(jobId, aCommit({ frames: [{ id: 99, expected: 2, value: null }] }), NOW)).toEqual({ ok: false, conflict: '99' })
+        expect(await store.commit(jobId, aCommit({ job: { id: jobId, expected: 0, value: aJob(1) } }), NOW)).toEqual({
+          ok: false,
+          conflict: jobId,
+        })
+        expect(await store.commit(jobId, aCommit({ tasks: [{ id: R1, expected: 1, value: aTask(R1) }] }), NOW)).toEqual(
+          { ok: false, conflict: R1 },
+        )
+        expect(await store.commit(jobId, aCommit({ frames: [{ id: 99, expected: 2, value: null }] }), NOW)).toEqual({
+          ok: false,
+          conflict: '99',
+        })
       })
 
       it('are refused for a job that is not there, so that a late one leaves nothing behind', async () => {
         const { store } = open()
-        expect(await store.commit(aJobId(1), aCommit({ counters: { x: 1 }, effects: [ANNOUNCE] }), NOW)).toEqual({ ok: false, conflict: aJobId(1) })
+        expect(await store.commit(aJobId(1), aCommit({ counters: { x: 1 }, effects: [ANNOUNCE] }), NOW)).toEqual({
+          ok: false,
+          conflict: aJobId(1),
+        })
         expect(await store.counters(aJobId(1))).toEqual({})
         expect(await store.openJobs()).toEqual([])
       })
@@ -155,7 +212,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       it('remove a record whose value is null', async () => {
         const { store } = open()
         const jobId = await storeJob(store, aJob(1), 2)
-        const removed = await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: null }], frames: [{ id: 1, expected: 1, value: null }] }), NOW)
+        const removed = await store.commit(
+          jobId,
+          aCommit({ tasks: [{ id: R0, expected: 1, value: null }], frames: [{ id: 1, expected: 1, value: null }] }),
+          NOW,
+        )
         expect(removed.ok).toBe(true)
         expect(await store.tasks(jobId, [R0])).toEqual([null])
         expect((await store.listTasks(jobId, { limit: 10 })).items.map(({ id }) => id)).toEqual([R1])
@@ -165,7 +226,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       it('add to counters and tell all of them', async () => {
         const { store } = open()
         const jobId = await storeJob(store, aJob(1), 3)
-        const committed = await store.commit(jobId, aCommit({ counters: { 'render.queued': -1, 'render.leased': 1 } }), NOW)
+        const committed = await store.commit(
+          jobId,
+          aCommit({ counters: { 'render.queued': -1, 'render.leased': 1 } }),
+          NOW,
+        )
         expect(committed).toMatchObject({ ok: true, counters: { 'render.queued': 2, 'render.leased': 1 } })
         expect(await store.counters(jobId)).toEqual({ 'render.queued': 2, 'render.leased': 1 })
       })
@@ -173,14 +238,25 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       it('write nothing when a counter leaves no room for them, and let exactly as many of many through as there is room for', async () => {
         const { store } = open()
         const jobId = await storeJob(store, aJob(1), 9)
-        const lease = (at: number) => aCommit({ tasks: [{ id: renderTaskId(at), expected: 1, value: aTask(renderTaskId(at), { state: 'leased', epoch: 1 }) }], counters: { 'running.all': 1 }, room: { counter: 'running.all', below: 3 } })
+        const lease = (at: number) =>
+          aCommit({
+            tasks: [
+              { id: renderTaskId(at), expected: 1, value: aTask(renderTaskId(at), { state: 'leased', epoch: 1 }) },
+            ],
+            counters: { 'running.all': 1 },
+            room: { counter: 'running.all', below: 3 },
+          })
         const all = await Promise.all(Array.from({ length: 9 }, (_, at) => store.commit(jobId, lease(at), NOW)))
         expect(all.filter(({ ok }) => ok)).toHaveLength(3)
         expect(all.find(({ ok }) => !ok)).toEqual({ ok: false, conflict: 'running.all' })
         expect(await store.counters(jobId)).toMatchObject({ 'running.all': 3 })
-        expect((await store.listTasks(jobId, { limit: 9 })).items.filter(({ state }) => state === 'leased')).toHaveLength(3)
+        expect(
+          (await store.listTasks(jobId, { limit: 9 })).items.filter(({ state }) => state === 'leased'),
+        ).toHaveLength(3)
         // Whatever room there is, a record that is not as expected is told first.
-        expect(await store.commit(jobId, { ...lease(0), tasks: [{ id: R0, expected: 7, value: aTask(R0) }] }, NOW)).toEqual({ ok: false, conflict: R0 })
+        expect(
+          await store.commit(jobId, { ...lease(0), tasks: [{ id: R0, expected: 7, value: aTask(R0) }] }, NOW),
+        ).toEqual({ ok: false, conflict: R0 })
       })
 
       it('do not let what they were given change afterwards', async () => {
@@ -209,7 +285,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const leases = [3, 1, 2].map((at) => ({ taskId: renderTaskId(at), epoch: 1, expiresAt: NOW + at }))
         await store.commit(jobId, aCommit({ leases }), NOW)
         expect(await store.expiredLeases(jobId, NOW, 10)).toEqual([])
-        expect(await store.expiredLeases(jobId, NOW + 2, 10)).toEqual([1, 2].map((at) => ({ taskId: renderTaskId(at), epoch: 1 })))
+        expect(await store.expiredLeases(jobId, NOW + 2, 10)).toEqual(
+          [1, 2].map((at) => ({ taskId: renderTaskId(at), epoch: 1 })),
+        )
         expect(await store.expiredLeases(jobId, NOW + 9, 1)).toEqual([{ taskId: R1, epoch: 1 }])
       })
 
@@ -248,7 +326,8 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
     it('lists picky tasks in the order in which they came, each once', async () => {
       const { store } = open()
       const jobId = await storeJob(store, aJob(1), 3)
-      const list = (at: number, listed: boolean) => store.commit(jobId, aCommit({ picky: [{ taskId: renderTaskId(at), listed }] }), NOW)
+      const list = (at: number, listed: boolean) =>
+        store.commit(jobId, aCommit({ picky: [{ taskId: renderTaskId(at), listed }] }), NOW)
       await list(2, true)
       await list(0, true)
       await list(1, true)
@@ -292,7 +371,8 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         for (const at of [2, 1, 3]) await store.commit(jobId, aCommit({ effects: [ANNOUNCE] }), NOW + at)
-        const times = async (before: number, limit: number) => (await store.pendingEffects(jobId, before, limit)).map(({ committedAt }) => committedAt - NOW)
+        const times = async (before: number, limit: number) =>
+          (await store.pendingEffects(jobId, before, limit)).map(({ committedAt }) => committedAt - NOW)
         expect(await times(NOW + 1, 10)).toEqual([])
         expect(await times(NOW + 3, 10)).toEqual([1, 2])
         expect(await times(NOW + 9, 2)).toEqual([1, 2])
@@ -301,7 +381,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       it('have ids of their own in every commit', async () => {
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
-        const commits = await Promise.all(Array.from({ length: 10 }, () => store.commit(jobId, aCommit({ effects: [ANNOUNCE, ANNOUNCE] }), NOW)))
+        const commits = await Promise.all(
+          Array.from({ length: 10 }, () => store.commit(jobId, aCommit({ effects: [ANNOUNCE, ANNOUNCE] }), NOW)),
+        )
         expect(new Set(commits.flatMap((committed) => (committed.ok ? committed.effectIds : []))).size).toBe(20)
       })
     })
@@ -338,14 +420,22 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1), 0)
         const numbers = [10, -2, 9, 0, -11, 100_000]
-        await store.commit(jobId, aCommit({ frames: numbers.map((id) => ({ id, expected: 0, value: aFrame(id) })) }), NOW)
+        await store.commit(
+          jobId,
+          aCommit({ frames: numbers.map((id) => ({ id, expected: 0, value: aFrame(id) })) }),
+          NOW,
+        )
         const listed = (await allPages(2, (query) => store.listFrames(jobId, query))).map(({ number }) => number)
         expect(listed).toEqual([-11, -2, 0, 9, 10, 100_000])
       })
 
       it('give jobs newest first, of everybody or of one owner', async () => {
         const { store } = open()
-        for (let number = 1; number <= 7; number++) await storeJob(store, aJob(number, { owner: number % 2 ? 'ada' : 'bob', createdAt: NOW + Math.floor(number / 3) }))
+        for (let number = 1; number <= 7; number++)
+          await storeJob(
+            store,
+            aJob(number, { owner: number % 2 ? 'ada' : 'bob', createdAt: NOW + Math.floor(number / 3) }),
+          )
         const numbers = (jobs: { id: string }[]) => jobs.map(({ id }) => Number(id.slice(4)))
         expect(numbers(await allPages(3, (query) => store.listJobs(query)))).toEqual([7, 6, 5, 4, 3, 2, 1])
         expect(numbers(await allPages(2, (query) => store.listJobs({ ...query, owner: 'bob' })))).toEqual([6, 4, 2])
@@ -362,7 +452,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const all = await allPages(2, (query) => store.events(jobId, query))
         expect(all.map(({ message }) => message)).toEqual([0, 1, 2, 3, 4].map((at) => `event ${at}`))
         expect(all[2]).toEqual({ seq: all[2]?.seq, at: NOW + 2, type: 'task', message: 'event 2', taskId: R0 })
-        expect((await store.events(jobId, { cursor: all[3]?.seq ?? '', limit: 10 })).items.map(({ message }) => message)).toEqual(['event 4'])
+        expect(
+          (await store.events(jobId, { cursor: all[3]?.seq ?? '', limit: 10 })).items.map(({ message }) => message),
+        ).toEqual(['event 4'])
       })
 
       it('keep about as many events as the limit says, and drop the oldest', async () => {
@@ -403,7 +495,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         await store.closeJob(jobId)
         expect(await store.openJobs()).toEqual([jobId])
 
-        const ended = await store.commit(jobId, aCommit({ job: { id: jobId, expected: 1, value: aJob(1, { state: 'completed' }) }, effects: [ANNOUNCE] }), NOW)
+        const ended = await store.commit(
+          jobId,
+          aCommit({ job: { id: jobId, expected: 1, value: aJob(1, { state: 'completed' }) }, effects: [ANNOUNCE] }),
+          NOW,
+        )
         if (!ended.ok) throw new Error(ended.conflict)
         await store.closeJob(jobId)
         expect(await store.openJobs()).toEqual([jobId])
@@ -432,7 +528,11 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store } = open()
         const jobId = await storeJob(store, aJob(1, { state: 'completed' }))
         expect(await store.openJobs()).toEqual([])
-        await store.commit(jobId, aCommit({ job: { id: jobId, expected: 1, value: aJob(1, { state: 'deleting' }) } }), NOW)
+        await store.commit(
+          jobId,
+          aCommit({ job: { id: jobId, expected: 1, value: aJob(1, { state: 'deleting' }) } }),
+          NOW,
+        )
         await store.closeJob(jobId)
         expect(await store.openJobs()).toEqual([jobId])
 
@@ -446,7 +546,16 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       const { store } = open()
       const jobId = await storeJob(store, aJob(1), 5)
       const kept = await storeJob(store, aJob(2), 1)
-      await store.commit(jobId, aCommit({ effects: [ANNOUNCE], events: [{ at: NOW, type: 'x', message: 'x' }], leases: [{ taskId: R0, epoch: 1, expiresAt: NOW }], picky: [{ taskId: R1, listed: true }] }), NOW)
+      await store.commit(
+        jobId,
+        aCommit({
+          effects: [ANNOUNCE],
+          events: [{ at: NOW, type: 'x', message: 'x' }],
+          leases: [{ taskId: R0, epoch: 1, expiresAt: NOW }],
+          picky: [{ taskId: R1, listed: true }],
+        }),
+        NOW,
+      )
       await store.eraseJob(jobId)
       await store.eraseJob(jobId)
       expect(await store.job(jobId)).toBeNull()
@@ -459,7 +568,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       expect((await store.listJobs({ limit: 10 })).items.map(({ id }) => id)).toEqual([kept])
       expect((await store.listJobs({ owner: 'ada', limit: 10 })).items.map(({ id }) => id)).toEqual([kept])
       expect(await store.jobsOfScene(aHash(1))).toEqual([kept])
-      expect((await store.commit(jobId, aCommit({ events: [{ at: NOW, type: 'x', message: 'late' }] }), NOW)).ok).toBe(false)
+      expect((await store.commit(jobId, aCommit({ events: [{ at: NOW, type: 'x', message: 'late' }] }), NOW)).ok).toBe(
+        false,
+      )
     })
 
     describe('scenes', () => {
@@ -499,9 +610,19 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { id } = aWorker('fast')
         await store.putWorker(aWorker('fast'))
         const jobId = await storeJob(store, aJob(1))
-        await Promise.all(Array.from({ length: 10 }, () => store.commit(jobId, aCommit({ credits: [{ type: 'credit_worker', workerId: id, completed: 2, refuted: 1 }] }), NOW)))
+        await Promise.all(
+          Array.from({ length: 10 }, () =>
+            store.commit(
+              jobId,
+              aCommit({ credits: [{ type: 'credit_worker', workerId: id, completed: 2, refuted: 1 }] }),
+              NOW,
+            ),
+          ),
+        )
         await store.putWorker(aWorker('fast', { state: 'draining' }))
-        expect(await store.worker(id)).toEqual(aWorker('fast', { state: 'draining', tasksCompleted: 20, tasksRefuted: 10 }))
+        expect(await store.worker(id)).toEqual(
+          aWorker('fast', { state: 'draining', tasksCompleted: 20, tasksRefuted: 10 }),
+        )
         expect(await store.listWorkers()).toEqual([await store.worker(id)])
       })
 
@@ -522,7 +643,10 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         await store.setQuarantined(aWorker('fast').id, true)
         await store.putWorker(aWorker('fast'))
         await store.putWorker(aWorker('slow', { quarantined: true }))
-        expect((await store.listWorkers()).map(({ name, quarantined }) => [name, quarantined])).toEqual([['fast', true], ['slow', true]])
+        expect((await store.listWorkers()).map(({ name, quarantined }) => [name, quarantined])).toEqual([
+          ['fast', true],
+          ['slow', true],
+        ])
       })
 
       it('are given by their ids, those that are not known left out', async () => {
@@ -530,14 +654,21 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         await store.putWorker(aWorker('slow', { tasksFailed: 2 }))
         await store.putWorker(aWorker('fast', { tasksCompleted: 3 }))
         const ids = ['fast', 'none', 'slow'].map((name) => aWorker(name).id)
-        expect(await store.workers(ids)).toEqual([aWorker('fast', { tasksCompleted: 3 }), aWorker('slow', { tasksFailed: 2 })])
+        expect(await store.workers(ids)).toEqual([
+          aWorker('fast', { tasksCompleted: 3 }),
+          aWorker('slow', { tasksFailed: 2 }),
+        ])
         expect(await store.workers([])).toEqual([])
         expect(await store.countWorkers()).toBe(2)
       })
 
       it('are forgotten with all that hangs on them when nobody saw them for long', async () => {
         const { store } = open()
-        const [old, older, fresh] = [aWorker('olde', { lastSeenAt: NOW - 10 }), aWorker('older', { lastSeenAt: NOW - 20, tasksCompleted: 4 }), aWorker('fresh', { lastSeenAt: NOW })]
+        const [old, older, fresh] = [
+          aWorker('olde', { lastSeenAt: NOW - 10 }),
+          aWorker('older', { lastSeenAt: NOW - 20, tasksCompleted: 4 }),
+          aWorker('fresh', { lastSeenAt: NOW }),
+        ]
         for (const worker of [old, older, fresh]) await store.putWorker(worker)
         expect(await store.workersUnseen(NOW, 9)).toEqual([older.id, old.id])
         expect(await store.workersUnseen(NOW, 1)).toEqual([older.id])
@@ -570,7 +701,10 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
       const { id } = aWorker('fast')
       await store.putWorker(aWorker('fast'))
       const jobId = await storeJob(store, aJob(1))
-      const stale = aCommit({ tasks: [{ id: R0, expected: 7, value: aTask(R0) }], credits: [{ type: 'credit_worker', workerId: id, completed: 1 }] })
+      const stale = aCommit({
+        tasks: [{ id: R0, expected: 7, value: aTask(R0) }],
+        credits: [{ type: 'credit_worker', workerId: id, completed: 1 }],
+      })
       expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
       expect((await store.worker(id))?.tasksCompleted).toBe(0)
     })
@@ -578,10 +712,16 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
     it('refuses a commit on a job that has changed since, though the job is not written', async () => {
       const { store } = open()
       const jobId = await storeJob(store, aJob(1))
-      const grown = aCommit({ jobVersion: 1, tasks: [{ id: renderTaskId(5), expected: 0, value: aTask(renderTaskId(5)) }] })
+      const grown = aCommit({
+        jobVersion: 1,
+        tasks: [{ id: renderTaskId(5), expected: 0, value: aTask(renderTaskId(5)) }],
+      })
       expect((await store.commit(jobId, grown, NOW)).ok).toBe(true)
       expect((await store.job(jobId))?.version).toBe(1)
-      const late = aCommit({ jobVersion: 2, tasks: [{ id: renderTaskId(6), expected: 0, value: aTask(renderTaskId(6)) }] })
+      const late = aCommit({
+        jobVersion: 2,
+        tasks: [{ id: renderTaskId(6), expected: 0, value: aTask(renderTaskId(6)) }],
+      })
       expect(await store.commit(jobId, late, NOW)).toEqual({ ok: false, conflict: jobId })
       expect(await store.tasks(jobId, [renderTaskId(6)])).toEqual([null])
     })
@@ -629,15 +769,25 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
     describe('requests', () => {
       it('are new once, then known without an answer, then with it', async () => {
         const { store } = open()
-        expect(await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'one', answer: null }, 60_000)).toBeNull()
-        expect(await store.rememberRequest('ada key', { fingerprint: 'print 2', makes: 'two', answer: null }, 60_000)).toEqual({ fingerprint: 'print 1', makes: 'one', answer: null })
+        expect(
+          await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'one', answer: null }, 60_000),
+        ).toBeNull()
+        expect(
+          await store.rememberRequest('ada key', { fingerprint: 'print 2', makes: 'two', answer: null }, 60_000),
+        ).toEqual({ fingerprint: 'print 1', makes: 'one', answer: null })
         await store.answerRequest('ada key', { fingerprint: 'print 1', makes: 'one', answer: '{"ok":true}' }, 60_000)
-        expect(await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'three', answer: null }, 60_000)).toEqual({ fingerprint: 'print 1', makes: 'one', answer: '{"ok":true}' })
+        expect(
+          await store.rememberRequest('ada key', { fingerprint: 'print 1', makes: 'three', answer: null }, 60_000),
+        ).toEqual({ fingerprint: 'print 1', makes: 'one', answer: '{"ok":true}' })
       })
 
       it('are taken by exactly one of many that come at once', async () => {
         const { store } = open()
-        const all = await Promise.all(Array.from({ length: 20 }, () => store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000)))
+        const all = await Promise.all(
+          Array.from({ length: 20 }, () =>
+            store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000),
+          ),
+        )
         expect(all.filter((known) => known === null)).toHaveLength(1)
       })
 
@@ -645,7 +795,9 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore; adv
         const { store, advance } = open()
         await store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 40)
         await advance(60)
-        expect(await store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000)).toBeNull()
+        expect(
+          await store.rememberRequest('key', { fingerprint: 'print', makes: 'one', answer: null }, 60_000),
+        ).toBeNull()
       })
     })
 

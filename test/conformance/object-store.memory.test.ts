@@ -6,7 +6,8 @@ objectStoreSuite('memory', async () => {
   const store = new MemoryObjectStore({ nowMs: () => Date.now() - agoMs })
   return {
     store,
-    send: (method, url, headers = {}, body) => store.request({ method, url, headers, ...(body === undefined ? {} : { body }) }),
+    send: (method, url, headers = {}, body) =>
+      store.request({ method, url, headers, ...(body === undefined ? {} : { body }) }),
     async signedAgo(ms, sign) {
       agoMs = ms
       try {

@@ -9,7 +9,17 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  attemptKey, attemptPrefix, behindJob, finalKey, finalManifestKey, finalPrefix, jobPrefix, JOBS_PREFIX, ObjectKey, ObjectPrefix, workKey,
+  attemptKey,
+  attemptPrefix,
+  behindJob,
+  finalKey,
+  finalManifestKey,
+  finalPrefix,
+  jobPrefix,
+  JOBS_PREFIX,
+  ObjectKey,
+  ObjectPrefix,
+  workKey,
 } from '../../shared/protocol/object-keys.ts'
 import { ObjectMissing, OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../shared/ports/object-store.ts'
 import type { ObjectStore, SignedPut } from '../../shared/ports/object-store.ts'
@@ -56,7 +66,8 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
     }, SLOW_TIMEOUT_MS)
 
     const content = async (key: ObjectKey) => buffer(await store().read(key))
-    const keysUnder = async (prefix: ObjectPrefix) => (await store().list(prefix, { limit: 1000 })).keys.map(({ key }) => key)
+    const keysUnder = async (prefix: ObjectPrefix) =>
+      (await store().list(prefix, { limit: 1000 })).keys.map(({ key }) => key)
 
     describe('put, head, read', () => {
       test('gives back the bytes of a buffer, a stream and a file', async () => {
@@ -108,7 +119,11 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
       test('carries a stream of 12 MiB and more, with its hash', async () => {
         const key = finalKey(freshJob(), 'video', 'film.mp4')
         const bytes = noise(BIG_BYTES)
-        const stored = await store().put(key, inChunks(bytes, 70_001), { contentType: 'video/mp4', sha256: sha256(bytes), bytes: BIG_BYTES })
+        const stored = await store().put(key, inChunks(bytes, 70_001), {
+          contentType: 'video/mp4',
+          sha256: sha256(bytes),
+          bytes: BIG_BYTES,
+        })
         expect(stored).toEqual({ ok: true, bytes: BIG_BYTES, sha256: sha256(bytes) })
         expect(sha256(await content(key))).toBe(sha256(bytes))
         expect(await store().head(key)).toMatchObject({ bytes: BIG_BYTES, contentType: 'video/mp4' })
@@ -118,8 +133,24 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         const key = workKey(freshJob(), 'range')
         const bytes = noise(1000)
         await store().put(key, bytes, { contentType: PNG })
-        for (const [start, end] of [[0, 1], [10, 20], [999, 1000], [990, 5000], [0, 1000], [500, undefined], [undefined, 5], [7, 7], [1000, 1001], [2000, undefined]]) {
-          const part = await buffer(await store().read(key, { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }))
+        for (const [start, end] of [
+          [0, 1],
+          [10, 20],
+          [999, 1000],
+          [990, 5000],
+          [0, 1000],
+          [500, undefined],
+          [undefined, 5],
+          [7, 7],
+          [1000, 1001],
+          [2000, undefined],
+        ]) {
+          const part = await buffer(
+            await store().read(key, {
+              ...(start === undefined ? {} : { start }),
+              ...(end === undefined ? {} : { end }),
+            }),
+          )
           expect(part, `${start} to ${end}`).toEqual(bytes.subarray(start, end))
         }
       })
@@ -146,14 +177,29 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
 
       test('keeps keys apart that differ in case, or where one starts with the other', async () => {
         const job = freshJob()
-        const keys = ['a', 'A', 'a.b', 'a.B', 'a_', 'a-', 'ab', 'b/a', 'B/a', 'b.c/a', 'b-/a'].map((path) => workKey(job, path))
+        const keys = ['a', 'A', 'a.b', 'a.B', 'a_', 'a-', 'ab', 'b/a', 'B/a', 'b.c/a', 'b-/a'].map((path) =>
+          workKey(job, path),
+        )
         for (const key of keys) await store().put(key, Buffer.from(key), { contentType: PNG })
         for (const key of keys) expect((await content(key)).toString()).toBe(key)
         expect(await keysUnder(jobPrefix(job))).toEqual([...keys].sort())
       })
 
       test('never follows a hostile key out of its place', async () => {
-        for (const text of ['../escape', 'jobs/../../escape', '/etc/passwd', 'jobs//x', 'jobs/./x', 'jobs/x/', 'a\\..\\b', 'a\0b', 'jobs/%2e%2e/x', 'ä', 'x'.repeat(81), '']) {
+        for (const text of [
+          '../escape',
+          'jobs/../../escape',
+          '/etc/passwd',
+          'jobs//x',
+          'jobs/./x',
+          'jobs/x/',
+          'a\\..\\b',
+          'a\0b',
+          'jobs/%2e%2e/x',
+          'ä',
+          'x'.repeat(81),
+          '',
+        ]) {
           expect(ObjectKey.safeParse(text).success, text).toBe(false)
           // Even when the type is lied to.
           const key = text as ObjectKey
@@ -172,9 +218,18 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         for (const make of [() => bytes, () => inChunks(bytes, 10_000)]) {
           const key = workKey(freshJob(), 'kept')
           await store().put(key, Buffer.from('before'), { contentType: PNG })
-          expect(await store().put(key, make(), { contentType: PNG, bytes: 199_999 })).toMatchObject({ ok: false, code: 'wrong_bytes' })
-          expect(await store().put(key, make(), { contentType: PNG, bytes: 200_001 })).toMatchObject({ ok: false, code: 'wrong_bytes' })
-          expect(await store().put(key, make(), { contentType: PNG, sha256: sha256(noise(5)) })).toMatchObject({ ok: false, code: 'wrong_sha256' })
+          expect(await store().put(key, make(), { contentType: PNG, bytes: 199_999 })).toMatchObject({
+            ok: false,
+            code: 'wrong_bytes',
+          })
+          expect(await store().put(key, make(), { contentType: PNG, bytes: 200_001 })).toMatchObject({
+            ok: false,
+            code: 'wrong_bytes',
+          })
+          expect(await store().put(key, make(), { contentType: PNG, sha256: sha256(noise(5)) })).toMatchObject({
+            ok: false,
+            code: 'wrong_sha256',
+          })
           expect((await content(key)).toString()).toBe('before')
         }
         expect(await at().unfinished()).toEqual([])
@@ -182,7 +237,10 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
 
       test('a wrong hash of 12 MiB leaves nothing', async () => {
         const job = freshJob()
-        const result = await store().put(workKey(job, 'big'), inChunks(noise(BIG_BYTES), 70_001), { contentType: PNG, sha256: sha256(noise(1)) })
+        const result = await store().put(workKey(job, 'big'), inChunks(noise(BIG_BYTES), 70_001), {
+          contentType: PNG,
+          sha256: sha256(noise(1)),
+        })
         expect(result).toMatchObject({ ok: false, code: 'wrong_sha256' })
         expect(await keysUnder(jobPrefix(job))).toEqual([])
         expect(await at().unfinished()).toEqual([])
@@ -192,12 +250,17 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         const job = freshJob()
         const broken = new Error('the camera fell over')
         const bytes = noise(BIG_BYTES)
-        const breaking = Readable.from((async function* () {
-          yield bytes.subarray(0, BIG_BYTES - 1000)
-          throw broken
-        })(), { objectMode: false })
+        const breaking = Readable.from(
+          (async function* () {
+            yield bytes.subarray(0, BIG_BYTES - 1000)
+            throw broken
+          })(),
+          { objectMode: false },
+        )
         await expect(store().put(workKey(job, 'broken'), breaking, { contentType: PNG })).rejects.toBe(broken)
-        await expect(store().put(workKey(job, 'nofile'), { filePath: join(scratch, 'no-such-file') }, { contentType: PNG })).rejects.toMatchObject({ code: 'ENOENT' })
+        await expect(
+          store().put(workKey(job, 'nofile'), { filePath: join(scratch, 'no-such-file') }, { contentType: PNG }),
+        ).rejects.toMatchObject({ code: 'ENOENT' })
         expect(await keysUnder(jobPrefix(job))).toEqual([])
         expect(await at().unfinished()).toEqual([])
       })
@@ -206,14 +269,21 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         const job = freshJob()
         const stop = new AbortController()
         const reason = new Error('enough')
-        const endless = Readable.from((async function* () {
-          for (let sent = 0; ; sent++) {
-            if (sent === 150) stop.abort(reason)
-            yield noise(65_536)
-          }
-        })(), { objectMode: false })
-        await expect(store().put(workKey(job, 'aborted'), endless, { contentType: PNG, signal: stop.signal })).rejects.toBe(reason)
-        await expect(store().put(workKey(job, 'never'), noise(10), { contentType: PNG, signal: stop.signal })).rejects.toBe(reason)
+        const endless = Readable.from(
+          (async function* () {
+            for (let sent = 0; ; sent++) {
+              if (sent === 150) stop.abort(reason)
+              yield noise(65_536)
+            }
+          })(),
+          { objectMode: false },
+        )
+        await expect(
+          store().put(workKey(job, 'aborted'), endless, { contentType: PNG, signal: stop.signal }),
+        ).rejects.toBe(reason)
+        await expect(
+          store().put(workKey(job, 'never'), noise(10), { contentType: PNG, signal: stop.signal }),
+        ).rejects.toBe(reason)
         expect(await keysUnder(jobPrefix(job))).toEqual([])
         expect(await at().unfinished()).toEqual([])
       })
@@ -259,7 +329,10 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         expect(await download(key, file, { bytesMax: 299_999 })).toMatchObject({ ok: false, code: 'too_big' })
         expect(await download(key, file, { ...max, bytes: 299_999 })).toMatchObject({ ok: false, code: 'wrong_bytes' })
         expect(await download(key, file, { ...max, bytes: 300_001 })).toMatchObject({ ok: false, code: 'wrong_bytes' })
-        expect(await download(key, file, { ...max, sha256: sha256(noise(3)) })).toMatchObject({ ok: false, code: 'wrong_sha256' })
+        expect(await download(key, file, { ...max, sha256: sha256(noise(3)) })).toMatchObject({
+          ok: false,
+          code: 'wrong_sha256',
+        })
         expect(await download(workKey(freshJob(), 'nothing'), file, max)).toMatchObject({ ok: false, code: 'missing' })
         expect(await readdir(folder)).toEqual([])
       })
@@ -278,10 +351,12 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
     describe('list, copy, delete', () => {
       test('lists page by page, in order, without gaps or repeats', async () => {
         const job = freshJob()
-        const keys = ['t1/0/a', 't1/0/b', 't1-x/0/a', 't1.x/0/a', 't10/0/a', 't1/1/a', 'T/0/a', 't2/0/z'].map((path) => {
-          const [task = '', epoch = '', file = ''] = path.split('/')
-          return attemptKey(job, task, Number(epoch), file)
-        })
+        const keys = ['t1/0/a', 't1/0/b', 't1-x/0/a', 't1.x/0/a', 't10/0/a', 't1/1/a', 'T/0/a', 't2/0/z'].map(
+          (path) => {
+            const [task = '', epoch = '', file = ''] = path.split('/')
+            return attemptKey(job, task, Number(epoch), file)
+          },
+        )
         await Promise.all(keys.map((key, index) => store().put(key, noise(index), { contentType: PNG })))
         await store().put(finalManifestKey(job), noise(3), { contentType: 'application/json' })
         const prefix = ObjectPrefix.parse(`jobs/${job}/attempts/`)
@@ -298,20 +373,25 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
           expect(found.map(({ key }) => key)).toEqual([...keys].sort())
           expect(found.every(({ key, bytes }) => keys.findIndex((one) => one === key) === bytes)).toBe(true)
         }
-        expect(await keysUnder(attemptPrefix(job, 't1', 0))).toEqual([attemptKey(job, 't1', 0, 'a'), attemptKey(job, 't1', 0, 'b')])
+        expect(await keysUnder(attemptPrefix(job, 't1', 0))).toEqual([
+          attemptKey(job, 't1', 0, 'a'),
+          attemptKey(job, 't1', 0, 'b'),
+        ])
       })
 
       test('goes on behind a name that is no key', async () => {
         const job = freshJob()
         const [first, second] = [attemptKey(`${job}-a`, 't1', 0, 'a'), attemptKey(`${job}-b`, 't1', 0, 'a')]
-        for (const key of [first, second]) await store().put(key, Buffer.from('x'), { contentType: 'application/octet-stream' })
+        for (const key of [first, second])
+          await store().put(key, Buffer.from('x'), { contentType: 'application/octet-stream' })
         const { keys } = await store().list(JOBS_PREFIX, { limit: 1, startAfter: behindJob(`${job}-a`) })
         expect(keys.map(({ key }) => key)).toEqual([second])
       })
 
       test('lists nothing where nothing is, and refuses limits that servers would lower', async () => {
         expect(await store().list(jobPrefix(freshJob()), { limit: 10 })).toEqual({ keys: [], next: null })
-        for (const limit of [0, 1001, 1.5]) await expect(store().list(jobPrefix('x'), { limit })).rejects.toThrow(RangeError)
+        for (const limit of [0, 1001, 1.5])
+          await expect(store().list(jobPrefix('x'), { limit })).rejects.toThrow(RangeError)
       })
 
       test('copies content and type, over what was there', async () => {
@@ -358,7 +438,9 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
           await store().put(key, noise(1), { contentType: PNG })
           await store().delete(key)
         }
-        await Promise.all(kept.flatMap((key, index) => [store().put(key, noise(1), { contentType: PNG }), churn(index)]))
+        await Promise.all(
+          kept.flatMap((key, index) => [store().put(key, noise(1), { contentType: PNG }), churn(index)]),
+        )
         expect((await keysUnder(finalPrefix(job))).sort()).toEqual([...kept].sort())
       })
     })
@@ -388,7 +470,12 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         const bytes = noise(1000)
         await store().put(key, bytes, { contentType: PNG })
         const url = await store().signedGet(key, { ttlSeconds: 60 })
-        for (const [range, start, end] of [['bytes=100-199', 100, 200], ['bytes=990-', 990, 1000], ['bytes=-7', 993, 1000], ['bytes=0-9999', 0, 1000]] as const) {
+        for (const [range, start, end] of [
+          ['bytes=100-199', 100, 200],
+          ['bytes=990-', 990, 1000],
+          ['bytes=-7', 993, 1000],
+          ['bytes=0-9999', 0, 1000],
+        ] as const) {
           const got = await at().send('GET', url, { range })
           expect(got.status, range).toBe(206)
           expect(got.body, range).toEqual(bytes.subarray(start, end))
@@ -426,7 +513,9 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         const bytes = noise(1000)
         const signed = await signPut(attemptKey(job, 't1', 0, 'tile.exr'), bytes)
         for (const other of [noise(999), noise(1001), noise(300_000)]) {
-          expect(await sendPut(signed, other, { 'content-length': String(other.length) }), `${other.length}`).toSatisfy(refused)
+          expect(await sendPut(signed, other, { 'content-length': String(other.length) }), `${other.length}`).toSatisfy(
+            refused,
+          )
         }
         expect(await sendPut(signed, bytes, { 'content-type': 'text/html' })).toSatisfy(refused)
         expect(await keysUnder(jobPrefix(job))).toEqual([])
@@ -461,7 +550,15 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
         expect(await sendPut({ ...put, url: get }, bytes)).toSatisfy(refused)
         expect(await at().send('DELETE', get)).toSatisfy(refused)
         expect(await at().send('DELETE', put.url)).toSatisfy(refused)
-        expect(await at().send('GET', get.replace(/([sS]ignature=)([0-9a-f])/, (_, name: string, digit: string) => name + (digit === '0' ? '1' : '0')))).toSatisfy(refused)
+        expect(
+          await at().send(
+            'GET',
+            get.replace(
+              /([sS]ignature=)([0-9a-f])/,
+              (_, name: string, digit: string) => name + (digit === '0' ? '1' : '0'),
+            ),
+          ),
+        ).toSatisfy(refused)
         expect(await at().send('GET', get.replace(/[?&][^?&]*[sS]ignature=[0-9a-f]+/, ''))).toSatisfy(refused)
         expect(await at().send('GET', get.replace(/([eE]xpires=)([0-9]+)/, '$19$2'))).toSatisfy(refused)
         expect((await at().send('GET', get)).body).toEqual(bytes)
@@ -481,7 +578,14 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
       test('refuses to sign for a life, length or hash that cannot be', async () => {
         const key = workKey(freshJob(), 'never')
         const good = { bytes: 1, sha256: sha256(noise(1)), contentType: PNG, ttlSeconds: 60 }
-        for (const wrong of [{ ttlSeconds: 0 }, { ttlSeconds: SIGNED_TTL_SECONDS_MAX + 1 }, { ttlSeconds: 0.5 }, { bytes: -1 }, { bytes: OBJECT_BYTES_MAX + 1 }, { sha256: 'ABC' }]) {
+        for (const wrong of [
+          { ttlSeconds: 0 },
+          { ttlSeconds: SIGNED_TTL_SECONDS_MAX + 1 },
+          { ttlSeconds: 0.5 },
+          { bytes: -1 },
+          { bytes: OBJECT_BYTES_MAX + 1 },
+          { sha256: 'ABC' },
+        ]) {
           await expect(store().signedPut(key, { ...good, ...wrong })).rejects.toThrow(RangeError)
         }
         await expect(store().signedGet(key, { ttlSeconds: 0 })).rejects.toThrow(RangeError)

@@ -32,7 +32,8 @@ workQueueSuite('BullMQ', async () => {
     other: openQueue(prefix),
     // real locks run out by themselves; whoever waits for it asks again
     letLocksRunOut: async () => {},
-    consumer: (queue, run, concurrency = 1) => stepConsumer({ redisUrl: server.url, prefix, queue, concurrency, log, run, stopGraceMs: 50 }),
+    consumer: (queue, run, concurrency = 1) =>
+      stepConsumer({ redisUrl: server.url, prefix, queue, concurrency, log, run, stopGraceMs: 50 }),
   }
 })
 
@@ -48,7 +49,10 @@ it('leaves no key of a job behind that was dropped and erased', async () => {
     events: [{ at: NOW, type: 'x', message: 'x' }],
   })
   await store.commit(jobId, everything, NOW)
-  await queue.addTasks(jobId, Array.from({ length: 1_200 }, (_, at) => ({ taskId: renderTaskId(at), epoch: 0 })))
+  await queue.addTasks(
+    jobId,
+    Array.from({ length: 1_200 }, (_, at) => ({ taskId: renderTaskId(at), epoch: 0 })),
+  )
   const taken = await queue.takeTask(jobId)
   expect((await server.keys(prefix)).length).toBeGreaterThan(1_200)
 
@@ -64,7 +68,8 @@ it('opens one connection, however many jobs it serves', async () => {
   const connections = async () => new Set(String(await server.redis.client('LIST')).match(/^id=\d+/gm))
   const before = await connections()
   const queue = openQueue(server.prefix())
-  for (let number = 0; number < 50; number++) await queue.addTasks(aJobId(number), [{ taskId: renderTaskId(0), epoch: 0 }])
+  for (let number = 0; number < 50; number++)
+    await queue.addTasks(aJobId(number), [{ taskId: renderTaskId(0), epoch: 0 }])
   for (let number = 0; number < 50; number++) expect(await queue.takeTask(aJobId(number))).not.toBeNull()
   expect([...(await connections())].filter((id) => !before.has(id))).toHaveLength(1)
 })
@@ -73,12 +78,24 @@ it('brings a step back whose process died over it', async () => {
   const prefix = server.prefix()
   const queue = openQueue(prefix)
   await queue.addStep({ step: 'encode', jobId: aJobId(1) })
-  const dying = new Worker('assemble', null, { connection: server.redis, prefix: redisKeys(prefix).stepsPrefix, lockDuration: 100 })
+  const dying = new Worker('assemble', null, {
+    connection: server.redis,
+    prefix: redisKeys(prefix).stepsPrefix,
+    lockDuration: 100,
+  })
   expect((await dying.getNextJob('a process that dies', { block: false }))?.name).toBe('encode')
   await dying.close(true)
 
   const attempts: number[] = []
-  const consumer = stepConsumer({ redisUrl: server.url, prefix, queue: 'assemble', concurrency: 1, log, lockMs: 200, run: async (_step, { attempt }) => void attempts.push(attempt) })
+  const consumer = stepConsumer({
+    redisUrl: server.url,
+    prefix,
+    queue: 'assemble',
+    concurrency: 1,
+    log,
+    lockMs: 200,
+    run: async (_step, { attempt }) => void attempts.push(attempt),
+  })
   await consumer.start()
   await vi.waitFor(() => expect(attempts).toEqual([1]), 10_000)
   await consumer.stop()

@@ -70,7 +70,7 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
       expect(await drain(queue, aJobId(2))).toEqual(['r0000007@0'])
     })
 
-    it('takes a task that waits, or is in somebody\'s hand, no second time', async () => {
+    it("takes a task that waits, or is in somebody's hand, no second time", async () => {
       const { queue, other } = await open()
       await queue.addTasks(JOB, tasks(0, 1, 0))
       await other.addTasks(JOB, tasks(1, 0))
@@ -166,7 +166,12 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
     afterEach(async () => {
       await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()))
     })
-    async function start(under: QueueUnderTest, queue: 'verify' | 'assemble', run: StepHandler, concurrency = 1): Promise<StepConsumer> {
+    async function start(
+      under: QueueUnderTest,
+      queue: 'verify' | 'assemble',
+      run: StepHandler,
+      concurrency = 1,
+    ): Promise<StepConsumer> {
       const consumer = under.consumer(queue, run, concurrency)
       consumers.push(consumer)
       await consumer.start()
@@ -175,7 +180,12 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
 
     it('run in the order in which they were added, each in its own queue', async () => {
       const under = await open()
-      const steps: BackgroundStep[] = [stitch(-2), { step: 'deliver', jobId: JOB, frame: 1 }, encode, { step: 'erase', jobId: JOB }]
+      const steps: BackgroundStep[] = [
+        stitch(-2),
+        { step: 'deliver', jobId: JOB, frame: 1 },
+        encode,
+        { step: 'erase', jobId: JOB },
+      ]
       for (const step of [...steps, compare]) await under.queue.addStep(step)
       const assembled: BackgroundStep[] = []
       const verified: BackgroundStep[] = []

@@ -24,8 +24,12 @@ class Knock {
   readonly #waiting: ((message: CoordinatorMessage) => void)[] = []
 
   constructor(token: string) {
-    this.socket = new WebSocket(`${farm.url.replace('http', 'ws')}/v1/worker`, { headers: { authorization: `Bearer ${token}` } })
-    this.closed = new Promise((resolve) => this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })))
+    this.socket = new WebSocket(`${farm.url.replace('http', 'ws')}/v1/worker`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    this.closed = new Promise((resolve) =>
+      this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })),
+    )
     this.socket.on('error', () => undefined) // the close code tells
     this.socket.on('message', (bytes) => {
       const message = CoordinatorMessage.parse(JSON.parse(String(bytes)))
@@ -67,7 +71,10 @@ async function expectFarmServes(): Promise<void> {
 describe('the door for workers', () => {
   it('closes for a wrong token, with the code that says not to come back with it', async () => {
     const knock = new Knock('not-a-token-of-this-farm')
-    expect(await knock.closed).toEqual({ code: CLOSE_CODES.unauthorized, reason: 'the token is not one of a worker of this farm' })
+    expect(await knock.closed).toEqual({
+      code: CLOSE_CODES.unauthorized,
+      reason: 'the token is not one of a worker of this farm',
+    })
   })
 
   it("closes for an artist's token: it is no worker's", async () => {
@@ -80,7 +87,13 @@ describe('the door for workers', () => {
     ['binary bytes', Buffer.from([1, 2, 3])],
     ['a message before hello', { type: 'heartbeat', leases: [] }],
     ['a hello with an unknown key', { ...aHello('extra'), favourite: 'tea' }],
-    ['a hello with ten thousand leases', { ...aHello('greedy'), leases: Array.from({ length: 1_000 }, () => ({ jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })) }],
+    [
+      'a hello with ten thousand leases',
+      {
+        ...aHello('greedy'),
+        leases: Array.from({ length: 1_000 }, () => ({ jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })),
+      },
+    ],
   ])('closes for %s, and says why', async (_what, message) => {
     const knock = await new Knock(farm.workerToken).opened()
     knock.send(message)
@@ -116,14 +129,25 @@ describe('the door for workers', () => {
   })
 
   it.each([
-    ['a result', { type: 'result', files: [{ name: '0001.raw.exr', frame: 1, role: 'raw', bytes: 10, sha256: '0'.repeat(64) }], renderSeconds: 1, peakMemoryBytes: 1 }],
+    [
+      'a result',
+      {
+        type: 'result',
+        files: [{ name: '0001.raw.exr', frame: 1, role: 'raw', bytes: 10, sha256: '0'.repeat(64) }],
+        renderSeconds: 1,
+        peakMemoryBytes: 1,
+      },
+    ],
     ['a delivery', { type: 'uploaded' }],
     ['a failure', { type: 'failure', failure: { code: 'gpu_error', message: 'no' } }],
     ['a lease given back', { type: 'released' }],
   ])('refuses %s of a task that was never leased, and stays open', async (_what, message) => {
     const knock = await greeted('inventive')
     knock.send({ ...message, jobId: `job_${'0'.repeat(26)}`, taskId: 'r0000000', epoch: 1 })
-    expect(await knock.next()).toMatchObject({ type: 'refused', code: expect.stringMatching(/^(lease_unknown|not_found)$/) })
+    expect(await knock.next()).toMatchObject({
+      type: 'refused',
+      code: expect.stringMatching(/^(lease_unknown|not_found)$/),
+    })
     expect(knock.socket.readyState).toBe(WebSocket.OPEN)
     knock.socket.close()
     await knock.closed

@@ -36,7 +36,10 @@ async function open(features: string): Promise<string> {
 describe('probe', () => {
   it('tells version, engines and at least the processor as a device', async () => {
     const probed = await blender.run('probe', {})
-    expect(probed).toMatchObject({ ok: true, value: { blenderVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/), engines: expect.arrayContaining(['CYCLES']) } })
+    expect(probed).toMatchObject({
+      ok: true,
+      value: { blenderVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/), engines: expect.arrayContaining(['CYCLES']) },
+    })
     expect(probed.ok && probed.value.devices.map((device) => device.kind)).toContain('CPU')
   })
 })
@@ -56,12 +59,26 @@ describe('state between commands', () => {
       const alone = await lab.start()
       await alone.run('open', { path: await lab.scene('adaptive,compositor,motion') })
       fresh.set(frame, lab.path(`order-fresh-${frame}.exr`))
-      expect(await alone.run('render', { mode: 'frame', frame, outputs: { raw: lab.path(`order-fresh-${frame}.exr`) } })).toMatchObject({ ok: true })
+      expect(
+        await alone.run('render', { mode: 'frame', frame, outputs: { raw: lab.path(`order-fresh-${frame}.exr`) } }),
+      ).toMatchObject({ ok: true })
       await alone.stop()
     }
     const others = [
-      { mode: 'tile', frame: 9, window: { x: 3, y: 4, width: 20, height: 10 }, settings: { samples: 3, seed: 77, format: { file: 'JPEG', quality: 5 } }, outputs: { raw: lab.path('other.exr') } },
-      { mode: 'frame', frame: 7, settings: { resolution: { width: 31, height: 17 }, format: { file: 'exr', colorDepth: '16' } }, outputs: { final: lab.path('other2.exr'), display: lab.path('other2.png') }, threads: 1 },
+      {
+        mode: 'tile',
+        frame: 9,
+        window: { x: 3, y: 4, width: 20, height: 10 },
+        settings: { samples: 3, seed: 77, format: { file: 'JPEG', quality: 5 } },
+        outputs: { raw: lab.path('other.exr') },
+      },
+      {
+        mode: 'frame',
+        frame: 7,
+        settings: { resolution: { width: 31, height: 17 }, format: { file: 'exr', colorDepth: '16' } },
+        outputs: { final: lab.path('other2.exr'), display: lab.path('other2.png') },
+        threads: 1,
+      },
     ] as const
     for (const frame of [1, 3, 2]) {
       for (const other of others) expect(await blender.run('render', other)).toMatchObject({ ok: true })
@@ -75,29 +92,54 @@ describe('state between commands', () => {
     await open('animated-settings,border,file-output')
     const before = await blender.run('inspect', {})
     expect(before).toMatchObject({ ok: true })
-    await blender.run('render', { mode: 'tile', frame: 2, window: { x: 20, y: 13, width: 5, height: 5 }, settings: { samples: 1, seed: 3, resolution: { percentage: 100 }, format: { file: 'PNG' } }, outputs: { raw: lab.path('facts.exr') } })
-    await blender.run('render', { mode: 'tile', frame: 3, window: { x: 0, y: 0, width: 5, height: 5 }, outputs: { raw: lab.path('facts.exr') } })
-    await blender.run('render', { mode: 'frame', frame: 3, settings: { format: { file: 'JPEG', colorDepth: '32' } }, outputs: { final: lab.path('facts.jpg') } })
+    await blender.run('render', {
+      mode: 'tile',
+      frame: 2,
+      window: { x: 20, y: 13, width: 5, height: 5 },
+      settings: { samples: 1, seed: 3, resolution: { percentage: 100 }, format: { file: 'PNG' } },
+      outputs: { raw: lab.path('facts.exr') },
+    })
+    await blender.run('render', {
+      mode: 'tile',
+      frame: 3,
+      window: { x: 0, y: 0, width: 5, height: 5 },
+      outputs: { raw: lab.path('facts.exr') },
+    })
+    await blender.run('render', {
+      mode: 'frame',
+      frame: 3,
+      settings: { format: { file: 'JPEG', colorDepth: '32' } },
+      outputs: { final: lab.path('facts.jpg') },
+    })
     expect(await blender.run('inspect', {})).toEqual(before)
   })
 })
 
 describe('a scene whose frames depend on earlier ones', () => {
-  it('is told by inspect, is not to be tiled, and renders a jump as from a fresh file', { timeout: TIMEOUT_MS }, async () => {
-    const path = await open('cloth')
-    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { history: [{ kind: 'cloth' }], tiling: { exact: false } } })
-    const bare = await lab.bare(path, 4, 'cloth-bare')
-    for (const frame of [1, 2, 3]) {
-      expect(await blender.run('render', { mode: 'frame', frame, outputs: { final: lab.path(`cloth-${frame}.png`) } })).toMatchObject({ ok: true })
-    }
-    const inOrder = { final: lab.path('cloth-in-order.png') }
-    expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: inOrder })).toMatchObject({ ok: true })
-    const jumped = { final: lab.path('cloth-jumped.png') }
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: jumped })).toMatchObject({ ok: true })
-    expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: jumped })).toMatchObject({ ok: true })
-    expect(await differences(bare, jumped.final)).toBe('')
-    expect(await differences(jumped.final, inOrder.final)).not.toBe('')
-  })
+  it(
+    'is told by inspect, is not to be tiled, and renders a jump as from a fresh file',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const path = await open('cloth')
+      expect(await blender.run('inspect', {})).toMatchObject({
+        ok: true,
+        value: { history: [{ kind: 'cloth' }], tiling: { exact: false } },
+      })
+      const bare = await lab.bare(path, 4, 'cloth-bare')
+      for (const frame of [1, 2, 3]) {
+        expect(
+          await blender.run('render', { mode: 'frame', frame, outputs: { final: lab.path(`cloth-${frame}.png`) } }),
+        ).toMatchObject({ ok: true })
+      }
+      const inOrder = { final: lab.path('cloth-in-order.png') }
+      expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: inOrder })).toMatchObject({ ok: true })
+      const jumped = { final: lab.path('cloth-jumped.png') }
+      expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: jumped })).toMatchObject({ ok: true })
+      expect(await blender.run('render', { mode: 'frame', frame: 4, outputs: jumped })).toMatchObject({ ok: true })
+      expect(await differences(bare, jumped.final)).toBe('')
+      expect(await differences(jumped.final, inOrder.final)).not.toBe('')
+    },
+  )
 })
 
 describe('a frame', () => {
@@ -106,7 +148,12 @@ describe('a frame', () => {
     const seen: RenderProgress[] = []
     const rendered = await blender.run(
       'render',
-      { mode: 'frame', frame: 1, settings: { samples: 64, resolution: { percentage: 200 } }, outputs: { final: lab.path('p.png'), raw: lab.path('p.exr'), display: lab.path('pd.png') } },
+      {
+        mode: 'frame',
+        frame: 1,
+        settings: { samples: 64, resolution: { percentage: 200 } },
+        outputs: { final: lab.path('p.png'), raw: lab.path('p.exr'), display: lab.path('pd.png') },
+      },
       { onProgress: (progress) => seen.push(progress) },
     )
     expect(rendered).toMatchObject({ ok: true, value: { size: { width: 192, height: 108 } } })
@@ -125,15 +172,24 @@ describe('a frame', () => {
   it('sends File Output nodes into the extra folder and never out of it', { timeout: TIMEOUT_MS }, async () => {
     await open('file-output')
     const extraDir = lab.path('extra')
-    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { compositor: { fileOutputs: ['File Output'], extraFiles: 1 } } })
-    const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('fo.png'), extraDir } })
+    expect(await blender.run('inspect', {})).toMatchObject({
+      ok: true,
+      value: { compositor: { fileOutputs: ['File Output'], extraFiles: 1 } },
+    })
+    const rendered = await blender.run('render', {
+      mode: 'frame',
+      frame: 2,
+      outputs: { final: lab.path('fo.png'), extraDir },
+    })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: [], extra: [{ node: 'File Output' }] } })
     expect(rendered.ok && rendered.value.extra[0]?.path.startsWith(`${extraDir}/`)).toBe(true)
   })
 
   it('names File Output nodes that it kept from writing', { timeout: TIMEOUT_MS }, async () => {
     await open('file-output')
-    expect(await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('fo2.png') } })).toMatchObject({ ok: true, value: { notHonoured: ['File Output'], extra: [] } })
+    expect(
+      await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('fo2.png') } }),
+    ).toMatchObject({ ok: true, value: { notHonoured: ['File Output'], extra: [] } })
   })
 })
 
@@ -141,71 +197,139 @@ describe('failures are typed', () => {
   it('blames the scene for a missing camera', { timeout: TIMEOUT_MS }, async () => {
     await open('no-camera')
     expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { hasCamera: false } })
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('nc.png') } })).toMatchObject({ ok: false, code: 'no_camera', blame: 'scene' })
+    expect(
+      await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('nc.png') } }),
+    ).toMatchObject({ ok: false, code: 'no_camera', blame: 'scene' })
   })
 
-  it('blames the scene for a file that is not a .blend or is cut short, and goes on afterwards', { timeout: TIMEOUT_MS }, async () => {
-    await writeFile(lab.path('text.blend'), 'hello')
-    expect(await blender.run('open', { path: lab.path('text.blend') })).toMatchObject({ ok: false, code: 'blend_unreadable', blame: 'scene', lastWords: expect.stringContaining('text.blend') })
-    const whole = await lab.scene('plain')
-    await writeFile(lab.path('cut.blend'), await readFile(whole))
-    await truncate(lab.path('cut.blend'), 5_000)
-    expect(await blender.run('open', { path: lab.path('cut.blend') })).toMatchObject({ ok: false, code: 'blend_unreadable', blame: 'scene' })
-    expect(await blender.run('open', { path: lab.path('nowhere.blend') })).toMatchObject({ ok: false, code: 'blend_missing', blame: 'farm' })
-    await open('plain')
-  })
+  it(
+    'blames the scene for a file that is not a .blend or is cut short, and goes on afterwards',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      await writeFile(lab.path('text.blend'), 'hello')
+      expect(await blender.run('open', { path: lab.path('text.blend') })).toMatchObject({
+        ok: false,
+        code: 'blend_unreadable',
+        blame: 'scene',
+        lastWords: expect.stringContaining('text.blend'),
+      })
+      const whole = await lab.scene('plain')
+      await writeFile(lab.path('cut.blend'), await readFile(whole))
+      await truncate(lab.path('cut.blend'), 5_000)
+      expect(await blender.run('open', { path: lab.path('cut.blend') })).toMatchObject({
+        ok: false,
+        code: 'blend_unreadable',
+        blame: 'scene',
+      })
+      expect(await blender.run('open', { path: lab.path('nowhere.blend') })).toMatchObject({
+        ok: false,
+        code: 'blend_missing',
+        blame: 'farm',
+      })
+      await open('plain')
+    },
+  )
 
-  it('refuses a window outside the rendered region, a wrong command and a stitched file of the wrong size', { timeout: TIMEOUT_MS }, async () => {
-    await open('border')
-    const outputs = { raw: lab.path('w.exr') }
-    expect(await blender.run('render', { mode: 'tile', frame: 1, window: { x: 0, y: 0, width: 30, height: 30 }, outputs })).toMatchObject({ ok: false, code: 'window_outside_region', blame: 'farm' })
-    expect(await blender.run('render', { mode: 'tile', frame: 1, outputs })).toMatchObject({ ok: false, code: 'bad_command' })
-    expect(await blender.run('render', { mode: 'tile', frame: 1, window: { x: 30, y: 20, width: 8, height: 8 }, outputs })).toMatchObject({ ok: true })
-    expect(await blender.run('finish', { frame: 1, stitched: lab.path('w.exr'), outputs: { final: lab.path('w.png') } })).toMatchObject({ ok: false, code: 'stitched_wrong_size' })
-    expect(await blender.run('finish', { frame: 1, stitched: lab.path('none.exr'), outputs: { final: lab.path('w.png') } })).toMatchObject({ ok: false, code: 'stitched_unreadable' })
-  })
+  it(
+    'refuses a window outside the rendered region, a wrong command and a stitched file of the wrong size',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      await open('border')
+      const outputs = { raw: lab.path('w.exr') }
+      expect(
+        await blender.run('render', { mode: 'tile', frame: 1, window: { x: 0, y: 0, width: 30, height: 30 }, outputs }),
+      ).toMatchObject({ ok: false, code: 'window_outside_region', blame: 'farm' })
+      expect(await blender.run('render', { mode: 'tile', frame: 1, outputs })).toMatchObject({
+        ok: false,
+        code: 'bad_command',
+      })
+      expect(
+        await blender.run('render', { mode: 'tile', frame: 1, window: { x: 30, y: 20, width: 8, height: 8 }, outputs }),
+      ).toMatchObject({ ok: true })
+      expect(
+        await blender.run('finish', { frame: 1, stitched: lab.path('w.exr'), outputs: { final: lab.path('w.png') } }),
+      ).toMatchObject({ ok: false, code: 'stitched_wrong_size' })
+      expect(
+        await blender.run('finish', {
+          frame: 1,
+          stitched: lab.path('none.exr'),
+          outputs: { final: lab.path('w.png') },
+        }),
+      ).toMatchObject({ ok: false, code: 'stitched_unreadable' })
+    },
+  )
 
   it('says so when a GPU is asked for that is not there', { timeout: TIMEOUT_MS }, async () => {
     await open('plain')
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('g.png') }, device: 'HIP' })).toMatchObject({ ok: false, code: 'device_missing', blame: 'worker' })
+    expect(
+      await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('g.png') }, device: 'HIP' }),
+    ).toMatchObject({ ok: false, code: 'device_missing', blame: 'worker' })
   })
 })
 
 describe('the process', () => {
-  it('is killed by an abort, by a time limit, and notices when Blender dies by itself', { timeout: TIMEOUT_MS }, async () => {
-    const long = { mode: 'frame', frame: 1, settings: { samples: 1_000_000 }, outputs: { final: '/dev/null' } } as const
-    await open('plain')
-    const stopping = new AbortController()
-    const aborted = blender.run('render', long, { signal: stopping.signal, onProgress: () => stopping.abort() })
-    expect(await aborted).toMatchObject({ ok: false, code: 'interrupted', blame: 'farm' })
+  it(
+    'is killed by an abort, by a time limit, and notices when Blender dies by itself',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const long = {
+        mode: 'frame',
+        frame: 1,
+        settings: { samples: 1_000_000 },
+        outputs: { final: '/dev/null' },
+      } as const
+      await open('plain')
+      const stopping = new AbortController()
+      const aborted = blender.run('render', long, { signal: stopping.signal, onProgress: () => stopping.abort() })
+      expect(await aborted).toMatchObject({ ok: false, code: 'interrupted', blame: 'farm' })
 
-    for (const end of ['limit', 'crash'] as const) {
-      const other = await lab.start()
-      await other.run('open', { path: await lab.scene('plain') })
-      const crash = (): void => {
-        if (end === 'crash' && other.pid !== undefined) process.kill(other.pid, 'SIGSEGV')
+      for (const end of ['limit', 'crash'] as const) {
+        const other = await lab.start()
+        await other.run('open', { path: await lab.scene('plain') })
+        const crash = (): void => {
+          if (end === 'crash' && other.pid !== undefined) process.kill(other.pid, 'SIGSEGV')
+        }
+        const outcome = await other.run('render', long, {
+          timeoutMs: end === 'limit' ? 1_500 : 60_000,
+          onProgress: crash,
+        })
+        expect(outcome).toMatchObject({
+          ok: false,
+          code: end === 'limit' ? 'no_progress' : 'blender_crashed',
+          blame: 'worker',
+        })
+        await other.kill()
+        expect(other.alive).toBe(false)
+        expect(await other.run('probe', {})).toMatchObject({
+          ok: false,
+          code: end === 'limit' ? 'interrupted' : 'blender_crashed',
+        })
       }
-      const outcome = await other.run('render', long, { timeoutMs: end === 'limit' ? 1_500 : 60_000, onProgress: crash })
-      expect(outcome).toMatchObject({ ok: false, code: end === 'limit' ? 'no_progress' : 'blender_crashed', blame: 'worker' })
-      await other.kill()
-      expect(other.alive).toBe(false)
-      expect(await other.run('probe', {})).toMatchObject({ ok: false, code: end === 'limit' ? 'interrupted' : 'blender_crashed' })
-    }
-  })
+    },
+  )
 
-  it('renders the same in the sandbox, where it sees neither other folders nor the network', { timeout: TIMEOUT_MS }, async (context) => {
-    if (!existsSync('/usr/bin/bwrap')) context.skip('bubblewrap is not installed')
-    const scene = await lab.scene('plain')
-    await writeFile(lab.path('secret.blend'), await readFile(scene))
-    const boxed = await lab.start({ sandbox: 'require', scratchDir: lab.path('boxed'), readablePaths: [scene] })
-    expect(boxed.sandboxAbsence).toBeUndefined()
-    expect(await boxed.run('open', { path: lab.path('secret.blend') })).toMatchObject({ ok: false, code: 'blend_missing' })
-    expect(await boxed.run('open', { path: scene })).toMatchObject({ ok: true })
-    const final = lab.path('boxed/out.png')
-    expect(await boxed.run('render', { mode: 'frame', frame: 1, outputs: { final } })).toMatchObject({ ok: true })
-    await boxed.stop()
-    await open('plain')
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('free.png') } })).toMatchObject({ ok: true })
-    expect(await differences(lab.path('free.png'), final)).toBe('')
-  })
+  it(
+    'renders the same in the sandbox, where it sees neither other folders nor the network',
+    { timeout: TIMEOUT_MS },
+    async (context) => {
+      if (!existsSync('/usr/bin/bwrap')) context.skip('bubblewrap is not installed')
+      const scene = await lab.scene('plain')
+      await writeFile(lab.path('secret.blend'), await readFile(scene))
+      const boxed = await lab.start({ sandbox: 'require', scratchDir: lab.path('boxed'), readablePaths: [scene] })
+      expect(boxed.sandboxAbsence).toBeUndefined()
+      expect(await boxed.run('open', { path: lab.path('secret.blend') })).toMatchObject({
+        ok: false,
+        code: 'blend_missing',
+      })
+      expect(await boxed.run('open', { path: scene })).toMatchObject({ ok: true })
+      const final = lab.path('boxed/out.png')
+      expect(await boxed.run('render', { mode: 'frame', frame: 1, outputs: { final } })).toMatchObject({ ok: true })
+      await boxed.stop()
+      await open('plain')
+      expect(
+        await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('free.png') } }),
+      ).toMatchObject({ ok: true })
+      expect(await differences(lab.path('free.png'), final)).toBe('')
+    },
+  )
 })

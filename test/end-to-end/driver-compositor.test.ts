@@ -36,7 +36,11 @@ describe('File Output nodes of scenes that strips show', () => {
     await open('strip-outputs')
     const extraDir = lab.path('extra')
     await mkdir(extraDir)
-    const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('strips.png'), extraDir } })
+    const rendered = await blender.run('render', {
+      mode: 'frame',
+      frame: 2,
+      outputs: { final: lab.path('strips.png'), extraDir },
+    })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: [] } })
     expect(existsSync(lab.path('nodes'))).toBe(false)
     const extra = rendered.ok ? rendered.value.extra : []
@@ -46,8 +50,15 @@ describe('File Output nodes of scenes that strips show', () => {
 
   it('are named when they are kept from writing', { timeout: TIMEOUT_MS }, async () => {
     await open('strip-outputs')
-    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { compositor: { fileOutputs: ['shown', 'nested'] } } })
-    const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final: lab.path('silenced.png') } })
+    expect(await blender.run('inspect', {})).toMatchObject({
+      ok: true,
+      value: { compositor: { fileOutputs: ['shown', 'nested'] } },
+    })
+    const rendered = await blender.run('render', {
+      mode: 'frame',
+      frame: 2,
+      outputs: { final: lab.path('silenced.png') },
+    })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: ['shown', 'nested'], extra: [] } })
     expect(existsSync(lab.path('nodes'))).toBe(false)
   })
@@ -57,7 +68,12 @@ describe('File Output nodes of scenes that strips show', () => {
     const extraDir = lab.path('compared')
     await mkdir(extraDir)
     const final = lab.path('compared.png')
-    const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs: { final, extraDir }, device: 'CPU' })
+    const rendered = await blender.run('render', {
+      mode: 'frame',
+      frame: 2,
+      outputs: { final, extraDir },
+      device: 'CPU',
+    })
     expect(await differences(await lab.bare(scene, 2, 'bare'), final)).toBe('')
     const extra = rendered.ok ? rendered.value.extra : []
     expect(extra).toHaveLength(2)
@@ -72,7 +88,11 @@ describe('File Output nodes of scenes that strips show', () => {
   it('are not told of where nothing shows them', { timeout: TIMEOUT_MS }, async () => {
     await open('away-unused')
     expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { compositor: { fileOutputs: [] } } })
-    const rendered = await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('unused.png') } })
+    const rendered = await blender.run('render', {
+      mode: 'frame',
+      frame: 1,
+      outputs: { final: lab.path('unused.png') },
+    })
     expect(rendered).toMatchObject({ ok: true, value: { notHonoured: [], extra: [] } })
   })
 })
@@ -94,6 +114,12 @@ describe('inspection looks into scenes that strips show', () => {
 
   it('for a time limit', { timeout: TIMEOUT_MS }, async () => {
     await open('strip-time-limit')
-    expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { sampling: { timeLimitSeconds: 20 }, tiling: { exact: false, reasons: expect.arrayContaining([expect.stringContaining('time limit')]) } } })
+    expect(await blender.run('inspect', {})).toMatchObject({
+      ok: true,
+      value: {
+        sampling: { timeLimitSeconds: 20 },
+        tiling: { exact: false, reasons: expect.arrayContaining([expect.stringContaining('time limit')]) },
+      },
+    })
   })
 })

@@ -29,29 +29,52 @@ afterAll(async () => {
 })
 
 describe('a scene with denoising', () => {
-  it('is a matter of the worker, not of the scene, where Blender has no denoiser', { timeout: TIMEOUT_MS }, async () => {
-    expect(FAILURES.denoiser_missing).toBe('worker')
-    expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('frame.png') } })).toMatchObject(expected)
-  })
+  it(
+    'is a matter of the worker, not of the scene, where Blender has no denoiser',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      expect(FAILURES.denoiser_missing).toBe('worker')
+      expect(
+        await blender.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path('frame.png') } }),
+      ).toMatchObject(expected)
+    },
+  )
 
   it('is told by inspection', async () => {
     const inspected = await blender.run('inspect', {})
     expect(inspected).toMatchObject({ ok: true, value: { sampling: { denoising: true } } })
-    if (inspected.ok) expect(inspected.value).toMatchObject({ denoiser: hasDenoiser ? 'here' : 'missing', tiling: { exact: true } })
+    if (inspected.ok)
+      expect(inspected.value).toMatchObject({ denoiser: hasDenoiser ? 'here' : 'missing', tiling: { exact: true } })
   })
 
   it('is told by inspection of a Denoise node too, and of no other scene', { timeout: TIMEOUT_MS }, async () => {
-    for (const [features, denoiser] of [['denoise-node', hasDenoiser ? 'here' : 'missing'], ['glares', 'unneeded']] as const) {
+    for (const [features, denoiser] of [
+      ['denoise-node', hasDenoiser ? 'here' : 'missing'],
+      ['glares', 'unneeded'],
+    ] as const) {
       expect(await blender.run('open', { path: await lab.scene(features) })).toMatchObject({ ok: true })
       expect(await blender.run('inspect', {})).toMatchObject({ ok: true, value: { denoiser } })
     }
     expect(await blender.run('open', { path: await lab.scene('denoise') })).toMatchObject({ ok: true })
   })
 
-  it('is rendered in noisy tiles by any Blender, and finished by one that has the denoiser', { timeout: TIMEOUT_MS }, async () => {
-    const stitched = await lab.tiles(blender, { frame: 1, region: WHOLE, columns: 2, rows: 1, overscanPx: 0, name: 'denoise' })
-    expect(await blender.run('finish', { frame: 1, stitched, outputs: { final: lab.path('finished.png') } })).toMatchObject(expected)
-  })
+  it(
+    'is rendered in noisy tiles by any Blender, and finished by one that has the denoiser',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      const stitched = await lab.tiles(blender, {
+        frame: 1,
+        region: WHOLE,
+        columns: 2,
+        rows: 1,
+        overscanPx: 0,
+        name: 'denoise',
+      })
+      expect(
+        await blender.run('finish', { frame: 1, stitched, outputs: { final: lab.path('finished.png') } }),
+      ).toMatchObject(expected)
+    },
+  )
 
   it('is as the artist set it up after a tile', async () => {
     const inspected = await blender.run('inspect', {})

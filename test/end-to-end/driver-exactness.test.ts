@@ -51,20 +51,40 @@ const CASES: { features: string; frame?: number; split?: TileSplit | undefined }
 ]
 
 describe.each(CASES)('a scene with $features', ({ features, frame = 1, split }) => {
-  it('is promised to be the same however it is split, and is, with all its passes and the bytes of its files', { timeout: TIMEOUT_MS }, async () => {
-    // Other Blenders promise less, for reasons that they tell; the one that is installed promises all of these.
-    const which = process.env['TILEWORK_TEST_BLENDER'] === undefined ? 'all' : 'promised'
-    const rows = await measureFrame(workers, await subject(features, frame), split === undefined ? [QUARTERS] : [QUARTERS, split], which)
-    const promised = rows.filter((row) => row.promised || which === 'all')
-    expect(promised.length).toBeGreaterThan(0)
-    expect(promised.map((row) => `${row.split}: ${verdictOf(row)} (${row.pixels}, ${row.passPixels ?? 0}), bytes ${row.bytes}`)).toEqual(promised.map((row) => expect.stringMatching(`^${row.split}: exact \\(0, 0\\), bytes equal`)))
-  })
+  it(
+    'is promised to be the same however it is split, and is, with all its passes and the bytes of its files',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      // Other Blenders promise less, for reasons that they tell; the one that is installed promises all of these.
+      const which = process.env['TILEWORK_TEST_BLENDER'] === undefined ? 'all' : 'promised'
+      const rows = await measureFrame(
+        workers,
+        await subject(features, frame),
+        split === undefined ? [QUARTERS] : [QUARTERS, split],
+        which,
+      )
+      const promised = rows.filter((row) => row.promised || which === 'all')
+      expect(promised.length).toBeGreaterThan(0)
+      expect(
+        promised.map(
+          (row) => `${row.split}: ${verdictOf(row)} (${row.pixels}, ${row.passPixels ?? 0}), bytes ${row.bytes}`,
+        ),
+      ).toEqual(promised.map((row) => expect.stringMatching(`^${row.split}: exact \\(0, 0\\), bytes equal`)))
+    },
+  )
 })
 
 describe('frames rendered one after the other', () => {
-  it.each(['animated-settings,camera-markers,driven,geometry-nodes,motion-blur', 'keyed-view,keyed-render,moved-by-nla', 'keyed-strip', 'particles'])('are those of bare Blender for a scene with %s', { timeout: TIMEOUT_MS }, async (features) => {
+  it.each([
+    'animated-settings,camera-markers,driven,geometry-nodes,motion-blur',
+    'keyed-view,keyed-render,moved-by-nla',
+    'keyed-strip',
+    'particles',
+  ])('are those of bare Blender for a scene with %s', { timeout: TIMEOUT_MS }, async (features) => {
     const rows = await measureChunk(workers, await subject(features, 1))
-    expect(rows.filter((row) => row.promised).map(verdictOf)).toEqual(features === 'particles' ? ['exact'] : ['exact', 'exact', 'exact'])
+    expect(rows.filter((row) => row.promised).map(verdictOf)).toEqual(
+      features === 'particles' ? ['exact'] : ['exact', 'exact', 'exact'],
+    )
   })
 })
 

@@ -58,50 +58,66 @@ async function barePng(scene: string, frame: number): Promise<string> {
 
 describe('a colour mode that does not go with the stored format', () => {
   const asked = { format: { file: 'png' } }
-  it.each([['as the scene is', {}], ['as a job asks', asked]])('counts as in bare Blender: %s', async (how, settings) => {
-    const scene = await open('video-with-alpha')
-    const name = how.replaceAll(' ', '-')
-    for (const frame of [1, 2]) {
-      const bare = await barePng(scene, frame)
-      expect((await sharp(bare).metadata()).channels).toBe(4)
-      const whole = { final: lab.path(`${name}-${frame}-whole.png`), raw: lab.path('raw.exr') }
-      const rendered = await blender.run('render', { mode: 'frame', frame, settings, outputs: whole, device: 'CPU' })
-      expect(rendered).toMatchObject({ ok: true })
-      expect(await differences(bare, whole.final)).toBe('')
-      const grid = { region: WHOLE, columns: 2, rows: 1, overscanPx: 0 }
-      const stitched = await lab.tiles(blender, { frame, ...grid, name: `${name}-${frame}`, settings })
-      const outputs = { final: lab.path(`${name}-${frame}-finished.png`) }
-      expect(await blender.run('finish', { frame, settings, stitched, outputs })).toMatchObject({ ok: true })
-      expect(await differences(bare, outputs.final)).toBe('')
-    }
-  }, TIMEOUT_MS)
+  it.each([
+    ['as the scene is', {}],
+    ['as a job asks', asked],
+  ])(
+    'counts as in bare Blender: %s',
+    async (how, settings) => {
+      const scene = await open('video-with-alpha')
+      const name = how.replaceAll(' ', '-')
+      for (const frame of [1, 2]) {
+        const bare = await barePng(scene, frame)
+        expect((await sharp(bare).metadata()).channels).toBe(4)
+        const whole = { final: lab.path(`${name}-${frame}-whole.png`), raw: lab.path('raw.exr') }
+        const rendered = await blender.run('render', { mode: 'frame', frame, settings, outputs: whole, device: 'CPU' })
+        expect(rendered).toMatchObject({ ok: true })
+        expect(await differences(bare, whole.final)).toBe('')
+        const grid = { region: WHOLE, columns: 2, rows: 1, overscanPx: 0 }
+        const stitched = await lab.tiles(blender, { frame, ...grid, name: `${name}-${frame}`, settings })
+        const outputs = { final: lab.path(`${name}-${frame}-finished.png`) }
+        expect(await blender.run('finish', { frame, settings, stitched, outputs })).toMatchObject({ ok: true })
+        expect(await differences(bare, outputs.final)).toBe('')
+      }
+    },
+    TIMEOUT_MS,
+  )
 })
 
 describe('a scene that writes files by its compositor and has no image of its own', () => {
-  const formats = [['png', 'png'], ['exr-multilayer', 'exr']] as const
-  it.each(formats)('gives those files, and an empty image where one is asked for: %s', async (file, extension) => {
-    const scene = await open('only-file-outputs')
-    await lab.bareFiles(scene, [1, 1], `mix-${file}`)
-    const bare = (await readdir(lab.path('passes'))).sort().map((each) => join(lab.path('passes'), each))
-    expect(bare).toHaveLength(2)
-    const extraDir = lab.path(`extra-${file}`)
-    await mkdir(extraDir)
-    const to = (name: string): string => lab.path(`mix-${file}${name}`)
-    const outputs = { final: to(`.${extension}`), raw: to('-raw.exr'), display: to('-display.png'), extraDir }
-    const settings = { format: { file } }
-    const rendered = await blender.run('render', { mode: 'frame', frame: 1, settings, outputs, device: 'CPU' })
-    if (!rendered.ok) throw new Error(rendered.message)
-    expect(Object.keys(rendered.value.files).sort()).toEqual(['display', 'final', 'raw'])
-    const extra = rendered.value.extra.map(({ path }) => path).sort()
-    expect(extra.map((path) => basename(path).split('_')[0])).toEqual(bare.map((path) => basename(path).split('_')[0]))
-    for (const [index, path] of bare.entries()) expect(await differences(path, extra[index] ?? '')).toBe('')
-    expect(await checkExr(outputs.raw, WHOLE)).toEqual({ ok: true })
-    if (extension === 'exr') expect(await checkExr(outputs.final, WHOLE)).toEqual({ ok: true })
-    for (const path of [outputs.display, ...(extension === 'png' ? [outputs.final] : [])]) {
-      // Black, which is dithered.
-      const { channels } = await sharp(path).stats()
-      expect(Math.max(...channels.slice(0, 3).map(({ max }) => max))).toBeLessThanOrEqual(1)
-      expect(await sharp(path).metadata()).toMatchObject({ width: WHOLE.width, height: WHOLE.height })
-    }
-  }, TIMEOUT_MS)
+  const formats = [
+    ['png', 'png'],
+    ['exr-multilayer', 'exr'],
+  ] as const
+  it.each(formats)(
+    'gives those files, and an empty image where one is asked for: %s',
+    async (file, extension) => {
+      const scene = await open('only-file-outputs')
+      await lab.bareFiles(scene, [1, 1], `mix-${file}`)
+      const bare = (await readdir(lab.path('passes'))).sort().map((each) => join(lab.path('passes'), each))
+      expect(bare).toHaveLength(2)
+      const extraDir = lab.path(`extra-${file}`)
+      await mkdir(extraDir)
+      const to = (name: string): string => lab.path(`mix-${file}${name}`)
+      const outputs = { final: to(`.${extension}`), raw: to('-raw.exr'), display: to('-display.png'), extraDir }
+      const settings = { format: { file } }
+      const rendered = await blender.run('render', { mode: 'frame', frame: 1, settings, outputs, device: 'CPU' })
+      if (!rendered.ok) throw new Error(rendered.message)
+      expect(Object.keys(rendered.value.files).sort()).toEqual(['display', 'final', 'raw'])
+      const extra = rendered.value.extra.map(({ path }) => path).sort()
+      expect(extra.map((path) => basename(path).split('_')[0])).toEqual(
+        bare.map((path) => basename(path).split('_')[0]),
+      )
+      for (const [index, path] of bare.entries()) expect(await differences(path, extra[index] ?? '')).toBe('')
+      expect(await checkExr(outputs.raw, WHOLE)).toEqual({ ok: true })
+      if (extension === 'exr') expect(await checkExr(outputs.final, WHOLE)).toEqual({ ok: true })
+      for (const path of [outputs.display, ...(extension === 'png' ? [outputs.final] : [])]) {
+        // Black, which is dithered.
+        const { channels } = await sharp(path).stats()
+        expect(Math.max(...channels.slice(0, 3).map(({ max }) => max))).toBeLessThanOrEqual(1)
+        expect(await sharp(path).metadata()).toMatchObject({ width: WHOLE.width, height: WHOLE.height })
+      }
+    },
+    TIMEOUT_MS,
+  )
 })

@@ -33,7 +33,14 @@ afterAll(async () => {
 
 async function part(window: Region, name: string, sampleRange?: SampleRange) {
   const path = lab.path(name)
-  const rendered = await blender.run('render', { mode: 'tile', frame: 1, settings: { sampleRange }, window, outputs: { raw: path }, device: 'CPU' })
+  const rendered = await blender.run('render', {
+    mode: 'tile',
+    frame: 1,
+    settings: { sampleRange },
+    window,
+    outputs: { raw: path },
+    device: 'CPU',
+  })
   if (!rendered.ok) throw new Error(`${rendered.code}: ${rendered.message}`)
   return path
 }
@@ -45,7 +52,8 @@ async function open(features: string): Promise<void> {
 /** The samples of a window in parts, merged. */
 async function merged(window: Region, name: string, ranges: readonly SampleRange[]): Promise<string> {
   const parts = []
-  for (const [index, range] of ranges.entries()) parts.push({ path: await part(window, `${name}-part-${index}.exr`, range), samples: range.count })
+  for (const [index, range] of ranges.entries())
+    parts.push({ path: await part(window, `${name}-part-${index}.exr`, range), samples: range.count })
   const path = lab.path(`${name}-merged.exr`)
   const result = await mergeSamples(parts, path)
   if (!result.ok) throw new Error(result.message)
@@ -91,14 +99,27 @@ describe('samples rendered in parts', () => {
 
   it('may be parts of tiles, and are finished like any frame', { timeout: TIMEOUT_MS }, async () => {
     await open('mergeable-passes,samples-12')
-    const halves = [{ x: 0, y: 0, width: 50, height: 54 }, { x: 50, y: 0, width: 46, height: 54 }]
+    const halves = [
+      { x: 0, y: 0, width: 50, height: 54 },
+      { x: 50, y: 0, width: 46, height: 54 },
+    ]
     const tiles = []
-    for (const [index, window] of halves.entries()) tiles.push({ path: await merged(window, `half-${index}`, [{ offset: 0, count: 4 }, { offset: 4, count: 8 }]), placement: window, crop: { left: 0, top: 0 } })
+    for (const [index, window] of halves.entries())
+      tiles.push({
+        path: await merged(window, `half-${index}`, [
+          { offset: 0, count: 4 },
+          { offset: 4, count: 8 },
+        ]),
+        placement: window,
+        crop: { left: 0, top: 0 },
+      })
     const stitched = lab.path('stitched.exr')
     expect(await stitchTiles(tiles, WHOLE, stitched)).toMatchObject({ ok: true })
     const finished = { final: lab.path('finished.png'), raw: lab.path('finished.exr') }
     expect(await blender.run('finish', { frame: 1, stitched, outputs: finished })).toMatchObject({ ok: true })
-    expect((await distance(await part(WHOLE, 'again.exr'), finished.raw)).get('ViewLayer.Combined.G')).toBeLessThan(RELATIVE_MAX)
+    expect((await distance(await part(WHOLE, 'again.exr'), finished.raw)).get('ViewLayer.Combined.G')).toBeLessThan(
+      RELATIVE_MAX,
+    )
   })
 
   it('leave the scene as it was', { timeout: TIMEOUT_MS }, async () => {
@@ -112,23 +133,65 @@ describe('refused are', () => {
     ['mergeable-passes,animated-settings', 'its number of samples is animated'],
   ])('parts of %s', { timeout: TIMEOUT_MS }, async (features, why) => {
     await open(features)
-    const refused = await blender.run('render', { mode: 'tile', frame: 1, settings: { sampleRange: { offset: 0, count: 1 } }, window: WHOLE, outputs: { raw: lab.path('none.exr') } })
-    expect(refused).toMatchObject({ ok: false, code: 'samples_not_splittable', blame: 'scene', message: expect.stringContaining(why) })
+    const refused = await blender.run('render', {
+      mode: 'tile',
+      frame: 1,
+      settings: { sampleRange: { offset: 0, count: 1 } },
+      window: WHOLE,
+      outputs: { raw: lab.path('none.exr') },
+    })
+    expect(refused).toMatchObject({
+      ok: false,
+      code: 'samples_not_splittable',
+      blame: 'scene',
+      message: expect.stringContaining(why),
+    })
   })
 
-  it('parts of a pattern that depends on the number of samples, where Blender cannot be told it', { timeout: TIMEOUT_MS }, async () => {
-    await open('mergeable-passes,samples-300')
-    const answer = await blender.run('render', { mode: 'tile', frame: 1, settings: { sampleRange: { offset: 0, count: 1 } }, window: { x: 40, y: 20, width: 4, height: 4 }, outputs: { raw: lab.path('few.exr') } })
-    const probed = await blender.run('probe', {})
-    if (probed.ok && compareVersions(probed.value.blenderVersion, '4.5') >= 0) expect(answer).toMatchObject({ ok: true })
-    else expect(answer).toMatchObject({ ok: false, code: 'samples_not_splittable', message: expect.stringContaining('300') })
-  })
+  it(
+    'parts of a pattern that depends on the number of samples, where Blender cannot be told it',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      await open('mergeable-passes,samples-300')
+      const answer = await blender.run('render', {
+        mode: 'tile',
+        frame: 1,
+        settings: { sampleRange: { offset: 0, count: 1 } },
+        window: { x: 40, y: 20, width: 4, height: 4 },
+        outputs: { raw: lab.path('few.exr') },
+      })
+      const probed = await blender.run('probe', {})
+      if (probed.ok && compareVersions(probed.value.blenderVersion, '4.5') >= 0)
+        expect(answer).toMatchObject({ ok: true })
+      else
+        expect(answer).toMatchObject({
+          ok: false,
+          code: 'samples_not_splittable',
+          message: expect.stringContaining('300'),
+        })
+    },
+  )
 
   it('samples that the scene does not have, and parts of whole frames', async () => {
     const sampleRange = { offset: 299, count: 2 }
-    expect(await blender.run('render', { mode: 'frame', frame: 1, settings: { sampleRange }, outputs: { final: lab.path('no.png') } })).toMatchObject({ ok: false, code: 'bad_command' })
+    expect(
+      await blender.run('render', {
+        mode: 'frame',
+        frame: 1,
+        settings: { sampleRange },
+        outputs: { final: lab.path('no.png') },
+      }),
+    ).toMatchObject({ ok: false, code: 'bad_command' })
     await open('mergeable-passes,samples-12')
-    expect(await blender.run('render', { mode: 'tile', frame: 1, settings: { sampleRange: { offset: 11, count: 2 } }, window: WHOLE, outputs: { raw: lab.path('no.exr') } })).toMatchObject({ ok: false, code: 'bad_command', message: expect.stringContaining('the scene has 12') })
+    expect(
+      await blender.run('render', {
+        mode: 'tile',
+        frame: 1,
+        settings: { sampleRange: { offset: 11, count: 2 } },
+        window: WHOLE,
+        outputs: { raw: lab.path('no.exr') },
+      }),
+    ).toMatchObject({ ok: false, code: 'bad_command', message: expect.stringContaining('the scene has 12') })
   })
 
   it('at inspection already: all that ranges cannot give, each with its reason', { timeout: TIMEOUT_MS }, async () => {
@@ -140,16 +203,34 @@ describe('refused are', () => {
     }
     expect(await told('mergeable-passes,samples-12')).toMatchObject({ samples: 12, reasons: [] })
     const reasons = (await told('all-passes,denoise,two-layers,stereo-sides,seen-catcher')).reasons.join('; ')
-    for (const why of ['Crypto', 'pass Vector', 'pass Debug Sample Count', 'a shadow catcher', 'samples of its own', 'several views', 'denoising']) expect(reasons).toContain(why)
+    for (const why of [
+      'Crypto',
+      'pass Vector',
+      'pass Debug Sample Count',
+      'a shadow catcher',
+      'samples of its own',
+      'several views',
+      'denoising',
+    ])
+      expect(reasons).toContain(why)
   })
 
-  it('parts of a scene whose shadow catcher shows in the image: parts of it do not make up the whole', { timeout: TIMEOUT_MS }, async () => {
-    await open('seen-catcher')
-    await expect(part(WHOLE, 'catcher.exr', { offset: 0, count: 4 })).rejects.toThrow('shadow catcher')
-  })
+  it(
+    'parts of a scene whose shadow catcher shows in the image: parts of it do not make up the whole',
+    { timeout: TIMEOUT_MS },
+    async () => {
+      await open('seen-catcher')
+      await expect(part(WHOLE, 'catcher.exr', { offset: 0, count: 4 })).rejects.toThrow('shadow catcher')
+    },
+  )
 
   it('to be merged: files with Cryptomatte', { timeout: TIMEOUT_MS }, async () => {
     await open('plain')
-    await expect(merged(WHOLE, 'crypto', [{ offset: 0, count: 4 }, { offset: 4, count: 4 }])).rejects.toThrow('Cryptomatte')
+    await expect(
+      merged(WHOLE, 'crypto', [
+        { offset: 0, count: 4 },
+        { offset: 4, count: 4 },
+      ]),
+    ).rejects.toThrow('Cryptomatte')
   })
 })

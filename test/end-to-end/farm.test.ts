@@ -17,7 +17,12 @@ import { TestFarm } from '../support/farm.ts'
 const run = promisify(execFile)
 const MINUTES = 60_000
 
-async function expectBareFrames(farm: TestFarm, blend: string, jobId: string, frames: readonly number[]): Promise<void> {
+async function expectBareFrames(
+  farm: TestFarm,
+  blend: string,
+  jobId: string,
+  frames: readonly number[],
+): Promise<void> {
   const artifacts = await farm.artifacts(jobId)
   for (const frame of frames) {
     const artifact = artifacts.find((each) => each.frame === frame && each.path.startsWith('frames/'))
@@ -34,7 +39,17 @@ describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as obje
 
   beforeAll(async () => {
     s3 = kind === 'a folder' ? undefined : await startS3Server()
-    farm = await TestFarm.start(s3 === undefined ? {} : { S3_BUCKET: s3.bucket, S3_ENDPOINT: s3.endpoint, S3_REGION: s3.region, S3_ACCESS_KEY_ID: s3.accessKeyId, S3_SECRET_ACCESS_KEY: s3.secretAccessKey })
+    farm = await TestFarm.start(
+      s3 === undefined
+        ? {}
+        : {
+            S3_BUCKET: s3.bucket,
+            S3_ENDPOINT: s3.endpoint,
+            S3_REGION: s3.region,
+            S3_ACCESS_KEY_ID: s3.accessKeyId,
+            S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+          },
+    )
     blend = await buildTinyScene(join(farm.folder, 'tiny.blend'), 'adaptive')
     await Promise.all([farm.addWorker('ann'), farm.addWorker('bob')])
   }, 3 * MINUTES)
@@ -44,44 +59,100 @@ describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as obje
     await s3?.stop()
   }, MINUTES)
 
-  it('delivers tiled frames with the pixels of bare Blender, a video, and a manifest that tells who did what', { timeout: 4 * MINUTES }, async () => {
-    const scene = await farm.upload(blend, 'tiny.blend')
-    const job = await farm.submit({ scene: scene.sha256, frames: '1-3', tiles: { columns: 3, rows: 2 }, video: 'mp4' })
-    expect(job.plan.tiles).toEqual({ columns: 3, rows: 2, overscanPx: 8 })
-    const ended = await farm.ended(job.id)
-    expect(ended.failure).toBeUndefined()
-    expect(ended.state).toBe('completed')
-    await expectBareFrames(farm, blend, job.id, [1, 2, 3])
+  it(
+    'delivers tiled frames with the pixels of bare Blender, a video, and a manifest that tells who did what',
+    { timeout: 4 * MINUTES },
+    async () => {
+      const scene = await farm.upload(blend, 'tiny.blend')
+      const job = await farm.submit({
+        scene: scene.sha256,
+        frames: '1-3',
+        tiles: { columns: 3, rows: 2 },
+        video: 'mp4',
+      })
+      expect(job.plan.tiles).toEqual({ columns: 3, rows: 2, overscanPx: 8 })
+      const ended = await farm.ended(job.id)
+      expect(ended.failure).toBeUndefined()
+      expect(ended.state).toBe('completed')
+      await expectBareFrames(farm, blend, job.id, [1, 2, 3])
 
-    const artifacts = await farm.artifacts(job.id)
-    const video = artifacts.find((each) => each.path === 'video/tiny.mp4')
-    const { stdout } = await run('ffprobe', ['-v', 'error', '-count_frames', '-select_streams', 'v', '-show_entries', 'stream=codec_name,width,height,nb_read_frames,r_frame_rate', '-of', 'json', await farm.download(video!, 'video.mp4')])
-    expect(JSON.parse(stdout).streams[0]).toEqual({ codec_name: 'h264', width: 98, height: 56, r_frame_rate: '24/1', nb_read_frames: '3' })
+      const artifacts = await farm.artifacts(job.id)
+      const video = artifacts.find((each) => each.path === 'video/tiny.mp4')
+      const { stdout } = await run('ffprobe', [
+        '-v',
+        'error',
+        '-count_frames',
+        '-select_streams',
+        'v',
+        '-show_entries',
+        'stream=codec_name,width,height,nb_read_frames,r_frame_rate',
+        '-of',
+        'json',
+        await farm.download(video!, 'video.mp4'),
+      ])
+      expect(JSON.parse(stdout).streams[0]).toEqual({
+        codec_name: 'h264',
+        width: 98,
+        height: 56,
+        r_frame_rate: '24/1',
+        nb_read_frames: '3',
+      })
 
-    const manifest = Manifest.parse(JSON.parse(await readFile(await farm.download(artifacts.find((each) => each.path === 'manifest.json')!, 'manifest.json'), 'utf8')))
-    expect(manifest.frames.map((frame) => frame.number)).toEqual([1, 2, 3])
-    expect(manifest.audits.made).toBeGreaterThanOrEqual(4) // one tile at least, and each finish
-    expect(manifest.audits.refuted).toBe(0)
-    expect(manifest.workers.map((worker) => worker.name).sort()).toEqual(['ann', 'bob'])
-    for (const task of manifest.frames.flatMap((frame) => frame.tasks)) {
-      if (task.audits === undefined) continue
-      const checked = manifest.frames.flatMap((frame) => frame.tasks).find((each) => each.id === task.audits)
-      expect(task.attempts.at(-1)?.workerId).not.toBe(checked?.attempts.at(-1)?.workerId)
-    }
-    // No anchor is connected, so each frame was finished by both, bit for bit the same.
-    const finishes = manifest.frames.flatMap((frame) => frame.tasks).filter((task) => task.kind === 'finish')
-    expect(finishes.map((task) => task.verdict)).toEqual(['agreed', 'agreed', 'agreed'])
-  })
+      const manifest = Manifest.parse(
+        JSON.parse(
+          await readFile(
+            await farm.download(
+              artifacts.find((each) => each.path === 'manifest.json')!,
+              'manifest.json',
+            ),
+            'utf8',
+          ),
+        ),
+      )
+      expect(manifest.frames.map((frame) => frame.number)).toEqual([1, 2, 3])
+      expect(manifest.audits.made).toBeGreaterThanOrEqual(4) // one tile at least, and each finish
+      expect(manifest.audits.refuted).toBe(0)
+      expect(manifest.workers.map((worker) => worker.name).sort()).toEqual(['ann', 'bob'])
+      for (const task of manifest.frames.flatMap((frame) => frame.tasks)) {
+        if (task.audits === undefined) continue
+        const checked = manifest.frames.flatMap((frame) => frame.tasks).find((each) => each.id === task.audits)
+        expect(task.attempts.at(-1)?.workerId).not.toBe(checked?.attempts.at(-1)?.workerId)
+      }
+      // No anchor is connected, so each frame was finished by both, bit for bit the same.
+      const finishes = manifest.frames.flatMap((frame) => frame.tasks).filter((task) => task.kind === 'finish')
+      expect(finishes.map((task) => task.verdict)).toEqual(['agreed', 'agreed', 'agreed'])
+    },
+  )
 
-  it('delivers whole frames of a sequence with gaps as float EXR, a WebM, and audits that agree', { timeout: 4 * MINUTES }, async () => {
-    const scene = await farm.upload(blend, 'tiny.blend')
-    const job = await farm.submit({ scene: scene.sha256, name: 'gaps', frames: '-2, 2-3', settings: { format: { file: 'exr', colorDepth: '32' }, samples: 4 }, video: 'webm', auditRate: 1 })
-    const ended = await farm.ended(job.id)
-    expect(ended.state).toBe('completed')
-    expect(ended.counts.verdicts).toEqual({ agreed: 3 })
-    const paths = (await farm.artifacts(job.id)).map((artifact) => artifact.path).sort()
-    expect(paths).toEqual(['frames/0002.exr', 'frames/0003.exr', 'frames/m0002.exr', 'manifest.json', 'previews/0002.jpg', 'previews/0003.jpg', 'previews/m0002.jpg', 'video/gaps.webm'])
-  })
+  it(
+    'delivers whole frames of a sequence with gaps as float EXR, a WebM, and audits that agree',
+    { timeout: 4 * MINUTES },
+    async () => {
+      const scene = await farm.upload(blend, 'tiny.blend')
+      const job = await farm.submit({
+        scene: scene.sha256,
+        name: 'gaps',
+        frames: '-2, 2-3',
+        settings: { format: { file: 'exr', colorDepth: '32' }, samples: 4 },
+        video: 'webm',
+        auditRate: 1,
+      })
+      const ended = await farm.ended(job.id)
+      expect(ended.state).toBe('completed')
+      expect(ended.counts.verdicts).toEqual({ agreed: 3 })
+      const paths = (await farm.artifacts(job.id)).map((artifact) => artifact.path).sort()
+      expect(paths).toEqual([
+        'frames/0002.exr',
+        'frames/0003.exr',
+        'frames/m0002.exr',
+        'manifest.json',
+        'previews/0002.jpg',
+        'previews/0003.jpg',
+        'previews/m0002.jpg',
+        'video/gaps.webm',
+      ])
+    },
+  )
 
   it('leaves nothing of a job that is deleted, and keeps the scene', { timeout: 2 * MINUTES }, async () => {
     const scene = await farm.upload(blend, 'tiny.blend')
@@ -98,22 +169,38 @@ describe('a farm in which one of three workers renders less than it was asked to
 
   beforeAll(async () => {
     farm = await TestFarm.start()
-    await Promise.all([farm.addWorker('ann'), farm.addWorker('bob'), farm.addWorker('liar', { lie: { render: (request) => ({ ...request, settings: { ...request.settings, samples: 8 } }) } })])
+    await Promise.all([
+      farm.addWorker('ann'),
+      farm.addWorker('bob'),
+      farm.addWorker('liar', {
+        lie: { render: (request) => ({ ...request, settings: { ...request.settings, samples: 8 } }) },
+      }),
+    ])
   }, 2 * MINUTES)
 
   afterAll(async () => farm?.stop(), MINUTES)
 
-  it('refutes the lie by two against one, never blames the honest, and delivers the true pixels', { timeout: 5 * MINUTES }, async () => {
-    const blend = await buildTinyScene(join(farm.folder, 'tiny.blend'))
-    const scene = await farm.upload(blend, 'tiny.blend')
-    const job = await farm.submit({ scene: scene.sha256, frames: '1-3', tiles: { columns: 2, rows: 2 }, auditRate: 1, video: 'none' })
-    const ended = await farm.ended(job.id)
-    expect(ended.state).toBe('completed')
-    await expectBareFrames(farm, blend, job.id, [1, 2, 3])
-    const workers: { name: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
-    expect(workers.find((worker) => worker.name === 'liar')?.tasksRefuted).toBeGreaterThan(0)
-    expect(workers.filter((worker) => worker.name !== 'liar').map((worker) => worker.tasksRefuted)).toEqual([0, 0])
-  })
+  it(
+    'refutes the lie by two against one, never blames the honest, and delivers the true pixels',
+    { timeout: 5 * MINUTES },
+    async () => {
+      const blend = await buildTinyScene(join(farm.folder, 'tiny.blend'))
+      const scene = await farm.upload(blend, 'tiny.blend')
+      const job = await farm.submit({
+        scene: scene.sha256,
+        frames: '1-3',
+        tiles: { columns: 2, rows: 2 },
+        auditRate: 1,
+        video: 'none',
+      })
+      const ended = await farm.ended(job.id)
+      expect(ended.state).toBe('completed')
+      await expectBareFrames(farm, blend, job.id, [1, 2, 3])
+      const workers: { name: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
+      expect(workers.find((worker) => worker.name === 'liar')?.tasksRefuted).toBeGreaterThan(0)
+      expect(workers.filter((worker) => worker.name !== 'liar').map((worker) => worker.tasksRefuted)).toEqual([0, 0])
+    },
+  )
 })
 
 describe('finishing', () => {
@@ -134,29 +221,39 @@ describe('finishing', () => {
   async function finishes(jobId: string): Promise<(Manifest['frames'][number]['tasks'][number] & { frame: number })[]> {
     const manifest = (await farm.artifacts(jobId)).find((each) => each.path === 'manifest.json')
     if (manifest === undefined) throw new Error('there is no manifest')
-    const { frames } = Manifest.parse(JSON.parse(await readFile(await farm.download(manifest, `manifest-${jobId}.json`), 'utf8')))
+    const { frames } = Manifest.parse(
+      JSON.parse(await readFile(await farm.download(manifest, `manifest-${jobId}.json`), 'utf8')),
+    )
     const tasks = frames.flatMap((frame) => frame.tasks.map((task) => ({ ...task, frame: frame.number })))
     const own = tasks.filter((task) => task.kind === 'finish').map((task) => task.id)
     return tasks.filter((task) => own.includes(task.audits ?? task.id))
   }
 
-  it('is done twice: what a forger hands in is never delivered, and two against one tell who it was', { timeout: 5 * MINUTES }, async () => {
-    const forger = await farm.addWorker('forger', { lie: { finish: forge } })
-    const { sha256: scene } = await farm.upload(blend, 'tiny.blend')
-    const job = await farm.submit({ scene, ...tiled })
-    await farm.jobWhen(job.id, ({ disputes }) => disputes.length > 0)
-    const bob = await farm.addWorker('bob')
-    expect((await farm.ended(job.id)).state).toBe('completed')
-    await expectBareFrames(farm, blend, job.id, [1, 2])
-    const workers: { id: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
-    const refuted = (id: string): number | undefined => workers.find((worker) => worker.id === id)?.tasksRefuted
-    expect([refuted(ann.workerId), refuted(bob.workerId)]).toEqual([0, 0])
-    // Of one step in one channel nobody can be blamed: other processors round otherwise. The forged corner of frame 2 is no rounding.
-    expect(refuted(forger.workerId)).toBeGreaterThan(0)
-    const verdicts = (await finishes(job.id)).flatMap((task) => task.attempts.filter(({ workerId }) => workerId === forger.workerId).map(({ verdict }) => [task.frame, verdict]))
-    expect(new Set(verdicts.map(String))).toEqual(new Set(['1,grey', '2,refuted']))
-    await forger.stop()
-  })
+  it(
+    'is done twice: what a forger hands in is never delivered, and two against one tell who it was',
+    { timeout: 5 * MINUTES },
+    async () => {
+      const forger = await farm.addWorker('forger', { lie: { finish: forge } })
+      const { sha256: scene } = await farm.upload(blend, 'tiny.blend')
+      const job = await farm.submit({ scene, ...tiled })
+      await farm.jobWhen(job.id, ({ disputes }) => disputes.length > 0)
+      const bob = await farm.addWorker('bob')
+      expect((await farm.ended(job.id)).state).toBe('completed')
+      await expectBareFrames(farm, blend, job.id, [1, 2])
+      const workers: { id: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
+      const refuted = (id: string): number | undefined => workers.find((worker) => worker.id === id)?.tasksRefuted
+      expect([refuted(ann.workerId), refuted(bob.workerId)]).toEqual([0, 0])
+      // Of one step in one channel nobody can be blamed: other processors round otherwise. The forged corner of frame 2 is no rounding.
+      expect(refuted(forger.workerId)).toBeGreaterThan(0)
+      const verdicts = (await finishes(job.id)).flatMap((task) =>
+        task.attempts
+          .filter(({ workerId }) => workerId === forger.workerId)
+          .map(({ verdict }) => [task.frame, verdict]),
+      )
+      expect(new Set(verdicts.map(String))).toEqual(new Set(['1,grey', '2,refuted']))
+      await forger.stop()
+    },
+  )
 
   it('is done once, by a machine of the operator, while one is connected', { timeout: 3 * MINUTES }, async () => {
     const studio = await farm.addWorker('studio', { token: 'a-machine-of-our-own' })
@@ -165,7 +262,9 @@ describe('finishing', () => {
     expect((await farm.ended(job.id)).state).toBe('completed')
     await expectBareFrames(farm, blend, job.id, [1])
     const made = await finishes(job.id)
-    expect(made.map((task) => [task.kind, task.attempts.map(({ workerId }) => workerId)])).toEqual([['finish', [studio.workerId]]])
+    expect(made.map((task) => [task.kind, task.attempts.map(({ workerId }) => workerId)])).toEqual([
+      ['finish', [studio.workerId]],
+    ])
   })
 })
 

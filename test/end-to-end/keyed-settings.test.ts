@@ -16,12 +16,29 @@ const OCCASIONS = sourceFile('test/keyed/occasions.py')
 
 /** One or two of each kind of owner; all of them were wrong, or stand beside one that was. */
 const KINDS = [
-  'scene/scene.view_settings.exposure', 'scene/scene.view_settings.gamma', 'scene/scene.view_settings.view_transform', 'scene/scene.render.dither_intensity',
-  'scene/scene.render.motion_blur_shutter', 'scene/scene.render.film_transparent', 'scene/scene.render.use_simplify', 'scene/scene.cycles.seed',
-  'scene/scene.cycles.use_adaptive_sampling', 'scene/scene.cycles.filter_width', 'scene/view_layer.use_sky', 'scene/view_layer.use_pass_normal',
-  'world/background.Strength.default_value', 'camera/data.lens', 'camera/data.dof.use_dof', 'light-SPOT/data.spot_size',
-  'node-CompositorNodeExposure/input.Exposure.default_value', 'node-CompositorNodeBlur/node.size_x',
-  'strip-COLOR/strip.color_multiply', 'strip-COLOR/strip.blend_alpha', 'strip-TEXT/strip.font_size', 'strip-TRANSFORM/strip.rotation_start', 'strip-SCENE/strip.blend_alpha',
+  'scene/scene.view_settings.exposure',
+  'scene/scene.view_settings.gamma',
+  'scene/scene.view_settings.view_transform',
+  'scene/scene.render.dither_intensity',
+  'scene/scene.render.motion_blur_shutter',
+  'scene/scene.render.film_transparent',
+  'scene/scene.render.use_simplify',
+  'scene/scene.cycles.seed',
+  'scene/scene.cycles.use_adaptive_sampling',
+  'scene/scene.cycles.filter_width',
+  'scene/view_layer.use_sky',
+  'scene/view_layer.use_pass_normal',
+  'world/background.Strength.default_value',
+  'camera/data.lens',
+  'camera/data.dof.use_dof',
+  'light-SPOT/data.spot_size',
+  'node-CompositorNodeExposure/input.Exposure.default_value',
+  'node-CompositorNodeBlur/node.size_x',
+  'strip-COLOR/strip.color_multiply',
+  'strip-COLOR/strip.blend_alpha',
+  'strip-TEXT/strip.font_size',
+  'strip-TRANSFORM/strip.rotation_start',
+  'strip-SCENE/strip.blend_alpha',
 ]
 
 let lab: Lab
@@ -50,21 +67,38 @@ describe('a frame shows its own value, not that of the frame before,', () => {
 
 describe('frames in any order are those of bare Blender', () => {
   it.each([
-    ['a driven setting', 'driven', [6, 1, 3]], ['a setting that an NLA strip moves', 'nla', [5, 1, 3, 1]], ['drivers that read the range of the scene', 'range-driver', [6, 1, 3]],
-    ['a driver that reads an animated object', 'object-driver', [6, 1, 3]], ['cameras bound to markers', 'markers', [5, 1, 3, 2]], ['time that is stretched', 'remapped', [6, 1, 3]],
-    ['a file that was saved between two frames', 'subframe', [3, 1, 2]], ['a strip', 'strip', [6, 1, 3]],
+    ['a driven setting', 'driven', [6, 1, 3]],
+    ['a setting that an NLA strip moves', 'nla', [5, 1, 3, 1]],
+    ['drivers that read the range of the scene', 'range-driver', [6, 1, 3]],
+    ['a driver that reads an animated object', 'object-driver', [6, 1, 3]],
+    ['cameras bound to markers', 'markers', [5, 1, 3, 2]],
+    ['time that is stretched', 'remapped', [6, 1, 3]],
+    ['a file that was saved between two frames', 'subframe', [3, 1, 2]],
+    ['a strip', 'strip', [6, 1, 3]],
   ] as const)('for %s', { timeout: TIMEOUT_MS }, async (_words, occasion, frames) => {
     const path = await build(occasion)
     const bare = await lab.bareFiles(path, [1, 6], `${occasion}-bare`)
     expect(await blender.run('open', { path })).toMatchObject({ ok: true })
-    for (const frame of frames) expect(await differingPixels(bare.get(frame)?.[0] ?? '', await whole(frame, occasion)), `frame ${frame}`).toBe(0)
+    for (const frame of frames)
+      expect(await differingPixels(bare.get(frame)?.[0] ?? '', await whole(frame, occasion)), `frame ${frame}`).toBe(0)
   })
 
   it('for a scene that is not the one the file opens with', { timeout: TIMEOUT_MS }, async () => {
     const path = await build('second-scene')
     const bare = lab.path('second-bare_')
     if (lab.launch === 'module') await runScript(['other', path, '2', `${bare}####`, 'Second'])
-    else await promisify(execFile)(lab.executable, ['--background', path, '-noaudio', '--scene', 'Second', '--render-output', bare, '--render-frame', '2'])
+    else
+      await promisify(execFile)(lab.executable, [
+        '--background',
+        path,
+        '-noaudio',
+        '--scene',
+        'Second',
+        '--render-output',
+        bare,
+        '--render-frame',
+        '2',
+      ])
     expect(await blender.run('open', { path })).toMatchObject({ ok: true })
     await whole(6, 'first', {})
     expect(await differingPixels(`${bare}0002.png`, await whole(2, 'second', { scene: 'Second' }))).toBe(0)
@@ -92,12 +126,27 @@ async function build(occasion: string): Promise<string> {
 }
 
 async function runScript(args: readonly string[]): Promise<void> {
-  const options = lab.launch === 'module' ? [OCCASIONS, ...args] : ['--background', '--factory-startup', '-noaudio', '--python-exit-code', '9', '--python', OCCASIONS, '--', ...args]
+  const options =
+    lab.launch === 'module'
+      ? [OCCASIONS, ...args]
+      : [
+          '--background',
+          '--factory-startup',
+          '-noaudio',
+          '--python-exit-code',
+          '9',
+          '--python',
+          OCCASIONS,
+          '--',
+          ...args,
+        ]
   await promisify(execFile)(lab.executable, options)
 }
 
 async function whole(frame: number, name: string, settings: { readonly scene?: string } = {}): Promise<string> {
   const final = lab.path(`${name}-whole-${frame}.png`)
-  expect(await blender.run('render', { mode: 'frame', frame, settings, outputs: { final }, device: 'CPU' })).toMatchObject({ ok: true })
+  expect(
+    await blender.run('render', { mode: 'frame', frame, settings, outputs: { final }, device: 'CPU' }),
+  ).toMatchObject({ ok: true })
   return final
 }

@@ -21,19 +21,22 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-test.each(['blend', 'zip', 'zstd', 'exr', 'exr-python', 'worker-messages', 'rest'])('%s: spoiled input is refused, or taken for what it is', async (name) => {
-  const target = targets.find((each) => each.name === name)
-  if (target === undefined) throw new Error(`no target ${name}`)
-  const words = new Set<string>()
-  for (let n = 0; n < INPUTS; n++) {
-    const word = await tryInput(target, 1, n)
-    if (typeof word !== 'string') throw new Error(`input ${n}: ${word.why}`)
-    words.add(word)
-  }
-  await target.rest?.()
-  // Python reads them a lot at a time, and says no more than that it did.
-  expect(words.size).toBeGreaterThan(name === 'exr-python' ? 0 : 1)
-})
+test.each(['blend', 'zip', 'zstd', 'exr', 'exr-python', 'worker-messages', 'rest'])(
+  '%s: spoiled input is refused, or taken for what it is',
+  async (name) => {
+    const target = targets.find((each) => each.name === name)
+    if (target === undefined) throw new Error(`no target ${name}`)
+    const words = new Set<string>()
+    for (let n = 0; n < INPUTS; n++) {
+      const word = await tryInput(target, 1, n)
+      if (typeof word !== 'string') throw new Error(`input ${n}: ${word.why}`)
+      words.add(word)
+    }
+    await target.rest?.()
+    // Python reads them a lot at a time, and says no more than that it did.
+    expect(words.size).toBeGreaterThan(name === 'exr-python' ? 0 : 1)
+  },
+)
 
 test('input that failed once does not fail again', async () => {
   let tried = 0

@@ -6,7 +6,15 @@ import type { Target } from './target.ts'
 /** Processor time of one input, in ms: all of them are small, and an honest one takes a few. */
 const CPU_MS_MAX = 3_000
 /** Inputs that once failed; all are given to their target again by `npm test`. */
-const CORPUS = join(import.meta.dirname, '..', '..', ...(import.meta.dirname.includes('.build') ? ['..'] : []), 'test', 'fuzz', 'corpus')
+const CORPUS = join(
+  import.meta.dirname,
+  '..',
+  '..',
+  ...(import.meta.dirname.includes('.build') ? ['..'] : []),
+  'test',
+  'fuzz',
+  'corpus',
+)
 
 export interface Failure {
   readonly target: string
@@ -26,15 +34,23 @@ export async function take(target: Target, n: number, input: Buffer): Promise<st
   try {
     const word = await target.take(input)
     const { user, system } = process.cpuUsage(before)
-    if ((user + system) / 1000 > CPU_MS_MAX) return { target: target.name, n, input, why: `it took ${Math.round((user + system) / 1000)} ms of processor` }
+    if ((user + system) / 1000 > CPU_MS_MAX)
+      return { target: target.name, n, input, why: `it took ${Math.round((user + system) / 1000)} ms of processor` }
     return word
   } catch (error) {
-    return { target: target.name, n, input, why: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    return {
+      target: target.name,
+      n,
+      input,
+      why: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    }
   }
 }
 
 /** The inputs kept for a target, by file name. */
 export function corpusOf(target: Target): { name: string; input: Buffer }[] {
-  const names = readdirSync(CORPUS).filter((name) => name.startsWith(`${target.name}.`)).sort()
+  const names = readdirSync(CORPUS)
+    .filter((name) => name.startsWith(`${target.name}.`))
+    .sort()
   return names.map((name) => ({ name, input: readFileSync(join(CORPUS, name)) }))
 }

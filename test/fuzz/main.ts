@@ -22,16 +22,28 @@ const GROWTH_MAX = 96 * 1024 ** 2
 const HANDLES_GROWTH_MAX = 8
 const FAILURES_MAX = 20
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' }, target: { type: 'string' }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    target: { type: 'string' },
+    only: { type: 'string' },
+  },
+})
 const seed = Number(values.seed)
 const folder = await mkdtemp(join(tmpdir(), 'tilework-fuzz-'))
-const targets = [...(await fileTargets(folder)), ...(await protocolTargets())].filter(({ name }) => values.target === undefined || name === values.target)
+const targets = [...(await fileTargets(folder)), ...(await protocolTargets())].filter(
+  ({ name }) => values.target === undefined || name === values.target,
+)
 if (targets.length === 0) throw new Error(`there is no target ${values.target}`)
 let failures = 0
 const words = new Map<string, Map<string, number>>(targets.map(({ name }) => [name, new Map()]))
 const done = new Map<string, number>(targets.map(({ name }) => [name, 0]))
 
-process.on('unhandledRejection', (error) => void fail('unhandled', 0, Buffer.alloc(0), error instanceof Error ? (error.stack ?? '') : String(error)))
+process.on(
+  'unhandledRejection',
+  (error) => void fail('unhandled', 0, Buffer.alloc(0), error instanceof Error ? (error.stack ?? '') : String(error)),
+)
 process.on('uncaughtException', (error) => void fail('uncaught', 0, Buffer.alloc(0), error.stack ?? ''))
 
 async function fail(target: string, n: number, input: Buffer, why: string): Promise<void> {
@@ -76,17 +88,32 @@ interface Level {
 }
 
 async function level(): Promise<Level> {
-  for (const target of targets) await target.rest?.().catch((error: unknown) => fail(target.name, done.get(target.name) ?? 0, Buffer.alloc(0), error instanceof Error ? (error.stack ?? '') : String(error)))
+  for (const target of targets)
+    await target
+      .rest?.()
+      .catch((error: unknown) =>
+        fail(
+          target.name,
+          done.get(target.name) ?? 0,
+          Buffer.alloc(0),
+          error instanceof Error ? (error.stack ?? '') : String(error),
+        ),
+      )
   for (let turn = 0; turn < 3; turn++) {
     globalThis.gc?.()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  return { heap: process.memoryUsage().heapUsed + process.memoryUsage().external, handles: (await readdir('/proc/self/fd').catch(() => [])).length }
+  return {
+    heap: process.memoryUsage().heapUsed + process.memoryUsage().external,
+    handles: (await readdir('/proc/self/fd').catch(() => [])).length,
+  }
 }
 
 if (values.only !== undefined) {
   for (const index of targets.keys()) await one(index, Number(values.only))
-  console.log(JSON.stringify(Object.fromEntries([...words].map(([name, counts]) => [name, Object.fromEntries(counts)]))))
+  console.log(
+    JSON.stringify(Object.fromEntries([...words].map(([name, counts]) => [name, Object.fromEntries(counts)]))),
+  )
 } else {
   for (const target of targets) {
     for (const { name, input } of corpusOf(target)) {
@@ -106,13 +133,25 @@ if (values.only !== undefined) {
     checks += 1
     // What is made once (code that gets hot, caches with a bound) is there after a few looks.
     if (checks === 3) first = now
-    console.log(`${[...done].map(([name, count]) => `${name} ${count}`).join(', ')}; heap ${Math.round(now.heap / 2 ** 20)} MiB, ${now.handles} handles, ${failures} failed`)
-    if (first !== null && now.heap - first.heap > GROWTH_MAX) await fail('memory', n, Buffer.alloc(0), `the heap grew from ${first.heap} to ${now.heap} bytes`)
-    if (first !== null && now.handles - first.handles > HANDLES_GROWTH_MAX) await fail('handles', n, Buffer.alloc(0), `file handles grew from ${first.handles} to ${now.handles}`)
+    console.log(
+      `${[...done].map(([name, count]) => `${name} ${count}`).join(', ')}; heap ${Math.round(now.heap / 2 ** 20)} MiB, ${now.handles} handles, ${failures} failed`,
+    )
+    if (first !== null && now.heap - first.heap > GROWTH_MAX)
+      await fail('memory', n, Buffer.alloc(0), `the heap grew from ${first.heap} to ${now.heap} bytes`)
+    if (first !== null && now.handles - first.handles > HANDLES_GROWTH_MAX)
+      await fail('handles', n, Buffer.alloc(0), `file handles grew from ${first.handles} to ${now.handles}`)
   }
-  for (const [name, counts] of words) console.log(`${name}: ${[...counts].sort((a, b) => b[1] - a[1]).slice(0, 12).map(([word, count]) => `${word} ${count}`).join(', ')}`)
+  for (const [name, counts] of words)
+    console.log(
+      `${name}: ${[...counts]
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, 12)
+        .map(([word, count]) => `${word} ${count}`)
+        .join(', ')}`,
+    )
 }
-for (const target of targets) await target.close().catch((error: unknown) => fail(target.name, -1, Buffer.alloc(0), String(error)))
+for (const target of targets)
+  await target.close().catch((error: unknown) => fail(target.name, -1, Buffer.alloc(0), String(error)))
 await watcher.terminate()
 await rm(folder, { recursive: true, force: true })
 console.log(failures === 0 ? `seed ${seed}: nothing failed` : `seed ${seed}: ${failures} failed`)

@@ -4,12 +4,15 @@
  */
 import type { SeededRandom } from '../simulation/random.ts'
 
-const SIZES = [0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]
+const SIZES = [
+  0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,
+]
 
 /** A spoiled copy of one of the originals. */
 export function spoiled(random: SeededRandom, originals: readonly Uint8Array[]): Buffer {
   let bytes = Buffer.from(random.pick(originals))
-  for (let changes = 1 + random.below(random.chance(0.7) ? 3 : 12); changes > 0; changes--) bytes = changed(random, bytes, originals)
+  for (let changes = 1 + random.below(random.chance(0.7) ? 3 : 12); changes > 0; changes--)
+    bytes = changed(random, bytes, originals)
   return bytes
 }
 
@@ -26,14 +29,16 @@ function changed(random: SeededRandom, bytes: Buffer, originals: readonly Uint8A
     }
     case 2: {
       const copy = Buffer.from(bytes)
-      for (let index = at; index < Math.min(copy.length, at + some(8)); index++) copy.writeUInt8(random.below(256), index)
+      for (let index = at; index < Math.min(copy.length, at + some(8)); index++)
+        copy.writeUInt8(random.below(256), index)
       return copy
     }
     case 3: {
       const copy = Buffer.from(bytes)
       const size = random.chance(0.5) ? random.pick(SIZES) : (SIZES[random.below(6)] ?? 0) + random.below(64)
       if (at + 4 <= copy.length) copy.writeUInt32LE(size % 2 ** 32, at)
-      if (random.chance(0.3) && at + 8 <= copy.length) copy.writeBigUInt64LE(BigInt(random.pick(SIZES)) << BigInt(random.below(33)), at)
+      if (random.chance(0.3) && at + 8 <= copy.length)
+        copy.writeBigUInt64LE(BigInt(random.pick(SIZES)) << BigInt(random.below(33)), at)
       return copy
     }
     case 4:
@@ -59,7 +64,8 @@ export function spoiledJson(random: SeededRandom, value: unknown): unknown {
 }
 
 function changedJson(random: SeededRandom, value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || random.chance(depth === 0 ? 0.03 : 0.15)) return oddValue(random, value)
+  if (typeof value !== 'object' || value === null || random.chance(depth === 0 ? 0.03 : 0.15))
+    return oddValue(random, value)
   if (Array.isArray(value)) {
     const list: unknown[] = [...value]
     const at = random.below(list.length + 1)
@@ -91,7 +97,18 @@ function oddValue(random: SeededRandom, was: unknown): unknown {
     case 3:
       return typeof was === 'string' ? was + was : ''
     case 4:
-      return random.pick(['\u0000', '../../etc/passwd', '日本', '\ud800', '%00', "'; --", '1-99999999999999', '-5--1:0', '1,'.repeat(500), 'x'.repeat(10_000)])
+      return random.pick([
+        '\u0000',
+        '../../etc/passwd',
+        '日本',
+        '\ud800',
+        '%00',
+        "'; --",
+        '1-99999999999999',
+        '-5--1:0',
+        '1,'.repeat(500),
+        'x'.repeat(10_000),
+      ])
     case 5:
       return []
     case 6:

@@ -25,9 +25,20 @@ import type { Target } from './target.ts'
 /** All of them, with `folder` for their files. */
 export async function fileTargets(folder: string): Promise<Target[]> {
   const blend = smallBlend()
-  const blends = [blend, smallBlend({ layout: 'narrow64', version: 304 }), smallBlend({ layout: 'narrow32', version: 279 }), gzipSync(blend), zstdOf(blend, 701)]
+  const blends = [
+    blend,
+    smallBlend({ layout: 'narrow64', version: 304 }),
+    smallBlend({ layout: 'narrow32', version: 279 }),
+    gzipSync(blend),
+    zstdOf(blend, 701),
+  ]
   const zips = [
-    await zipOf('film/', { name: 'film/shot.blend', contents: blend }, { name: 'film/tex/wood.png', contents: 'x'.repeat(5_000) }, { name: 'film/a.txt', stored: true, contents: 'PROPS' }),
+    await zipOf(
+      'film/',
+      { name: 'film/shot.blend', contents: blend },
+      { name: 'film/tex/wood.png', contents: 'x'.repeat(5_000) },
+      { name: 'film/a.txt', stored: true, contents: 'PROPS' },
+    ),
     await zipOf({ name: 'a.blend', contents: blend }, 'b/', { name: 'b/c.blend', contents: blend, stored: true }),
   ]
   const zstds = [zstdOf(blend, 701), zstdRuns(blend.subarray(0, 300), 7, 4), zstdBlocksOfOneByte(17, 20)]
@@ -55,7 +66,8 @@ export async function fileTargets(folder: string): Promise<Target[]> {
         try {
           const opened = await openProjectZip(path('project.zip'), path('project'))
           const left = await readdir(path('project'), { recursive: true })
-          if (!opened.ok && left.length > 0) throw new Error(`refused as ${opened.code}, and ${left.join(', ')} is left behind`)
+          if (!opened.ok && left.length > 0)
+            throw new Error(`refused as ${opened.code}, and ${left.join(', ')} is left behind`)
           return opened.ok ? 'unpacked' : opened.code
         } finally {
           await rm(path('project'), { recursive: true, force: true })
@@ -86,7 +98,9 @@ export async function fileTargets(folder: string): Promise<Target[]> {
         await writeFile(path('fuzz.exr'), input)
         const checked = await checkExr(path('fuzz.exr'), { width: 12, height: 20 })
         const compared = await compareExr(path('fuzz.exr'), path('whole0.exr'))
-        const tiles = [{ path: path('fuzz.exr'), placement: { x: 0, y: 0, width: 12, height: 20 }, crop: { left: 0, top: 0 } }]
+        const tiles = [
+          { path: path('fuzz.exr'), placement: { x: 0, y: 0, width: 12, height: 20 }, crop: { left: 0, top: 0 } },
+        ]
         const stitched = await stitchTiles(tiles, { width: 12, height: 20 }, path('stitched.exr'))
         if (stitched.ok && !checked.ok) throw new Error(`stitched from an image that is ${checked.code}`)
         return [checked, compared, stitched].map((each) => (each.ok ? 'read' : each.code)).join(' ')
@@ -107,8 +121,14 @@ function pythonExr(folder: string, images: readonly Buffer[]): Target {
     await rm(join(folder, 'lot'), { recursive: true, force: true })
     await mkdir(join(folder, 'lot'), { recursive: true })
     for (const [at, bytes] of lot.entries()) await writeFile(join(folder, 'lot', `${at}.exr`), bytes)
-    const answer = execFileSync('python3', ['-c', READ_LOT, join(folder, 'lot')], { cwd: 'blender-worker', encoding: 'utf8', timeout: 20_000, maxBuffer: 2 ** 24 })
-    if (!answer.endsWith(`read ${lot.length}\n`)) throw new Error(`the driver's reader stumbled: ${answer.slice(-2_000)}`)
+    const answer = execFileSync('python3', ['-c', READ_LOT, join(folder, 'lot')], {
+      cwd: 'blender-worker',
+      encoding: 'utf8',
+      timeout: 20_000,
+      maxBuffer: 2 ** 24,
+    })
+    if (!answer.endsWith(`read ${lot.length}\n`))
+      throw new Error(`the driver's reader stumbled: ${answer.slice(-2_000)}`)
   }
   return {
     name: 'exr-python',
@@ -143,16 +163,32 @@ print('read', count)
 `
 
 async function someExrs(folder: string): Promise<Buffer[]> {
-  const channels = [{ name: 'A', type: 'half' }, { name: 'B', type: 'float' }, { name: 'Id', type: 'uint' }] as const
+  const channels = [
+    { name: 'A', type: 'half' },
+    { name: 'B', type: 'float' },
+    { name: 'Id', type: 'uint' },
+  ] as const
   const attributes = [{ name: 'BlenderMultiChannel', type: 'string', value: Buffer.from('Blender V2.55.1 and newer') }]
   const images: Buffer[] = []
   for (const [at, compression] of (['zip', 'zips', 'none', 'rle'] as const).entries()) {
     const header = makeExrHeader({ width: 12, height: 20, channels, compression, attributes })
     const path = join(folder, `whole${at}.exr`)
-    await writeExr(path, header, (index) => Buffer.from(Array.from({ length: rowsInBlock(header, index) * header.rowBytes }, (_, byte) => (byte % 8 < 6 ? 60 : (byte * 7) % 60))))
+    await writeExr(path, header, (index) =>
+      Buffer.from(
+        Array.from({ length: rowsInBlock(header, index) * header.rowBytes }, (_, byte) =>
+          byte % 8 < 6 ? 60 : (byte * 7) % 60,
+        ),
+      ),
+    )
     images.push(await readFile(path))
   }
-  const parts = channels.map((channel, part) => ({ width: 12, height: 20, name: `part${part}`, channels: [channel], attributes }))
+  const parts = channels.map((channel, part) => ({
+    width: 12,
+    height: 20,
+    name: `part${part}`,
+    channels: [channel],
+    attributes,
+  }))
   images.push(await writeParts(join(folder, 'parts.exr'), parts.slice(0, 2), (_channel, x, y) => x * y))
   return images
 }

@@ -29,7 +29,8 @@ class FuzzSocket extends EventEmitter {
     this.sent.push(JSON.parse(text) as CoordinatorMessage)
   }
   close(code: number, reason: string): void {
-    if (Buffer.byteLength(reason) > 123 || code < 1000 || code > 4999) throw new RangeError(`no close frame holds ${code} ${reason}`)
+    if (Buffer.byteLength(reason) > 123 || code < 1000 || code > 4999)
+      throw new RangeError(`no close frame holds ${code} ${reason}`)
     this.terminate()
   }
   terminate(): void {
@@ -74,8 +75,19 @@ async function workerMessages(): Promise<Target> {
       const lines: Buffer[] = random.chance(0.9) ? [Buffer.from(JSON.stringify(HELLO))] : []
       for (let count = 1 + random.below(6); count > 0; count--) {
         const message = random.pick(messages)
-        if (random.chance(0.85)) lines.push(Buffer.from(JSON.stringify(random.chance(0.4) ? spoiledJson(random, message) : message) ?? 'undefined'))
-        else lines.push(Buffer.from(spoiled(random, [Buffer.from(JSON.stringify(message))]).toString('latin1').replaceAll('\n', ' '), 'latin1'))
+        if (random.chance(0.85))
+          lines.push(
+            Buffer.from(JSON.stringify(random.chance(0.4) ? spoiledJson(random, message) : message) ?? 'undefined'),
+          )
+        else
+          lines.push(
+            Buffer.from(
+              spoiled(random, [Buffer.from(JSON.stringify(message))])
+                .toString('latin1')
+                .replaceAll('\n', ' '),
+              'latin1',
+            ),
+          )
       }
       return Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
     },
@@ -86,12 +98,29 @@ async function workerMessages(): Promise<Target> {
       const engine = { ...farm.engine, log, times: ENGINE_TIMES }
       const dispatcher = new Dispatcher(engine)
       const socket = new FuzzSocket()
-      const session = new WorkerSession(socket as unknown as WebSocket, { engine, dispatcher, sessionId: `s${uses}`, owner: 'grace', onReady: () => undefined, onClose: () => undefined })
+      const session = new WorkerSession(socket as unknown as WebSocket, {
+        engine,
+        dispatcher,
+        sessionId: `s${uses}`,
+        owner: 'grace',
+        onReady: () => undefined,
+        onClose: () => undefined,
+      })
       for (const jobId of await engine.store.openJobs()) await dispatcher.refresh(jobId)
       let lease: Lease | undefined
       for (const line of linesOf(input)) {
         lease ??= socket.sent.find((message) => message.type === 'lease')
-        const text = lease === undefined ? line : Buffer.from(line.toString('latin1').replaceAll('LEASE_JOB', lease.jobId).replaceAll('LEASE_TASK', lease.taskId).replaceAll('424242', String(lease.epoch)), 'latin1')
+        const text =
+          lease === undefined
+            ? line
+            : Buffer.from(
+                line
+                  .toString('latin1')
+                  .replaceAll('LEASE_JOB', lease.jobId)
+                  .replaceAll('LEASE_TASK', lease.taskId)
+                  .replaceAll('424242', String(lease.epoch)),
+                'latin1',
+              )
         if (socket.readyState === 1) socket.emit('message', text, false)
         for (let turn = 0; turn < 4; turn++) await new Promise((done) => setImmediate(done))
       }
@@ -109,7 +138,7 @@ async function workerMessages(): Promise<Target> {
 
 function linesOf(input: Buffer): Buffer[] {
   const lines: Buffer[] = []
-  for (let from = 0; from < input.length; ) {
+  for (let from = 0; from < input.length;) {
     const end = input.indexOf(10, from)
     lines.push(input.subarray(from, end < 0 ? input.length : end))
     from = end < 0 ? input.length : end + 1
@@ -135,13 +164,27 @@ async function restRequests(): Promise<Target> {
     scene = await farm.addScene()
   }
   await renew()
-  const request = { scene, name: 'x', frames: '1-4', tiles: { columns: 2, rows: 2 }, settings: { resolution: { width: 64, height: 36 }, samples: 4, format: { file: 'png', colorDepth: '8' } }, auditRate: 0.1, video: 'none', priority: 50, requirement: { deviceKinds: ['CPU'], tags: ['a'], memoryBytesMin: 1 } }
+  const request = {
+    scene,
+    name: 'x',
+    frames: '1-4',
+    tiles: { columns: 2, rows: 2 },
+    settings: { resolution: { width: 64, height: 36 }, samples: 4, format: { file: 'png', colorDepth: '8' } },
+    auditRate: 0.1,
+    video: 'none',
+    priority: 50,
+    requirement: { deviceKinds: ['CPU'], tags: ['a'], memoryBytesMin: 1 },
+  }
   const json = { 'content-type': 'application/json' }
   const form = sceneForm({ scene: smallBlend(), before: { name: 'a' }, after: { sha256: scene } })
   const metadata = `filename ${Buffer.from('a.blend').toString('base64')},sha256 ${Buffer.from(scene).toString('base64')}`
   const asked = (random: SeededRandom): Asked => {
-    const spoil = (text: string) => (random.chance(0.5) ? text : spoiled(random, [Buffer.from(text, 'latin1')]).toString('latin1'))
-    const value = () => encodeURIComponent(spoil(random.pick(['10', '0', scene, 'rendering', '000001800000000000:job_01j9zzzzzzzzzzzzzzzzzzzzzz'])))
+    const spoil = (text: string) =>
+      random.chance(0.5) ? text : spoiled(random, [Buffer.from(text, 'latin1')]).toString('latin1')
+    const value = () =>
+      encodeURIComponent(
+        spoil(random.pick(['10', '0', scene, 'rendering', '000001800000000000:job_01j9zzzzzzzzzzzzzzzzzzzzzz'])),
+      )
     switch (random.below(5)) {
       case 0:
       case 1: {
@@ -149,11 +192,34 @@ async function restRequests(): Promise<Target> {
         return { method: 'POST', url: '/v1/plans', headers: json, body: random.chance(0.8) ? body : spoil(body) }
       }
       case 2:
-        return { method: random.pick(['GET', 'HEAD', 'DELETE', 'POST']), url: `/v1/${random.pick(['jobs', 'scenes', 'workers', 'uploads', 'jobs/job_01j9zzzzzzzzzzzzzzzzzzzzzz/tasks'])}${random.chance(0.3) ? `/${value()}` : ''}?${random.pick(['limit', 'cursor', 'state', 'x'])}=${value()}`, headers: {}, body: '' }
+        return {
+          method: random.pick(['GET', 'HEAD', 'DELETE', 'POST']),
+          url: `/v1/${random.pick(['jobs', 'scenes', 'workers', 'uploads', 'jobs/job_01j9zzzzzzzzzzzzzzzzzzzzzz/tasks'])}${random.chance(0.3) ? `/${value()}` : ''}?${random.pick(['limit', 'cursor', 'state', 'x'])}=${value()}`,
+          headers: {},
+          body: '',
+        }
       case 3:
-        return { method: 'POST', url: '/v1/scenes', headers: { 'content-type': random.chance(0.8) ? form.headers['content-type'] ?? '' : spoil(form.headers['content-type'] ?? '').replaceAll(/[^\x20-\x7e]/g, '_') }, body: spoiled(random, [form.payload]).toString('latin1') }
+        return {
+          method: 'POST',
+          url: '/v1/scenes',
+          headers: {
+            'content-type': random.chance(0.8)
+              ? (form.headers['content-type'] ?? '')
+              : spoil(form.headers['content-type'] ?? '').replaceAll(/[^\x20-\x7e]/g, '_'),
+          },
+          body: spoiled(random, [form.payload]).toString('latin1'),
+        }
       default:
-        return { method: 'POST', url: '/v1/uploads', headers: { 'tus-resumable': '1.0.0', 'upload-length': random.pick(['9', '-1', '1e9', '99999999999999999999', '', '0']), 'upload-metadata': spoil(metadata).replaceAll(/[^\x20-\x7e]/g, '_') }, body: '' }
+        return {
+          method: 'POST',
+          url: '/v1/uploads',
+          headers: {
+            'tus-resumable': '1.0.0',
+            'upload-length': random.pick(['9', '-1', '1e9', '99999999999999999999', '', '0']),
+            'upload-metadata': spoil(metadata).replaceAll(/[^\x20-\x7e]/g, '_'),
+          },
+          body: '',
+        }
     }
   }
   return {
@@ -162,10 +228,23 @@ async function restRequests(): Promise<Target> {
     async take(input) {
       if (farm === undefined) throw new Error('closed')
       const { method, url, headers, body } = JSON.parse(input.toString()) as Asked
-      const answer = await farm.ask(url.includes('workers') ? 'root' : 'ada', { method, url, headers, ...(body === '' ? {} : { payload: Buffer.from(body, 'latin1') }) })
-      if (answer.statusCode >= 500) throw new Error(`${method} ${url} was answered ${answer.statusCode}: ${answer.body.slice(0, 500)} ${JSON.stringify(farm.logged.at(-1)).slice(0, 1_500)}`)
+      const answer = await farm.ask(url.includes('workers') ? 'root' : 'ada', {
+        method,
+        url,
+        headers,
+        ...(body === '' ? {} : { payload: Buffer.from(body, 'latin1') }),
+      })
+      if (answer.statusCode >= 500)
+        throw new Error(
+          `${method} ${url} was answered ${answer.statusCode}: ${answer.body.slice(0, 500)} ${JSON.stringify(farm.logged.at(-1)).slice(0, 1_500)}`,
+        )
       farm.logged.length = 0
-      if (method === 'POST' && url === '/v1/uploads' && answer.statusCode === 201) await farm.ask('ada', { method: 'DELETE', url: String(answer.headers.location), headers: { 'tus-resumable': '1.0.0' } })
+      if (method === 'POST' && url === '/v1/uploads' && answer.statusCode === 201)
+        await farm.ask('ada', {
+          method: 'DELETE',
+          url: String(answer.headers.location),
+          headers: { 'tus-resumable': '1.0.0' },
+        })
       return `${url.split('/')[2]?.split('?')[0]} ${answer.statusCode}`
     },
     rest: renew,

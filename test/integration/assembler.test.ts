@@ -36,11 +36,22 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 async function png({ width, height } = SIZE): Promise<Buffer> {
-  return sharp({ create: { width, height, channels: 3, background: '#28c' } }).png().toBuffer()
+  return sharp({ create: { width, height, channels: 3, background: '#28c' } })
+    .png()
+    .toBuffer()
 }
 
-async function exr({ width, height }: { width: number; height: number }, value = 0.5, channels = ['R', 'G', 'B', 'A']): Promise<Buffer> {
-  const header = makeExrHeader({ width, height, channels: channels.map((name) => ({ name, type: 'float' as const })), compression: 'zip' })
+async function exr(
+  { width, height }: { width: number; height: number },
+  value = 0.5,
+  channels = ['R', 'G', 'B', 'A'],
+): Promise<Buffer> {
+  const header = makeExrHeader({
+    width,
+    height,
+    channels: channels.map((name) => ({ name, type: 'float' as const })),
+    compression: 'zip',
+  })
   const path = join(folder, `made-${width}-${height}-${value}-${channels.length}.exr`)
   await writeExr(path, header, (index) => {
     const rows = Math.min(header.rowsPerBlock, height - index * header.rowsPerBlock)
@@ -60,20 +71,29 @@ interface Sent {
 async function handIn(worker: ScriptedWorker, lease: Lease, sent: readonly Sent[]) {
   if (lease.work.kind === 'inspect') throw new Error('an inspection hands in no files')
   const frame = lease.work.kind === 'finish' ? lease.work.frame : (lease.work.frames[0] ?? 0)
-  const files = sent.map(({ role, content }) => ({ name: `${frame}.${role}.${role === 'raw' ? 'exr' : 'png'}`, frame, role, bytes: content.length, sha256: Sha256.parse(createHash('sha256').update(content).digest('hex')) }))
+  const files = sent.map(({ role, content }) => ({
+    name: `${frame}.${role}.${role === 'raw' ? 'exr' : 'png'}`,
+    frame,
+    role,
+    bytes: content.length,
+    sha256: Sha256.parse(createHash('sha256').update(content).digest('hex')),
+  }))
   const taken = await takeResult(farm.engine, worker.heldLease(lease), { files, renderSeconds: 1, peakMemoryBytes: 1 })
   if (!taken.ok) return taken
   for (const { name } of taken.upload) {
     const index = files.findIndex((file) => file.name === name)
     const body = sent[index]?.stored ?? sent[index]?.content ?? Buffer.alloc(0)
-    await farm.objects.put(attemptKey(lease.jobId, lease.taskId, lease.epoch, name), body, { contentType: 'application/octet-stream' })
+    await farm.objects.put(attemptKey(lease.jobId, lease.taskId, lease.epoch, name), body, {
+      contentType: 'application/octet-stream',
+    })
   }
   return takeDelivery(farm.engine, worker.heldLease(lease))
 }
 
 async function runSteps(): Promise<void> {
   const context = { engine: farm.engine, imaging: farmImaging, video: ffmpegEncoder(undefined), scratchDir: folder }
-  while (await farm.queue.runStep('assemble', (step, attempt) => runAssemblerStep(context, step, attempt))) await farm.quiet()
+  while (await farm.queue.runStep('assemble', (step, attempt) => runAssemblerStep(context, step, attempt)))
+    await farm.quiet()
 }
 
 async function finalKeys(jobId: JobId): Promise<string[]> {
@@ -85,7 +105,10 @@ describe('a whole frame', () => {
   it('is delivered with a preview and a manifest when its file is what was committed to', async () => {
     const jobId = await farm.submit({ frames: '7' })
     const image = await png()
-    await handIn(ann, ann.next(), [{ role: 'final', content: image }, { role: 'raw', content: await exr(SIZE) }])
+    await handIn(ann, ann.next(), [
+      { role: 'final', content: image },
+      { role: 'raw', content: await exr(SIZE) },
+    ])
     await runSteps()
     expect(await finalKeys(jobId)).toEqual(['frames/0007.png', 'manifest.json', 'previews/0007.jpg'])
     expect((await farm.job(jobId)).state).toBe('completed')
@@ -95,24 +118,38 @@ describe('a whole frame', () => {
     ['has the wrong size', async () => ({ content: await png({ width: 639, height: 360 }) }), /639 ?x ?360/],
     ['is cut off', async () => ({ content: (await png()).subarray(0, 200) }), /cannot be decoded|corrupt|end/i],
     ['is no image at all', async () => ({ content: Buffer.from('<html>not found</html>') }), /./],
-    ['is not the one committed to', async () => ({ content: await png(), stored: Buffer.alloc((await png()).length, 1) }), /SHA-256|sha256|hash/i],
+    [
+      'is not the one committed to',
+      async () => ({ content: await png(), stored: Buffer.alloc((await png()).length, 1) }),
+      /SHA-256|sha256|hash/i,
+    ],
   ])('goes to another worker when its file %s, and leaves nothing in final/', async (_how, made, why) => {
     const bob = await farm.connect('bob')
     const jobId = await farm.submit({ frames: '7' })
     const [holder, other] = ann.leases.size > 0 ? [ann, bob] : [bob, ann]
     const lease = holder.next()
-    expect(await handIn(holder, lease, [{ role: 'final', ...(await made()) }, { role: 'raw', content: await exr(SIZE) }])).toMatchObject({ ok: true, state: 'completed' })
+    expect(
+      await handIn(holder, lease, [
+        { role: 'final', ...(await made()) },
+        { role: 'raw', content: await exr(SIZE) },
+      ]),
+    ).toMatchObject({ ok: true, state: 'completed' })
     await runSteps()
     expect(await finalKeys(jobId)).toEqual([])
     const [task] = await farm.tasks(jobId)
     expect(task?.attempts[0]).toMatchObject({ outcome: 'rejected', verdict: 'refuted' })
-    const rejection = (await farm.store.events(jobId, { limit: 50 })).items.find((event) => event.type === 'result_rejected')
+    const rejection = (await farm.store.events(jobId, { limit: 50 })).items.find(
+      (event) => event.type === 'result_rejected',
+    )
     expect(rejection?.message).toMatch(why)
 
     await farm.dispatcher.refresh(jobId)
     await farm.quiet()
     expect(other.leases.size).toBe(1)
-    await handIn(other, other.next(), [{ role: 'final', content: await png() }, { role: 'raw', content: await exr(SIZE) }])
+    await handIn(other, other.next(), [
+      { role: 'final', content: await png() },
+      { role: 'raw', content: await exr(SIZE) },
+    ])
     await runSteps()
     expect(await finalKeys(jobId)).toEqual(['frames/0007.png', 'manifest.json', 'previews/0007.jpg'])
   })
@@ -125,8 +162,25 @@ describe('a whole frame', () => {
     const job = await farm.store.job(jobId)
     if (job === null) throw new Error('no job')
     const stereo = { ...job.value, plan: { ...job.value.plan, stereo: true } }
-    await farm.store.commit(jobId, { job: { id: jobId, expected: job.version, value: stereo }, tasks: [], frames: [], counters: {}, leases: [], picky: [], effects: [], credits: [], events: [] }, farm.clock.now())
-    await handIn(ann, ann.next(), [{ role: 'final', content: await png(size) }, { role: 'raw', content: await exr(SIZE) }])
+    await farm.store.commit(
+      jobId,
+      {
+        job: { id: jobId, expected: job.version, value: stereo },
+        tasks: [],
+        frames: [],
+        counters: {},
+        leases: [],
+        picky: [],
+        effects: [],
+        credits: [],
+        events: [],
+      },
+      farm.clock.now(),
+    )
+    await handIn(ann, ann.next(), [
+      { role: 'final', content: await png(size) },
+      { role: 'raw', content: await exr(SIZE) },
+    ])
     await runSteps()
     expect((await farm.job(jobId)).state).toBe('completed')
   })
@@ -134,7 +188,10 @@ describe('a whole frame', () => {
   it('is not accepted when a file in the store has another length than was committed to', async () => {
     await farm.submit({ frames: '7' })
     const image = await png()
-    const answer = await handIn(ann, ann.next(), [{ role: 'final', content: image, stored: Buffer.concat([image, Buffer.from('more')]) }, { role: 'raw', content: await exr(SIZE) }])
+    const answer = await handIn(ann, ann.next(), [
+      { role: 'final', content: image, stored: Buffer.concat([image, Buffer.from('more')]) },
+      { role: 'raw', content: await exr(SIZE) },
+    ])
     expect(answer).toMatchObject({ ok: false, code: 'upload_incomplete' })
   })
 })
@@ -145,7 +202,8 @@ describe('a frame of tiles', () => {
 
   it('is stitched when every tile is what it should be', async () => {
     const jobId = await farm.submit(TILED, { cycles: { useAdaptiveSampling: false } })
-    for (const { lease } of [...ann.leases.values()]) await handIn(ann, lease, [{ role: 'raw', content: await exr(HALF) }])
+    for (const { lease } of [...ann.leases.values()])
+      await handIn(ann, lease, [{ role: 'raw', content: await exr(HALF) }])
     await runSteps()
     expect((await farm.frames(jobId))[0]).toMatchObject({ state: 'finishing', stitched: { bytes: expect.any(Number) } })
   })
@@ -163,7 +221,10 @@ describe('a frame of tiles', () => {
     await runSteps()
     const tasks = await farm.tasks(jobId)
     expect(tasks.find((task) => task.id === leases[0]!.taskId)?.state).toBe('completed')
-    expect(tasks.find((task) => task.id === leases[1]!.taskId)?.attempts[0]).toMatchObject({ outcome: 'rejected', verdict: 'refuted' })
+    expect(tasks.find((task) => task.id === leases[1]!.taskId)?.attempts[0]).toMatchObject({
+      outcome: 'rejected',
+      verdict: 'refuted',
+    })
     expect((await farm.frames(jobId))[0]?.state).toBe('rendering')
   })
 })
@@ -183,15 +244,26 @@ describe('a tile of a kind that the farm does not read', () => {
     const bob = await farm.connect('bob', { slots: 2 })
     const jobId = await farm.submit(TILED, { cycles: { useAdaptiveSampling: false } })
     for (let turn = 0; turn < 3 && (await farm.job(jobId)).state === 'active'; turn++) {
-      for (const held of [ann, bob]) for (const { lease } of [...held.leases.values()]) await handIn(held, lease, [{ role: 'raw', content: await packedOtherwise() }])
+      for (const held of [ann, bob])
+        for (const { lease } of [...held.leases.values()])
+          await handIn(held, lease, [{ role: 'raw', content: await packedOtherwise() }])
       await runSteps()
       await farm.quiet()
     }
-    const rejected = (await farm.tasks(jobId)).flatMap((task) => task.attempts).filter((attempt) => attempt.outcome === 'rejected')
+    const rejected = (await farm.tasks(jobId))
+      .flatMap((task) => task.attempts)
+      .filter((attempt) => attempt.outcome === 'rejected')
     expect(rejected.length).toBeGreaterThanOrEqual(2)
-    for (const attempt of rejected) expect(attempt).toMatchObject({ verdict: 'unverified', failure: { code: 'result_unread' } })
+    for (const attempt of rejected)
+      expect(attempt).toMatchObject({ verdict: 'unverified', failure: { code: 'result_unread' } })
     expect((await farm.store.listWorkers()).map((each) => each.tasksFailed)).toEqual([0, 0])
-    expect(await farm.job(jobId)).toMatchObject({ state: 'failed', failure: { code: 'assembly_failed', message: expect.stringMatching(/rendered 2 times, and the farm does not read.*1\.raw\.exr: compression PIZ/) } })
+    expect(await farm.job(jobId)).toMatchObject({
+      state: 'failed',
+      failure: {
+        code: 'assembly_failed',
+        message: expect.stringMatching(/rendered 2 times, and the farm does not read.*1\.raw\.exr: compression PIZ/),
+      },
+    })
   })
 })
 
@@ -199,12 +271,20 @@ describe('a frame whose samples were split', () => {
   const FULL = SIZE
   const SPLITTABLE = { cycles: { useAdaptiveSampling: false, samples: 10 } }
 
-  async function handInRanges(files: readonly Buffer[], request: object = { sampleRanges: files.length }): Promise<{ jobId: JobId; leases: Lease[] }> {
+  async function handInRanges(
+    files: readonly Buffer[],
+    request: object = { sampleRanges: files.length },
+  ): Promise<{ jobId: JobId; leases: Lease[] }> {
     await farm.connect('bob', { slots: 8 })
     const jobId = await farm.submit({ frames: '1', ...request }, SPLITTABLE)
-    const held = [...farm.workers.values()].flatMap((worker) => [...worker.leases.values()].flatMap(({ lease }) => (lease.jobId === jobId ? [{ worker, lease }] : []))).sort((a, b) => (a.lease.taskId < b.lease.taskId ? -1 : 1))
+    const held = [...farm.workers.values()]
+      .flatMap((worker) =>
+        [...worker.leases.values()].flatMap(({ lease }) => (lease.jobId === jobId ? [{ worker, lease }] : [])),
+      )
+      .sort((a, b) => (a.lease.taskId < b.lease.taskId ? -1 : 1))
     expect(held).toHaveLength(files.length)
-    for (const [index, { worker, lease }] of held.entries()) await handIn(worker, lease, [{ role: 'raw', content: files[index] ?? Buffer.alloc(0) }])
+    for (const [index, { worker, lease }] of held.entries())
+      await handIn(worker, lease, [{ role: 'raw', content: files[index] ?? Buffer.alloc(0) }])
     await runSteps()
     return { jobId, leases: held.map(({ lease }) => lease) }
   }
@@ -229,7 +309,10 @@ describe('a frame whose samples were split', () => {
 
   it('is merged tile by tile and then stitched, where tiles were asked for as well', async () => {
     const half = { width: 320, height: 360 }
-    const { jobId } = await handInRanges([await exr(half, 1), await exr(half, 3), await exr(half, 5), await exr(half, 9)], { tiles: { columns: 2, rows: 1 }, sampleRanges: 2 })
+    const { jobId } = await handInRanges(
+      [await exr(half, 1), await exr(half, 3), await exr(half, 5), await exr(half, 9)],
+      { tiles: { columns: 2, rows: 1 }, sampleRanges: 2 },
+    )
     const row = (await stitchedPixels(jobId)).subarray(0, 640)
     expect([...new Set(row.subarray(0, 320))]).toEqual([2])
     expect([...new Set(row.subarray(320))]).toEqual([7])
@@ -250,7 +333,10 @@ describe('a frame whose samples were split', () => {
       const rejected = tasks.filter((task) => task.attempts[0]?.outcome === 'rejected')
       expect(rejected.map((task) => task.id)).toEqual([leases[at]!.taskId])
       expect(rejected[0]?.attempts[0]?.verdict).toBe('refuted')
-      expect((await farm.store.events(jobId, { limit: 50 })).items.find((event) => event.type === 'result_rejected')?.message).toMatch(why)
+      expect(
+        (await farm.store.events(jobId, { limit: 50 })).items.find((event) => event.type === 'result_rejected')
+          ?.message,
+      ).toMatch(why)
       expect((await farm.frames(jobId))[0]).toMatchObject({ state: 'rendering', tasksLeft: 1 })
     }
   })
@@ -258,7 +344,10 @@ describe('a frame whose samples were split', () => {
   it('is rendered again and blames nobody, where one of two files lacks a channel of the other', async () => {
     const { jobId } = await handInRanges([await exr(FULL, 1, ['R', 'G', 'B']), await exr(FULL, 2)])
     const tasks = await farm.tasks(jobId)
-    expect(tasks.map((task) => task.attempts[0])).toMatchObject([{ outcome: 'rejected', verdict: 'unverified' }, { outcome: 'rejected', verdict: 'unverified' }])
+    expect(tasks.map((task) => task.attempts[0])).toMatchObject([
+      { outcome: 'rejected', verdict: 'unverified' },
+      { outcome: 'rejected', verdict: 'unverified' },
+    ])
     expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0, 0])
     expect((await farm.frames(jobId))[0]).toMatchObject({ state: 'rendering', tasksLeft: 2 })
   })

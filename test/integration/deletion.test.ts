@@ -38,8 +38,23 @@ beforeEach(async () => {
   const store = redisFarmStore(server.redis, { prefix })
   await store.changeStanding(null, { term: 1, open: true })
   now = Date.now()
-  const objects = new DirectoryObjectStore({ root: folder, signingSecret: Buffer.alloc(32, 1), publicUrl: () => 'http://127.0.0.1', nowMs: () => now })
-  engine = { store, queue: bullWorkQueue({ redisUrl: server.url, prefix }), bulletin: new MemoryBulletin(), objects, clock: { now: () => now }, random: new SystemRandom(), log: pino({ level: 'silent' }), secret: 'a secret of the test', times: ENGINE_TIMES }
+  const objects = new DirectoryObjectStore({
+    root: folder,
+    signingSecret: Buffer.alloc(32, 1),
+    publicUrl: () => 'http://127.0.0.1',
+    nowMs: () => now,
+  })
+  engine = {
+    store,
+    queue: bullWorkQueue({ redisUrl: server.url, prefix }),
+    bulletin: new MemoryBulletin(),
+    objects,
+    clock: { now: () => now },
+    random: new SystemRandom(),
+    log: pino({ level: 'silent' }),
+    secret: 'a secret of the test',
+    times: ENGINE_TIMES,
+  }
   await store.putScene(aScene({}, { inspections: [aSceneInspection()] }))
   await put(blobKey(HASH))
   await store.putWorker(aWorker('anna'))
@@ -50,20 +65,31 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const put = (key: Parameters<typeof engine.objects.put>[0]) => engine.objects.put(key, Buffer.from('x'.repeat(10)), { contentType: 'text/plain' })
+const put = (key: Parameters<typeof engine.objects.put>[0]) =>
+  engine.objects.put(key, Buffer.from('x'.repeat(10)), { contentType: 'text/plain' })
 
 /** All keys and all objects; turns that somebody took run out by themselves, and the queue of steps is everybody's. */
 async function everything(): Promise<string[]> {
   const keys = (await server.keys(prefix)).filter((key) => !key.includes(':turn') && !key.includes(':steps:'))
   const objects: string[] = []
-  for (const top of ['blobs/', 'jobs/', 'farm/']) objects.push(...(await engine.objects.list(ObjectPrefix.parse(top), { limit: 1_000 })).keys.map(({ key }) => key))
+  for (const top of ['blobs/', 'jobs/', 'farm/'])
+    objects.push(...(await engine.objects.list(ObjectPrefix.parse(top), { limit: 1_000 })).keys.map(({ key }) => key))
   return [...keys, ...objects].sort()
 }
 
 /** A worker that takes whatever it is given. */
 function greedy(leases: Lease[]): Seat {
   const { id, capabilities } = aWorker('anna')
-  return { workerId: id, capabilities, open: () => true, room: () => 3 - leases.length, held: () => leases.length, busy: () => leases.length > 0, reserve: () => () => undefined, give: (lease) => (leases.push(lease), true) }
+  return {
+    workerId: id,
+    capabilities,
+    open: () => true,
+    room: () => 3 - leases.length,
+    held: () => leases.length,
+    busy: () => leases.length > 0,
+    reserve: () => () => undefined,
+    give: (lease) => (leases.push(lease), true),
+  }
 }
 
 /** A job in the midst of its life: one task handed in, one being delivered, others leased and queued, files at every place. */
@@ -82,7 +108,9 @@ async function livedJob(): Promise<JobId> {
     const lease: HeldLease = { jobId, taskId, epoch, workerId: aWorker('anna').id }
     const frame = work.kind === 'render' ? (work.frames[0] ?? 0) : 0
     const file = (role: 'final' | 'raw') => ({ name: `${frame}.${role}`, frame, role, bytes: 10, sha256: HASH })
-    expect(await takeResult(engine, lease, { files: [file('final'), file('raw')], renderSeconds: 1, peakMemoryBytes: 1 })).toMatchObject({ ok: true })
+    expect(
+      await takeResult(engine, lease, { files: [file('final'), file('raw')], renderSeconds: 1, peakMemoryBytes: 1 }),
+    ).toMatchObject({ ok: true })
     await put(attemptKey(jobId, taskId, epoch, `${frame}.final`))
     if (index === 0) expect(await takeDelivery(engine, lease)).toMatchObject({ ok: true })
   }

@@ -36,13 +36,21 @@ def walk(struct, prefix="", depth=0):
                 yield path, struct, prop
         elif prop.type == "POINTER" and depth < 3:
             inner = getattr(struct, name, None)
-            if inner is not None and not isinstance(inner, bpy.types.ID) and inner.id_data == struct.id_data and not _leads_away(inner):
+            if (
+                inner is not None
+                and not isinstance(inner, bpy.types.ID)
+                and inner.id_data == struct.id_data
+                and not _leads_away(inner)
+            ):
                 yield from walk(inner, path, depth + 1)
 
 
 def _leads_away(inner):
     """Whether a pointer leads to another node, socket or strip, each of which is a subject of its own, or to tools of the viewport."""
-    kinds = [getattr(bpy.types, name, None) for name in ("Node", "NodeSocket", "NodeLink", "Sequence", "Strip", "ToolSettings", "AnimData")]
+    kinds = [
+        getattr(bpy.types, name, None)
+        for name in ("Node", "NodeSocket", "NodeLink", "Sequence", "Strip", "ToolSettings", "AnimData")
+    ]
     return any(kind is not None and isinstance(inner, kind) for kind in kinds)
 
 

@@ -32,12 +32,23 @@ export async function listProperties(lab: Lab): Promise<Property[]> {
 /** Builds a scene for each name into `folder` and renders frames 1 and 2 of it with bare Blender, as `-a` does. */
 export async function makeScenes(lab: Lab, names: readonly string[], folder: string): Promise<KeyedScene[]> {
   const made = await eachOf(names, async (rest) => {
-    const numbered = rest.map((name) => ({ name, file: join(folder, `${String(names.indexOf(name) + 1).padStart(4, '0')}.blend`) }))
-    return (await runScript(lab, ['make', ...numbered.flatMap(({ name, file }) => [name, file])], 'MADE')).map((line) => Done.parse(line))
+    const numbered = rest.map((name) => ({
+      name,
+      file: join(folder, `${String(names.indexOf(name) + 1).padStart(4, '0')}.blend`),
+    }))
+    return (await runScript(lab, ['make', ...numbered.flatMap(({ name, file }) => [name, file])], 'MADE')).map((line) =>
+      Done.parse(line),
+    )
   })
-  const files = names.map((name, index) => ({ name, file: join(folder, `${String(index + 1).padStart(4, '0')}.blend`), why: made[index] ?? null }))
+  const files = names.map((name, index) => ({
+    name,
+    file: join(folder, `${String(index + 1).padStart(4, '0')}.blend`),
+    why: made[index] ?? null,
+  }))
   const sound = files.filter(({ why }) => why === null).map(({ file }) => file)
-  const bare = await eachOf(sound, async (rest) => (await runScript(lab, ['bare', folder, ...rest], 'BARE')).map((line) => Done.parse(line)))
+  const bare = await eachOf(sound, async (rest) =>
+    (await runScript(lab, ['bare', folder, ...rest], 'BARE')).map((line) => Done.parse(line)),
+  )
   return files.map(({ name, file, why }) => {
     const failed = why ?? bare[sound.indexOf(file)]
     if (failed !== undefined && failed !== null) return { name, why: failed }
@@ -48,7 +59,10 @@ export async function makeScenes(lab: Lab, names: readonly string[], folder: str
 }
 
 /** Runs a batch, and again what is left of it where Blender died; answers for each why it failed, or null. */
-async function eachOf(all: readonly string[], work: (rest: readonly string[]) => Promise<{ readonly why: string | null }[]>): Promise<(string | null)[]> {
+async function eachOf(
+  all: readonly string[],
+  work: (rest: readonly string[]) => Promise<{ readonly why: string | null }[]>,
+): Promise<(string | null)[]> {
   const outcomes: (string | null)[] = []
   while (outcomes.length < all.length) {
     const done = await work(all.slice(outcomes.length))
@@ -60,8 +74,14 @@ async function eachOf(all: readonly string[], work: (rest: readonly string[]) =>
 
 /** What a verb of the script printed, line by line; a Blender that ends early leaves fewer lines. */
 async function runScript(lab: Lab, args: readonly string[], mark: string): Promise<unknown[]> {
-  const options = lab.launch === 'module' ? [SCRIPT, ...args] : ['--background', '--factory-startup', '-noaudio', '--python', SCRIPT, '--', ...args]
-  const printed = await promisify(execFile)(lab.executable, options, { maxBuffer: OUTPUT_BYTES_MAX, timeout: BATCH_TIMEOUT_MS }).then(
+  const options =
+    lab.launch === 'module'
+      ? [SCRIPT, ...args]
+      : ['--background', '--factory-startup', '-noaudio', '--python', SCRIPT, '--', ...args]
+  const printed = await promisify(execFile)(lab.executable, options, {
+    maxBuffer: OUTPUT_BYTES_MAX,
+    timeout: BATCH_TIMEOUT_MS,
+  }).then(
     ({ stdout }) => stdout,
     (error: unknown) => (error instanceof Error && 'stdout' in error ? String(error.stdout) : ''),
   )

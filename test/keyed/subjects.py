@@ -58,7 +58,9 @@ def scene_of(scene):
 
 def world_of(scene):
     yield "world", scene.world
-    for socket in scene.world.node_tree.nodes["Background"].inputs if "Background" in scene.world.node_tree.nodes else ():
+    for socket in (
+        scene.world.node_tree.nodes["Background"].inputs if "Background" in scene.world.node_tree.nodes else ()
+    ):
         if hasattr(socket, "default_value"):
             yield f"background.{socket.identifier}", socket
 
@@ -90,7 +92,12 @@ def node_types():
     """The compositor's node types that make an image out of an image."""
     for name in sorted(dir(bpy.types)):
         kind = getattr(bpy.types, name)
-        if isinstance(kind, type) and issubclass(kind, bpy.types.Node) and name.startswith("CompositorNode") and name not in ("CompositorNode", "CompositorNodeTree", "CompositorNodeCustomGroup"):
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, bpy.types.Node)
+            and name.startswith("CompositorNode")
+            and name not in ("CompositorNode", "CompositorNodeTree", "CompositorNodeCustomGroup")
+        ):
             yield name
 
 
@@ -128,7 +135,17 @@ def strip_types():
     """Effects that need no file, with how many strips they work on; and the scene itself as a strip."""
     yield from (("COLOR", 0), ("TEXT", 0), ("SCENE", 0), ("ADJUSTMENT", 0))
     yield from (("TRANSFORM", 1), ("SPEED", 1), ("GLOW", 1), ("GAUSSIAN_BLUR", 1))
-    yield from (("CROSS", 2), ("GAMMA_CROSS", 2), ("ADD", 2), ("SUBTRACT", 2), ("MULTIPLY", 2), ("WIPE", 2), ("ALPHA_OVER", 2), ("ALPHA_UNDER", 2), ("COLORMIX", 2))
+    yield from (
+        ("CROSS", 2),
+        ("GAMMA_CROSS", 2),
+        ("ADD", 2),
+        ("SUBTRACT", 2),
+        ("MULTIPLY", 2),
+        ("WIPE", 2),
+        ("ALPHA_OVER", 2),
+        ("ALPHA_UNDER", 2),
+        ("COLORMIX", 2),
+    )
 
 
 def strip_of(kind, count):

@@ -5,7 +5,12 @@ import type { Property } from './properties.ts'
 import type { Finding } from './try-scene.ts'
 
 /** Markdown: a row for each group of subjects, then each reason for an exception or a refusal with its number. */
-export function keyedTable(version: string, properties: readonly Property[], findings: readonly Finding[], exceptions: readonly Exception[]): string {
+export function keyedTable(
+  version: string,
+  properties: readonly Property[],
+  findings: readonly Finding[],
+  exceptions: readonly Exception[],
+): string {
   const byName = new Map(findings.map((finding) => [finding.name, finding]))
   const groups = [...new Set(properties.map(({ name }) => groupOf(name)))]
   const rows = groups.map((group) => {
@@ -14,18 +19,36 @@ export function keyedTable(version: string, properties: readonly Property[], fin
     const keyed = tried.filter(({ whole }) => whole !== 'no key')
     const count = (of: (finding: Finding) => boolean): number => keyed.filter(of).length
     return [
-      group, own.length, keyed.length, count(({ whole }) => whole === 'exact'), count(({ tiles }) => tiles === 'exact'), count(({ tiles }) => tiles === 'refused'),
-      count(({ whole, tiles }) => [whole, tiles].some((one) => one === 'different' || one === 'failed')), tried.length - keyed.length, own.length - tried.length,
+      group,
+      own.length,
+      keyed.length,
+      count(({ whole }) => whole === 'exact'),
+      count(({ tiles }) => tiles === 'exact'),
+      count(({ tiles }) => tiles === 'refused'),
+      count(({ whole, tiles }) => [whole, tiles].some((one) => one === 'different' || one === 'failed')),
+      tried.length - keyed.length,
+      own.length - tried.length,
     ]
   })
-  const excepted = exceptions.map(({ pattern, reason }) => ({ reason, count: properties.filter(({ name }) => pattern.test(name)).length }))
+  const excepted = exceptions.map(({ pattern, reason }) => ({
+    reason,
+    count: properties.filter(({ name }) => pattern.test(name)).length,
+  }))
   return [
-    '', `Blender ${version}`, '',
-    '| settings of | animatable | keyed | whole: exact | tiles: exact | tiles: refused | different or failed | cannot be keyed | not tried |', '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
-    ...rows.map((cells) => `| ${cells.join(' | ')} |`), '',
+    '',
+    `Blender ${version}`,
+    '',
+    '| settings of | animatable | keyed | whole: exact | tiles: exact | tiles: refused | different or failed | cannot be keyed | not tried |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+    '',
     ...excepted.filter(({ count }) => count > 0).map(({ reason, count }) => `not tried: ${count}, ${reason}`),
-    ...tally(findings.filter(({ whole }) => whole === 'no key').map(({ why }) => why)).map(([why, count]) => `cannot be keyed: ${count}, ${why}`),
-    ...tally(findings.filter(({ tiles }) => tiles === 'refused').map(({ why }) => why)).map(([why, count]) => `tiles refused: ${count}, ${why}`),
+    ...tally(findings.filter(({ whole }) => whole === 'no key').map(({ why }) => why)).map(
+      ([why, count]) => `cannot be keyed: ${count}, ${why}`,
+    ),
+    ...tally(findings.filter(({ tiles }) => tiles === 'refused').map(({ why }) => why)).map(
+      ([why, count]) => `tiles refused: ${count}, ${why}`,
+    ),
   ].join('\n')
 }
 

@@ -34,7 +34,12 @@ export async function tryScene(lab: Lab, blender: BlenderProcess, scene: KeyedSc
     const tiles = await renderTiles(lab, blender, facts, scene.bare[FRAME_IN_TILES - 1] ?? '')
     return { name, whole: 'exact', tiles: tiles === '' ? 'exact' : 'different', why: tiles }
   } catch (error) {
-    return { name, whole: 'failed', tiles: 'not tried', why: error instanceof Error ? error.message.slice(0, 300) : String(error) }
+    return {
+      name,
+      whole: 'failed',
+      tiles: 'not tried',
+      why: error instanceof Error ? error.message.slice(0, 300) : String(error),
+    }
   }
 }
 
@@ -43,21 +48,35 @@ async function renderWhole(lab: Lab, blender: BlenderProcess, bare: readonly [st
     const final = lab.path(`keyed-${turn}.png`)
     must(await blender.run('render', { mode: 'frame', frame, outputs: { final }, device: 'CPU' }))
     const differing = await differingPixels(bare[frame - 1] ?? '', final)
-    if (differing !== 0) return `frame ${frame}, rendered as number ${turn + 1}: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
+    if (differing !== 0)
+      return `frame ${frame}, rendered as number ${turn + 1}: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
   }
   return ''
 }
 
 async function renderTiles(lab: Lab, blender: BlenderProcess, facts: Inspected, bare: string): Promise<string> {
   const frame = FRAME_IN_TILES
-  const stitched = await lab.tiles(blender, { frame, region: facts.image.region, columns: 2, rows: 1, overscanPx: facts.tiling.overscanPx, name: 'keyed' })
+  const stitched = await lab.tiles(blender, {
+    frame,
+    region: facts.image.region,
+    columns: 2,
+    rows: 1,
+    overscanPx: facts.tiling.overscanPx,
+    name: 'keyed',
+  })
   const final = lab.path('keyed-tiled.png')
   must(await blender.run('finish', { frame, stitched, outputs: { final } }))
   const differing = await differingPixels(bare, final)
-  return differing === 0 ? '' : `frame ${frame} in tiles: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
+  return differing === 0
+    ? ''
+    : `frame ${frame} in tiles: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
 }
 
-function must<Value>(outcome: { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: string; readonly message: string }): Value {
+function must<Value>(
+  outcome:
+    | { readonly ok: true; readonly value: Value }
+    | { readonly ok: false; readonly code: string; readonly message: string },
+): Value {
   if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`)
   return outcome.value
 }

@@ -22,10 +22,18 @@ interface Seen {
 
 /** Something that reached a queue or the bulletin. */
 export type Performed =
-  | { readonly type: 'tasks_queued'; readonly jobId: JobId; readonly tasks: readonly { readonly taskId: TaskId; readonly epoch: number }[] }
+  | {
+      readonly type: 'tasks_queued'
+      readonly jobId: JobId
+      readonly tasks: readonly { readonly taskId: TaskId; readonly epoch: number }[]
+    }
   | { readonly type: 'step_added'; readonly step: BackgroundStep }
   | { readonly type: 'queue_dropped'; readonly jobId: JobId }
-  | { readonly type: 'told'; readonly jobId: JobId; readonly what: Exclude<Effect['type'], 'queue_tasks' | 'run_step' | 'drop_queue'> }
+  | {
+      readonly type: 'told'
+      readonly jobId: JobId
+      readonly what: Exclude<Effect['type'], 'queue_tasks' | 'run_step' | 'drop_queue'>
+    }
 
 type Report = (message: string) => void
 

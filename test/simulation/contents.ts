@@ -21,9 +21,15 @@ export function filesOf(lease: Lease, lie: string | null): MadeFile[] {
   const roles: FileRole[] = work.kind === 'finish' ? ['final'] : work.window === undefined ? ['final', 'raw'] : ['raw']
   return frames.flatMap((frame) =>
     roles.map((role) => {
-      const true_ = work.kind === 'finish' ? finishedLine(frame, work.stitched.sha256) : renderedLine(lease.scene.sha256, frame, role, work.window ?? 'whole', work.sampleRange)
+      const true_ =
+        work.kind === 'finish'
+          ? finishedLine(frame, work.stitched.sha256)
+          : renderedLine(lease.scene.sha256, frame, role, work.window ?? 'whole', work.sampleRange)
       const line = lie === null ? true_ : `${lie}: frame ${frame} ${role}`
-      return { line, file: { name: `${role}-${frame}`, frame, role, bytes: Buffer.byteLength(line), sha256: hashOf(line) } }
+      return {
+        line,
+        file: { name: `${role}-${frame}`, frame, role, bytes: Buffer.byteLength(line), sha256: hashOf(line) },
+      }
     }),
   )
 }
@@ -33,8 +39,12 @@ export function trueFinal(job: JobRecord, frame: number): string {
   const { plan, scene } = job
   const { tiles, samples } = plan
   if (tiles === undefined) return renderedLine(scene.sha256, frame, 'final', 'whole')
-  const ranges = Array.from({ length: rangesPerTile(plan) }, (_, index) => (samples === undefined ? undefined : sampleRangeOf(samples, index)))
-  const lines = Array.from({ length: tilesPerFrame(plan) }, (_, tile) => ranges.map((range) => renderedLine(scene.sha256, frame, 'raw', tileOfPlan(plan, tiles, tile).window, range))).flat()
+  const ranges = Array.from({ length: rangesPerTile(plan) }, (_, index) =>
+    samples === undefined ? undefined : sampleRangeOf(samples, index),
+  )
+  const lines = Array.from({ length: tilesPerFrame(plan) }, (_, tile) =>
+    ranges.map((range) => renderedLine(scene.sha256, frame, 'raw', tileOfPlan(plan, tiles, tile).window, range)),
+  ).flat()
   return finishedLine(frame, hashOf(stitchedLine(lines)))
 }
 

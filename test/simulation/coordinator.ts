@@ -18,13 +18,22 @@ export function engineOf(world: World, process: SimulatedProcess, bulletin: Bull
   const { agenda, trace } = world
   const farm = { agenda, trace, random: world.random.fork(`farm store of ${process.name}`), weather: world.farmPath }
   const objects = { agenda, trace, random: world.random.fork(`objects of ${process.name}`), weather: world.objectPath }
-  const skewMs = world.random.fork(`clock of ${process.name}`).between(-world.weather.clockSkewMsMax, world.weather.clockSkewMsMax)
+  const skewMs = world.random
+    .fork(`clock of ${process.name}`)
+    .between(-world.weather.clockSkewMsMax, world.weather.clockSkewMsMax)
   const noise = world.random.fork(`noise of ${process.name}`)
-  const inHand = (answer: unknown) => (typeof answer === 'object' && answer !== null && 'giveBack' in answer ? simulated(answer, process, farm, { name: 'taken', outage: farmStoreOutage }) : answer)
+  const inHand = (answer: unknown) =>
+    typeof answer === 'object' && answer !== null && 'giveBack' in answer
+      ? simulated(answer, process, farm, { name: 'taken', outage: farmStoreOutage })
+      : answer
   return {
     store: simulated(world.store, process, farm, { name: 'store', outage: farmStoreOutage }),
     queue: simulated(world.queue, process, farm, { name: 'queue', outage: farmStoreOutage, wrap: inHand }),
-    objects: simulated(world.objectsSeen, process, objects, { name: 'objects', outage: objectStoreOutage, direct: ['signedGet', 'signedPut'] }),
+    objects: simulated(world.objectsSeen, process, objects, {
+      name: 'objects',
+      outage: objectStoreOutage,
+      direct: ['signedGet', 'signedPut'],
+    }),
     bulletin,
     clock: { now: () => Math.floor(agenda.now() + skewMs) },
     random: { float: () => noise.float(), bytes: (count) => noise.bytes(count) },
@@ -40,8 +49,18 @@ function logOf(world: World, who: string): Logger {
     logMethod(this: unknown, args: unknown[]): void {
       const [fields, message] = args
       const error = typeof fields === 'object' && fields !== null && 'error' in fields ? fields.error : undefined
-      world.trace.remark(who, () => `says: ${String(message)} ${JSON.stringify(fields, (name, value: unknown) => (value instanceof Error ? value.message : name === 'error' ? String(value) : value))}`)
-      if (error instanceof Error && !(error instanceof FarmStoreUnavailable) && !(error instanceof StoreUnavailable) && !(error instanceof ObjectMissing)) world.fail('no-bugs', `${who}: ${String(message)}: ${error.stack ?? error.message}`)
+      world.trace.remark(
+        who,
+        () =>
+          `says: ${String(message)} ${JSON.stringify(fields, (name, value: unknown) => (value instanceof Error ? value.message : name === 'error' ? String(value) : value))}`,
+      )
+      if (
+        error instanceof Error &&
+        !(error instanceof FarmStoreUnavailable) &&
+        !(error instanceof StoreUnavailable) &&
+        !(error instanceof ObjectMissing)
+      )
+        world.fail('no-bugs', `${who}: ${String(message)}: ${error.stack ?? error.message}`)
     },
   }
   return pino({ level: 'info', hooks }, { write: () => undefined })
@@ -110,8 +129,11 @@ export class Coordinator {
   }
 
   hear(notice: Notice): void {
-    if (notice.type === 'lease_canceled') return this.#ready.get(notice.workerId)?.cancel(notice.jobId, notice.taskId, notice.epoch, notice.reason)
-    this.#dispatcher.refresh(notice.jobId).catch((error: unknown) => this.engine.log.warn({ error }, 'job not refreshed, the next round does it'))
+    if (notice.type === 'lease_canceled')
+      return this.#ready.get(notice.workerId)?.cancel(notice.jobId, notice.taskId, notice.epoch, notice.reason)
+    this.#dispatcher
+      .refresh(notice.jobId)
+      .catch((error: unknown) => this.engine.log.warn({ error }, 'job not refreshed, the next round does it'))
     return undefined
   }
 

@@ -53,7 +53,9 @@ export class Network {
     wire.dead = true
     this.wires.delete(wire)
     this.#agenda.after(this.#random.between(0, 10_000), () => wire.worker.enter(() => wire.end.closed(1006)))
-    this.#agenda.after(this.#random.between(0, this.#random.chance(0.3) ? 60_000 : 2_000), () => wire.coordinator.enter(() => wire.socket.ended(1006)))
+    this.#agenda.after(this.#random.between(0, this.#random.chance(0.3) ? 60_000 : 2_000), () =>
+      wire.coordinator.enter(() => wire.socket.ended(1006)),
+    )
   }
 
   /** `sure`: the end of a connection, of which each side hears whatever becomes of its messages. */
@@ -103,11 +105,17 @@ export class Wire {
 
   /** The worker hangs up. */
   hangUp(): void {
-    this.#network.carry(this, 'coordinator', 'hangs up', () => {
-      this.dead = true
-      this.#network.wires.delete(this)
-      this.socket.ended(1005)
-    }, true)
+    this.#network.carry(
+      this,
+      'coordinator',
+      'hangs up',
+      () => {
+        this.dead = true
+        this.#network.wires.delete(this)
+        this.socket.ended(1005)
+      },
+      true,
+    )
   }
 }
 
@@ -141,10 +149,16 @@ export class SimulatedSocket extends EventEmitter {
   close(code: number): void {
     if (this.readyState !== 1) return
     this.readyState = 2
-    this.#network.carry(this.#wire, 'worker', `closed with ${code}`, () => {
-      this.#wire.end.closed(code)
-      this.#network.carry(this.#wire, 'coordinator', 'has closed', () => this.terminate(), true)
-    }, true)
+    this.#network.carry(
+      this.#wire,
+      'worker',
+      `closed with ${code}`,
+      () => {
+        this.#wire.end.closed(code)
+        this.#network.carry(this.#wire, 'coordinator', 'has closed', () => this.terminate(), true)
+      },
+      true,
+    )
   }
 
   terminate(): void {
@@ -178,6 +192,19 @@ export class SimulatedSocket extends EventEmitter {
 
 /** One line for the trace. */
 function brief(message: unknown): string {
-  const { type, taskId, epoch, leases, code } = message as { type?: string; taskId?: string; epoch?: number; leases?: { taskId: string; epoch: number }[]; code?: string }
-  return [type, taskId === undefined ? '' : `${taskId}@${epoch}`, leases === undefined ? '' : `[${leases.map((lease) => `${lease.taskId}@${lease.epoch}`).join(' ')}]`, code ?? ''].filter((part) => part !== '').join(' ')
+  const { type, taskId, epoch, leases, code } = message as {
+    type?: string
+    taskId?: string
+    epoch?: number
+    leases?: { taskId: string; epoch: number }[]
+    code?: string
+  }
+  return [
+    type,
+    taskId === undefined ? '' : `${taskId}@${epoch}`,
+    leases === undefined ? '' : `[${leases.map((lease) => `${lease.taskId}@${lease.epoch}`).join(' ')}]`,
+    code ?? '',
+  ]
+    .filter((part) => part !== '')
+    .join(' ')
 }

@@ -17,11 +17,20 @@ export function observed(store: FarmStore, world: World): FarmStore {
     const committed = await store.commit(jobId, commit, now)
     const known = shelves.get(jobId)
     const job = commit.job?.value ?? known?.job
-    world.trace.note('store', committed.ok ? `commit ${jobId.slice(-4)} ${job?.state} ${commit.tasks.map(({ id, value }) => `${id}@${value?.epoch} ${value?.state}`).join(', ')} ${commit.frames.map(({ id, value }) => `frame ${id} ${value?.state}`).join(', ')}` : `conflict ${committed.conflict}`)
+    world.trace.note(
+      'store',
+      committed.ok
+        ? `commit ${jobId.slice(-4)} ${job?.state} ${commit.tasks.map(({ id, value }) => `${id}@${value?.epoch} ${value?.state}`).join(', ')} ${commit.frames.map(({ id, value }) => `frame ${id} ${value?.state}`).join(', ')}`
+        : `conflict ${committed.conflict}`,
+    )
     if (!committed.ok || job === undefined || job === null) return committed
     const shelf: Shelf = known ?? { job, tasks: new Map(), frames: new Map() }
-    const tasks = commit.tasks.flatMap(({ id, value }) => (value === null ? [] : [{ before: shelf.tasks.get(id), after: value }]))
-    const frames = commit.frames.flatMap(({ id, value }) => (value === null ? [] : [{ before: shelf.frames.get(id), after: value }]))
+    const tasks = commit.tasks.flatMap(({ id, value }) =>
+      value === null ? [] : [{ before: shelf.tasks.get(id), after: value }],
+    )
+    const frames = commit.frames.flatMap(({ id, value }) =>
+      value === null ? [] : [{ before: shelf.frames.get(id), after: value }],
+    )
     const before = known?.job
     shelf.job = job
     for (const { after } of tasks) shelf.tasks.set(after.id, after)

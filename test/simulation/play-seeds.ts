@@ -20,4 +20,5 @@ export async function playSeeds(next: () => number | null, threads: number, play
   )
 }
 
-if (!isMainThread) parentPort?.on('message', (seed: number) => void simulate(seed).then((run) => parentPort?.postMessage(run)))
+if (!isMainThread)
+  parentPort?.on('message', (seed: number) => void simulate(seed).then((run) => parentPort?.postMessage(run)))

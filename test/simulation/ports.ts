@@ -27,7 +27,12 @@ interface Surroundings {
  * A port as one process sees it: every call takes simulated time on the way there and back, may be lost on either, and does its
  * work at one moment in between. A process that died meanwhile never hears the answer.
  */
-export function simulated<T extends object>(target: T, process: SimulatedProcess, around: Surroundings, options: { name: string; outage: () => Error; wrap?: (value: unknown) => unknown; direct?: readonly string[] }): T {
+export function simulated<T extends object>(
+  target: T,
+  process: SimulatedProcess,
+  around: Surroundings,
+  options: { name: string; outage: () => Error; wrap?: (value: unknown) => unknown; direct?: readonly string[] },
+): T {
   const { agenda, random, trace, weather } = around
   const methods = new Map<string | symbol, unknown>()
   return new Proxy(target, {
@@ -35,10 +40,12 @@ export function simulated<T extends object>(target: T, process: SimulatedProcess
       const known = methods.get(name)
       if (known !== undefined) return known
       const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function' || options.direct?.includes(String(name)) === true) return typeof value === 'function' ? value.bind(target) : value
+      if (typeof value !== 'function' || options.direct?.includes(String(name)) === true)
+        return typeof value === 'function' ? value.bind(target) : value
       const call = (...args: unknown[]): Promise<unknown> =>
         new Promise((resolve, reject) => {
-          const back = (settle: () => void) => agenda.after(random.float() * weather.delayMsMax, () => process.enter(settle))
+          const back = (settle: () => void) =>
+            agenda.after(random.float() * weather.delayMsMax, () => process.enter(settle))
           agenda.after(random.float() * weather.delayMsMax, () => {
             const lost = weather.away || random.chance(weather.lostShare)
             trace.note(process.name, `${options.name}.${String(name)}${lost ? ' lost' : ''}`)
@@ -47,7 +54,11 @@ export function simulated<T extends object>(target: T, process: SimulatedProcess
               (answer) => {
                 const unheard = random.chance(weather.answerLostShare)
                 if (unheard) trace.note(process.name, `${options.name}.${String(name)}: answer lost`)
-                back(() => (unheard ? reject(options.outage()) : resolve(options.wrap === undefined ? answer : options.wrap(answer))))
+                back(() =>
+                  unheard
+                    ? reject(options.outage())
+                    : resolve(options.wrap === undefined ? answer : options.wrap(answer)),
+                )
               },
               (error: unknown) => void back(() => reject(error instanceof Error ? error : new Error(String(error)))),
             )

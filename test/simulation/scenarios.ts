@@ -36,7 +36,10 @@ export interface PlannedJob {
 }
 
 /** What an artist asks for. */
-export type Act = { readonly act: 'cancel' | 'delete' | 'resume' | 'retry' } | { readonly act: 'pause'; readonly now: boolean } | { readonly act: 'change'; readonly change: JobChange }
+export type Act =
+  | { readonly act: 'cancel' | 'delete' | 'resume' | 'retry' }
+  | { readonly act: 'pause'; readonly now: boolean }
+  | { readonly act: 'change'; readonly change: JobChange }
 /** The same with one of the jobs there are, `which` from 0 to 1. */
 type PlannedAct = Act & { readonly at: number; readonly which: number }
 
@@ -58,7 +61,15 @@ export interface Scenario {
   readonly outvoted: boolean
 }
 
-const WORKER_FAULTS: readonly FailureCode[] = ['blender_crashed', 'out_of_memory', 'gpu_error', 'no_progress', 'output_invalid', 'interrupted', 'scene_download_failed']
+const WORKER_FAULTS: readonly FailureCode[] = [
+  'blender_crashed',
+  'out_of_memory',
+  'gpu_error',
+  'no_progress',
+  'output_invalid',
+  'interrupted',
+  'scene_download_failed',
+]
 const SCENE_FAULTS: readonly FailureCode[] = ['blender_error', 'no_camera', 'blend_unreadable']
 
 /** A random farm with random weather: each seed draws its own rates, so that some are calm, some wild, and some wild in one way only. */
@@ -85,7 +96,11 @@ export function drawScenario(random: SeededRandom): Scenario {
     const lies = liars && (index === 0 || shape.chance(0.25))
     return {
       name,
-      capabilities: capabilities({ memoryBytes: memory.pick([8, 16, 16, 64]) * 1024 ** 3, slots: shape.chance(0.3) ? 2 : 1, tags: shape.chance(0.7) ? ['big'] : [] }),
+      capabilities: capabilities({
+        memoryBytes: memory.pick([8, 16, 16, 64]) * 1024 ** 3,
+        slots: shape.chance(0.3) ? 2 : 1,
+        tags: shape.chance(0.7) ? ['big'] : [],
+      }),
       renderMsMin: hopeless ? 500 : slowest / 4,
       renderMsMax: hopeless ? 4_000 : slowest,
       lieShare: lies ? shape.between(0.2, 1) : 0,
@@ -102,7 +117,13 @@ export function drawScenario(random: SeededRandom): Scenario {
   const audited = liars ? 1 : shape.pick([0, 0, 0.3, 1])
   const jobs = Array.from({ length: 1 + shape.below(3) }, (): PlannedJob => {
     const first = shape.between(-3, 5) | 0
-    const frames = shape.pick([`${first}`, `${first}-${first + 2}`, `${first}-${first + 5}:2`, `${first}-${first + 7}`, `${first},${first + 4}-${first + 5}`])
+    const frames = shape.pick([
+      `${first}`,
+      `${first}-${first + 2}`,
+      `${first}-${first + 5}:2`,
+      `${first}-${first + 7}`,
+      `${first},${first + 4}-${first + 5}`,
+    ])
     return {
       at: shape.chance(0.6) ? 0 : shape.between(0, healsAt),
       request: {
@@ -111,17 +132,30 @@ export function drawScenario(random: SeededRandom): Scenario {
         auditRate: audited,
         video: 'none',
         priority: shape.pick([50, 50, 10, 90]),
-        ...inRanges(shape.chance(0.4) ? { tiles: { columns: 1 + shape.below(2), rows: 1 + shape.below(2) } } : { chunk: shape.pick([1, 1, 2, 3]) }, splits),
+        ...inRanges(
+          shape.chance(0.4)
+            ? { tiles: { columns: 1 + shape.below(2), rows: 1 + shape.below(2) } }
+            : { chunk: shape.pick([1, 1, 2, 3]) },
+          splits,
+        ),
         ...(shape.chance(0.25) ? { requirement: { tags: ['big'] } } : {}),
       },
     }
   })
-  const acts: PlannedAct[] = Array.from({ length: shape.chance(0.35) ? 1 + shape.below(2) : 0 }, () => ({ at: shape.between(0, healsAt), act: shape.pick(['cancel', 'delete', 'delete'] as const), which: shape.float() }))
+  const acts: PlannedAct[] = Array.from({ length: shape.chance(0.35) ? 1 + shape.below(2) : 0 }, () => ({
+    at: shape.between(0, healsAt),
+    act: shape.pick(['cancel', 'delete', 'delete'] as const),
+    which: shape.float(),
+  }))
   return {
     coordinators: 1 + shape.below(3),
     assemblers: 1 + shape.below(2),
     verifiers: 1 + shape.below(2),
-    workers, jobs, acts: [...acts, ...drawChanges(random.fork('changes'), healsAt)], scenes, healsAt,
+    workers,
+    jobs,
+    acts: [...acts, ...drawChanges(random.fork('changes'), healsAt)],
+    scenes,
+    healsAt,
     outvoted: workers.filter((worker) => worker.ring).length > 1,
     weather: {
       clockSkewMsMax: some(0.3, () => bad.between(0, 400)),
@@ -142,9 +176,24 @@ export function drawScenario(random: SeededRandom): Scenario {
       quarantineEvery: every(0.1),
       emptiedEvery: loss.chance(0.15) ? loss.between(20_000, 90_000) : 0,
     },
-    line: { kind: bad.chance(0.5) ? 'stream' : 'datagram', delayMsMax: bad.pick([5, 50, 400, 4_000]), loss: some(0.6, () => bad.between(0, 0.3)), duplication: some(0.6, () => bad.between(0, 0.3)) },
-    farmPath: { delayMsMax: bad.pick([1, 5, 20, 150]), lostShare: some(0.3, () => bad.between(0, 0.06)), answerLostShare: some(0.3, () => bad.between(0, 0.06)), away: false },
-    objectPath: { delayMsMax: bad.pick([5, 40, 300]), lostShare: some(0.3, () => bad.between(0, 0.1)), answerLostShare: some(0.3, () => bad.between(0, 0.1)), away: false },
+    line: {
+      kind: bad.chance(0.5) ? 'stream' : 'datagram',
+      delayMsMax: bad.pick([5, 50, 400, 4_000]),
+      loss: some(0.6, () => bad.between(0, 0.3)),
+      duplication: some(0.6, () => bad.between(0, 0.3)),
+    },
+    farmPath: {
+      delayMsMax: bad.pick([1, 5, 20, 150]),
+      lostShare: some(0.3, () => bad.between(0, 0.06)),
+      answerLostShare: some(0.3, () => bad.between(0, 0.06)),
+      away: false,
+    },
+    objectPath: {
+      delayMsMax: bad.pick([5, 40, 300]),
+      lostShare: some(0.3, () => bad.between(0, 0.1)),
+      answerLostShare: some(0.3, () => bad.between(0, 0.1)),
+      away: false,
+    },
   }
 }
 
@@ -152,7 +201,13 @@ export function drawScenario(random: SeededRandom): Scenario {
 function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
   const changes = random.chance(0.35) ? changesWithin(random, healsAt) : []
   // Some that failed or were canceled are tried again when all is well, and must complete then.
-  const late = random.chance(0.5) ? Array.from({ length: 1 + random.below(4) }, (): PlannedAct => ({ at: healsAt + random.between(0, 600_000), which: random.float(), act: 'retry' })) : []
+  const late = random.chance(0.5)
+    ? Array.from({ length: 1 + random.below(4) }, (): PlannedAct => ({
+        at: healsAt + random.between(0, 600_000),
+        which: random.float(),
+        act: 'retry',
+      }))
+    : []
   return [...changes, ...late]
 }
 
@@ -162,12 +217,24 @@ function changesWithin(random: SeededRandom, healsAt: number): PlannedAct[] {
     const act = random.pick(['pause', 'pause', 'resume', 'retry', 'priority', 'cap', 'frames', 'frames'] as const)
     if (act === 'pause') return { ...when, act, now: random.chance(0.3) }
     if (act === 'resume' || act === 'retry') return { ...when, act }
-    return { ...when, act: 'change', change: act === 'frames' ? { frames: random.pick(['1-3', '2-6', '0-9:3', '-2-4', '4', '1,5,9-11']) } : act === 'priority' ? { priority: random.below(101) } : { cap: random.pick([null, 1, 1, 2, 3]) } }
+    return {
+      ...when,
+      act: 'change',
+      change:
+        act === 'frames'
+          ? { frames: random.pick(['1-3', '2-6', '0-9:3', '-2-4', '4', '1,5,9-11']) }
+          : act === 'priority'
+            ? { priority: random.below(101) }
+            : { cap: random.pick([null, 1, 1, 2, 3]) },
+    }
   })
 }
 
 /** Now and then the samples are split as well; frames whose samples are split are not chunked. */
-function inRanges(cut: Pick<JobRequest, 'tiles' | 'chunk'>, splits: SeededRandom): Pick<JobRequest, 'tiles' | 'chunk' | 'sampleRanges'> {
+function inRanges(
+  cut: Pick<JobRequest, 'tiles' | 'chunk'>,
+  splits: SeededRandom,
+): Pick<JobRequest, 'tiles' | 'chunk' | 'sampleRanges'> {
   if (!splits.chance(0.25)) return cut
   const { chunk: _, ...tiled } = cut
   return { ...tiled, sampleRanges: 2 + splits.below(3) }

@@ -10,9 +10,13 @@ const SEEDS = 300
 const BLOCK = 25
 
 describe('a farm under every weather keeps its promises', () => {
-  test.each(Array.from({ length: SEEDS / BLOCK }, (_, block) => block * BLOCK))('seeds from %i', async (first) => {
-    for (let seed = first; seed < first + BLOCK; seed++) await playAndExpectNothingWrong(seed)
-  }, 120_000)
+  test.each(Array.from({ length: SEEDS / BLOCK }, (_, block) => block * BLOCK))(
+    'seeds from %i',
+    async (first) => {
+      for (let seed = first; seed < first + BLOCK; seed++) await playAndExpectNothingWrong(seed)
+    },
+    120_000,
+  )
 
   test.each(REGRESSIONS)('seed $seed, which once found: $found', async ({ seed }) => playAndExpectNothingWrong(seed))
 })
@@ -20,7 +24,11 @@ describe('a farm under every weather keeps its promises', () => {
 describe('a seed', () => {
   test('plays the same way every time, with or without somebody reading along', async () => {
     for (const seed of [3, 12]) {
-      const [once, again, read] = [await simulate(seed), await simulate(seed), await simulate(seed, { keepTrace: true })]
+      const [once, again, read] = [
+        await simulate(seed),
+        await simulate(seed),
+        await simulate(seed, { keepTrace: true }),
+      ]
       expect(again.trace).toBe(once.trace)
       expect(read.trace).toBe(once.trace)
       expect(read.lines.length).toBeGreaterThan(100)
@@ -28,7 +36,23 @@ describe('a seed', () => {
   })
 
   test('plays the same way in another process', async () => {
-    const other = execFileSync(process.execPath, [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', 'test/simulation/one-trace.test.ts', '--project', 'middle', '--reporter=verbose'], { cwd: ROOT, encoding: 'utf8', env: { ...process.env, VITEST: undefined, TRACE_OF_SEED: '7' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const other = execFileSync(
+      process.execPath,
+      [
+        join(ROOT, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        'test/simulation/one-trace.test.ts',
+        '--project',
+        'middle',
+        '--reporter=verbose',
+      ],
+      {
+        cwd: ROOT,
+        encoding: 'utf8',
+        env: { ...process.env, VITEST: undefined, TRACE_OF_SEED: '7' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     expect(other).toContain(`trace ${(await simulate(7)).trace}`)
   })
 

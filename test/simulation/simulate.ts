@@ -52,7 +52,15 @@ export async function simulate(seed: number, options: { keepTrace?: boolean; pla
   }
   const jobs: Record<string, number> = {}
   for (const job of await world.jobs()) jobs[job.state] = (jobs[job.state] ?? 0) + 1
-  return { seed, failures: world.failures, events: world.trace.count, trace: world.trace.digest(), virtualMs: agenda.now() - startedAt, jobs, lines: world.trace.lines }
+  return {
+    seed,
+    failures: world.failures,
+    events: world.trace.count,
+    trace: world.trace.digest(),
+    virtualMs: agenda.now() - startedAt,
+    jobs,
+    lines: world.trace.lines,
+  }
 }
 
 /** Until the virtual time, the first failure, or (if asked for) until all is done. */

@@ -35,10 +35,17 @@ export class StepRunner {
 
   #look(delayMs: number): void {
     this.process.after(delayMs, () => {
-      if (this.#world.farmPath.away || this.#world.plainQueue.waitingSteps(this.queueName).length === 0) return this.#look(LOOK_PAUSE_MS)
+      if (this.#world.farmPath.away || this.#world.plainQueue.waitingSteps(this.queueName).length === 0)
+        return this.#look(LOOK_PAUSE_MS)
       const stolen = new AbortController()
       let failed = false
-      void this.#world.queue.runStep(this.queueName, (step, context) => this.#run(step, context, stolen, () => (failed = true)), stolen.signal).then((ran) => this.process.enter(() => this.#look(failed ? FAILED_PAUSE_MS : ran ? 1 : LOOK_PAUSE_MS)))
+      void this.#world.queue
+        .runStep(
+          this.queueName,
+          (step, context) => this.#run(step, context, stolen, () => (failed = true)),
+          stolen.signal,
+        )
+        .then((ran) => this.process.enter(() => this.#look(failed ? FAILED_PAUSE_MS : ran ? 1 : LOOK_PAUSE_MS)))
     })
   }
 
@@ -51,7 +58,8 @@ export class StepRunner {
         reject(new Error('the step was taken from its process'))
       }
       this.process.onDeath(() => agenda.after(STALLED_MS, take))
-      if (!this.#world.healed && this.#random.chance(weather.stolenStepShare)) agenda.after(this.#random.between(0, 300), take)
+      if (!this.#world.healed && this.#random.chance(weather.stolenStepShare))
+        agenda.after(this.#random.between(0, 300), take)
       this.process.enter(() => {
         trace.note(this.process.name, `begins ${JSON.stringify(step)}, try ${context.attempt}`)
         performStep(this.#engine, step, context, (key) => this.#readLine(key)).then(
@@ -61,7 +69,10 @@ export class StepRunner {
           },
           (error: unknown) => {
             onFailure()
-            trace.note(this.process.name, `fails ${step.step}: ${error instanceof Error ? error.message : String(error)}`)
+            trace.note(
+              this.process.name,
+              `fails ${step.step}: ${error instanceof Error ? error.message : String(error)}`,
+            )
             this.#engine.log.info({ error }, 'step failed')
             reject(error instanceof Error ? error : new Error(String(error)))
           },

@@ -7,7 +7,14 @@ import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
 import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import { eraseJob } from '../../shared/engine/jobs/ended-jobs.ts'
-import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../shared/engine/results/step-reports.ts'
+import {
+  loadAudited,
+  reportCompared,
+  reportDelivered,
+  reportEncoded,
+  reportRejected,
+  reportStitched,
+} from '../../shared/engine/results/step-reports.ts'
 import { type JobId, type TaskId } from '../../shared/protocol/ids.ts'
 import { attemptKey, finalKey, finalManifestKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import type { ResultFile } from '../../shared/protocol/task.ts'
@@ -18,21 +25,37 @@ import { hashOf, stitchedLine } from './contents.ts'
  * What assembler and verifier do, with lines of text for images: the same reads, writes and reports in the same order as
  * services/assembler and services/verifier.
  */
-export function performStep(engine: Engine, step: BackgroundStep, attempt: { lastAttempt: boolean; signal: AbortSignal }, readLine: (key: ObjectKey) => Promise<string | null>): Promise<void> {
+export function performStep(
+  engine: Engine,
+  step: BackgroundStep,
+  attempt: { lastAttempt: boolean; signal: AbortSignal },
+  readLine: (key: ObjectKey) => Promise<string | null>,
+): Promise<void> {
   return attemptStep(engine, step, step.step === 'compare' ? 'comparison_failed' : 'assembly_failed', attempt, () => {
     switch (step.step) {
-      case 'stitch': return stitch(engine, step.jobId, step.frame, readLine)
-      case 'deliver': return deliver(engine, step.jobId, step.frame, readLine)
-      case 'encode': return encode(engine, step.jobId)
-      case 'erase': return eraseJob(engine, step.jobId)
-      case 'compare': return compare(engine, step.jobId, step.taskId, readLine)
+      case 'stitch':
+        return stitch(engine, step.jobId, step.frame, readLine)
+      case 'deliver':
+        return deliver(engine, step.jobId, step.frame, readLine)
+      case 'encode':
+        return encode(engine, step.jobId)
+      case 'erase':
+        return eraseJob(engine, step.jobId)
+      case 'compare':
+        return compare(engine, step.jobId, step.taskId, readLine)
     }
   })
 }
 
 type ReadLine = (key: ObjectKey) => Promise<string | null>
 
-async function fetchLine(readLine: ReadLine, jobId: JobId, taskId: TaskId, epoch: number, file: ResultFile): Promise<{ ok: true; line: string } | { ok: false; why: string }> {
+async function fetchLine(
+  readLine: ReadLine,
+  jobId: JobId,
+  taskId: TaskId,
+  epoch: number,
+  file: ResultFile,
+): Promise<{ ok: true; line: string } | { ok: false; why: string }> {
   const line = await readLine(attemptKey(jobId, taskId, epoch, file.name))
   if (line === null) return { ok: false, why: `${file.name}: there is no object` }
   return hashOf(line) === file.sha256 ? { ok: true, line } : { ok: false, why: `${file.name}: wrong hash` }
@@ -49,7 +72,13 @@ async function stitch(engine: Engine, jobId: JobId, number: number, readLine: Re
     const { canonical } = task.value
     if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
     const fetched = await fetchLine(readLine, jobId, canonical.taskId, canonical.epoch, raw)
-    if (!fetched.ok) return reportRejected(engine, { jobId, taskId: task.value.id, epoch: resultEpoch(task.value), reason: fetched.why })
+    if (!fetched.ok)
+      return reportRejected(engine, {
+        jobId,
+        taskId: task.value.id,
+        epoch: resultEpoch(task.value),
+        reason: fetched.why,
+      })
     lines.push(fetched.line)
   }
   const line = stitchedLine(lines)
@@ -66,10 +95,29 @@ async function deliver(engine: Engine, jobId: JobId, number: number, readLine: R
   const final = withRole(await canonicalFiles(engine, jobId, source.value, number), 'final')
   if (final === undefined) throw new Error('nothing to deliver')
   const fetched = await fetchLine(readLine, jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-  if (!fetched.ok) return reportRejected(engine, { jobId, taskId: source.value.id, epoch: resultEpoch(source.value), reason: fetched.why })
+  if (!fetched.ok)
+    return reportRejected(engine, {
+      jobId,
+      taskId: source.value.id,
+      epoch: resultEpoch(source.value),
+      reason: fetched.why,
+    })
   const name = frameFileName(number, plan.format)
   await engine.objects.put(finalKey(jobId, 'frames', name), Buffer.from(fetched.line), { contentType: 'image/png' })
-  await reportDelivered(engine, jobId, number, [{ path: `frames/${name}`, bytes: Buffer.byteLength(fetched.line), sha256: final.sha256, contentType: 'image/png' }], source.value)
+  await reportDelivered(
+    engine,
+    jobId,
+    number,
+    [
+      {
+        path: `frames/${name}`,
+        bytes: Buffer.byteLength(fetched.line),
+        sha256: final.sha256,
+        contentType: 'image/png',
+      },
+    ],
+    source.value,
+  )
 }
 
 async function encode(engine: Engine, jobId: JobId): Promise<void> {
@@ -90,11 +138,16 @@ async function compare(engine: Engine, jobId: JobId, taskId: TaskId, readLine: R
     const lines: string[] = []
     for (const file of record === undefined ? [] : (attemptOf(record, candidate.epoch)?.files ?? [])) {
       const fetched = await fetchLine(readLine, jobId, candidate.taskId, candidate.epoch, file)
-      if (!fetched.ok) return reportRejected(engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
+      if (!fetched.ok)
+        return reportRejected(engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
       lines.push(`${file.frame} ${file.role} ${fetched.line}`)
     }
     seen.set(candidate.key, lines.sort().join('\n'))
   }
-  const pairs: Pair[] = candidates.flatMap((a, index) => candidates.slice(index + 1).map((b): Pair => ({ a: a.key, b: b.key, verdict: seen.get(a.key) === seen.get(b.key) ? 'agreed' : 'refuted' })))
+  const pairs: Pair[] = candidates.flatMap((a, index) =>
+    candidates
+      .slice(index + 1)
+      .map((b): Pair => ({ a: a.key, b: b.key, verdict: seen.get(a.key) === seen.get(b.key) ? 'agreed' : 'refuted' })),
+  )
   await reportCompared(engine, known, pairs)
 }

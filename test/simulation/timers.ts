@@ -2,7 +2,14 @@ import { type Agenda, cancel, type Entry } from './agenda.ts'
 import { type SimulatedProcess, runningProcess } from './process.ts'
 
 /** Node's own, for those who drive the simulation. */
-const native = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, setInterval: globalThis.setInterval, clearInterval: globalThis.clearInterval, setImmediate: globalThis.setImmediate, nextTick: process.nextTick }
+const native = {
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
+  setImmediate: globalThis.setImmediate,
+  nextTick: process.nextTick,
+}
 
 /** At least every this many drains Node gets a turn of its own, for signals and finalizers. */
 const DRAINS_PER_TURN = 256
@@ -51,7 +58,13 @@ function stop(timer: VirtualTimer): void {
  * silent worker, the dispatcher's turn) runs as it is. Whoever sets a timer outside of every process gets a real one.
  */
 export function takeOverTimers(agenda: Agenda): { restore(): void } {
-  const schedule = (owner: SimulatedProcess, timer: VirtualTimer, delayMs: number, run: () => void, again: boolean): VirtualTimer => {
+  const schedule = (
+    owner: SimulatedProcess,
+    timer: VirtualTimer,
+    delayMs: number,
+    run: () => void,
+    again: boolean,
+  ): VirtualTimer => {
     timer.entry = agenda.after(delayMs, () =>
       owner.enter(() => {
         if (timer.stopped) return
@@ -61,15 +74,19 @@ export function takeOverTimers(agenda: Agenda): { restore(): void } {
     )
     return timer
   }
-  const later = (fallback: (...args: never[]) => unknown, again: boolean, immediate = false) => (run: (...args: unknown[]) => void, delayMs?: number, ...args: unknown[]): unknown => {
-    const owner = runningProcess()
-    if (owner === null) return Reflect.apply(fallback, globalThis, [run, delayMs, ...args])
-    return schedule(owner, new VirtualTimer(), immediate ? 0 : Math.max(1, delayMs ?? 1), () => run(...args), again)
-  }
-  const clear = (fallback: (timer?: never) => void) => (timer?: unknown): void => {
-    if (timer instanceof VirtualTimer) stop(timer)
-    else Reflect.apply(fallback, globalThis, [timer])
-  }
+  const later =
+    (fallback: (...args: never[]) => unknown, again: boolean, immediate = false) =>
+    (run: (...args: unknown[]) => void, delayMs?: number, ...args: unknown[]): unknown => {
+      const owner = runningProcess()
+      if (owner === null) return Reflect.apply(fallback, globalThis, [run, delayMs, ...args])
+      return schedule(owner, new VirtualTimer(), immediate ? 0 : Math.max(1, delayMs ?? 1), () => run(...args), again)
+    }
+  const clear =
+    (fallback: (timer?: never) => void) =>
+    (timer?: unknown): void => {
+      if (timer instanceof VirtualTimer) stop(timer)
+      else Reflect.apply(fallback, globalThis, [timer])
+    }
   process.nextTick = (callback: (...args: never[]) => void, ...args: unknown[]) => {
     ticks += 1
     Reflect.apply(native.nextTick, process, [callback, ...args])

@@ -25,7 +25,10 @@ export class Trace {
 
   /** Only for readers: not part of the hash. */
   remark(who: string, what: () => string): void {
-    if (this.#keep) this.lines.push(`${((this.#now() - this.#startedAt) / 1000).toFixed(3).padStart(9)} s  ${who.padEnd(12)} ${what()}`)
+    if (this.#keep)
+      this.lines.push(
+        `${((this.#now() - this.#startedAt) / 1000).toFixed(3).padStart(9)} s  ${who.padEnd(12)} ${what()}`,
+      )
   }
 
   get count(): number {

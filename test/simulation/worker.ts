@@ -29,7 +29,9 @@ export interface Character {
   readonly forgetShare: number
 }
 
-type Conduct = { readonly type: 'honest' | 'lie' | 'garbage' | 'forget' } | { readonly type: 'fail'; readonly code: FailureCode }
+type Conduct =
+  | { readonly type: 'honest' | 'lie' | 'garbage' | 'forget' }
+  | { readonly type: 'fail'; readonly code: FailureCode }
 
 interface Held {
   readonly lease: Lease
@@ -83,7 +85,10 @@ export class SimulatedWorker {
 
   start(): void {
     this.#lives += 1
-    this.process = new SimulatedProcess(`${this.character.name}${this.#lives > 1 ? `#${this.#lives}` : ''}`, this.#world.agenda)
+    this.process = new SimulatedProcess(
+      `${this.character.name}${this.#lives > 1 ? `#${this.#lives}` : ''}`,
+      this.#world.agenda,
+    )
     this.leases.clear()
     this.draining = false
     this.#wire = null
@@ -127,7 +132,9 @@ export class SimulatedWorker {
       this.#welcome = false
       coordinator.accept(own, this)
       const { name, capabilities } = this.character
-      own.say(aHello(this.id.slice('wrk_'.length), { name, capabilities, leases: [...this.leases.values()].map(refOf) }))
+      own.say(
+        aHello(this.id.slice('wrk_'.length), { name, capabilities, leases: [...this.leases.values()].map(refOf) }),
+      )
       this.process.after(15_000, () => {
         if (this.#wire !== own || this.#welcome) return
         own.hangUp()
@@ -152,9 +159,13 @@ export class SimulatedWorker {
     this.process.after(this.#heartbeatMs, () => {
       this.#beat()
       if (!this.#welcome) return
-      this.#say({ type: 'heartbeat', leases: [...this.leases.values()].filter((held) => held.conduct.type !== 'forget').map(refOf) })
+      this.#say({
+        type: 'heartbeat',
+        leases: [...this.leases.values()].filter((held) => held.conduct.type !== 'forget').map(refOf),
+      })
       const now = this.#world.agenda.now()
-      for (const held of this.leases.values()) if (held.told !== null && now - held.toldAt > SAY_AGAIN_MS) this.#tell(held, held.told)
+      for (const held of this.leases.values())
+        if (held.told !== null && now - held.toldAt > SAY_AGAIN_MS) this.#tell(held, held.told)
     })
   }
 
@@ -174,7 +185,11 @@ export class SimulatedWorker {
         if (held === undefined || held.phase !== 'told') return
         held.phase = 'uploading'
         held.told = null
-        this.#upload(held, message.files.map((file) => file.name), 1)
+        this.#upload(
+          held,
+          message.files.map((file) => file.name),
+          1,
+        )
         return
       }
       case 'release':
@@ -192,7 +207,14 @@ export class SimulatedWorker {
 
   #take(lease: Lease): void {
     if (this.leases.has(keyOf(lease))) return
-    this.leases.set(keyOf(lease), { lease, conduct: this.#conduct(lease), phase: 'waiting', files: [], told: null, toldAt: 0 })
+    this.leases.set(keyOf(lease), {
+      lease,
+      conduct: this.#conduct(lease),
+      phase: 'waiting',
+      files: [],
+      told: null,
+      toldAt: 0,
+    })
     this.#work()
   }
 
@@ -229,10 +251,29 @@ export class SimulatedWorker {
   #ready(held: Held): void {
     const { lease, conduct } = held
     held.phase = 'told'
-    if (conduct.type === 'fail') return this.#tell(held, { type: 'failure', ...refOf(held), failure: { code: conduct.code, message: `it was ${conduct.code}` } })
-    if (lease.work.kind === 'inspect') return this.#tell(held, { type: 'inspected', ...refOf(held), inspection: anInspection(), seconds: 1 })
-    held.files = filesOf(lease, conduct.type !== 'lie' ? null : this.character.ring ? 'lie of the ring' : `lie of ${this.id}, epoch ${lease.epoch}`)
-    this.#tell(held, { type: 'result', ...refOf(held), files: held.files.map(({ file }) => file), renderSeconds: 1, peakMemoryBytes: 1 })
+    if (conduct.type === 'fail')
+      return this.#tell(held, {
+        type: 'failure',
+        ...refOf(held),
+        failure: { code: conduct.code, message: `it was ${conduct.code}` },
+      })
+    if (lease.work.kind === 'inspect')
+      return this.#tell(held, { type: 'inspected', ...refOf(held), inspection: anInspection(), seconds: 1 })
+    held.files = filesOf(
+      lease,
+      conduct.type !== 'lie'
+        ? null
+        : this.character.ring
+          ? 'lie of the ring'
+          : `lie of ${this.id}, epoch ${lease.epoch}`,
+    )
+    this.#tell(held, {
+      type: 'result',
+      ...refOf(held),
+      files: held.files.map(({ file }) => file),
+      renderSeconds: 1,
+      peakMemoryBytes: 1,
+    })
   }
 
   #tell(held: Held, message: WorkerMessage): void {
@@ -246,8 +287,14 @@ export class SimulatedWorker {
     this.process.after(this.#random.between(10, this.#world.weather.uploadMsMax), () => {
       if (this.leases.get(keyOf(lease)) !== held) return
       const lost = this.#world.objectPath.away || this.#random.chance(this.#world.objectPath.lostShare)
-      if (lost && attempt < UPLOAD_TRIES) return void this.process.after(UPLOAD_PAUSE_MS, () => this.#upload(held, names, attempt + 1))
-      if (lost) return this.#tell(held, { type: 'failure', ...refOf(held), failure: { code: 'upload_failed', message: 'the store does not answer' } })
+      if (lost && attempt < UPLOAD_TRIES)
+        return void this.process.after(UPLOAD_PAUSE_MS, () => this.#upload(held, names, attempt + 1))
+      if (lost)
+        return this.#tell(held, {
+          type: 'failure',
+          ...refOf(held),
+          failure: { code: 'upload_failed', message: 'the store does not answer' },
+        })
       for (const name of names) {
         const made = held.files.find(({ file }) => file.name === name)
         if (made === undefined) throw new Error(`${this.id} is asked for ${name}, which it never made`)

@@ -98,15 +98,21 @@ export class World {
     const watched = observed(under, this)
     this.store = options.planted?.overStore?.(watched, this) ?? watched
     this.objectsSeen = options.planted?.objects?.(this.objects) ?? this.objects
-    this.queue = options.planted?.queue?.(watchedQueue(this.plainQueue, this), this) ?? watchedQueue(this.plainQueue, this)
+    this.queue =
+      options.planted?.queue?.(watchedQueue(this.plainQueue, this), this) ?? watchedQueue(this.plainQueue, this)
   }
 
   async start(): Promise<void> {
     const { scenario } = this
-    this.trace.remark('scenario', () => JSON.stringify(scenario, (name, value: unknown) => (name === 'capabilities' ? undefined : value)))
+    this.trace.remark('scenario', () =>
+      JSON.stringify(scenario, (name, value: unknown) => (name === 'capabilities' ? undefined : value)),
+    )
     await noteTerm(this.objects, 1, this.agenda.now())
     for (const { sha256, inspected } of scenario.scenes) {
-      const scene = aScene({ cycles: { useAdaptiveSampling: false } }, { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) })
+      const scene = aScene(
+        { cycles: { useAdaptiveSampling: false } },
+        { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) },
+      )
       await this.objects.put(blobKey(sha256), Buffer.alloc(scene.bytes), { contentType: 'application/x-blender' })
       await noteScene(this.objects, scene)
       await this.twin.putScene(scene)
@@ -114,7 +120,8 @@ export class World {
     for (let count = 0; count < scenario.coordinators; count++) this.#startCoordinator()
     for (let count = 0; count < scenario.assemblers; count++) this.#startRunner('assemble')
     for (let count = 0; count < scenario.verifiers; count++) this.#startRunner('verify')
-    for (const character of scenario.workers) this.#hire(new SimulatedWorker(this, WorkerId.parse(`wrk_${character.name}`), character))
+    for (const character of scenario.workers)
+      this.#hire(new SimulatedWorker(this, WorkerId.parse(`wrk_${character.name}`), character))
     for (const job of scenario.jobs) {
       this.#unanswered += 1
       this.agenda.after(job.at, () => this.#submit(job))
@@ -140,7 +147,8 @@ export class World {
   }
 
   sent(worker: SimulatedWorker, message: CoordinatorMessage, afterDraining: boolean): void {
-    for (const checker of this.checkers) checker.sent?.(worker, message, afterDraining, (why) => this.fail(checker.name, why))
+    for (const checker of this.checkers)
+      checker.sent?.(worker, message, afterDraining, (why) => this.fail(checker.name, why))
   }
 
   told(notice: Notice): void {
@@ -197,8 +205,18 @@ export class World {
     this.trace.note('world', 'heals')
     this.healed = true
     this.healedAt = this.agenda.now()
-    Object.assign(this.farmPath, { delayMsMax: Math.min(this.farmPath.delayMsMax, 20), lostShare: 0, answerLostShare: 0, away: false })
-    Object.assign(this.objectPath, { delayMsMax: Math.min(this.objectPath.delayMsMax, 20), lostShare: 0, answerLostShare: 0, away: false })
+    Object.assign(this.farmPath, {
+      delayMsMax: Math.min(this.farmPath.delayMsMax, 20),
+      lostShare: 0,
+      answerLostShare: 0,
+      away: false,
+    })
+    Object.assign(this.objectPath, {
+      delayMsMax: Math.min(this.objectPath.delayMsMax, 20),
+      lostShare: 0,
+      answerLostShare: 0,
+      away: false,
+    })
     Object.assign(this.network.weather, { kind: 'stream', delayMsMax: 20, loss: 0, duplication: 0 })
     for (const wire of [...this.network.wires]) this.network.cut(wire)
     for (const { process } of [...this.coordinators, ...this.runners, ...this.workers]) process.goOn()
@@ -208,12 +226,25 @@ export class World {
     this.quarantinedSince.clear()
     for (const worker of this.workers) if (!worker.process.alive || worker.draining) this.#restart(worker)
     void this.#resumeAll()
-    const able = this.workers.filter((worker) => worker.honest && worker.character.capabilities.tags.includes('big')).length
+    const able = this.workers.filter(
+      (worker) => worker.honest && worker.character.capabilities.tags.includes('big'),
+    ).length
     for (let count = able; count < HONEST_AT_LAST; count++) {
       const name = `late${count}`
-      this.#hire(new SimulatedWorker(this, WorkerId.parse(`wrk_${name}`), {
-        name, capabilities: capabilities({ tags: ['big'] }), renderMsMin: 1_000, renderMsMax: 5_000, lieShare: 0, garbageShare: 0, ring: false, failShare: 0, failures: ['interrupted'], forgetShare: 0,
-      }))
+      this.#hire(
+        new SimulatedWorker(this, WorkerId.parse(`wrk_${name}`), {
+          name,
+          capabilities: capabilities({ tags: ['big'] }),
+          renderMsMin: 1_000,
+          renderMsMax: 5_000,
+          lieShare: 0,
+          garbageShare: 0,
+          ring: false,
+          failShare: 0,
+          failures: ['interrupted'],
+          forgetShare: 0,
+        }),
+      )
     }
   }
 
@@ -231,9 +262,15 @@ export class World {
         })
       again()
     }
-    every(weather.coordinatorDiesEvery, 'coordinator dies', (own) => this.#replace(this.anyCoordinator(own), own, false))
-    every(weather.coordinatorStopsEvery, 'coordinator stops', (own) => this.#replace(this.anyCoordinator(own), own, true))
-    every(weather.coordinatorStandsEvery, 'coordinator stands', (own) => this.#stand(this.anyCoordinator(own)?.process, own))
+    every(weather.coordinatorDiesEvery, 'coordinator dies', (own) =>
+      this.#replace(this.anyCoordinator(own), own, false),
+    )
+    every(weather.coordinatorStopsEvery, 'coordinator stops', (own) =>
+      this.#replace(this.anyCoordinator(own), own, true),
+    )
+    every(weather.coordinatorStandsEvery, 'coordinator stands', (own) =>
+      this.#stand(this.anyCoordinator(own)?.process, own),
+    )
     every(weather.stepRunnerDiesEvery, 'runner dies', (own) => this.#killRunner(own))
     every(weather.workerDiesEvery, 'worker dies', (own) => this.#killWorker(own.pick(this.workers), own))
     every(weather.workerStandsEvery, 'worker stands', (own) => this.#stand(own.pick(this.workers).process, own))
@@ -364,7 +401,8 @@ export class World {
       recoverFarm(engine).then(
         (recovery) => {
           this.trace.note(process.name, `ends ${JSON.stringify(recovery)}`)
-          if (recovery.ok && recovery.damage.length > 0) this.fail('no-bugs', `the recovery found damage: ${recovery.damage.join('; ')}`)
+          if (recovery.ok && recovery.damage.length > 0)
+            this.fail('no-bugs', `the recovery found damage: ${recovery.damage.join('; ')}`)
           if (!recovery.ok && this.lost) again()
         },
         (error: unknown) => {
@@ -417,10 +455,13 @@ export class World {
     const silence = once(again)
     this.agenda.after(30_000, silence)
     coordinator.process.enter(() => {
-      attempt(coordinator).then(once(() => (this.#unanswered -= 1)), (error: unknown) => {
-        coordinator.engine.log.info({ error }, 'request failed')
-        silence()
-      })
+      attempt(coordinator).then(
+        once(() => (this.#unanswered -= 1)),
+        (error: unknown) => {
+          coordinator.engine.log.info({ error }, 'request failed')
+          silence()
+        },
+      )
     })
   }
 
@@ -445,7 +486,8 @@ export class World {
       const answer = await perform(coordinator, act, jobId)
       this.trace.note('artist', `${act.act} of ${jobId}: ${answer.ok ? 'done' : answer.code}`)
       if (act.act === 'delete' && (answer.ok || answer.code === 'not_found')) this.deleted.add(jobId)
-      if (act.act === 'delete' && !answer.ok && answer.code !== 'not_found') throw new Error(`delete refused: ${answer.code}: ${answer.detail}`)
+      if (act.act === 'delete' && !answer.ok && answer.code !== 'not_found')
+        throw new Error(`delete refused: ${answer.code}: ${answer.detail}`)
     })
   }
 
@@ -462,12 +504,18 @@ export class World {
 
 function perform({ engine }: Coordinator, act: Act, jobId: JobId): Promise<{ ok: true } | Refusal> {
   switch (act.act) {
-    case 'cancel': return cancelJob(engine, jobId, 'the artist wants it')
-    case 'delete': return deleteJob(engine, jobId)
-    case 'pause': return pauseJob(engine, jobId, { now: act.now }, 'ada')
-    case 'resume': return resumeJob(engine, jobId, 'ada')
-    case 'retry': return retryJob(engine, jobId, 'ada')
-    case 'change': return changeJob(engine, jobId, act.change, 'ada')
+    case 'cancel':
+      return cancelJob(engine, jobId, 'the artist wants it')
+    case 'delete':
+      return deleteJob(engine, jobId)
+    case 'pause':
+      return pauseJob(engine, jobId, { now: act.now }, 'ada')
+    case 'resume':
+      return resumeJob(engine, jobId, 'ada')
+    case 'retry':
+      return retryJob(engine, jobId, 'ada')
+    case 'change':
+      return changeJob(engine, jobId, act.change, 'ada')
   }
 }
 

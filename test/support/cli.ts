@@ -19,7 +19,10 @@ export interface CommandOptions {
 }
 
 /** Runs `tilework <args>` with an environment of its own, in which nothing of this machine's user is found. */
-export async function tilework(args: readonly string[], { env = {}, signal = new AbortController().signal, onStderr = () => {} }: CommandOptions = {}): Promise<CommandRun> {
+export async function tilework(
+  args: readonly string[],
+  { env = {}, signal = new AbortController().signal, onStderr = () => {} }: CommandOptions = {},
+): Promise<CommandRun> {
   let stdout = ''
   let stderr = ''
   const exitCode = await runCommand(

@@ -4,7 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { Sha256 } from '../../shared/protocol/ids.ts'
-import { PROTOCOL_VERSION, WorkerMessage, type CoordinatorMessage, type LeaseRef } from '../../shared/protocol/messages.ts'
+import {
+  PROTOCOL_VERSION,
+  WorkerMessage,
+  type CoordinatorMessage,
+  type LeaseRef,
+} from '../../shared/protocol/messages.ts'
 import { withinWait } from './wait.ts'
 
 export type MessageOf<Type extends WorkerMessage['type']> = Extract<WorkerMessage, { type: Type }>
@@ -40,7 +45,11 @@ export class WorkerConnection {
 
   #toCome(type: WorkerMessage['type']): Promise<WorkerMessage> {
     const coming = new Promise<WorkerMessage>((resolve) => this.#waiting.push({ type, resolve }))
-    return withinWait(coming, this.#waitMs, () => `no "${type}" came; not taken: ${this.#backlog.map((message) => message.type).join(', ') || 'nothing'}`)
+    return withinWait(
+      coming,
+      this.#waitMs,
+      () => `no "${type}" came; not taken: ${this.#backlog.map((message) => message.type).join(', ') || 'nothing'}`,
+    )
   }
 
   /** Messages of a type that came and were not taken. */
@@ -57,9 +66,16 @@ export class WorkerConnection {
   }
 
   /** Answers the hello. */
-  async welcome(options: { lost?: LeaseRef[]; heartbeatSeconds?: number; protocolVersion?: number } = {}): Promise<MessageOf<'hello'>> {
+  async welcome(
+    options: { lost?: LeaseRef[]; heartbeatSeconds?: number; protocolVersion?: number } = {},
+  ): Promise<MessageOf<'hello'>> {
     const hello = await this.next('hello')
-    this.send({ type: 'welcome', protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION, heartbeatSeconds: options.heartbeatSeconds ?? 0.1, lost: options.lost ?? [] })
+    this.send({
+      type: 'welcome',
+      protocolVersion: options.protocolVersion ?? PROTOCOL_VERSION,
+      heartbeatSeconds: options.heartbeatSeconds ?? 0.1,
+      lost: options.lost ?? [],
+    })
     return hello
   }
 
@@ -109,7 +125,9 @@ export class CoordinatorDouble {
         socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
         return
       }
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#connect(new WorkerConnection(webSocket, waitMs)))
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
+        this.#connect(new WorkerConnection(webSocket, waitMs)),
+      )
     })
   }
 
@@ -135,9 +153,18 @@ export class CoordinatorDouble {
    * Offers bytes for download. `cuts`: after how many bytes each of the next answers breaks off, which waits for `beforeCut`:
    * a reader may lose what it has received and not yet looked at when the line breaks.
    */
-  serve(path: string, bytes: Buffer, cuts: number[] = [], beforeCut: BeforeCut = () => Promise.resolve()): { url: string; sha256: Sha256; bytes: number } {
+  serve(
+    path: string,
+    bytes: Buffer,
+    cuts: number[] = [],
+    beforeCut: BeforeCut = () => Promise.resolve(),
+  ): { url: string; sha256: Sha256; bytes: number } {
     this.#files.set(path, { bytes, cuts, beforeCut })
-    return { url: `http://127.0.0.1:${this.port}${path}?signature=secret`, sha256: sha256Of(bytes), bytes: bytes.length }
+    return {
+      url: `http://127.0.0.1:${this.port}${path}?signature=secret`,
+      sha256: sha256Of(bytes),
+      bytes: bytes.length,
+    }
   }
 
   /** Where a worker may send a file to. */
@@ -188,7 +215,10 @@ export class CoordinatorDouble {
     }
     const from = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
     const rest = file.bytes.subarray(from)
-    const headers = { 'content-length': rest.length, ...(from > 0 ? { 'content-range': `bytes ${from}-${file.bytes.length - 1}/${file.bytes.length}` } : {}) }
+    const headers = {
+      'content-length': rest.length,
+      ...(from > 0 ? { 'content-range': `bytes ${from}-${file.bytes.length - 1}/${file.bytes.length}` } : {}),
+    }
     response.writeHead(from > 0 ? 206 : 200, headers)
     const cut = file.cuts.shift()
     if (cut === undefined) response.end(rest)

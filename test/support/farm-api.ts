@@ -27,20 +27,41 @@ export class FarmApi {
     return (await this.send('GET', path)).json()
   }
 
-  async send(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    return fetch(this.url + path, { method, signal: AbortSignal.timeout(ANSWER_MS_MAX), headers: { authorization: `Bearer ${this.token}`, ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    return fetch(this.url + path, {
+      method,
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
   }
 
   async upload(path: string, name = basename(path)): Promise<SceneRecord> {
     const form = new FormData()
     form.append('name', name)
     form.append('scene', new Blob([await readFile(path)]), name)
-    const answer = await fetch(`${this.url}/v1/scenes`, { method: 'POST', body: form, headers: { authorization: `Bearer ${this.token}` } })
+    const answer = await fetch(`${this.url}/v1/scenes`, {
+      method: 'POST',
+      body: form,
+      headers: { authorization: `Bearer ${this.token}` },
+    })
     if (!answer.ok) throw new Error(await answer.text())
     return SceneRecord.parse(await answer.json())
   }
 
-  async submit(request: Record<keyof JobRequest, unknown> | object, headers: Readonly<Record<string, string>> = {}): Promise<JobView> {
+  async submit(
+    request: Record<keyof JobRequest, unknown> | object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<JobView> {
     const answer = await this.send('POST', '/v1/jobs', request, headers)
     if (!answer.ok) throw new Error(await answer.text())
     return JobView.parse(await answer.json())
@@ -55,7 +76,8 @@ export class FarmApi {
     let job = await this.job(id)
     await this.until(async () => {
       job = await this.job(id)
-      if (!wanted(job) && job.endedAt !== undefined) throw new Error(`job ${id} ended as ${job.state}: ${JSON.stringify(job.failure)}`)
+      if (!wanted(job) && job.endedAt !== undefined)
+        throw new Error(`job ${id} ended as ${job.state}: ${JSON.stringify(job.failure)}`)
       return wanted(job)
     })
     return job

@@ -23,7 +23,13 @@ export class TestFarm extends FarmApi {
   readonly #workers: RunningWorker[] = []
   readonly #logLevel: string
 
-  private constructor(url: string, tokens: { api: string; worker: string }, folder: string, logLevel: string, stopFarm: () => Promise<void>) {
+  private constructor(
+    url: string,
+    tokens: { api: string; worker: string },
+    folder: string,
+    logLevel: string,
+    stopFarm: () => Promise<void>,
+  ) {
     super(url, tokens.api, folder)
     this.#logLevel = logLevel
     this.#workerToken = tokens.worker
@@ -32,7 +38,14 @@ export class TestFarm extends FarmApi {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<TestFarm> {
     const folder = await mkdtemp(join(tmpdir(), 'tw-'))
-    const farm = await startFarm({ TILEWORK_DATA_DIR: join(folder, 'farm'), PORT: '0', LOG_LEVEL: 'warn', TILEWORK_LEASE_SECONDS: '10', TILEWORK_HEARTBEAT_SECONDS: '2', ...env })
+    const farm = await startFarm({
+      TILEWORK_DATA_DIR: join(folder, 'farm'),
+      PORT: '0',
+      LOG_LEVEL: 'warn',
+      TILEWORK_LEASE_SECONDS: '10',
+      TILEWORK_HEARTBEAT_SECONDS: '2',
+      ...env,
+    })
     const tokens = JSON.parse(await readFile(farm.tokensFile, 'utf8')) as { api: string; worker: string }
     return new TestFarm(farm.url, tokens, folder, env['LOG_LEVEL'] ?? 'warn', () => farm.stop())
   }
@@ -41,14 +54,36 @@ export class TestFarm extends FarmApi {
     return this.#workerToken
   }
 
-  async addWorker(name: string, options: { lie?: Lie; threads?: number; tags?: readonly string[]; blender?: string; token?: string } = {}): Promise<RunningWorker> {
+  async addWorker(
+    name: string,
+    options: { lie?: Lie; threads?: number; tags?: readonly string[]; blender?: string; token?: string } = {},
+  ): Promise<RunningWorker> {
     const dataDir = join(this.folder, name)
-    const config = parseWorkerConfig({ name, url: this.url.replace('http', 'ws'), token: options.token ?? this.#workerToken, dataDir, threads: options.threads ?? 1, tags: [...(options.tags ?? [])], sandbox: 'off', ...(options.blender === undefined ? {} : { blender: options.blender }) }, {})
+    const config = parseWorkerConfig(
+      {
+        name,
+        url: this.url.replace('http', 'ws'),
+        token: options.token ?? this.#workerToken,
+        dataDir,
+        threads: options.threads ?? 1,
+        tags: [...(options.tags ?? [])],
+        sandbox: 'off',
+        ...(options.blender === undefined ? {} : { blender: options.blender }),
+      },
+      {},
+    )
     if (!config.ok) throw new Error(config.detail)
     const log = pino({ level: this.#logLevel })
-    const worker = await startWorker(config.value, { log, ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }) })
+    const worker = await startWorker(config.value, {
+      log,
+      ...(options.lie === undefined ? {} : { newRenderer: await lyingRenderers(dataDir, options.lie) }),
+    })
     this.#workers.push(worker)
-    await this.until(async () => (await this.get('/v1/workers')).items.some((each: { id: string; state: string }) => each.id === worker.workerId && each.state === 'connected'))
+    await this.until(async () =>
+      (await this.get('/v1/workers')).items.some(
+        (each: { id: string; state: string }) => each.id === worker.workerId && each.state === 'connected',
+      ),
+    )
     return worker
   }
 
@@ -63,7 +98,12 @@ async function lyingRenderers(dataDir: string, lie: Lie): Promise<(scratchFolder
   const found = await findBlender({})
   if (!found.ok) throw new Error(found.detail)
   return (scratchFolder) => {
-    const honest = new BlenderRenderer({ installation: found.value, scratchFolder, sceneFolder: join(dataDir, 'scenes'), sandbox: 'off' })
+    const honest = new BlenderRenderer({
+      installation: found.value,
+      scratchFolder,
+      sceneFolder: join(dataDir, 'scenes'),
+      sandbox: 'off',
+    })
     return {
       probe: () => honest.probe(),
       open: (path, onProgress) => honest.open(path, onProgress),

@@ -58,14 +58,19 @@ export async function passDistances(pathA: string, pathB: string): Promise<Map<s
 }
 
 /** Share of the pixels of two 8-bit images that differ in any channel, and by how many steps at most. */
-export async function displayDistance(pathA: string, pathB: string): Promise<{ readonly differing: number; readonly steps: number }> {
+export async function displayDistance(
+  pathA: string,
+  pathB: string,
+): Promise<{ readonly differing: number; readonly steps: number }> {
   const decode = async (path: string) => sharp(path, { ignoreIcc: true }).raw().toBuffer({ resolveWithObject: true })
   const [a, b] = [await decode(pathA), await decode(pathB)]
-  if (a.data.length !== b.data.length || a.info.channels !== b.info.channels) throw new Error('the images have other sizes')
+  if (a.data.length !== b.data.length || a.info.channels !== b.info.channels)
+    throw new Error('the images have other sizes')
   let [differing, steps] = [0, 0]
   for (let at = 0; at < a.data.length; at += a.info.channels) {
     let worst = 0
-    for (let channel = 0; channel < a.info.channels; channel += 1) worst = Math.max(worst, Math.abs((a.data[at + channel] ?? 0) - (b.data[at + channel] ?? 0)))
+    for (let channel = 0; channel < a.info.channels; channel += 1)
+      worst = Math.max(worst, Math.abs((a.data[at + channel] ?? 0) - (b.data[at + channel] ?? 0)))
     if (worst > 0) differing += 1
     steps = Math.max(steps, worst)
   }

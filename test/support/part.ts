@@ -67,8 +67,24 @@ export class Part {
     if (this.alive) throw new Error(`${this.name} runs already`)
     const { args, env, logPath, nodeArgs = [], under = [] } = this.#options
     const log = openSync(logPath, 'a')
-    const [command = process.execPath, ...rest] = [...LEASH, ...under, process.execPath, ...nodeArgs, projectFile('services/cli/bin/tilework.mjs'), ...args]
-    const child = spawn(command, rest, { stdio: ['ignore', log, log], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LANG: 'C.UTF-8', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', ...env } })
+    const [command = process.execPath, ...rest] = [
+      ...LEASH,
+      ...under,
+      process.execPath,
+      ...nodeArgs,
+      projectFile('services/cli/bin/tilework.mjs'),
+      ...args,
+    ]
+    const child = spawn(command, rest, {
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        LANG: 'C.UTF-8',
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+        ...env,
+      },
+    })
     closeSync(log)
     this.#child = child
     this.#still = false
@@ -121,7 +137,10 @@ export class Part {
     for (;;) {
       const ended = !this.alive
       if ((await this.log()).split(words).length > times) return
-      if (ended) throw new Error(`${this.name} ended with ${this.ending} before it said ${JSON.stringify(words)}:\n${(await this.log()).slice(-3_000)}`)
+      if (ended)
+        throw new Error(
+          `${this.name} ended with ${this.ending} before it said ${JSON.stringify(words)}:\n${(await this.log()).slice(-3_000)}`,
+        )
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
   }

@@ -19,7 +19,14 @@ import { freePorts, TcpLine } from './tcp-line.ts'
 const OPERATOR_TOKEN = 'operator-token-of-the-test'
 const WORKER_TOKEN = 'worker-token-of-the-test'
 /** Leases are short, so that tests need not wait long for one to run out; each is still five heartbeats. */
-const ENVIRONMENT = { TILEWORK_SECRET: 'a secret of the test that is long enough', TILEWORK_ADMIN_TOKENS: `operator:${OPERATOR_TOKEN}`, TILEWORK_WORKER_TOKENS: `crew:${WORKER_TOKEN}`, TILEWORK_LEASE_SECONDS: '10', TILEWORK_HEARTBEAT_SECONDS: '2', LOG_LEVEL: 'info' }
+const ENVIRONMENT = {
+  TILEWORK_SECRET: 'a secret of the test that is long enough',
+  TILEWORK_ADMIN_TOKENS: `operator:${OPERATOR_TOKEN}`,
+  TILEWORK_WORKER_TOKENS: `crew:${WORKER_TOKEN}`,
+  TILEWORK_LEASE_SECONDS: '10',
+  TILEWORK_HEARTBEAT_SECONDS: '2',
+  LOG_LEVEL: 'info',
+}
 /** Coordinators that the line before them knows; one that does not run is passed over. */
 const COORDINATORS_MAX = 4
 
@@ -50,7 +57,18 @@ export class ProcessFarm extends FarmApi {
   #coordinators = 0
   #recoveries = 0
 
-  private constructor(folder: string, options: ProcessFarmOptions, made: { redis: RedisServer; s3: S3Server | null; redisLine: TcpLine; storeLine: TcpLine | null; front: TcpLine; ports: number[] }) {
+  private constructor(
+    folder: string,
+    options: ProcessFarmOptions,
+    made: {
+      redis: RedisServer
+      s3: S3Server | null
+      redisLine: TcpLine
+      storeLine: TcpLine | null
+      front: TcpLine
+      ports: number[]
+    },
+  ) {
     super(`http://127.0.0.1:${made.front.port}`, OPERATOR_TOKEN, folder)
     this.#options = options
     this.#redis = made.redis
@@ -59,10 +77,22 @@ export class ProcessFarm extends FarmApi {
     this.storeLine = made.storeLine
     this.front = made.front
     this.ports = made.ports
-    const store: Record<string, string> = made.s3 === null || made.storeLine === null
-      ? { TILEWORK_STORE_DIR: this.storeFolder, TILEWORK_PUBLIC_URL: this.url }
-      : { S3_BUCKET: made.s3.bucket, S3_ENDPOINT: `http://127.0.0.1:${made.storeLine.port}`, S3_REGION: made.s3.region, S3_ACCESS_KEY_ID: made.s3.accessKeyId, S3_SECRET_ACCESS_KEY: made.s3.secretAccessKey }
-    this.environment = { ...ENVIRONMENT, ...store, REDIS_URL: `redis://127.0.0.1:${made.redisLine.port}`, ...options.env }
+    const store: Record<string, string> =
+      made.s3 === null || made.storeLine === null
+        ? { TILEWORK_STORE_DIR: this.storeFolder, TILEWORK_PUBLIC_URL: this.url }
+        : {
+            S3_BUCKET: made.s3.bucket,
+            S3_ENDPOINT: `http://127.0.0.1:${made.storeLine.port}`,
+            S3_REGION: made.s3.region,
+            S3_ACCESS_KEY_ID: made.s3.accessKeyId,
+            S3_SECRET_ACCESS_KEY: made.s3.secretAccessKey,
+          }
+    this.environment = {
+      ...ENVIRONMENT,
+      ...store,
+      REDIS_URL: `redis://127.0.0.1:${made.redisLine.port}`,
+      ...options.env,
+    }
   }
 
   /** Redis and the object store; the rest is added. */
@@ -73,7 +103,9 @@ export class ProcessFarm extends FarmApi {
     const s3 = options.store === 's3' ? await startS3Server() : null
     const ports = await freePorts(COORDINATORS_MAX)
     return new ProcessFarm(folder, options, {
-      redis, s3, ports,
+      redis,
+      s3,
+      ports,
       redisLine: await TcpLine.open({ path: redis.url }),
       storeLine: s3 === null ? null : await TcpLine.open({ port: Number(new URL(s3.endpoint).port) }),
       front: await TcpLine.open(...ports.map((port) => ({ port }))),
@@ -101,14 +133,34 @@ export class ProcessFarm extends FarmApi {
   /** Starts a service and waits until it works. */
   async add(kind: ServiceKind, name: string, change: PartChange = {}): Promise<Part> {
     const port = kind === 'coordinator' ? { PORT: String(this.ports[this.#coordinators++]) } : {}
-    const part = this.#make(name, { args: [kind, ...(change.args ?? [])], env: { ...this.environment, TILEWORK_DATA_DIR: this.dataFolder(name), ...port, ...change.env } }, change)
+    const part = this.#make(
+      name,
+      {
+        args: [kind, ...(change.args ?? [])],
+        env: { ...this.environment, TILEWORK_DATA_DIR: this.dataFolder(name), ...port, ...change.env },
+      },
+      change,
+    )
     await part.start().said(READY[kind])
     return part
   }
 
   /** Starts a worker with real Blender and waits until a coordinator knows it. */
   async addWorker(name: string, change: PartChange & { url?: string } = {}): Promise<Part> {
-    const args = ['worker', '--url', (change.url ?? this.url).replace('http', 'ws'), '--name', name, '--data-dir', this.dataFolder(name), '--threads', '1', '--sandbox', 'off', ...(change.args ?? [])]
+    const args = [
+      'worker',
+      '--url',
+      (change.url ?? this.url).replace('http', 'ws'),
+      '--name',
+      name,
+      '--data-dir',
+      this.dataFolder(name),
+      '--threads',
+      '1',
+      '--sandbox',
+      'off',
+      ...(change.args ?? []),
+    ]
     const part = this.#make(name, { args, env: { TILEWORK_WORKER_TOKEN: WORKER_TOKEN, ...change.env } }, change)
     part.start()
     await this.connected(name)
@@ -125,7 +177,8 @@ export class ProcessFarm extends FarmApi {
 
   async connected(name: string): Promise<void> {
     await this.until(async () => {
-      if (!this.part(name).alive) throw new Error(`${name} ended with ${this.part(name).ending}:\n${(await this.part(name).log()).slice(-3_000)}`)
+      if (!this.part(name).alive)
+        throw new Error(`${name} ended with ${this.part(name).ending}:\n${(await this.part(name).log()).slice(-3_000)}`)
       return (await this.workers()).some((worker) => worker.name === name && worker.state === 'connected')
     })
   }
@@ -135,7 +188,10 @@ export class ProcessFarm extends FarmApi {
     const pid = this.part(name).pid
     if (pid === undefined) return []
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-    return children.split(' ').filter((each) => each !== '').map(Number)
+    return children
+      .split(' ')
+      .filter((each) => each !== '')
+      .map(Number)
   }
 
   readonly redis = {
@@ -165,7 +221,11 @@ export class ProcessFarm extends FarmApi {
   async recover(): Promise<boolean> {
     const name = `recover-${this.#recoveries++}`
     const from = this.s3 === null ? this.storeFolder : `s3://${this.s3.bucket}`
-    const part = new Part(name, { args: ['recover', '--from', from, '--json'], env: this.environment, logPath: join(this.folder, 'logs', `${name}.log`) }).start()
+    const part = new Part(name, {
+      args: ['recover', '--from', from, '--json'],
+      env: this.environment,
+      logPath: join(this.folder, 'logs', `${name}.log`),
+    }).start()
     await part.over()
     return part.ending === 'exit code 0'
   }
@@ -205,4 +265,8 @@ export class ProcessFarm extends FarmApi {
   }
 }
 
-const READY: Readonly<Record<ServiceKind, string>> = { coordinator: 'coordinator listens', verifier: 'verifier runs', assembler: 'assembler runs' }
+const READY: Readonly<Record<ServiceKind, string>> = {
+  coordinator: 'coordinator listens',
+  verifier: 'verifier runs',
+  assembler: 'assembler runs',
+}

@@ -68,7 +68,9 @@ export function useRedis(): TestRedis {
     prefix() {
       const { farm } = redisKeys(`t${++prefixes}`)
       // What is sent on this connection later comes later; where there is no server now, the test wants none.
-      opened().set(farm, '1').catch(() => undefined)
+      opened()
+        .set(farm, '1')
+        .catch(() => undefined)
       return `t${prefixes}`
     },
     keys: async (prefix) => (await opened().keys(`${prefix}:*`)).filter((key) => key !== redisKeys(prefix).farm).sort(),

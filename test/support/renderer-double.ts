@@ -4,7 +4,16 @@ import { WorkFailure } from '../../blender-worker/failure.ts'
 import type { Inspection } from '../../shared/protocol/inspection.ts'
 import { withinWait } from './wait.ts'
 import { anInspection } from '../unit/domain/records.ts'
-import type { FinishRequest, NewRenderer, OnProgress, ProbedBlender, Rendered, RenderedFile, Renderer, RenderRequest } from '../../blender-worker/rendering/renderer.ts'
+import type {
+  FinishRequest,
+  NewRenderer,
+  OnProgress,
+  ProbedBlender,
+  Rendered,
+  RenderedFile,
+  Renderer,
+  RenderRequest,
+} from '../../blender-worker/rendering/renderer.ts'
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
 const PNG_END = Buffer.from('0000000049454e44ae426082', 'hex')
@@ -40,7 +49,10 @@ export class RendererDouble {
   /** The next render that has begun. Rejects when none begins in time. */
   async begun(): Promise<BegunRender> {
     const coming = () => new Promise<BegunRender>((resolve) => this.#waiting.push(resolve))
-    return this.#begun.shift() ?? (await withinWait(coming(), BEGIN_WAIT_MS, () => `no render began; Blender was asked: ${this.log.join(', ')}`))
+    return (
+      this.#begun.shift() ??
+      (await withinWait(coming(), BEGIN_WAIT_MS, () => `no render began; Blender was asked: ${this.log.join(', ')}`))
+    )
   }
 
   begin(render: BegunRender): void {
@@ -82,7 +94,14 @@ class OneRenderer implements Renderer {
   }
 
   async probe(): Promise<ProbedBlender> {
-    return { version: '4.2.0', buildHash: 'abc', path: '/opt/blender', engines: ['CYCLES'], hasDenoiser: true, devices: [{ kind: 'CPU', name: 'A processor' }] }
+    return {
+      version: '4.2.0',
+      buildHash: 'abc',
+      path: '/opt/blender',
+      engines: ['CYCLES'],
+      hasDenoiser: true,
+      devices: [{ kind: 'CPU', name: 'A processor' }],
+    }
   }
 
   async open(blendPath: string): Promise<void> {
@@ -110,7 +129,11 @@ class OneRenderer implements Renderer {
     this.#killed?.(new WorkFailure('blender_crashed', 'killed'))
   }
 
-  async #work(request: RenderRequest | FinishRequest, onProgress: OnProgress, roles: readonly RenderedFile['role'][]): Promise<Rendered> {
+  async #work(
+    request: RenderRequest | FinishRequest,
+    onProgress: OnProgress,
+    roles: readonly RenderedFile['role'][],
+  ): Promise<Rendered> {
     this.#double.log.push(`frame ${request.frame}`)
     onProgress({ samplesDone: 1, samplesTotal: 4 })
     if (!this.#double.rendersAtOnce) {
@@ -122,7 +145,15 @@ class OneRenderer implements Renderer {
     const files: RenderedFile[] = []
     for (const role of roles) {
       const path = join(request.folder, role)
-      await writeFile(path, this.#double.output ?? Buffer.concat(role === 'raw' ? [smallExr(`frame ${request.frame}`)] : [PNG, Buffer.from(`frame ${request.frame}`), PNG_END]))
+      await writeFile(
+        path,
+        this.#double.output ??
+          Buffer.concat(
+            role === 'raw'
+              ? [smallExr(`frame ${request.frame}`)]
+              : [PNG, Buffer.from(`frame ${request.frame}`), PNG_END],
+          ),
+      )
       files.push({ role, path })
     }
     return { files, renderSeconds: 0.5, peakMemoryBytes: 1_000 }

@@ -45,12 +45,19 @@ export interface RestFarm {
   close(): Promise<void>
 }
 
-export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limits' | 'farm' | 'metrics'>> & { beforeObjectCall?: (call: string, name: string) => void } = {}): Promise<RestFarm> {
+export async function startRestFarm(
+  options: Partial<Pick<AppDependencies, 'limits' | 'farm' | 'metrics'>> & {
+    beforeObjectCall?: (call: string, name: string) => void
+  } = {},
+): Promise<RestFarm> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tilework-rest-'))
   const logged: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const store = new MemoryFarmStore()
-  const objects = new MemoryObjectStore({ nowMs: () => Date.now(), beforeCall: (call, name) => options.beforeObjectCall?.(call, name) })
+  const objects = new MemoryObjectStore({
+    nowMs: () => Date.now(),
+    beforeCall: (call, name) => options.beforeObjectCall?.(call, name),
+  })
   const engine = quietEngine(store, objects, log)
   const app = await buildApp({
     farm: options.farm ?? plannedAtOnce(engine),
@@ -70,19 +77,35 @@ export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limi
   await app.ready()
 
   const farm: RestFarm = {
-    app, store, objects, engine, dataDir, logged,
-    ask: (who, request) => app.inject({ ...request, headers: { ...(who === null ? {} : { authorization: `Bearer ${TOKENS[who]}` }), ...request.headers } }),
+    app,
+    store,
+    objects,
+    engine,
+    dataDir,
+    logged,
+    ask: (who, request) =>
+      app.inject({
+        ...request,
+        headers: { ...(who === null ? {} : { authorization: `Bearer ${TOKENS[who]}` }), ...request.headers },
+      }),
     addScene: async (bytes = smallBlend()) => {
       const answer = await farm.ask('ada', { method: 'POST', url: '/v1/scenes', ...sceneForm({ scene: bytes }) })
       if (answer.statusCode >= 300) throw new Error(`the scene was refused: ${answer.body}`)
       return sha256Of(bytes)
     },
     addJob: async (who, request = {}) => {
-      const answer = await farm.ask(who, { method: 'POST', url: '/v1/jobs', payload: { scene: await farm.addScene(), ...request } })
+      const answer = await farm.ask(who, {
+        method: 'POST',
+        url: '/v1/jobs',
+        payload: { scene: await farm.addScene(), ...request },
+      })
       if (answer.statusCode !== 201) throw new Error(`the job was refused: ${answer.body}`)
       return answer.json().id
     },
-    leftOnDisk: async () => (await readdir(dataDir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => entry.name),
+    leftOnDisk: async () =>
+      (await readdir(dataDir, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name),
     close: async () => {
       await app.close()
       await rm(dataDir, { recursive: true, force: true })
@@ -93,9 +116,11 @@ export async function startRestFarm(options: Partial<Pick<AppDependencies, 'limi
 
 /** The problem in an answer; throws if it is none, or not one in whole. */
 export function problemOf(answer: LightMyRequestResponse): Problem {
-  if (String(answer.headers['content-type']).split(';')[0] !== 'application/problem+json') throw new Error(`not a problem: ${answer.statusCode} ${answer.body}`)
+  if (String(answer.headers['content-type']).split(';')[0] !== 'application/problem+json')
+    throw new Error(`not a problem: ${answer.statusCode} ${answer.body}`)
   const problem = Problem.parse(answer.json())
-  if (problem.status !== answer.statusCode) throw new Error(`the problem says ${problem.status}, the answer ${answer.statusCode}`)
+  if (problem.status !== answer.statusCode)
+    throw new Error(`the problem says ${problem.status}, the answer ${answer.statusCode}`)
   return problem
 }
 
@@ -104,12 +129,25 @@ export function sha256Of(bytes: Uint8Array): string {
 }
 
 /** A multipart form with the file in `scene` and the other fields before or after it. */
-export function sceneForm({ scene, fileName = 'tiny.blend', before = {}, after = {} }: { scene: Uint8Array; fileName?: string; before?: Record<string, string>; after?: Record<string, string> }): { payload: Buffer; headers: Record<string, string> } {
+export function sceneForm({
+  scene,
+  fileName = 'tiny.blend',
+  before = {},
+  after = {},
+}: {
+  scene: Uint8Array
+  fileName?: string
+  before?: Record<string, string>
+  after?: Record<string, string>
+}): { payload: Buffer; headers: Record<string, string> } {
   const boundary = 'tilework-test-boundary'
-  const field = ([name, value]: [string, string]) => Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+  const field = ([name, value]: [string, string]) =>
+    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
   const payload = Buffer.concat([
     ...Object.entries(before).map(field),
-    Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="scene"; filename="${fileName}"\r\ncontent-type: application/octet-stream\r\n\r\n`),
+    Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="scene"; filename="${fileName}"\r\ncontent-type: application/octet-stream\r\n\r\n`,
+    ),
     scene,
     Buffer.from('\r\n'),
     ...Object.entries(after).map(field),
@@ -149,7 +187,10 @@ function quietEngine(store: MemoryFarmStore, objects: MemoryObjectStore, log: En
     queue: new MemoryWorkQueue(),
     bulletin: new MemoryBulletin(),
     clock: new SystemClock(),
-    random: { float: () => 0.5, bytes: (count) => Uint8Array.from({ length: count }, () => (drawn = (drawn * 31 + 17) % 251)) },
+    random: {
+      float: () => 0.5,
+      bytes: (count) => Uint8Array.from({ length: count }, () => (drawn = (drawn * 31 + 17) % 251)),
+    },
     secret: 'a secret of the test',
     times: ENGINE_TIMES,
   }

@@ -37,7 +37,9 @@ const START_TRIES_MAX = 3
 
 const LAUNCHER = projectFile('test/support/swift-server.py')
 // Plain JavaScript, which is not in the build.
-const { installSwift, swiftEnvironment }: typeof import('./install-swift.mjs') = await import(pathToFileURL(projectFile('test/support/install-swift.mjs')).href)
+const { installSwift, swiftEnvironment }: typeof import('./install-swift.mjs') = await import(
+  pathToFileURL(projectFile('test/support/install-swift.mjs')).href
+)
 const PARTS = ['account', 'container', 'object', 'proxy'] as const
 type Part = (typeof PARTS)[number]
 type Ports = Record<Part, number>
@@ -51,7 +53,8 @@ export async function startS3Server(): Promise<S3Server> {
     try {
       return await startSwift()
     } catch (error) {
-      if (failed === START_TRIES_MAX || !(error instanceof Error) || !error.message.includes('Address already in use')) throw error
+      if (failed === START_TRIES_MAX || !(error instanceof Error) || !error.message.includes('Address already in use'))
+        throw error
     }
   }
 }
@@ -61,7 +64,8 @@ function serverFromEnvironment(environment: NodeJS.ProcessEnv): S3Server | null 
   if (endpoint === undefined || endpoint === '') return null
   const need = (name: string) => {
     const value = environment[`TILEWORK_TEST_S3_${name}`]
-    if (value === undefined || value === '') throw new Error(`TILEWORK_TEST_S3_ENDPOINT also needs TILEWORK_TEST_S3_${name}`)
+    if (value === undefined || value === '')
+      throw new Error(`TILEWORK_TEST_S3_ENDPOINT also needs TILEWORK_TEST_S3_${name}`)
     return value
   }
   return {
@@ -163,7 +167,13 @@ async function startPart(home: string, part: Part): Promise<ChildProcess> {
 // The bucket needs all four parts, so making it is the probe.
 async function untilReady(server: S3Server, home: string, children: readonly ChildProcess[]): Promise<void> {
   const { endpoint, region, accessKeyId, secretAccessKey, bucket } = server
-  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true, maxAttempts: 1 })
+  const client = new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    maxAttempts: 1,
+  })
   const deadline = performance.now() + START_TIMEOUT_MS
   try {
     for (;;) {

@@ -37,7 +37,9 @@ export class TcpLine {
   /** Breaks every connection that is open now. */
   cut(): void {
     // The side of a unix socket knows no reset; it is closed with the other.
-    for (const socket of this.#sockets) if (socket.remoteAddress === undefined) socket.destroy(); else socket.resetAndDestroy()
+    for (const socket of this.#sockets)
+      if (socket.remoteAddress === undefined) socket.destroy()
+      else socket.resetAndDestroy()
   }
 
   /** Nothing passes any more, in either direction, and nobody is told: as when a cable is pulled. */
@@ -85,7 +87,10 @@ export class TcpLine {
       if (client.destroyed) return void server.destroy()
       this.taken[turn % this.#targets.length] = (this.taken[turn % this.#targets.length] ?? 0) + 1
       this.#keep(server)
-      for (const [from, to] of [[client, server], [server, client]] as const) {
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ] as const) {
         from.on('data', (chunk) => {
           if (!to.write(chunk)) from.pause()
         })

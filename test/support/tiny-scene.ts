@@ -9,7 +9,18 @@ const SCRIPT = projectFile('test/fixtures/tiny-scene.py')
 
 /** Builds the tiny scene with real Blender. Features: `adaptive`, `border` or `border-crop`, `cloth`, `rigid`. */
 export async function buildTinyScene(path: string, ...features: string[]): Promise<string> {
-  await run('blender', ['-b', '--factory-startup', '-noaudio', '--python-exit-code', '9', '--python', SCRIPT, '--', path, ...features])
+  await run('blender', [
+    '-b',
+    '--factory-startup',
+    '-noaudio',
+    '--python-exit-code',
+    '9',
+    '--python',
+    SCRIPT,
+    '--',
+    path,
+    ...features,
+  ])
   return path
 }
 
@@ -28,10 +39,21 @@ export async function renderBare(blend: string, folder: string, frame: number): 
   return join(folder, name)
 }
 
-const FLOAT_EXR = 'import bpy; s = bpy.context.scene.render.image_settings; s.file_format = "OPEN_EXR"; s.color_depth = "32"; s.exr_codec = "ZIP"'
+const FLOAT_EXR =
+  'import bpy; s = bpy.context.scene.render.image_settings; s.file_format = "OPEN_EXR"; s.color_depth = "32"; s.exr_codec = "ZIP"'
 
 /** The same as 32-bit float EXR, whatever the scene itself writes. */
 export async function renderBareFloat(blend: string, folder: string, frame: number): Promise<string> {
-  await run('blender', ['-b', blend, '-noaudio', '--python-expr', FLOAT_EXR, '-o', join(folder, 'float-####'), '-f', String(frame)])
+  await run('blender', [
+    '-b',
+    blend,
+    '-noaudio',
+    '--python-expr',
+    FLOAT_EXR,
+    '-o',
+    join(folder, 'float-####'),
+    '-f',
+    String(frame),
+  ])
   return join(folder, `float-${String(frame).padStart(4, '0')}.exr`)
 }

@@ -33,7 +33,12 @@ export interface Downloaded {
 }
 
 /** Fetches into `folder`. Throws when a file cannot be had whole after a few tries; what was fetched until then stays. */
-export async function downloadJob(client: FarmClient, jobId: string, folder: string, options: DownloadOptions = {}): Promise<Downloaded> {
+export async function downloadJob(
+  client: FarmClient,
+  jobId: string,
+  folder: string,
+  options: DownloadOptions = {},
+): Promise<Downloaded> {
   const files: string[] = []
   const sum = { fetched: 0, skipped: 0, bytes: 0 }
   for await (const page of client.artifacts(jobId)) {
@@ -55,7 +60,11 @@ export async function downloadJob(client: FarmClient, jobId: string, folder: str
 function safePath(path: string): string {
   const parts = path.split('/')
   if (path.length > 0 && parts.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part))) return join(...parts)
-  throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `the farm sent the file name ${JSON.stringify(path)}, which would lie outside the target folder`)
+  throw new CommandFailure(
+    EXIT_CODES.failed,
+    'bad_answer',
+    `the farm sent the file name ${JSON.stringify(path)}, which would lie outside the target folder`,
+  )
 }
 
 async function isThere(path: string, artifact: Artifact): Promise<boolean> {
@@ -75,11 +84,19 @@ async function fetchFile(client: FarmClient, jobId: string, artifact: Artifact, 
     // The address may have expired, or the store moved.
     if (!outcome.ok && outcome.asked) url = await client.artifactUrl(jobId, artifact.path)
   }
-  throw new CommandFailure(EXIT_CODES.failed, 'download_failed', `${artifact.path} could not be fetched: ${why}. Run the command again; it goes on with what is missing`)
+  throw new CommandFailure(
+    EXIT_CODES.failed,
+    'download_failed',
+    `${artifact.path} could not be fetched: ${why}. Run the command again; it goes on with what is missing`,
+  )
 }
 
 /** One try at what is missing of a file; `asked` tells that the other side answered and said no. */
-async function fetchRest(url: string, part: string, bytes: number): Promise<{ ok: true } | { ok: false; asked: boolean; why: string }> {
+async function fetchRest(
+  url: string,
+  part: string,
+  bytes: number,
+): Promise<{ ok: true } | { ok: false; asked: boolean; why: string }> {
   const have = (await sizeOf(part)) ?? 0
   if (have > bytes) await rm(part, { force: true })
   if (have === bytes) return { ok: true }
@@ -94,23 +111,37 @@ async function fetchRest(url: string, part: string, bytes: number): Promise<{ ok
     },
   })
   try {
-    const response = await fetch(url, { signal: silence.signal, headers: from === 0 ? {} : { range: `bytes=${from}-` } })
+    const response = await fetch(url, {
+      signal: silence.signal,
+      headers: from === 0 ? {} : { range: `bytes=${from}-` },
+    })
     if (!response.ok || response.body === null) {
       await response.body?.cancel()
       return { ok: false, asked: true, why: `the object store answered ${response.status}` }
     }
     await pipeline(response.body, listen, createWriteStream(part, { flags: response.status === 206 ? 'a' : 'w' }))
-    return (await sizeOf(part)) === bytes ? { ok: true } : { ok: false, asked: false, why: `${await sizeOf(part)} of ${bytes} bytes came` }
+    return (await sizeOf(part)) === bytes
+      ? { ok: true }
+      : { ok: false, asked: false, why: `${await sizeOf(part)} of ${bytes} bytes came` }
   } catch (error) {
-    if (isDiskTrouble(error)) throw new CommandFailure(EXIT_CODES.failed, 'disk', `cannot write ${part}: ${error.message}`)
-    return { ok: false, asked: false, why: silence.signal.aborted ? `nothing came for ${SILENCE_MS_MAX / 1000} s` : networkWords(error) }
+    if (isDiskTrouble(error))
+      throw new CommandFailure(EXIT_CODES.failed, 'disk', `cannot write ${part}: ${error.message}`)
+    return {
+      ok: false,
+      asked: false,
+      why: silence.signal.aborted ? `nothing came for ${SILENCE_MS_MAX / 1000} s` : networkWords(error),
+    }
   } finally {
     clearTimeout(timer)
   }
 }
 
 function isDiskTrouble(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && ['ENOSPC', 'EACCES', 'EROFS', 'EDQUOT', 'EISDIR', 'EPERM'].includes(String(error.code))
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['ENOSPC', 'EACCES', 'EROFS', 'EDQUOT', 'EISDIR', 'EPERM'].includes(String(error.code))
+  )
 }
 
 async function sizeOf(path: string): Promise<number | null> {

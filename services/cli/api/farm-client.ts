@@ -56,7 +56,11 @@ export class FarmClient {
     const key = randomUUID()
     for (let tries = 1; ; tries++) {
       try {
-        return await this.requests.json('/v1/jobs', JobView, { method: 'POST', json: request, headers: { 'idempotency-key': key } })
+        return await this.requests.json('/v1/jobs', JobView, {
+          method: 'POST',
+          json: request,
+          headers: { 'idempotency-key': key },
+        })
       } catch (error) {
         if (!(error instanceof FarmUnreachable) || tries >= SUBMIT_TRIES) throw error
       }
@@ -104,7 +108,10 @@ export class FarmClient {
   async *artifacts(id: string): AsyncGenerator<readonly Artifact[]> {
     let cursor: string | null = null
     do {
-      const page: Page<Artifact> = await this.requests.json(`${jobPath(id)}/artifacts?${query({ urls: 'true', limit: PAGE_SIZE, cursor })}`, ArtifactPage)
+      const page: Page<Artifact> = await this.requests.json(
+        `${jobPath(id)}/artifacts?${query({ urls: 'true', limit: PAGE_SIZE, cursor })}`,
+        ArtifactPage,
+      )
       yield page.items
       cursor = page.next
     } while (cursor !== null)
@@ -112,7 +119,10 @@ export class FarmClient {
 
   /** A fresh signed address of one delivered file. */
   async artifactUrl(id: string, path: string): Promise<string> {
-    const response = await this.requests.send(`${jobPath(id)}/artifacts/${path.split('/').map(encodeURIComponent).join('/')}`, { allow: [302] })
+    const response = await this.requests.send(
+      `${jobPath(id)}/artifacts/${path.split('/').map(encodeURIComponent).join('/')}`,
+      { allow: [302] },
+    )
     return this.absolute(response.headers.get('location') ?? '')
   }
 
@@ -121,11 +131,18 @@ export class FarmClient {
     return new URL(url, `${this.requests.address.url}/`).href
   }
 
-  private async collect<T>(path: string, schema: z.ZodType<Page<T>>, { limit, query: fixed = {} }: { limit: number; query?: Record<string, string> }): Promise<T[]> {
+  private async collect<T>(
+    path: string,
+    schema: z.ZodType<Page<T>>,
+    { limit, query: fixed = {} }: { limit: number; query?: Record<string, string> },
+  ): Promise<T[]> {
     const all: T[] = []
     let cursor: string | null = null
     do {
-      const page: Page<T> = await this.requests.json(`${path}?${query({ ...fixed, limit: Math.min(PAGE_SIZE, limit - all.length), cursor })}`, schema)
+      const page: Page<T> = await this.requests.json(
+        `${path}?${query({ ...fixed, limit: Math.min(PAGE_SIZE, limit - all.length), cursor })}`,
+        schema,
+      )
       all.push(...page.items)
       cursor = page.next
     } while (cursor !== null && all.length < limit)

@@ -40,7 +40,11 @@ export class FarmRefusal extends CommandFailure {
 /** No answer came, or none that a farm gives. */
 export class FarmUnreachable extends CommandFailure {
   constructor(url: string, why: string) {
-    super(EXIT_CODES.unreachable, 'unreachable', `the farm at ${url} cannot be reached: ${why}. Start one with "tilework up", or name another with --url or TILEWORK_URL`)
+    super(
+      EXIT_CODES.unreachable,
+      'unreachable',
+      `the farm at ${url} cannot be reached: ${why}. Start one with "tilework up", or name another with --url or TILEWORK_URL`,
+    )
   }
 }
 
@@ -78,10 +82,17 @@ export class FarmRequests {
     const parsed = schema.safeParse(jsonOrNull(text))
     if (parsed.success) return parsed.data
     const issue = parsed.error.issues[0]
-    throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', `${path.split('?', 1)[0]}: the farm sent an answer that this program does not understand (${issue?.path.join('.') || 'body'}: ${issue?.message}); it may be another version of Tilework`)
+    throw new CommandFailure(
+      EXIT_CODES.failed,
+      'bad_answer',
+      `${path.split('?', 1)[0]}: the farm sent an answer that this program does not understand (${issue?.path.join('.') || 'body'}: ${issue?.message}); it may be another version of Tilework`,
+    )
   }
 
-  private async attempt(path: string, { method = 'GET', headers = {}, json, bytes, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest): Promise<Response> {
+  private async attempt(
+    path: string,
+    { method = 'GET', headers = {}, json, bytes, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest,
+  ): Promise<Response> {
     const deadline = AbortSignal.timeout(timeoutMs)
     const body = json === undefined ? bytes : JSON.stringify(json)
     return this.guard(
@@ -114,7 +125,12 @@ export class FarmRequests {
     const text = (await this.guard(() => response.text(), undefined)).slice(0, PROBLEM_LENGTH_MAX)
     const problem = Problem.safeParse(jsonOrNull(text))
     if (problem.success) return new FarmRefusal(problem.data)
-    if (response.status === 401 || response.status === 403) return new CommandFailure(EXIT_CODES.unauthorized, 'unauthorized', `the farm answered ${response.status}; give a token with --token or TILEWORK_TOKEN`)
+    if (response.status === 401 || response.status === 403)
+      return new CommandFailure(
+        EXIT_CODES.unauthorized,
+        'unauthorized',
+        `the farm answered ${response.status}; give a token with --token or TILEWORK_TOKEN`,
+      )
     return new FarmUnreachable(this.address.url, `what answers there (with ${response.status}) is not a Tilework farm`)
   }
 }

@@ -15,7 +15,10 @@ export interface SceneFile {
 }
 
 /** Reads a whole file for its hash. Throws a usage failure when there is no such file, and a failure when it cannot be a scene. */
-export async function openSceneFile(path: string, onRead: (bytes: number, of: number) => void = () => {}): Promise<SceneFile> {
+export async function openSceneFile(
+  path: string,
+  onRead: (bytes: number, of: number) => void = () => {},
+): Promise<SceneFile> {
   const bytes = await sizeOf(path)
   const hash = createHash('sha256')
   let read = 0
@@ -24,7 +27,12 @@ export async function openSceneFile(path: string, onRead: (bytes: number, of: nu
     read += chunk.length
     onRead(read, bytes)
   }
-  return { path, name: basename(path).slice(-LIMITS.nameLengthMax), bytes: read, sha256: Sha256.parse(hash.digest('hex')) }
+  return {
+    path,
+    name: basename(path).slice(-LIMITS.nameLengthMax),
+    bytes: read,
+    sha256: Sha256.parse(hash.digest('hex')),
+  }
 }
 
 async function sizeOf(path: string): Promise<number> {
@@ -36,6 +44,11 @@ async function sizeOf(path: string): Promise<number> {
   if (found.isDirectory()) throw usageFailure(`${path} is a folder; hand in a .blend, or a .zip of the project folder`)
   if (!found.isFile()) throw usageFailure(`${path} is not a file`)
   if (found.size === 0) throw new CommandFailure(EXIT_CODES.failed, 'not_a_scene', `${path} is empty`)
-  if (found.size > LIMITS.sceneBytesMax) throw new CommandFailure(EXIT_CODES.failed, 'too_large', `${path} has ${found.size} bytes; a scene may have ${LIMITS.sceneBytesMax}`)
+  if (found.size > LIMITS.sceneBytesMax)
+    throw new CommandFailure(
+      EXIT_CODES.failed,
+      'too_large',
+      `${path} has ${found.size} bytes; a scene may have ${LIMITS.sceneBytesMax}`,
+    )
   return found.size
 }

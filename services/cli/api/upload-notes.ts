@@ -11,7 +11,12 @@ import { z } from 'zod'
 /** A farm keeps an unfinished upload for a day; older notes lead nowhere. */
 const NOTE_LIFE_MS = 7 * 24 * 3600 * 1000
 
-const Note = z.strictObject({ farm: z.string(), sha256: z.string(), main: z.string().optional(), path: z.string().startsWith('/') })
+const Note = z.strictObject({
+  farm: z.string(),
+  sha256: z.string(),
+  main: z.string().optional(),
+  path: z.string().startsWith('/'),
+})
 
 export interface UploadKey {
   readonly farm: string
@@ -51,13 +56,19 @@ export class UploadNotes {
     for (const name of await readdir(this.folder)) {
       const path = join(this.folder, name)
       // Another command may remove it at the same time.
-      const touchedMs = await stat(path).then(({ mtimeMs }) => mtimeMs, () => Infinity)
+      const touchedMs = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Infinity,
+      )
       if (Date.now() - touchedMs > NOTE_LIFE_MS) await rm(path, { force: true })
     }
   }
 
   private pathOf({ farm, sha256, main }: UploadKey): string {
-    const name = createHash('sha256').update(JSON.stringify([farm, sha256, main ?? null])).digest('hex').slice(0, 32)
+    const name = createHash('sha256')
+      .update(JSON.stringify([farm, sha256, main ?? null]))
+      .digest('hex')
+      .slice(0, 32)
     return join(this.folder, `${name}.json`)
   }
 }

@@ -41,8 +41,13 @@ export interface Uploaded {
 
 /** Makes sure that the farm has the scene. Throws FarmRefusal when it is refused, FarmUnreachable when cuts do not end. */
 export async function uploadScene(client: FarmClient, scene: SceneFile, options: UploadOptions): Promise<Uploaded> {
-  if ((await client.hasScene(scene.sha256)) && (await isRead(client, scene, options.main))) return { known: true, resumedAt: 0 }
-  const key: UploadKey = { farm: client.requests.address.url, sha256: scene.sha256, ...(options.main === undefined ? {} : { main: options.main }) }
+  if ((await client.hasScene(scene.sha256)) && (await isRead(client, scene, options.main)))
+    return { known: true, resumedAt: 0 }
+  const key: UploadKey = {
+    farm: client.requests.address.url,
+    sha256: scene.sha256,
+    ...(options.main === undefined ? {} : { main: options.main }),
+  }
   const noted = await options.notes.read(key)
   const standing = noted === null ? null : await offsetOf(client, noted)
   const path = standing === null ? await begin(client, scene, options) : (noted ?? '')
@@ -66,13 +71,22 @@ async function isRead(client: FarmClient, scene: SceneFile, main: string | undef
 }
 
 async function begin(client: FarmClient, scene: SceneFile, options: UploadOptions): Promise<string> {
-  const metadata = { filename: scene.name, sha256: scene.sha256, ...(options.main === undefined ? {} : { main: options.main }) }
+  const metadata = {
+    filename: scene.name,
+    sha256: scene.sha256,
+    ...(options.main === undefined ? {} : { main: options.main }),
+  }
   const response = await client.requests.send('/v1/uploads', {
     method: 'POST',
     headers: { ...TUS, 'upload-length': String(scene.bytes), 'upload-metadata': encodeMetadata(metadata) },
   })
   const location = response.headers.get('location')
-  if (location === null) throw new CommandFailure(EXIT_CODES.failed, 'bad_answer', 'the farm began an upload but did not say where to send it; it may be another version of Tilework')
+  if (location === null)
+    throw new CommandFailure(
+      EXIT_CODES.failed,
+      'bad_answer',
+      'the farm began an upload but did not say where to send it; it may be another version of Tilework',
+    )
   return pathOnFarm(client, location)
 }
 
@@ -92,15 +106,24 @@ interface Sending {
   readonly from: number
 }
 
-async function sendParts(client: FarmClient, { path, file, bytes, from }: Sending, options: UploadOptions): Promise<void> {
+async function sendParts(
+  client: FarmClient,
+  { path, file, bytes, from }: Sending,
+  options: UploadOptions,
+): Promise<void> {
   let offset = from
   let failures = 0
   options.onProgress?.(offset, bytes)
   // An upload that is whole still has to be asked for once: the farm may not have taken it in yet.
-  for (let whole = false; !whole; ) {
+  for (let whole = false; !whole;) {
     try {
       const now = failures > 0 || offset === bytes ? await offsetOf(client, path) : offset
-      if (now === null) throw new CommandFailure(EXIT_CODES.failed, 'upload_gone', 'the farm has dropped the unfinished upload; submit again to begin a new one')
+      if (now === null)
+        throw new CommandFailure(
+          EXIT_CODES.failed,
+          'upload_gone',
+          'the farm has dropped the unfinished upload; submit again to begin a new one',
+        )
       if (now > offset) failures = 0
       offset = now < bytes ? await sendPart(client, path, file, now, options.partBytes ?? PART_BYTES) : now
       failures = 0
@@ -114,10 +137,21 @@ async function sendParts(client: FarmClient, { path, file, bytes, from }: Sendin
   }
 }
 
-async function sendPart(client: FarmClient, path: string, file: FileHandle, offset: number, partBytes: number): Promise<number> {
+async function sendPart(
+  client: FarmClient,
+  path: string,
+  file: FileHandle,
+  offset: number,
+  partBytes: number,
+): Promise<number> {
   const part = new Uint8Array(partBytes)
   const { bytesRead } = await file.read(part, 0, partBytes, offset)
-  if (bytesRead === 0) throw new CommandFailure(EXIT_CODES.failed, 'upload_cut', 'the file shrank while it was being sent; submit it again when nothing is writing to it')
+  if (bytesRead === 0)
+    throw new CommandFailure(
+      EXIT_CODES.failed,
+      'upload_cut',
+      'the file shrank while it was being sent; submit it again when nothing is writing to it',
+    )
   const response = await client.requests.send(path, {
     method: 'PATCH',
     headers: { ...TUS, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) },
@@ -129,10 +163,16 @@ async function sendPart(client: FarmClient, path: string, file: FileHandle, offs
 
 /** How many bytes the farm has of an upload; null when it knows of no such upload. */
 async function offsetOf(client: FarmClient, path: string): Promise<number | null> {
-  const response = await client.requests.send(path, { method: 'HEAD', headers: TUS, timeoutMs: PART_TIMEOUT_MS, allow: [400, 403, 404, 410, 422, 503] })
+  const response = await client.requests.send(path, {
+    method: 'HEAD',
+    headers: TUS,
+    timeoutMs: PART_TIMEOUT_MS,
+    allow: [400, 403, 404, 410, 422, 503],
+  })
   if (response.ok) return offsetIn(response)
   // HEAD has no words. A scene that is refused only now is gone afterwards, and a new upload will hear why.
-  if (response.status === 503) throw new FarmUnreachable(client.requests.address.url, 'the farm cannot store anything at the moment')
+  if (response.status === 503)
+    throw new FarmUnreachable(client.requests.address.url, 'the farm cannot store anything at the moment')
   return null
 }
 
@@ -142,9 +182,14 @@ function offsetIn(response: Response): number | null {
 }
 
 function mayPass(error: unknown): boolean {
-  return error instanceof FarmUnreachable || (error instanceof FarmRefusal && (error.code === 'conflict' || (error.retry && error.status >= 429)))
+  return (
+    error instanceof FarmUnreachable ||
+    (error instanceof FarmRefusal && (error.code === 'conflict' || (error.retry && error.status >= 429)))
+  )
 }
 
 function encodeMetadata(metadata: Readonly<Record<string, string>>): string {
-  return Object.entries(metadata).map(([name, value]) => `${name} ${Buffer.from(value, 'utf8').toString('base64')}`).join(',')
+  return Object.entries(metadata)
+    .map(([name, value]) => `${name} ${Buffer.from(value, 'utf8').toString('base64')}`)
+    .join(',')
 }

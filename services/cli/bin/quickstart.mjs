@@ -42,7 +42,9 @@ if (values.help) {
 const startedMs = performance.now()
 try {
   const seconds = await setUp({ yes: values.yes })
-  const { quickstart } = await import(new URL('../../../.build/services/cli/quickstart/quickstart.js', import.meta.url).href)
+  const { quickstart } = await import(
+    new URL('../../../.build/services/cli/quickstart/quickstart.js', import.meta.url).href
+  )
   process.exitCode = await quickstart({ ...values, startedMs, seconds })
 } catch (error) {
   if (!(error instanceof SetUpFailed)) throw error

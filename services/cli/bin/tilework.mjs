@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 const built = new URL('../../../.build/services/cli/main.js', import.meta.url)
 if (!existsSync(built)) {
-  process.stderr.write(`Tilework is not built yet: run "npm run build" in ${fileURLToPath(new URL('../../..', import.meta.url))}\n`)
+  process.stderr.write(
+    `Tilework is not built yet: run "npm run build" in ${fileURLToPath(new URL('../../..', import.meta.url))}\n`,
+  )
   process.exit(1)
 }
 

@@ -7,10 +7,18 @@ import { formatBytes } from '../quantities.ts'
 import { farmCommand, jobNamed, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 
-const DownloadOptions = z.object({ to: z.string().min(1, 'must name a folder').optional(), framesOnly: z.boolean().default(false), videoOnly: z.boolean().default(false) })
+const DownloadOptions = z.object({
+  to: z.string().min(1, 'must name a folder').optional(),
+  framesOnly: z.boolean().default(false),
+  videoOnly: z.boolean().default(false),
+})
 
 export function addDownloadCommand(program: Command, shell: Shell): void {
-  farmCommand(program, 'download <job>', 'fetch what a job has delivered so far; what is there already is checked and not fetched again')
+  farmCommand(
+    program,
+    'download <job>',
+    'fetch what a job has delivered so far; what is there already is checked and not fetched again',
+  )
     .option('--to <folder>', 'where to put it (./<job>)')
     .option('--frames-only', 'only the frames')
     .option('--video-only', 'only the video')

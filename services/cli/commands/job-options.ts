@@ -5,7 +5,10 @@ export function addJobOptions(command: Command): Command {
   return command
     .option('--frames <ranges>', 'frames to render, such as 1-24 or "1-10, 15, 20-40:2"')
     .option('--tiles <CxR>', 'cut each frame into columns x rows, such as 2x2')
-    .option('--sample-ranges <n>', 'split the samples of each frame, or tile, into n tasks: for one large still; not bit-identical')
+    .option(
+      '--sample-ranges <n>',
+      'split the samples of each frame, or tile, into n tasks: for one large still; not bit-identical',
+    )
     .option('--chunk <n>', 'frames in one task')
     .option('--samples <n>', 'samples for each pixel')
     .option('--resolution <size>', 'size of the image, such as 1920x1080 or 50%')

@@ -16,7 +16,10 @@ const Tiles = z
 
 const Resolution = z
   .string()
-  .regex(/^(\d{1,9}x\d{1,9}|\d{1,9}%)$/i, 'must be width x height in pixels, such as 1920x1080, or percent of the scene\'s own size, such as 50%')
+  .regex(
+    /^(\d{1,9}x\d{1,9}|\d{1,9}%)$/i,
+    "must be width x height in pixels, such as 1920x1080, or percent of the scene's own size, such as 50%",
+  )
   .transform((text) => {
     if (text.endsWith('%')) return { percentage: Number(text.slice(0, -1)) }
     const [width, height] = pairOf(text)
@@ -58,11 +61,27 @@ export type JobOptions = z.output<typeof JobOptions>
 
 /** Where each part of a request was typed, for telling what is wrong with it. */
 const OPTION_OF: readonly (readonly [string, string])[] = [
-  ['settings.scene', '--scene'], ['settings.samples', '--samples'], ['settings.resolution', '--resolution'],
-  ['settings.format.colorDepth', '--color-depth'], ['settings.format.quality', '--quality'], ['settings.format', '--format'],
-  ['requirement.deviceKinds', '--require-device'], ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'], ['requirement.memoryBytesMin', '--min-memory'],
-  ['requirement.blenderVersionMin', '--blender-min'], ['requirement.blenderVersionMax', '--blender-max'], ['requirement.tags', '--tag'],
-  ['frames', '--frames'], ['tiles', '--tiles'], ['sampleRanges', '--sample-ranges'], ['chunk', '--chunk'], ['name', '--name'], ['video', '--video'], ['priority', '--priority'], ['cap', '--cap'], ['auditRate', '--audit'],
+  ['settings.scene', '--scene'],
+  ['settings.samples', '--samples'],
+  ['settings.resolution', '--resolution'],
+  ['settings.format.colorDepth', '--color-depth'],
+  ['settings.format.quality', '--quality'],
+  ['settings.format', '--format'],
+  ['requirement.deviceKinds', '--require-device'],
+  ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'],
+  ['requirement.memoryBytesMin', '--min-memory'],
+  ['requirement.blenderVersionMin', '--blender-min'],
+  ['requirement.blenderVersionMax', '--blender-max'],
+  ['requirement.tags', '--tag'],
+  ['frames', '--frames'],
+  ['tiles', '--tiles'],
+  ['sampleRanges', '--sample-ranges'],
+  ['chunk', '--chunk'],
+  ['name', '--name'],
+  ['video', '--video'],
+  ['priority', '--priority'],
+  ['cap', '--cap'],
+  ['auditRate', '--audit'],
   ['secondsPerTaskMin', '--min-seconds'],
 ]
 
@@ -76,7 +95,9 @@ const Wishes = JobRequest.omit({ scene: true })
 /** The request but for the scene. Throws a usage failure that names each option that is out of its range. */
 export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
   if (options.format === undefined && (options.colorDepth !== undefined || options.quality !== undefined)) {
-    throw usageFailure(`${options.colorDepth === undefined ? '--quality' : '--color-depth'}: needs --format, since not every format has it`)
+    throw usageFailure(
+      `${options.colorDepth === undefined ? '--quality' : '--color-depth'}: needs --format, since not every format has it`,
+    )
   }
   const parsed = Wishes.safeParse(
     withoutGaps({
@@ -95,7 +116,10 @@ export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
         scene: options.scene,
         samples: options.samples,
         resolution: options.resolution,
-        format: options.format === undefined ? undefined : withoutGaps({ file: options.format, colorDepth: options.colorDepth, quality: options.quality }),
+        format:
+          options.format === undefined
+            ? undefined
+            : withoutGaps({ file: options.format, colorDepth: options.colorDepth, quality: options.quality }),
       }),
       requirement: withoutGaps({
         deviceKinds: options.requireDevice,

@@ -13,7 +13,10 @@ import { tableLines } from '../table.ts'
 import { watchUntilEnd } from './watch.ts'
 
 const JOBS_SHOWN_DEFAULT = 20
-const ListOptions = z.object({ state: JobState.optional(), limit: WholeNumber.pipe(z.int().min(1).max(10_000)).default(JOBS_SHOWN_DEFAULT) })
+const ListOptions = z.object({
+  state: JobState.optional(),
+  limit: WholeNumber.pipe(z.int().min(1).max(10_000)).default(JOBS_SHOWN_DEFAULT),
+})
 const StatusOptions = z.object({ watch: z.boolean().default(false) })
 
 /** Commands that look at jobs and end them. */
@@ -38,19 +41,23 @@ export function addJobCommands(program: Command, shell: Shell, end: (code: ExitC
       if (watch && view.state !== 'completed') end(EXIT_CODES.failed)
     })
 
-  farmCommand(program, 'cancel <job>', 'stop a job; frames that were delivered stay').action(async (job: string, _options: unknown, command: Command) => {
-    const id = jobNamed(job)
-    const { client, answer } = await openFarm(command, shell)
-    const canceled = await client.cancel(id)
-    answer(canceled, [`${id} ${canceled.state}`])
-  })
+  farmCommand(program, 'cancel <job>', 'stop a job; frames that were delivered stay').action(
+    async (job: string, _options: unknown, command: Command) => {
+      const id = jobNamed(job)
+      const { client, answer } = await openFarm(command, shell)
+      const canceled = await client.cancel(id)
+      answer(canceled, [`${id} ${canceled.state}`])
+    },
+  )
 
-  farmCommand(program, 'delete <job>', 'stop a job and remove all its files from the farm').action(async (job: string, _options: unknown, command: Command) => {
-    const id = jobNamed(job)
-    const { client, answer } = await openFarm(command, shell)
-    await client.delete(id)
-    answer({ deleted: id }, [`${id} is being deleted`])
-  })
+  farmCommand(program, 'delete <job>', 'stop a job and remove all its files from the farm').action(
+    async (job: string, _options: unknown, command: Command) => {
+      const id = jobNamed(job)
+      const { client, answer } = await openFarm(command, shell)
+      await client.delete(id)
+      answer({ deleted: id }, [`${id} is being deleted`])
+    },
+  )
 }
 
 async function list({ client, answer }: FarmSession, state: JobState | undefined, limit: number): Promise<void> {
@@ -63,9 +70,15 @@ async function list({ client, answer }: FarmSession, state: JobState | undefined
     job.secondsLeft === null ? '' : formatSeconds(job.secondsLeft),
     job.name,
   ])
-  answer({ items: jobs }, jobs.length === 0 ? ['no jobs'] : tableLines([['JOB', 'STATE', 'DONE', 'FRAMES', 'LEFT', 'NAME'], ...rows]))
+  answer(
+    { items: jobs },
+    jobs.length === 0 ? ['no jobs'] : tableLines([['JOB', 'STATE', 'DONE', 'FRAMES', 'LEFT', 'NAME'], ...rows]),
+  )
 }
 
 function statusLines(job: JobView, columns: number | undefined): string[] {
-  return [...jobBlock(job, columns === undefined ? { columns: Infinity } : { columns }), ...(hasEnded(job) && job.state === 'failed' ? endingLines(job) : [])]
+  return [
+    ...jobBlock(job, columns === undefined ? { columns: Infinity } : { columns }),
+    ...(hasEnded(job) && job.state === 'failed' ? endingLines(job) : []),
+  ]
 }

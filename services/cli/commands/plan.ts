@@ -18,7 +18,13 @@ Examples:
 `
 
 export function addPlanCommand(program: Command, shell: Shell, end: (code: ExitCode) => void): void {
-  addJobOptions(farmCommand(program, 'plan <scene>', 'show how a scene would be rendered: tasks, tiles, what is exact, what is missing, how long; renders nothing'))
+  addJobOptions(
+    farmCommand(
+      program,
+      'plan <scene>',
+      'show how a scene would be rendered: tasks, tiles, what is exact, what is missing, how long; renders nothing',
+    ),
+  )
     .addHelpText('after', EXAMPLES)
     .action(async (path: string, options: unknown, command: Command) => {
       const session = await openFarm(command, shell)

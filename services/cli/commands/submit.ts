@@ -12,7 +12,11 @@ import { jobWishes, parseJobOptions } from './job-request.ts'
 import { downloadLine } from './download.ts'
 import { watchUntilEnd } from './watch.ts'
 
-const SubmitOptions = z.object({ main: z.string().optional(), watch: z.boolean().default(false), download: z.string().optional() })
+const SubmitOptions = z.object({
+  main: z.string().optional(),
+  watch: z.boolean().default(false),
+  download: z.string().optional(),
+})
 
 const EXAMPLES = `
 Examples:
@@ -22,7 +26,13 @@ Examples:
 `
 
 export function addSubmitCommand(program: Command, shell: Shell, end: (code: ExitCode) => void): void {
-  addJobOptions(farmCommand(program, 'submit <scene>', 'hand in a .blend, or a .zip of a project folder, and render it; prints the id of the job'))
+  addJobOptions(
+    farmCommand(
+      program,
+      'submit <scene>',
+      'hand in a .blend, or a .zip of a project folder, and render it; prints the id of the job',
+    ),
+  )
     .option('--watch', 'show how it goes until it has ended')
     .option('--download <folder>', 'watch, then fetch what was delivered')
     .addHelpText('after', EXAMPLES)
@@ -34,8 +44,13 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
       const scene = await uploadSceneFile(session, path, main, shell)
       let job = await session.client.submit({ ...wishes, scene: scene.sha256 })
       const { plan } = job
-      session.screen.say(`${job.id}: ${plan.frameCount} ${plan.frameCount === 1 ? 'frame' : 'frames'} (${plan.frames}), ${plan.width} x ${plan.height}, ${plan.format}, ${plan.renderTaskCount} render tasks${plan.video === 'none' ? '' : `, ${plan.video} video`}`)
-      if (job.state === 'inspecting') session.screen.say('this scene is new to the farm: a worker opens it in Blender first, and may find reasons to split it less, or to refuse it')
+      session.screen.say(
+        `${job.id}: ${plan.frameCount} ${plan.frameCount === 1 ? 'frame' : 'frames'} (${plan.frames}), ${plan.width} x ${plan.height}, ${plan.format}, ${plan.renderTaskCount} render tasks${plan.video === 'none' ? '' : `, ${plan.video} video`}`,
+      )
+      if (job.state === 'inspecting')
+        session.screen.say(
+          'this scene is new to the farm: a worker opens it in Blender first, and may find reasons to split it less, or to refuse it',
+        )
       for (const note of plan.notes) session.screen.say(`note: ${note}`)
       if (watch || download !== undefined) job = await watchUntilEnd(session, job.id, shell)
       if (job.state === 'failed' || job.state === 'canceled') {

@@ -10,7 +10,12 @@ import type { FarmSession, Shell } from '../shell.ts'
 const BAR_AFTER_MS = 1_000
 
 /** Sends a scene to the farm unless it has it, going on where an earlier upload stopped. */
-export async function uploadSceneFile({ client, screen }: FarmSession, path: string, main: string | undefined, shell: Shell): Promise<SceneFile> {
+export async function uploadSceneFile(
+  { client, screen }: FarmSession,
+  path: string,
+  main: string | undefined,
+  shell: Shell,
+): Promise<SceneFile> {
   const scene = await openSceneFile(path, byteBar(screen, 'reading'))
   const uploaded = await uploadScene(client, scene, {
     main,
@@ -18,7 +23,11 @@ export async function uploadSceneFile({ client, screen }: FarmSession, path: str
     onProgress: byteBar(screen, 'sending'),
     onCut: (why, atBytes) => screen.say(`the upload broke off at ${formatBytes(atBytes)}, going on from there: ${why}`),
   })
-  screen.say(uploaded.known ? `${scene.name}: already on the farm` : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, the first ${formatBytes(uploaded.resumedAt)} were already there` : ''}`)
+  screen.say(
+    uploaded.known
+      ? `${scene.name}: already on the farm`
+      : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, the first ${formatBytes(uploaded.resumedAt)} were already there` : ''}`,
+  )
   return scene
 }
 

@@ -10,7 +10,10 @@ export async function watchUntilEnd({ client, screen }: FarmSession, id: JobId, 
     return await watchJob(client, id, screen, { signal })
   } catch (error) {
     screen.keep()
-    if (signal.aborted) screen.say(`The job goes on. Watch it again with: tilework status ${id} --watch; stop it with: tilework cancel ${id}`)
+    if (signal.aborted)
+      screen.say(
+        `The job goes on. Watch it again with: tilework status ${id} --watch; stop it with: tilework cancel ${id}`,
+      )
     throw error
   }
 }

@@ -34,8 +34,23 @@ export function jobLine(job: JobView, { workersConnected }: Surroundings = {}): 
 /** How a job ended, with why where it failed. */
 export function endingLines(job: JobView): string[] {
   if (job.state !== 'failed') return [`${job.id} ${job.state}`]
-  const { code, message, lastWords } = job.failure ?? { code: 'internal', message: 'the farm did not say why', lastWords: undefined }
-  return [`${job.id} failed: ${code}: ${message}`, ...(lastWords === undefined ? [] : ['Last words of Blender:', ...lastWords.trimEnd().split('\n').map((line) => `  ${line}`)])]
+  const { code, message, lastWords } = job.failure ?? {
+    code: 'internal',
+    message: 'the farm did not say why',
+    lastWords: undefined,
+  }
+  return [
+    `${job.id} failed: ${code}: ${message}`,
+    ...(lastWords === undefined
+      ? []
+      : [
+          'Last words of Blender:',
+          ...lastWords
+            .trimEnd()
+            .split('\n')
+            .map((line) => `  ${line}`),
+        ]),
+  ]
 }
 
 /** `███████·····` with `cells` cells; a started stage never looks empty and an unfinished one never full. */
@@ -65,6 +80,9 @@ function headline(job: JobView, workersConnected: number | undefined): string {
 }
 
 function stageLine(stage: Stage): string {
-  const notes = [...(stage.running > 0 ? [`${stage.running} running`] : []), ...(stage.failed > 0 ? [`${stage.failed} ${stage.name === 'verify' ? 'refuted' : 'failed'}`] : [])]
+  const notes = [
+    ...(stage.running > 0 ? [`${stage.running} running`] : []),
+    ...(stage.failed > 0 ? [`${stage.failed} ${stage.name === 'verify' ? 'refuted' : 'failed'}`] : []),
+  ]
   return `  ${stage.name.padEnd(STAGE_NAME_LENGTH)} ${bar(stage.done, stage.total)} ${stage.done}/${stage.total} ${stage.unit}${notes.length > 0 ? `, ${notes.join(', ')}` : ''}`
 }

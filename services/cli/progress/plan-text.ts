@@ -13,16 +13,42 @@ export function planLines(view: PlanView): string[] {
   const region = plan.region === undefined ? '' : `, render region ${area(plan.region)}`
   return [
     ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
-    ...named('frames', [`${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`]),
-    ...named('tasks', [`${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`, tasks.rule, ...(tasks.inspect > 0 ? ['first, one that opens the scene in Blender'] : [])]),
-    ...(view.tiles.length < 2 ? [] : named('tiles', listed(view.tiles.map(({ placement, window }) => `${area(placement)}, rendered as ${area(window)}`)))),
+    ...named('frames', [
+      `${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`,
+    ]),
+    ...named('tasks', [
+      `${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`,
+      tasks.rule,
+      ...(tasks.inspect > 0 ? ['first, one that opens the scene in Blender'] : []),
+    ]),
+    ...(view.tiles.length < 2
+      ? []
+      : named(
+          'tiles',
+          listed(view.tiles.map(({ placement, window }) => `${area(placement)}, rendered as ${area(window)}`)),
+        )),
     ...named('exact', [`${exactness.exact ? 'yes' : 'no'}: ${exactness.why[0] ?? ''}`, ...exactness.why.slice(1)]),
-    ...named('in tiles', exactness.tiles.exact ? [`exact, with ${exactness.tiles.overscanPx} px of overscan`] : ['not exact', ...exactness.tiles.reasons]),
-    ...named('in ranges', exactness.samples.splittable ? ['possible, not bit-identical'] : ['not possible', ...exactness.samples.reasons]),
-    ...named('missing', view.missingFiles.length === 0 ? ['no files'] : listed(view.missingFiles.map(({ path, reason }) => `${path}: ${reason}`))),
+    ...named(
+      'in tiles',
+      exactness.tiles.exact
+        ? [`exact, with ${exactness.tiles.overscanPx} px of overscan`]
+        : ['not exact', ...exactness.tiles.reasons],
+    ),
+    ...named(
+      'in ranges',
+      exactness.samples.splittable ? ['possible, not bit-identical'] : ['not possible', ...exactness.samples.reasons],
+    ),
+    ...named(
+      'missing',
+      view.missingFiles.length === 0
+        ? ['no files']
+        : listed(view.missingFiles.map(({ path, reason }) => `${path}: ${reason}`)),
+    ),
     ...named('estimate', [estimate(view.estimate)]),
     ...(plan.notes.length === 0 ? [] : named('notes', plan.notes)),
-    ...(view.refusal === undefined ? [] : ['', `Submitting this would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
+    ...(view.refusal === undefined
+      ? []
+      : ['', `Submitting this would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
   ]
 }
 
@@ -31,7 +57,9 @@ function named(name: string, lines: readonly string[]): string[] {
 }
 
 function listed(lines: readonly string[]): string[] {
-  return lines.length <= LISTED_MAX ? [...lines] : [...lines.slice(0, LISTED_MAX), `and ${lines.length - LISTED_MAX} more`]
+  return lines.length <= LISTED_MAX
+    ? [...lines]
+    : [...lines.slice(0, LISTED_MAX), `and ${lines.length - LISTED_MAX} more`]
 }
 
 function area({ x, y, width, height }: { x: number; y: number; width: number; height: number }): string {
@@ -42,5 +70,7 @@ function estimate(found: PlanView['estimate']): string {
   if (found === null) return 'none: this scene was not rendered here before'
   const pace = `from ${found.fromTasks} ${found.fromTasks === 1 ? 'task' : 'tasks'} of ${found.fromJobs} earlier ${found.fromJobs === 1 ? 'job' : 'jobs'}`
   const alone = `${formatSeconds(found.workerSeconds)} of one worker`
-  return found.seconds === null ? `${alone}, ${pace}; no connected worker can render it` : `${formatSeconds(found.seconds)} with the workers that are connected (${alone}), ${pace}`
+  return found.seconds === null
+    ? `${alone}, ${pace}; no connected worker can render it`
+    : `${formatSeconds(found.seconds)} with the workers that are connected (${alone}), ${pace}`
 }

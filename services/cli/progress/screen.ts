@@ -19,7 +19,10 @@ export class Screen {
   private saidAtMs = -Infinity
   private saidText = ''
 
-  constructor(output: ScreenOutput, { quiet = false, nowMs = () => performance.now() }: { quiet?: boolean; nowMs?: () => number } = {}) {
+  constructor(
+    output: ScreenOutput,
+    { quiet = false, nowMs = () => performance.now() }: { quiet?: boolean; nowMs?: () => number } = {},
+  ) {
     this.output = output
     this.quiet = quiet
     this.nowMs = nowMs

@@ -17,16 +17,64 @@ const RUNNING = ['leased', 'delivering', 'verifying'] as const
 /** The legs of a job in their order; those that it does not have are left out. */
 export function stagesOf(job: JobView): Stage[] {
   const { plan, counts } = job
-  const of = (group: Readonly<Record<string, number>>, ...states: readonly string[]): number => states.reduce((sum, state) => sum + (group[state] ?? 0), 0)
+  const of = (group: Readonly<Record<string, number>>, ...states: readonly string[]): number =>
+    states.reduce((sum, state) => sum + (group[state] ?? 0), 0)
   const running = (group: Readonly<Record<string, number>>): number => of(group, ...RUNNING)
   const { render, finish, audit, frames } = counts
   const audits = Object.values(audit).reduce((sum, count) => sum + count, 0)
   return [
-    { name: 'render', done: of(render, 'completed'), total: plan.renderTaskCount, unit: plan.samples !== undefined ? 'ranges' : plan.tiles === undefined ? 'tasks' : 'tiles', running: running(render), failed: of(render, 'failed') },
-    ...(plan.auditRate > 0 || audits > 0 ? [{ name: 'verify' as const, done: of(audit, 'completed', 'failed', 'canceled'), total: audits, unit: 'audits', running: running(audit), failed: counts.verdicts['refuted'] ?? 0 }] : []),
-    ...(needsFinish(plan) ? [{ name: 'finish' as const, done: of(frames, 'delivering', 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'stitching', 'finishing'), failed: of(finish, 'failed') }] : []),
-    { name: 'deliver', done: of(frames, 'delivered'), total: plan.frameCount, unit: 'frames', running: of(frames, 'delivering'), failed: 0 },
-    ...(plan.video === 'none' ? [] : [{ name: 'video' as const, done: job.state === 'completed' ? 1 : 0, total: 1, unit: plan.video, running: job.state === 'encoding' ? 1 : 0, failed: 0 }]),
+    {
+      name: 'render',
+      done: of(render, 'completed'),
+      total: plan.renderTaskCount,
+      unit: plan.samples !== undefined ? 'ranges' : plan.tiles === undefined ? 'tasks' : 'tiles',
+      running: running(render),
+      failed: of(render, 'failed'),
+    },
+    ...(plan.auditRate > 0 || audits > 0
+      ? [
+          {
+            name: 'verify' as const,
+            done: of(audit, 'completed', 'failed', 'canceled'),
+            total: audits,
+            unit: 'audits',
+            running: running(audit),
+            failed: counts.verdicts['refuted'] ?? 0,
+          },
+        ]
+      : []),
+    ...(needsFinish(plan)
+      ? [
+          {
+            name: 'finish' as const,
+            done: of(frames, 'delivering', 'delivered'),
+            total: plan.frameCount,
+            unit: 'frames',
+            running: of(frames, 'stitching', 'finishing'),
+            failed: of(finish, 'failed'),
+          },
+        ]
+      : []),
+    {
+      name: 'deliver',
+      done: of(frames, 'delivered'),
+      total: plan.frameCount,
+      unit: 'frames',
+      running: of(frames, 'delivering'),
+      failed: 0,
+    },
+    ...(plan.video === 'none'
+      ? []
+      : [
+          {
+            name: 'video' as const,
+            done: job.state === 'completed' ? 1 : 0,
+            total: 1,
+            unit: plan.video,
+            running: job.state === 'encoding' ? 1 : 0,
+            failed: 0,
+          },
+        ]),
   ]
 }
 

@@ -21,7 +21,12 @@ export interface WatchOptions {
  * Shows how a job goes until it has ended, and gives what became of it. A farm that goes away for a moment is waited
  * for. Throws what ended the watching: FarmRefusal, FarmUnreachable, or the reason of the signal.
  */
-export async function watchJob(client: FarmClient, jobId: string, screen: Screen, { signal, pollPauseMs = POLL_PAUSE_MS, awayMsMax = AWAY_MS_MAX }: WatchOptions = {}): Promise<JobView> {
+export async function watchJob(
+  client: FarmClient,
+  jobId: string,
+  screen: Screen,
+  { signal, pollPauseMs = POLL_PAUSE_MS, awayMsMax = AWAY_MS_MAX }: WatchOptions = {},
+): Promise<JobView> {
   let answeredAtMs = performance.now()
   for (;;) {
     signal?.throwIfAborted()

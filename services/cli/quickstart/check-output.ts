@@ -31,12 +31,14 @@ interface Expected {
 export async function checkOutput(folder: string, { frames, environment }: Expected): Promise<CheckedOutput> {
   const manifest = await readManifest(join(folder, 'manifest.json'))
   const { plan } = manifest
-  if (manifest.frames.length !== frames) throw bad('manifest.json', `tells of ${manifest.frames.length} frames, ${frames} were asked for`)
+  if (manifest.frames.length !== frames)
+    throw bad('manifest.json', `tells of ${manifest.frames.length} frames, ${frames} were asked for`)
   const files = [...manifest.files, ...manifest.frames.flatMap((frame) => frame.files)]
   for (const { path, bytes, sha256 } of files) {
     const content = await readFile(join(folder, path)).catch(() => null)
     if (content === null) throw bad(path, 'is not there')
-    if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256) throw bad(path, 'is not what the manifest says')
+    if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256)
+      throw bad(path, 'is not what the manifest says')
   }
   for (const frame of manifest.frames) {
     const image = frame.files.find(({ path }) => path.startsWith('frames/'))
@@ -45,7 +47,8 @@ export async function checkOutput(folder: string, { frames, environment }: Expec
   }
   for (const { path } of files.filter((file) => file.path.startsWith('previews/'))) await checkImage(folder, path, null)
   const video = manifest.files.find(({ path }) => path.startsWith('video/'))?.path ?? null
-  if (plan.video !== 'none' && video === null) throw bad('manifest.json', `names no video, though ${plan.video} was asked for`)
+  if (plan.video !== 'none' && video === null)
+    throw bad('manifest.json', `names no video, though ${plan.video} was asked for`)
   if (video !== null) await checkVideo(folder, video, frames, environment)
   return { manifest, frames, files: files.length + 1, video }
 }
@@ -55,13 +58,19 @@ async function readManifest(path: string): Promise<Manifest> {
   if (text === null) throw bad('manifest.json', 'is not there')
   const parsed = Manifest.safeParse(JSON.parse(text))
   if (parsed.success) return parsed.data
-  throw bad('manifest.json', `is not a valid manifest: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
+  throw bad(
+    'manifest.json',
+    `is not a valid manifest: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
+  )
 }
 
 async function checkImage(folder: string, path: string, size: { width: number; height: number } | null): Promise<void> {
   try {
-    const { data, info } = await sharp(join(folder, path), { failOn: 'warning' }).raw().toBuffer({ resolveWithObject: true })
-    if (size !== null && (info.width !== size.width || info.height !== size.height)) throw new Error(`it has ${info.width} x ${info.height} pixels instead of ${size.width} x ${size.height}`)
+    const { data, info } = await sharp(join(folder, path), { failOn: 'warning' })
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    if (size !== null && (info.width !== size.width || info.height !== size.height))
+      throw new Error(`it has ${info.width} x ${info.height} pixels instead of ${size.width} x ${size.height}`)
     if (data.every((value) => value === data[0])) throw new Error('all of its pixels have the same color')
   } catch (error) {
     throw bad(path, `is not a usable image: ${error instanceof Error ? error.message : String(error)}`)
@@ -70,7 +79,11 @@ async function checkImage(folder: string, path: string, size: { width: number; h
 
 // One line for each decoded frame, and an error for each that does not decode.
 async function checkVideo(folder: string, path: string, frames: number, environment: NodeJS.ProcessEnv): Promise<void> {
-  const { stdout, stderr } = await promisify(execFile)(findFfmpeg(environment), ['-v', 'error', '-i', join(folder, path), '-map', '0:v:0', '-f', 'framecrc', '-'], { maxBuffer: 64 * 1024 * 1024 }).catch((error: unknown) => {
+  const { stdout, stderr } = await promisify(execFile)(
+    findFfmpeg(environment),
+    ['-v', 'error', '-i', join(folder, path), '-map', '0:v:0', '-f', 'framecrc', '-'],
+    { maxBuffer: 64 * 1024 * 1024 },
+  ).catch((error: unknown) => {
     throw bad(path, `does not decode: ${error instanceof Error ? error.message : String(error)}`)
   })
   if (stderr.trim() !== '') throw bad(path, `does not decode cleanly: ${stderr.trim()}`)
@@ -79,7 +92,8 @@ async function checkVideo(folder: string, path: string, frames: number, environm
 }
 
 function findFfmpeg(environment: NodeJS.ProcessEnv): string {
-  if (environment['TILEWORK_FFMPEG'] !== undefined && environment['TILEWORK_FFMPEG'] !== '') return environment['TILEWORK_FFMPEG']
+  if (environment['TILEWORK_FFMPEG'] !== undefined && environment['TILEWORK_FFMPEG'] !== '')
+    return environment['TILEWORK_FFMPEG']
   const packaged: unknown = createRequire(import.meta.url)('ffmpeg-static')
   return typeof packaged === 'string' && existsSync(packaged) ? packaged : 'ffmpeg'
 }

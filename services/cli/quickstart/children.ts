@@ -30,9 +30,17 @@ export interface Child {
 }
 
 /** Starts `tilework <args>` with its output in a file. With `stays` it outlives this process. */
-export function startChild(name: string, args: readonly string[], { logPath, stays, env }: { logPath: string; stays: boolean; env: NodeJS.ProcessEnv }): Child {
+export function startChild(
+  name: string,
+  args: readonly string[],
+  { logPath, stays, env }: { logPath: string; stays: boolean; env: NodeJS.ProcessEnv },
+): Child {
   const log = openSync(logPath, 'w')
-  const child = spawn(process.execPath, [COMMAND, ...args, ...(stays ? [] : ['--leash'])], { detached: true, stdio: [stays ? 'ignore' : 'pipe', log, log], env })
+  const child = spawn(process.execPath, [COMMAND, ...args, ...(stays ? [] : ['--leash'])], {
+    detached: true,
+    stdio: [stays ? 'ignore' : 'pipe', log, log],
+    env,
+  })
   let end: string | null = null
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve((end = signal === null ? `exit code ${code}` : `signal ${signal}`)))
@@ -41,7 +49,14 @@ export function startChild(name: string, args: readonly string[], { logPath, sta
   // Its end shows in `ended`; a pipe that breaks with it tells nothing new.
   child.stdin?.on('error', () => undefined)
   if (stays) child.unref()
-  return { name, pid: child.pid ?? 0, logPath, ended, hasEnded: () => end !== null, stop: () => stopChild(child, ended, () => end !== null) }
+  return {
+    name,
+    pid: child.pid ?? 0,
+    logPath,
+    ended,
+    hasEnded: () => end !== null,
+    stop: () => stopChild(child, ended, () => end !== null),
+  }
 }
 
 /** Waits for a line in a child's log, and gives it. Throws when the child ends before, or after the deadline. */
@@ -64,7 +79,11 @@ export async function anyEnd(children: readonly Child[]): Promise<never> {
 
 async function childFailure(child: Child, what: string): Promise<CommandFailure> {
   const tail = (await readFile(child.logPath, 'utf8')).trimEnd().split('\n').slice(-LAST_LINES)
-  return new CommandFailure(EXIT_CODES.failed, 'child_ended', `the ${child.name} ${what}. The end of ${child.logPath}:\n${tail.map((line) => `  ${line}`).join('\n')}`)
+  return new CommandFailure(
+    EXIT_CODES.failed,
+    'child_ended',
+    `the ${child.name} ${what}. The end of ${child.logPath}:\n${tail.map((line) => `  ${line}`).join('\n')}`,
+  )
 }
 
 async function stopChild(child: ChildProcess, ended: Promise<string>, hasEnded: () => boolean): Promise<void> {

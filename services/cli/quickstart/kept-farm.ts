@@ -33,7 +33,7 @@ async function stopOurs(pid: number, folder: string): Promise<boolean> {
   if (!(await isOurs(pid, folder))) return false
   const giveUpAtMs = performance.now() + STOP_MS_MAX
   process.kill(pid, 'SIGTERM')
-  for (let signals = 1; await isOurs(pid, folder); ) {
+  for (let signals = 1; await isOurs(pid, folder);) {
     await pause(POLL_PAUSE_MS)
     if (!(await isOurs(pid, folder))) break
     if (signals < SIGNALS && (await commandLine(pid)).includes('worker')) {

@@ -114,7 +114,9 @@ async function renderSample(run: Run): Promise<Outcome> {
   await unlessEnded(watch.time('workers', () => workersConnected(client, signal)))
   await unlessEnded(removeOldJobs(client))
   const scene = await openSceneFile(SAMPLE)
-  const uploaded = await unlessEnded(watch.time('upload', () => uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'uploads')) })))
+  const uploaded = await unlessEnded(
+    watch.time('upload', () => uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'uploads')) })),
+  )
   screen.say(uploaded.known ? 'The farm has the sample scene already.' : 'Sent the sample scene to the farm.')
 
   const job = await client.submit({
@@ -125,18 +127,27 @@ async function renderSample(run: Run): Promise<Outcome> {
     video: 'mp4',
     ...(run.frames === undefined ? {} : { frames: run.frames }),
   })
-  screen.say(`Rendering ${job.plan.frameCount} ${job.plan.frameCount === 1 ? 'frame' : 'frames'} of ${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; the farm is at ${url}, its description at ${url}/docs.`)
+  screen.say(
+    `Rendering ${job.plan.frameCount} ${job.plan.frameCount === 1 ? 'frame' : 'frames'} of ${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; the farm is at ${url}, its description at ${url}/docs.`,
+  )
   const ended = await unlessEnded(watch.time('render', () => watchJob(client, job.id, screen, { signal })))
-  if (ended.state !== 'completed') throw new CommandFailure(EXIT_CODES.failed, 'job_not_completed', endingLines(ended).join('\n'))
+  if (ended.state !== 'completed')
+    throw new CommandFailure(EXIT_CODES.failed, 'job_not_completed', endingLines(ended).join('\n'))
 
   await unlessEnded(watch.time('download', () => downloadJob(client, job.id, output)))
-  const checked = await watch.time('check', () => checkOutput(output, { frames: job.plan.frameCount, environment: process.env }))
+  const checked = await watch.time('check', () =>
+    checkOutput(output, { frames: job.plan.frameCount, environment: process.env }),
+  )
   return { url, jobId: job.id, checked }
 }
 
 async function startFarm({ folder, keep, port, children }: Run): Promise<{ client: FarmClient; url: string }> {
   const dataDir = join(folder, 'farm')
-  const farm = startChild('farm', ['up', '--port', port ?? '0', '--data-dir', dataDir], { logPath: join(folder, 'logs', 'farm.log'), stays: keep, env: process.env })
+  const farm = startChild('farm', ['up', '--port', port ?? '0', '--data-dir', dataDir], {
+    logPath: join(folder, 'logs', 'farm.log'),
+    stays: keep,
+    env: process.env,
+  })
   children.push(farm)
   const { url } = FarmReady.parse(JSON.parse(await waitForLine(farm, '"farm_ready"', FARM_DEADLINE_MS)))
   const tokens = await readTokens(dataDir)
@@ -147,15 +158,36 @@ function startWorkers({ folder, keep, children }: Run, url: string): void {
   const threads = Math.max(1, Math.floor(availableParallelism() / WORKERS.length))
   // The token goes by the environment: command lines can be read by everybody on the machine.
   for (const name of WORKERS) {
-    const args = ['worker', '--url', url, '--name', name, '--data-dir', join(folder, name), '--threads', String(threads)]
-    children.push(startChild(name, args, { logPath: join(folder, 'logs', `${name}.log`), stays: keep, env: { ...process.env, TILEWORK_DATA_DIR: join(folder, 'farm') } }))
+    const args = [
+      'worker',
+      '--url',
+      url,
+      '--name',
+      name,
+      '--data-dir',
+      join(folder, name),
+      '--threads',
+      String(threads),
+    ]
+    children.push(
+      startChild(name, args, {
+        logPath: join(folder, 'logs', `${name}.log`),
+        stays: keep,
+        env: { ...process.env, TILEWORK_DATA_DIR: join(folder, 'farm') },
+      }),
+    )
   }
 }
 
 async function workersConnected(client: FarmClient, signal: AbortSignal): Promise<void> {
   const giveUpAtMs = performance.now() + WORKERS_DEADLINE_MS
   while ((await client.info(signal)).workersConnected < WORKERS.length) {
-    if (performance.now() > giveUpAtMs) throw new CommandFailure(EXIT_CODES.failed, 'no_workers', `not all workers had connected after ${WORKERS_DEADLINE_MS / 1000} s; see their logs`)
+    if (performance.now() > giveUpAtMs)
+      throw new CommandFailure(
+        EXIT_CODES.failed,
+        'no_workers',
+        `not all workers had connected after ${WORKERS_DEADLINE_MS / 1000} s; see their logs`,
+      )
     await pause(POLL_PAUSE_MS, undefined, { signal })
   }
 }
@@ -177,7 +209,12 @@ async function stopAll(children: readonly Child[]): Promise<void> {
   await farm?.stop()
 }
 
-function summary({ url, jobId, checked }: Outcome, folder: string, watch: Stopwatch, { keep, startedMs }: QuickstartOptions): string {
+function summary(
+  { url, jobId, checked }: Outcome,
+  folder: string,
+  watch: Stopwatch,
+  { keep, startedMs }: QuickstartOptions,
+): string {
   const at = (path: string): string => relative(process.cwd(), join(folder, path)) || '.'
   const { audits } = checked.manifest
   return [
@@ -192,7 +229,9 @@ function summary({ url, jobId, checked }: Outcome, folder: string, watch: Stopwa
     `  API            ${url}/v1   (token: "api" in ${at('farm/tokens.json')})`,
     `  documentation  ${url}/docs`,
     '',
-    keep ? `The farm and two workers go on running. Look: TILEWORK_URL=${url} TILEWORK_DATA_DIR=${at('farm')} npx tilework status ${jobId}\nStop them: npm run quickstart -- --stop` : 'The farm is stopped; its address was as above. To leave it running: npm run quickstart -- --keep',
+    keep
+      ? `The farm and two workers go on running. Look: TILEWORK_URL=${url} TILEWORK_DATA_DIR=${at('farm')} npx tilework status ${jobId}\nStop them: npm run quickstart -- --stop`
+      : 'The farm is stopped; its address was as above. To leave it running: npm run quickstart -- --keep',
     '',
     `${watch.text()}; ${((performance.now() - startedMs) / 1000).toFixed(1)} s in all`,
   ].join('\n')

@@ -11,7 +11,9 @@ const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 
 /** @param {string} command */
 export function isThere(command) {
-  return [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS].some((folder) => folder !== '' && isExecutable(join(folder, command)))
+  return [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS].some(
+    (folder) => folder !== '' && isExecutable(join(folder, command)),
+  )
 }
 
 /** The parsed file below the project's folder; null when there is none or it is no JSON. @param {string} path */
@@ -26,7 +28,10 @@ export function readJson(path) {
 /** When the youngest source was changed, in ms since 1970. */
 export function newestSourceMs() {
   const trees = ['shared', 'services', 'blender-worker', 'test'].flatMap((folder) => sourcesBelow(join(ROOT, folder)))
-  return Math.max(...['package-lock.json', 'tsconfig.json'].map((name) => changedMs(join(ROOT, name))), ...trees.map(changedMs))
+  return Math.max(
+    ...['package-lock.json', 'tsconfig.json'].map((name) => changedMs(join(ROOT, name))),
+    ...trees.map(changedMs),
+  )
 }
 
 /** When a file was changed, in ms since 1970; 0 when there is none. @param {string} path */
@@ -36,7 +41,9 @@ export function changedMs(path) {
 
 function sourcesBelow(folder) {
   if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true }).filter((name) => /\.m?ts$/.test(name)).map((name) => join(folder, name))
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => /\.m?ts$/.test(name))
+    .map((name) => join(folder, name))
 }
 
 function isExecutable(path) {

@@ -11,8 +11,18 @@
 
 /** @type {readonly Program[]} */
 export const FARM_PROGRAMS = [
-  { command: 'redis-server', package: 'redis-server', words: 'Redis 6.2 or newer (redis-server)', instead: 'REDIS_URL' },
-  { command: 'blender', package: 'blender', words: 'Blender 3.4 or newer (blender)', instead: 'TILEWORK_WORKER_BLENDER' },
+  {
+    command: 'redis-server',
+    package: 'redis-server',
+    words: 'Redis 6.2 or newer (redis-server)',
+    instead: 'REDIS_URL',
+  },
+  {
+    command: 'blender',
+    package: 'blender',
+    words: 'Blender 3.4 or newer (blender)',
+    instead: 'TILEWORK_WORKER_BLENDER',
+  },
   { command: 'ffmpeg', package: 'ffmpeg', words: 'FFmpeg with libx264 (ffmpeg)', instead: 'TILEWORK_FFMPEG' },
 ]
 
@@ -30,7 +40,9 @@ export const TEST_PROGRAMS = [
  * @param {Readonly<Record<string, string | undefined>>} environment
  */
 export function missingPrograms(programs, isThere, environment) {
-  return programs.filter(({ command, instead }) => !(instead !== undefined && environment[instead]) && !isThere(command))
+  return programs.filter(
+    ({ command, instead }) => !(instead !== undefined && environment[instead]) && !isThere(command),
+  )
 }
 
 /**
@@ -72,7 +84,10 @@ export function isInstalled(lock, installed) {
   const wanted = packagesIn(lock)
   const there = packagesIn(installed)
   if (wanted === null || there === null) return false
-  return Object.entries(wanted).every(([path, entry]) => path === '' || entry.version === there[path]?.version || (entry.optional === true && there[path] === undefined))
+  return Object.entries(wanted).every(
+    ([path, entry]) =>
+      path === '' || entry.version === there[path]?.version || (entry.optional === true && there[path] === undefined),
+  )
 }
 
 /** @returns {Record<string, { version?: string, optional?: boolean }> | null} */

@@ -8,7 +8,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { aptInstall } from './apt.mjs'
 import { changedMs, isThere, newestSourceMs, readJson, ROOT } from './machine.mjs'
-import { byHandText, FARM_PROGRAMS, isInstalled, missingPrograms, packagesOf, rootPrefix, TEST_PROGRAMS } from './set-up-plan.mjs'
+import {
+  byHandText,
+  FARM_PROGRAMS,
+  isInstalled,
+  missingPrograms,
+  packagesOf,
+  rootPrefix,
+  TEST_PROGRAMS,
+} from './set-up-plan.mjs'
 
 const NODE_MIN = [20, 19]
 /** Touched after each build that went well; tsc itself leaves its files alone when nothing changed. */
@@ -29,12 +37,24 @@ export async function setUp({ yes = false, tests = false, compile = true } = {})
   const programs = tests ? [...FARM_PROGRAMS, ...TEST_PROGRAMS] : FARM_PROGRAMS
   const missing = missingPrograms(programs, isThere, process.env)
   const needsPackages = !isInstalled(readJson('package-lock.json'), readJson('node_modules/.package-lock.json'))
-  const asRoot = rootPrefix({ apt: isThere('apt-get'), root: process.getuid?.() === 0, sudo: isThere('sudo'), terminal: process.stdin.isTTY === true })
-  if (missing.length > 0 && asRoot === null) throw new SetUpFailed(`Missing: ${missing.map(({ command }) => command).join(', ')}. They cannot be installed from here: this needs apt, and root or sudo.\n${byHandText(missing)}`)
+  const asRoot = rootPrefix({
+    apt: isThere('apt-get'),
+    root: process.getuid?.() === 0,
+    sudo: isThere('sudo'),
+    terminal: process.stdin.isTTY === true,
+  })
+  if (missing.length > 0 && asRoot === null)
+    throw new SetUpFailed(
+      `Missing: ${missing.map(({ command }) => command).join(', ')}. They cannot be installed from here: this needs apt, and root or sudo.\n${byHandText(missing)}`,
+    )
 
   const steps = [
-    ...(missing.length > 0 ? [`install ${packagesOf(missing).join(', ')} with ${[...asRoot, 'apt-get'].join(' ')}`] : []),
-    ...(needsPackages ? ['install the npm packages of package-lock.json into node_modules with npm ci (about 200 MB)'] : []),
+    ...(missing.length > 0
+      ? [`install ${packagesOf(missing).join(', ')} with ${[...asRoot, 'apt-get'].join(' ')}`]
+      : []),
+    ...(needsPackages
+      ? ['install the npm packages of package-lock.json into node_modules with npm ci (about 200 MB)']
+      : []),
   ]
   if (steps.length > 0) {
     say(`Tilework is going to\n${steps.map((step) => `  - ${step}`).join('\n')}`)
@@ -52,7 +72,11 @@ export function buildIfOld() {
   if (changedMs(BUILD_STAMP) >= newestSourceMs()) return
   say('Building …')
   const startedAt = new Date()
-  run('The build failed; what is wrong stands above.', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'])
+  run('The build failed; what is wrong stands above.', process.execPath, [
+    join('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.json',
+  ])
   mkdirSync(join(ROOT, '.build'), { recursive: true })
   writeFileSync(BUILD_STAMP, '')
   // What was changed while it ran is younger than this, and built the next time.
@@ -62,12 +86,20 @@ export function buildIfOld() {
 function installPrograms(programs, missing, asRoot) {
   const done = aptInstall(packagesOf(missing), asRoot)
   const still = missingPrograms(programs, isThere, process.env)
-  if (!done || still.length > 0) throw new SetUpFailed(`apt could not install what is missing${asRoot.includes('-n') ? ' (sudo would have to ask for a password, and there is no terminal)' : ''}.\n${byHandText(still.length > 0 ? still : missing)}`)
+  if (!done || still.length > 0)
+    throw new SetUpFailed(
+      `apt could not install what is missing${asRoot.includes('-n') ? ' (sudo would have to ask for a password, and there is no terminal)' : ''}.\n${byHandText(still.length > 0 ? still : missing)}`,
+    )
 }
 
 function installPackages() {
   // Said whatever `npm run --silent` has asked for: without its errors nobody could tell what is wrong.
-  run('npm ci failed; what is wrong stands above. It needs a way to the npm registry.', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+  run('npm ci failed; what is wrong stands above. It needs a way to the npm registry.', 'npm', [
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ])
 }
 
 async function askToGoOn() {
@@ -81,7 +113,10 @@ async function askToGoOn() {
 function refuseOldNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const [majorMin, minorMin] = NODE_MIN
-  if (major < majorMin || (major === majorMin && minor < minorMin)) throw new SetUpFailed(`This is Node ${process.versions.node}; Tilework needs ${NODE_MIN.join('.')} or newer. Get it from https://nodejs.org or your system's packages.`)
+  if (major < majorMin || (major === majorMin && minor < minorMin))
+    throw new SetUpFailed(
+      `This is Node ${process.versions.node}; Tilework needs ${NODE_MIN.join('.')} or newer. Get it from https://nodejs.org or your system's packages.`,
+    )
 }
 
 function run(complaint, command, args) {

@@ -14,7 +14,8 @@ const API_VERSION = '1.0.0'
  * What the page may load: its own files and nothing else. The plugin's own policy would also send browsers to https
  * for them, where a farm in a studio's network has nothing to answer with.
  */
-const DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const DOCS_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** Collects the description of the routes that are added after this. Routes without a tag are left out. */
 export async function describeApi(app: FastifyInstance): Promise<void> {
@@ -25,7 +26,8 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       info: {
         title: 'Tilework',
         version: API_VERSION,
-        description: 'A render farm for Blender: hand in a scene, submit a job, fetch the frames. Every failure is an `application/problem+json` with a stable `code`.',
+        description:
+          'A render farm for Blender: hand in a scene, submit a job, fetch the frames. Every failure is an `application/problem+json` with a stable `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
@@ -36,7 +38,9 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
         { name: 'workers', description: 'Machines that render' },
         { name: 'farm', description: 'The farm itself' },
       ],
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of this farm' } } },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'A token of this farm' } },
+      },
       security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,

@@ -25,7 +25,10 @@ export function demandToken(scope: FastifyInstance, store: Pick<FarmStore, 'toke
     const { owner } = found
     const needed = request.routeOptions.config.scopes ?? DEFAULT_SCOPES
     if (!isAdmin(owner) && !needed.some((name) => hasScope(owner, name))) {
-      throw new RefusalError('forbidden', `this needs a token with the scope ${[...new Set([...needed, 'admin'])].join(' or ')}; the one sent has ${owner.scopes.join(', ') || 'none'}`)
+      throw new RefusalError(
+        'forbidden',
+        `this needs a token with the scope ${[...new Set([...needed, 'admin'])].join(' or ')}; the one sent has ${owner.scopes.join(', ') || 'none'}`,
+      )
     }
     request.owner = owner
   })

@@ -19,18 +19,31 @@ const RETRY_AFTER_SECONDS = 5
 const REFUSED_BYTES_READ_MAX = 128 * 1024 * 1024
 
 /** Fastify's own refusals by status, in the words of the catalogue. */
-const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = { 404: 'not_found', 413: 'too_large', 415: 'unsupported_media_type', 429: 'rate_limited' }
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  404: 'not_found',
+  413: 'too_large',
+  415: 'unsupported_media_type',
+  429: 'rate_limited',
+}
 
 /** Makes the app answer every failure with a problem. */
 export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, problemOf(error, request)))
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(request, reply, makeProblem('not_found', `there is no ${request.method} ${pathOf(request)}; the routes are listed on /docs`)),
+    sendProblem(
+      request,
+      reply,
+      makeProblem('not_found', `there is no ${request.method} ${pathOf(request)}; the routes are listed on /docs`),
+    ),
   )
 }
 
 /** A problem of the catalogue; `status` only where a protocol other than ours demands a different one. */
-export function makeProblem(code: ErrorCode, detail: string, more: { errors?: Problem['errors']; status?: number } = {}): Problem {
+export function makeProblem(
+  code: ErrorCode,
+  detail: string,
+  more: { errors?: Problem['errors']; status?: number } = {},
+): Problem {
   return {
     type: `urn:tilework:problem:${code}`,
     title: ERRORS[code].title,
@@ -44,7 +57,8 @@ export function makeProblem(code: ErrorCode, detail: string, more: { errors?: Pr
 /** Sends a problem with the headers that belong to it. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer realm="tilework"')
-  if (ERRORS[problem.code].retry && problem.status !== 422 && !reply.hasHeader('retry-after')) void reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (ERRORS[problem.code].retry && problem.status !== 422 && !reply.hasHeader('retry-after'))
+    void reply.header('retry-after', RETRY_AFTER_SECONDS)
   if (hasBody(request) && !request.raw.complete) readOff(request, reply)
   return reply.code(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem))
 }
@@ -73,17 +87,26 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof RefusalError) return makeProblem(error.code, error.message)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = complaintsOf(error.validation, error.validationContext)
-    return makeProblem('bad_request', `${errors[0]?.path}: ${errors[0]?.message}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`, { errors })
+    return makeProblem(
+      'bad_request',
+      `${errors[0]?.path}: ${errors[0]?.message}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''}`,
+      { errors },
+    )
   }
   if (error instanceof ObjectMissing) return makeProblem('not_found', 'the file is not in the object store any more')
   if (error instanceof FarmStateLost) return outage(error, request, 'farm_state_lost', error.message)
-  if (error instanceof FarmStoreUnavailable) return outage(error, request, 'redis_unavailable', 'the farm state does not answer; try again in a few seconds')
-  if (error instanceof StoreUnavailable) return outage(error, request, 'store_unavailable', 'the object store does not answer; try again in a few seconds')
+  if (error instanceof FarmStoreUnavailable)
+    return outage(error, request, 'redis_unavailable', 'the farm state does not answer; try again in a few seconds')
+  if (error instanceof StoreUnavailable)
+    return outage(error, request, 'store_unavailable', 'the object store does not answer; try again in a few seconds')
   if (isFastifyError(error) && error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return makeProblem(CODE_OF_STATUS[error.statusCode] ?? 'bad_request', ownWords(error, request))
   }
   request.log.error({ err: error, method: request.method, path: pathOf(request) }, 'a request failed by our own fault')
-  return makeProblem('internal', 'the request could not be carried out; if it happens again, tell the operator of this farm when it did')
+  return makeProblem(
+    'internal',
+    'the request could not be carried out; if it happens again, tell the operator of this farm when it did',
+  )
 }
 
 function outage(error: Error, request: FastifyRequest, code: ErrorCode, detail: string): Problem {

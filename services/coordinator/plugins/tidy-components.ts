@@ -15,15 +15,21 @@ interface Described {
 /** The same document with each used schema once, by name; throws if a schema reads differently in requests and answers. */
 export function tidyComponents<T extends Described>(document: T): T {
   const schemas = document.components?.schemas ?? {}
-  const names = new Map(Object.keys(schemas).map((name) => [name, name.endsWith('Input') && schemas[name.slice(0, -5)] !== undefined ? name.slice(0, -5) : name]))
+  const names = new Map(
+    Object.keys(schemas).map((name) => [
+      name,
+      name.endsWith('Input') && schemas[name.slice(0, -5)] !== undefined ? name.slice(0, -5) : name,
+    ]),
+  )
   const paths = nameWildcards(rename(document.paths, names))
   const used = new Map<string, unknown>()
-  for (const waiting = refsIn(paths); waiting.length > 0; ) {
+  for (const waiting = refsIn(paths); waiting.length > 0;) {
     const name = waiting.pop()
     if (name === undefined || used.has(name)) continue
     const answer = rename(schemas[name], names)
     const request = rename(schemas[`${name}Input`], names)
-    if (request !== undefined && !isDeepStrictEqual(request, answer)) throw new Error(`the schema ${name} differs between requests and answers; give the two forms names of their own`)
+    if (request !== undefined && !isDeepStrictEqual(request, answer))
+      throw new Error(`the schema ${name} differs between requests and answers; give the two forms names of their own`)
     used.set(name, answer)
     waiting.push(...refsIn(answer))
   }
@@ -33,14 +39,21 @@ export function tidyComponents<T extends Described>(document: T): T {
 
 // A wildcard has no name of its own; OpenAPI wants one.
 function nameWildcards(paths: unknown): unknown {
-  const text = JSON.stringify(paths ?? {}).replaceAll('{*}', '{path}').replaceAll('"name":"*"', '"name":"path"')
+  const text = JSON.stringify(paths ?? {})
+    .replaceAll('{*}', '{path}')
+    .replaceAll('"name":"*"', '"name":"path"')
   return JSON.parse(text)
 }
 
 function rename(value: unknown, names: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((each) => rename(each, names))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, key === '$ref' && typeof inner === 'string' ? renameRef(inner, names) : rename(inner, names)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === '$ref' && typeof inner === 'string' ? renameRef(inner, names) : rename(inner, names),
+    ]),
+  )
 }
 
 function renameRef(ref: string, names: ReadonlyMap<string, string>): string {
@@ -52,5 +65,7 @@ function renameRef(ref: string, names: ReadonlyMap<string, string>): string {
 function refsIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(refsIn)
   if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([key, inner]) => (key === '$ref' && typeof inner === 'string' && inner.startsWith(REF) ? [inner.slice(REF.length)] : refsIn(inner)))
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '$ref' && typeof inner === 'string' && inner.startsWith(REF) ? [inner.slice(REF.length)] : refsIn(inner),
+  )
 }

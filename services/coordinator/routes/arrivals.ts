@@ -11,7 +11,11 @@ export function boundArrivals(scope: RestApp, atOnceMax: number): void {
   const arriving = new Set<IncomingMessage>()
   scope.addHook('preParsing', async (request, reply) => {
     if (request.method !== 'POST' && request.method !== 'PATCH') return
-    if (arriving.size >= atOnceMax) throw new RefusalError('rate_limited', `${atOnceMax} uploads are arriving here at this moment, as many as this coordinator takes; try again when one is through`)
+    if (arriving.size >= atOnceMax)
+      throw new RefusalError(
+        'rate_limited',
+        `${atOnceMax} uploads are arriving here at this moment, as many as this coordinator takes; try again when one is through`,
+      )
     arriving.add(request.raw)
     reply.raw.once('close', () => arriving.delete(request.raw))
   })

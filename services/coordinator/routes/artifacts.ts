@@ -23,7 +23,8 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
     schema: {
       tags: ['artifacts'],
       summary: 'List the delivered files of a job',
-      description: 'Video, previews and manifest first, then the files of each frame in order. `urls=true` adds a signed URL to each, good for one hour.',
+      description:
+        'Video, previews and manifest first, then the files of each frame in order. `urls=true` adds a signed URL to each, good for one hour.',
       params: JobParams,
       querystring: z.strictObject(ArtifactQuery.shape),
       response: { 200: ArtifactPage.describe('A page of files'), ...problems('not_found', 'store_unavailable') },
@@ -35,7 +36,9 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
       const items = await Promise.all(
         page.items.map(async (artifact) => {
           const key = keyOf(job.id, artifact.path)
-          return key === null ? artifact : { ...artifact, url: await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }) }
+          return key === null
+            ? artifact
+            : { ...artifact, url: await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }) }
         }),
       )
       return { items, next: page.next }
@@ -47,14 +50,22 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
       tags: ['artifacts'],
       summary: 'Fetch a delivered file',
       description: 'Answers with the address of the file in the object store, signed and good for one hour.',
-      params: JobParams.extend({ '*': z.string().describe('Path of the file as it is listed, for example `frames/0001.png`') }),
-      response: { 302: z.undefined().describe('The file is at `Location`'), ...problems('not_found', 'store_unavailable') },
+      params: JobParams.extend({
+        '*': z.string().describe('Path of the file as it is listed, for example `frames/0001.png`'),
+      }),
+      response: {
+        302: z.undefined().describe('The file is at `Location`'),
+        ...problems('not_found', 'store_unavailable'),
+      },
     },
     handler: async (request, reply) => {
       const job = await ownJob(store, request, request.params.jobId)
       const key = keyOf(job.id, request.params['*'])
       if (key === null || (await objects.head(key)) === null) {
-        throw new RefusalError('not_found', `the job ${job.id} has delivered no file of this path; GET /v1/jobs/${job.id}/artifacts lists those there are`)
+        throw new RefusalError(
+          'not_found',
+          `the job ${job.id} has delivered no file of this path; GET /v1/jobs/${job.id}/artifacts lists those there are`,
+        )
       }
       return reply.redirect(await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }), 302)
     },
@@ -65,31 +76,55 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
 type Place = { readonly in: 'job' | 'frames'; readonly skip: number; readonly from: string | null }
 
 // The number of artifacts and not of frames is counted, so a place stays good when the next page has another limit.
-async function artifactPage(store: Pick<FarmStore, 'listFrames'>, job: JobRecord, start: Place, limit: number): Promise<{ items: Artifact[]; next: string | null }> {
+async function artifactPage(
+  store: Pick<FarmStore, 'listFrames'>,
+  job: JobRecord,
+  start: Place,
+  limit: number,
+): Promise<{ items: Artifact[]; next: string | null }> {
   const items: Artifact[] = []
   let place: Place | null = start
   for (let reads = 0; place !== null && items.length < limit && reads < READS_MAX; reads++) {
-    const { items: all, next }: Page<Artifact> = place.in === 'job' ? { items: job.files.map((file) => ({ ...file })), next: null } : await framePage(store, job.id, place.from, limit)
+    const { items: all, next }: Page<Artifact> =
+      place.in === 'job'
+        ? { items: job.files.map((file) => ({ ...file })), next: null }
+        : await framePage(store, job.id, place.from, limit)
     const taken: Artifact[] = all.slice(place.skip, place.skip + limit - items.length)
     items.push(...taken)
     const given: number = place.skip + taken.length
     if (given < all.length) place = { ...place, skip: given }
     else if (place.in === 'job') place = { in: 'frames', skip: 0, from: null }
-    else place = next === null ? null : { in: 'frames', skip: place.skip - Math.min(place.skip, all.length), from: next }
+    else
+      place = next === null ? null : { in: 'frames', skip: place.skip - Math.min(place.skip, all.length), from: next }
   }
   return { items, next: place === null ? null : `${place.in}.${place.skip}.${place.from ?? ''}` }
 }
 
-async function framePage(store: Pick<FarmStore, 'listFrames'>, jobId: JobId, cursor: string | null, limit: number): Promise<Page<Artifact>> {
+async function framePage(
+  store: Pick<FarmStore, 'listFrames'>,
+  jobId: JobId,
+  cursor: string | null,
+  limit: number,
+): Promise<Page<Artifact>> {
   const page = await store.listFrames(jobId, { limit, ...(cursor === null ? {} : { cursor }) })
-  return { items: page.items.flatMap((frame) => (frame.state === 'canceled' ? [] : (frame.files ?? [])).map((file) => ({ ...file, frame: frame.number }))), next: page.next }
+  return {
+    items: page.items.flatMap((frame) =>
+      (frame.state === 'canceled' ? [] : (frame.files ?? [])).map((file) => ({ ...file, frame: frame.number })),
+    ),
+    next: page.next,
+  }
 }
 
 function parseCursor(cursor: string | undefined): Place {
   if (cursor === undefined) return { in: 'job', skip: 0, from: null }
   const match = /^(job|frames)\.(\d{1,6})\.(.*)$/.exec(cursor)
-  if (match === null) throw new RefusalError('bad_request', 'query.cursor: is not one that this list gave; begin without a cursor')
-  return { in: match[1] === 'job' ? 'job' : 'frames', skip: Number(match[2]), from: match[3] === '' ? null : (match[3] ?? null) }
+  if (match === null)
+    throw new RefusalError('bad_request', 'query.cursor: is not one that this list gave; begin without a cursor')
+  return {
+    in: match[1] === 'job' ? 'job' : 'frames',
+    skip: Number(match[2]),
+    from: match[3] === '' ? null : (match[3] ?? null),
+  }
 }
 
 function keyOf(jobId: JobId, path: string): ObjectKey | null {

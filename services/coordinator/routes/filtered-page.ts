@@ -12,7 +12,11 @@ export interface PageRequest {
  * Up to `limit` entries that `keep` lets through. Asks each time only for as many as are still wanted, so that a page
  * is never cut in the middle and the store's own cursor stays good. May give fewer, even none, with a `next`.
  */
-export async function filteredPage<T>(read: (query: { cursor?: string; limit: number }) => Promise<Page<T>>, request: PageRequest, keep: (entry: T) => boolean): Promise<{ items: T[]; next: string | null }> {
+export async function filteredPage<T>(
+  read: (query: { cursor?: string; limit: number }) => Promise<Page<T>>,
+  request: PageRequest,
+  keep: (entry: T) => boolean,
+): Promise<{ items: T[]; next: string | null }> {
   const items: T[] = []
   let cursor = request.cursor ?? null
   for (let reads = 0; reads < READS_MAX; reads++) {

@@ -13,15 +13,29 @@ const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' })
 /** For load balancers and orchestrators; open to anybody, so they say no more than yes or no. */
 export function addHealthRoutes(app: RestApp, { store, objects }: Pick<AppDependencies, 'store' | 'objects'>): void {
   app.get('/healthz', {
-    schema: { tags: ['farm'], summary: 'Whether the process is alive', security: [], response: { 200: Alive.describe('It is') } },
+    schema: {
+      tags: ['farm'],
+      summary: 'Whether the process is alive',
+      security: [],
+      response: { 200: Alive.describe('It is') },
+    },
     handler: async () => ({ status: 'ok' as const }),
   })
 
   let checked: { readonly atMs: number; readonly result: Promise<void> } | null = null
   app.get('/readyz', {
-    schema: { tags: ['farm'], summary: 'Whether the farm state and the object store can be reached', security: [], response: { 200: Alive.describe('They can'), ...problems('redis_unavailable', 'farm_state_lost', 'store_unavailable') } },
+    schema: {
+      tags: ['farm'],
+      summary: 'Whether the farm state and the object store can be reached',
+      security: [],
+      response: {
+        200: Alive.describe('They can'),
+        ...problems('redis_unavailable', 'farm_state_lost', 'store_unavailable'),
+      },
+    },
     handler: async () => {
-      if (checked === null || performance.now() - checked.atMs > READINESS_LIFE_MS) checked = { atMs: performance.now(), result: checkStores({ store, objects }) }
+      if (checked === null || performance.now() - checked.atMs > READINESS_LIFE_MS)
+        checked = { atMs: performance.now(), result: checkStores({ store, objects }) }
       await checked.result
       return { status: 'ok' as const }
     },

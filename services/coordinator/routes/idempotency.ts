@@ -16,7 +16,10 @@ const FREED_TTL_MS = 1
 export const IdempotencyHeaders = z.object({
   'idempotency-key': z
     .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, 'an Idempotency-Key has 1 to 200 printable ASCII characters and no space; a random UUID is good')
+    .regex(
+      /^[\x21-\x7e]{1,200}$/,
+      'an Idempotency-Key has 1 to 200 printable ASCII characters and no space; a random UUID is good',
+    )
     .optional()
     .describe('Makes sending the request again safe: the same key with the same body gives the same answer for a day'),
 })
@@ -39,17 +42,33 @@ type Memory = Pick<FarmStore, 'rememberRequest' | 'answerRequest'>
 export async function once<T>(
   store: Memory,
   request: IdempotentRequest,
-  { name, work, parse }: { name: () => Promise<string>; work: (makes?: string) => Promise<{ ok: true; answer: T } | Refusal>; parse: (stored: unknown) => T },
+  {
+    name,
+    work,
+    parse,
+  }: {
+    name: () => Promise<string>
+    work: (makes?: string) => Promise<{ ok: true; answer: T } | Refusal>
+    parse: (stored: unknown) => T
+  },
 ): Promise<{ answer: T; replayed: boolean }> {
   if (request.key === undefined) return { answer: granted(await work()), replayed: false }
   const key = hashOf([request.owner, request.key])
   const own = { fingerprint: hashOf([request.route, canonical(request.body)]), makes: await name(), answer: null }
   const before = await store.rememberRequest(key, own, ANSWER_TTL_MS)
   const { fingerprint, makes, answer } = before ?? own
-  if (fingerprint !== own.fingerprint) throw new RefusalError('idempotency_mismatch', 'this Idempotency-Key was used for a request with another body; use a new key for a new request')
+  if (fingerprint !== own.fingerprint)
+    throw new RefusalError(
+      'idempotency_mismatch',
+      'this Idempotency-Key was used for a request with another body; use a new key for a new request',
+    )
   if (answer !== null) return { answer: parse(JSON.parse(answer)), replayed: true }
   const result = await work(makes)
-  await store.answerRequest(key, { fingerprint, makes, answer: result.ok ? JSON.stringify(result.answer) : null }, result.ok ? ANSWER_TTL_MS : FREED_TTL_MS)
+  await store.answerRequest(
+    key,
+    { fingerprint, makes, answer: result.ok ? JSON.stringify(result.answer) : null },
+    result.ok ? ANSWER_TTL_MS : FREED_TTL_MS,
+  )
   return { answer: granted(result), replayed: before !== null }
 }
 
@@ -65,6 +84,8 @@ function hashOf(parts: readonly string[]): string {
 /** JSON with sorted keys: the same request is the same, however its sender orders it. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   )
 }

@@ -16,10 +16,22 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
     schema: {
       tags: ['jobs'],
       summary: 'Change a job that is not over',
-      description: 'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; what workers hold already is finished. `frames` is the whole new range: new frames are rendered, work on frames that are not in it is taken back, and those of them that are delivered leave the delivery but are kept, and come back when they are asked for again.',
+      description:
+        'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; what workers hold already is finished. `frames` is the whole new range: new frames are rendered, work on frames that are not in it is taken back, and those of them that are delivered leave the delivery but are kept, and come back when they are asked for again.',
       params: JobParams,
       body: JobChange,
-      response: { 200: JobView.describe('The job as it is now'), ...problems('not_found', 'conflict', 'frames_invalid', 'frames_empty', 'frames_too_many', 'frames_not_apart', 'too_many_tasks') },
+      response: {
+        200: JobView.describe('The job as it is now'),
+        ...problems(
+          'not_found',
+          'conflict',
+          'frames_invalid',
+          'frames_empty',
+          'frames_too_many',
+          'frames_not_apart',
+          'too_many_tasks',
+        ),
+      },
     },
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)
@@ -31,7 +43,8 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
     schema: {
       tags: ['jobs'],
       summary: 'Pause a job',
-      description: 'Nothing more of it is handed out, audits included. Workers finish what they hold, and it counts; with `now` they are told to drop it. Frames that are rendered are still put together and delivered.',
+      description:
+        'Nothing more of it is handed out, audits included. Workers finish what they hold, and it counts; with `now` they are told to drop it. Frames that are rendered are still put together and delivered.',
       params: JobParams,
       body: PauseRequest.nullish(),
       response: { 200: JobView.describe('The paused job'), ...problems('not_found', 'conflict') },
@@ -43,7 +56,13 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
   })
 
   app.post('/v1/jobs/:jobId/resume', {
-    schema: { tags: ['jobs'], summary: 'Resume a paused job', params: JobParams, body: NoBody, response: { 200: JobView.describe('The job, running again'), ...problems('not_found', 'conflict') } },
+    schema: {
+      tags: ['jobs'],
+      summary: 'Resume a paused job',
+      params: JobParams,
+      body: NoBody,
+      response: { 200: JobView.describe('The job, running again'), ...problems('not_found', 'conflict') },
+    },
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)
       return granted(await farm.resumeJob(id, ownerOf(request).name))
@@ -54,10 +73,14 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
     schema: {
       tags: ['jobs'],
       summary: 'Try a failed or canceled job again',
-      description: 'What is delivered and what is rendered stays; what failed has all its tries back. A job that runs is left as it is; one that is completed has nothing to try again.',
+      description:
+        'What is delivered and what is rendered stays; what failed has all its tries back. A job that runs is left as it is; one that is completed has nothing to try again.',
       params: JobParams,
       body: NoBody,
-      response: { 200: JobView.describe('The job, running again'), ...problems('not_found', 'conflict', 'too_many_jobs') },
+      response: {
+        200: JobView.describe('The job, running again'),
+        ...problems('not_found', 'conflict', 'too_many_jobs'),
+      },
     },
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)

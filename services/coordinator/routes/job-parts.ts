@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import { TaskId } from '../../../shared/protocol/ids.ts'
-import { FramePage, FrameQuery, JobEventPage, JobParams, PageQuery, TaskPage, TaskQuery } from '../../../shared/protocol/rest.ts'
+import {
+  FramePage,
+  FrameQuery,
+  JobEventPage,
+  JobParams,
+  PageQuery,
+  TaskPage,
+  TaskQuery,
+} from '../../../shared/protocol/rest.ts'
 import { TaskRecord } from '../../../shared/protocol/task.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import { filteredPage, storeQuery } from './filtered-page.ts'
@@ -22,7 +30,11 @@ export function addJobPartRoutes(app: RestApp, { store }: Pick<AppDependencies, 
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)
       const { state } = request.query
-      return filteredPage((query) => store.listTasks(id, query), request.query, (task) => state === undefined || task.state === state)
+      return filteredPage(
+        (query) => store.listTasks(id, query),
+        request.query,
+        (task) => state === undefined || task.state === state,
+      )
     },
   })
 
@@ -36,7 +48,11 @@ export function addJobPartRoutes(app: RestApp, { store }: Pick<AppDependencies, 
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)
       const [task] = await store.tasks(id, [request.params.taskId])
-      if (task === null || task === undefined) throw new RefusalError('not_found', `the job ${id} has no task ${request.params.taskId}; GET /v1/jobs/${id}/tasks lists them`)
+      if (task === null || task === undefined)
+        throw new RefusalError(
+          'not_found',
+          `the job ${id} has no task ${request.params.taskId}; GET /v1/jobs/${id}/tasks lists them`,
+        )
       return task.value
     },
   })
@@ -52,7 +68,11 @@ export function addJobPartRoutes(app: RestApp, { store }: Pick<AppDependencies, 
     handler: async (request) => {
       const { id } = await ownJob(store, request, request.params.jobId)
       const { state } = request.query
-      return filteredPage((query) => store.listFrames(id, query), request.query, (frame) => state === undefined || frame.state === state)
+      return filteredPage(
+        (query) => store.listFrames(id, query),
+        request.query,
+        (frame) => state === undefined || frame.state === state,
+      )
     },
   })
 

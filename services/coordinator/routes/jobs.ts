@@ -16,7 +16,10 @@ import type { RestApp } from './rest-app.ts'
 
 /** What a submission can be refused for besides the form of the request. */
 const SUBMISSION_CODES = [
-  'idempotency_mismatch', 'too_large', 'unsupported_media_type', 'too_many_jobs',
+  'idempotency_mismatch',
+  'too_large',
+  'unsupported_media_type',
+  'too_many_jobs',
   ...PLANNING_CODES,
 ] as const
 
@@ -28,7 +31,8 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
     schema: {
       tags: ['jobs'],
       summary: 'Submit a job',
-      description: 'Renders an uploaded scene. What the request leaves out comes from the scene. Answers with the plan: how the work is split, and why.',
+      description:
+        'Renders an uploaded scene. What the request leaves out comes from the scene. Answers with the plan: how the work is split, and why.',
       headers: IdempotencyHeaders,
       body: JobRequest,
       response: { 201: JobView.describe('The job as it was planned'), ...problems(...SUBMISSION_CODES) },
@@ -41,7 +45,11 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
         {
           name: async () => newJobId(await store.time(), randomBytes(16)),
           work: async (makes) => {
-            const submitted = await farm.submitJob(owner, request.body, makes === undefined ? undefined : JobId.parse(makes))
+            const submitted = await farm.submitJob(
+              owner,
+              request.body,
+              makes === undefined ? undefined : JobId.parse(makes),
+            )
             return submitted.ok ? { ok: true, answer: submitted.job } : submitted
           },
           parse: (stored) => JobView.parse(stored),
@@ -56,20 +64,33 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
     schema: {
       tags: ['jobs'],
       summary: 'List jobs, newest first',
-      description: 'Users see their own jobs, admins all. A page may hold fewer jobs than `limit`; the list ends where `next` is null.',
+      description:
+        'Users see their own jobs, admins all. A page may hold fewer jobs than `limit`; the list ends where `next` is null.',
       querystring: z.strictObject(JobQuery.shape),
       response: { 200: JobPage.describe('A page of jobs'), ...problems() },
     },
     handler: async (request) => {
       const owner = ownerOf(request)
       const { state } = request.query
-      const page = await filteredPage((query) => store.listJobs({ ...query, ...(isAdmin(owner) ? {} : { owner: owner.name }) }), request.query, (job) => state === undefined || job.state === state)
+      const page = await filteredPage(
+        (query) => store.listJobs({ ...query, ...(isAdmin(owner) ? {} : { owner: owner.name }) }),
+        request.query,
+        (job) => state === undefined || job.state === state,
+      )
       return { items: await Promise.all(page.items.map((job) => farm.viewOf(job))), next: page.next }
     },
   })
 
   app.get('/v1/jobs/:jobId', {
-    schema: { tags: ['jobs'], summary: 'Look at a job', params: JobParams, response: { 200: JobView.describe('The job, with how far it is and what it waits for'), ...problems('not_found') } },
+    schema: {
+      tags: ['jobs'],
+      summary: 'Look at a job',
+      params: JobParams,
+      response: {
+        200: JobView.describe('The job, with how far it is and what it waits for'),
+        ...problems('not_found'),
+      },
+    },
     handler: async (request) => farm.viewOf(await ownJob(store, request, request.params.jobId)),
   })
 
@@ -94,14 +115,16 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
     schema: {
       tags: ['jobs'],
       summary: 'Delete a job and all its files',
-      description: 'Cancels it first when it runs. The job may be seen as `deleting` for a while; then nothing of it is left.',
+      description:
+        'Cancels it first when it runs. The job may be seen as `deleting` for a while; then nothing of it is left.',
       params: JobParams,
       response: { 202: z.undefined().describe('The job is being deleted'), ...problems('not_found', 'conflict') },
     },
     handler: async (request, reply) => {
       const { id } = await ownJob(store, request, request.params.jobId)
       const deleted = await farm.deleteJob(id)
-      if (!deleted.ok) throw deleted.code === 'not_found' ? noSuchJob(id) : new RefusalError(deleted.code, deleted.detail)
+      if (!deleted.ok)
+        throw deleted.code === 'not_found' ? noSuchJob(id) : new RefusalError(deleted.code, deleted.detail)
       return reply.code(202).send()
     },
   })

@@ -8,9 +8,21 @@ import type { RestApp } from './rest-app.ts'
 
 /** What a job can be refused for before anything is known but its request and its scene. */
 export const PLANNING_CODES = [
-  'scene_unknown', 'scene_missing_files', 'scene_no_camera', 'scene_not_in_file', 'blend_invalid',
-  'frames_invalid', 'frames_empty', 'frames_too_many', 'frames_not_apart', 'tiles_invalid', 'tiles_not_exact',
-  'resolution_invalid', 'format_invalid', 'files_too_many', 'too_many_tasks',
+  'scene_unknown',
+  'scene_missing_files',
+  'scene_no_camera',
+  'scene_not_in_file',
+  'blend_invalid',
+  'frames_invalid',
+  'frames_empty',
+  'frames_too_many',
+  'frames_not_apart',
+  'tiles_invalid',
+  'tiles_not_exact',
+  'resolution_invalid',
+  'format_invalid',
+  'files_too_many',
+  'too_many_tasks',
 ] as const
 
 /** Plans: what a job would be, before it is one. */
@@ -22,7 +34,10 @@ export function addPlanRoutes(app: RestApp, { farm }: Pick<AppDependencies, 'far
       description:
         'Takes the request of a job and answers with its tasks, its tiles, what is exact and why not where it is not, missing files, and an estimate from earlier jobs of the scene. Nothing is written down. A request that only missing files or inexact tiles stand against is planned without them, and `refusal` tells what a submission would be answered.',
       body: JobRequest,
-      response: { 200: PlanView.describe('The plan'), ...problems('too_large', 'unsupported_media_type', ...PLANNING_CODES) },
+      response: {
+        200: PlanView.describe('The plan'),
+        ...problems('too_large', 'unsupported_media_type', ...PLANNING_CODES),
+      },
     },
     handler: async (request) => {
       const planned = await farm.planJob(ownerOf(request), request.body)

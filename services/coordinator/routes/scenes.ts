@@ -16,12 +16,17 @@ import { problems } from './problem-responses.ts'
 import type { RestApp } from './rest-app.ts'
 
 /** The form as the description shows it; what comes is checked while it streams. */
-const SceneForm = SceneFields.extend({ scene: z.string().meta({ format: 'binary', description: 'A .blend, or a .zip of a project folder' }) })
+const SceneForm = SceneFields.extend({
+  scene: z.string().meta({ format: 'binary', description: 'A .blend, or a .zip of a project folder' }),
+})
 
 const SceneParams = z.object({ sha256: Sha256 })
 
 /** Scenes: hand in, list, look at, forget. Known by their hash, so all users of a farm share them. */
-export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>): Promise<void> {
+export async function addSceneRoutes(
+  app: RestApp,
+  deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir' | 'limits'>,
+): Promise<void> {
   const { store } = deps
   const { sceneBytesMax, uploadsAtOnceMax } = httpLimits(deps)
   await app.register(multipart)
@@ -34,13 +39,23 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
     schema: {
       tags: ['scenes'],
       summary: 'Hand in a scene in one go',
-      description: 'For curl: `curl -H "Authorization: Bearer $TOKEN" -F scene=@file.blend …/v1/scenes`. Large files are better off with `/v1/uploads`, which goes on where it stopped. Sending a file that the farm has already answers 200.',
+      description:
+        'For curl: `curl -H "Authorization: Bearer $TOKEN" -F scene=@file.blend …/v1/scenes`. Large files are better off with `/v1/uploads`, which goes on where it stopped. Sending a file that the farm has already answers 200.',
       consumes: ['multipart/form-data'],
       body: SceneForm,
       response: {
         200: SceneRecord.describe('The farm had this scene already'),
         201: SceneRecord.describe('The scene, as it was read'),
-        ...problems('too_large', 'unsupported_media_type', 'upload_hash_mismatch', 'upload_cut', 'not_a_scene', 'blend_invalid', 'zip_invalid', 'store_unavailable'),
+        ...problems(
+          'too_large',
+          'unsupported_media_type',
+          'upload_hash_mismatch',
+          'upload_cut',
+          'not_a_scene',
+          'blend_invalid',
+          'zip_invalid',
+          'store_unavailable',
+        ),
       },
     },
     handler: async (request, reply) => {
@@ -58,12 +73,21 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
         })
       })
       if (!taken.ok) throw new RefusalError(taken.code, taken.detail)
-      return reply.code(taken.known ? 200 : 201).header('location', `/v1/scenes/${taken.scene.sha256}`).send(taken.scene)
+      return reply
+        .code(taken.known ? 200 : 201)
+        .header('location', `/v1/scenes/${taken.scene.sha256}`)
+        .send(taken.scene)
     },
   })
 
   app.get('/v1/scenes', {
-    schema: { tags: ['scenes'], summary: 'List scenes', description: 'Without what inspections found; a scene by itself tells that.', querystring: z.strictObject(PageQuery.shape), response: { 200: ScenePage.describe('A page of scenes'), ...problems() } },
+    schema: {
+      tags: ['scenes'],
+      summary: 'List scenes',
+      description: 'Without what inspections found; a scene by itself tells that.',
+      querystring: z.strictObject(PageQuery.shape),
+      response: { 200: ScenePage.describe('A page of scenes'), ...problems() },
+    },
     handler: async (request) => {
       const page = await store.listScenes(storeQuery(request.query))
       // What inspections found can be long; it is told of one scene at a time.
@@ -81,7 +105,11 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
     },
     handler: async (request) => {
       const scene = await store.scene(request.params.sha256)
-      if (scene === null) throw new RefusalError('not_found', `there is no scene ${request.params.sha256}; hand the file in with POST /v1/scenes or /v1/uploads`)
+      if (scene === null)
+        throw new RefusalError(
+          'not_found',
+          `there is no scene ${request.params.sha256}; hand the file in with POST /v1/scenes or /v1/uploads`,
+        )
       return scene
     },
   })
@@ -92,7 +120,10 @@ export async function addSceneRoutes(app: RestApp, deps: Pick<AppDependencies, '
       summary: 'Forget a scene',
       description: 'Refused while a job uses it.',
       params: SceneParams,
-      response: { 204: z.undefined().describe('The scene and its bytes are gone'), ...problems('not_found', 'conflict', 'store_unavailable') },
+      response: {
+        204: z.undefined().describe('The scene and its bytes are gone'),
+        ...problems('not_found', 'conflict', 'store_unavailable'),
+      },
     },
     handler: async (request, reply) => {
       const forgotten = await forgetScene(deps, request.params.sha256)

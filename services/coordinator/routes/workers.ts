@@ -11,7 +11,11 @@ import type { RestApp } from './rest-app.ts'
 export function addWorkerRoutes(app: RestApp, { store, version }: Pick<AppDependencies, 'store' | 'version'>): void {
   app.get('/v1', {
     config: { scopes: ['user', 'worker'] },
-    schema: { tags: ['farm'], summary: 'What farm this is', response: { 200: FarmInfo.describe('The farm'), ...problems() } },
+    schema: {
+      tags: ['farm'],
+      summary: 'What farm this is',
+      response: { 200: FarmInfo.describe('The farm'), ...problems() },
+    },
     handler: async () => {
       const [connected, open] = await Promise.all([store.connectedWorkers(), store.openJobs()])
       return { name: 'tilework' as const, version, workersConnected: connected.size, jobsOpen: open.length }
@@ -19,7 +23,12 @@ export function addWorkerRoutes(app: RestApp, { store, version }: Pick<AppDepend
   })
 
   app.get('/v1/workers', {
-    schema: { tags: ['workers'], summary: 'List workers', querystring: z.strictObject(PageQuery.shape), response: { 200: WorkerPage.describe('A page of workers, by id'), ...problems() } },
+    schema: {
+      tags: ['workers'],
+      summary: 'List workers',
+      querystring: z.strictObject(PageQuery.shape),
+      response: { 200: WorkerPage.describe('A page of workers, by id'), ...problems() },
+    },
     handler: async (request) => {
       const { cursor, limit } = request.query
       const [all, connected] = await Promise.all([store.listWorkers(), store.connectedWorkers()])
@@ -30,10 +39,16 @@ export function addWorkerRoutes(app: RestApp, { store, version }: Pick<AppDepend
   })
 
   app.get('/v1/workers/:workerId', {
-    schema: { tags: ['workers'], summary: 'Look at a worker', params: z.object({ workerId: WorkerId }), response: { 200: WorkerRecord.describe('The worker'), ...problems('not_found') } },
+    schema: {
+      tags: ['workers'],
+      summary: 'Look at a worker',
+      params: z.object({ workerId: WorkerId }),
+      response: { 200: WorkerRecord.describe('The worker'), ...problems('not_found') },
+    },
     handler: async (request) => {
       const worker = await store.worker(request.params.workerId)
-      if (worker === null) throw new RefusalError('not_found', `there is no worker ${request.params.workerId}; GET /v1/workers lists them`)
+      if (worker === null)
+        throw new RefusalError('not_found', `there is no worker ${request.params.workerId}; GET /v1/workers lists them`)
       return asItIs(worker, await store.connectedWorkers())
     },
   })

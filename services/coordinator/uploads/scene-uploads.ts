@@ -31,7 +31,12 @@ export interface UploadCall {
 }
 
 /** Metadata that a client may send; `owner` is ours. */
-const METADATA_LENGTH_MAX: Readonly<Record<string, number>> = { filename: LIMITS.nameLengthMax, filetype: 200, sha256: 64, main: LIMITS.pathLengthMax }
+const METADATA_LENGTH_MAX: Readonly<Record<string, number>> = {
+  filename: LIMITS.nameLengthMax,
+  filetype: 200,
+  sha256: 64,
+  main: LIMITS.pathLengthMax,
+}
 
 export class SceneUploads {
   private readonly deps: Pick<AppDependencies, 'store' | 'objects' | 'scenes' | 'dataDir'>
@@ -104,10 +109,16 @@ export class SceneUploads {
     await this.sweep()
     const unfinished = await this.uploads.owners()
     if (unfinished.length >= this.uploadsUnfinishedMax) {
-      throw new RefusalError('rate_limited', `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm keeps; try again when some are through or have expired`)
+      throw new RefusalError(
+        'rate_limited',
+        `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm keeps; try again when some are through or have expired`,
+      )
     }
     if (unfinished.filter((owner) => owner === call.owner.name).length >= this.uploadsPerOwnerMax) {
-      throw new RefusalError('rate_limited', `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, as many as one may have; finish or DELETE one of them`)
+      throw new RefusalError(
+        'rate_limited',
+        `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, as many as one may have; finish or DELETE one of them`,
+      )
     }
     return { ...checkedMetadata(upload.metadata ?? {}), owner: call.owner.name }
   }
@@ -117,8 +128,10 @@ export class SceneUploads {
     if (request.method === 'POST') return
     const call = this.callOf(request)
     const upload = await this.uploads.getUpload(id)
-    if (upload.metadata?.['owner'] !== call.owner.name) throw new RefusalError('not_found', 'there is no such upload of yours')
-    if (request.method === 'HEAD' && upload.size !== undefined && upload.offset === upload.size) call.scene = await this.takeIn(upload)
+    if (upload.metadata?.['owner'] !== call.owner.name)
+      throw new RefusalError('not_found', 'there is no such upload of yours')
+    if (request.method === 'HEAD' && upload.size !== undefined && upload.offset === upload.size)
+      call.scene = await this.takeIn(upload)
   }
 
   private async takeIn(upload: Upload): Promise<Sha256> {
@@ -159,10 +172,16 @@ export class SceneUploads {
 function checkedMetadata(metadata: Readonly<Record<string, string | null>>): Record<string, string | null> {
   for (const [name, value] of Object.entries(metadata)) {
     const lengthMax = METADATA_LENGTH_MAX[name]
-    if (lengthMax === undefined) throw new RefusalError('bad_request', `Upload-Metadata: has the unknown key ${JSON.stringify(name.slice(0, 100))}; it takes ${Object.keys(METADATA_LENGTH_MAX).join(', ')}`)
-    if ((value ?? '').length > lengthMax) throw new RefusalError('bad_request', `Upload-Metadata: ${name} has more than ${lengthMax} characters`)
+    if (lengthMax === undefined)
+      throw new RefusalError(
+        'bad_request',
+        `Upload-Metadata: has the unknown key ${JSON.stringify(name.slice(0, 100))}; it takes ${Object.keys(METADATA_LENGTH_MAX).join(', ')}`,
+      )
+    if ((value ?? '').length > lengthMax)
+      throw new RefusalError('bad_request', `Upload-Metadata: ${name} has more than ${lengthMax} characters`)
   }
   const declared = metadata['sha256']?.toLowerCase()
-  if (declared !== undefined && !Sha256.safeParse(declared).success) throw new RefusalError('bad_request', 'Upload-Metadata: sha256 must be 64 hexadecimal digits')
+  if (declared !== undefined && !Sha256.safeParse(declared).success)
+    throw new RefusalError('bad_request', 'Upload-Metadata: sha256 must be 64 hexadecimal digits')
   return { ...metadata, ...(declared === undefined ? {} : { sha256: declared }) }
 }

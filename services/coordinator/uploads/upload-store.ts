@@ -21,7 +21,13 @@ import { ObjectMissing, type ObjectStore } from '../../../shared/ports/object-st
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import { Sha256, timeOfSortable, UploadId } from '../../../shared/protocol/ids.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
-import { parseUploadKey, uploadKey, UPLOADS_PREFIX, uploadPrefix, uploadSentPrefix } from '../../../shared/protocol/object-keys.ts'
+import {
+  parseUploadKey,
+  uploadKey,
+  UPLOADS_PREFIX,
+  uploadPrefix,
+  uploadSentPrefix,
+} from '../../../shared/protocol/object-keys.ts'
 import { diskOutage } from './disk-outage.ts'
 import { HashingStream } from './file-hash.ts'
 import { withScratch } from './scratch.ts'
@@ -29,7 +35,11 @@ import { withScratch } from './scratch.ts'
 const Outcome = z.strictObject({ sha256: Sha256, bytes: z.int().min(0), owner: z.string() })
 export type Outcome = z.infer<typeof Outcome>
 
-const Said = z.strictObject({ size: z.int().min(0).nullable(), createdAt: z.string(), metadata: z.record(z.string(), z.string().nullable()) })
+const Said = z.strictObject({
+  size: z.int().min(0).nullable(),
+  createdAt: z.string(),
+  metadata: z.record(z.string(), z.string().nullable()),
+})
 type Said = z.infer<typeof Said>
 
 /** A coordinator that dies loses as much of what it was sent, in bytes; of a sender's connection nothing that came is lost. */
@@ -65,7 +75,11 @@ export class UploadStore extends DataStore {
   }
 
   override async create(upload: Upload): Promise<Upload> {
-    await this.#say(UploadId.parse(upload.id), { size: upload.size ?? null, createdAt: upload.creation_date ?? new Date().toISOString(), metadata: upload.metadata ?? {} })
+    await this.#say(UploadId.parse(upload.id), {
+      size: upload.size ?? null,
+      createdAt: upload.creation_date ?? new Date().toISOString(),
+      metadata: upload.metadata ?? {},
+    })
     return upload
   }
 
@@ -97,11 +111,18 @@ export class UploadStore extends DataStore {
   override async getUpload(id: string): Promise<Upload> {
     const uploadId = UploadId.parse(id)
     const outcome = await this.outcome(uploadId)
-    if (outcome !== null) return new Upload({ id, size: outcome.bytes, offset: outcome.bytes, metadata: { owner: outcome.owner } })
+    if (outcome !== null)
+      return new Upload({ id, size: outcome.bytes, offset: outcome.bytes, metadata: { owner: outcome.owner } })
     const said = await this.#said(uploadId)
     if (said === null) throw ERRORS.FILE_NOT_FOUND
     const offset = chainOf(await this.#parts(uploadId)).at(-1)?.to ?? 0
-    return new Upload({ id, offset, creation_date: said.createdAt, metadata: said.metadata, ...(said.size === null ? {} : { size: said.size }) })
+    return new Upload({
+      id,
+      offset,
+      creation_date: said.createdAt,
+      metadata: said.metadata,
+      ...(said.size === null ? {} : { size: said.size }),
+    })
   }
 
   override async remove(id: string): Promise<void> {
@@ -159,7 +180,11 @@ export class UploadStore extends DataStore {
   }
 
   async #write(source: Readable, id: UploadId, offset: number): Promise<number> {
-    if ((await this.#parts(id)).length >= LIMITS.partsPerUploadMax) throw new RefusalError('bad_request', `an upload has at most ${LIMITS.partsPerUploadMax} parts; begin a new one and send larger parts`)
+    if ((await this.#parts(id)).length >= LIMITS.partsPerUploadMax)
+      throw new RefusalError(
+        'bad_request',
+        `an upload has at most ${LIMITS.partsPerUploadMax} parts; begin a new one and send larger parts`,
+      )
     return withScratch(this.#dataDir, async (folder) => {
       const path = join(folder, 'part')
       let at = offset
@@ -188,7 +213,12 @@ export class UploadStore extends DataStore {
     })
   }
 
-  async #put(id: UploadId, name: string, source: Parameters<ObjectStore['put']>[1], contentType: string): Promise<void> {
+  async #put(
+    id: UploadId,
+    name: string,
+    source: Parameters<ObjectStore['put']>[1],
+    contentType: string,
+  ): Promise<void> {
     const put = await this.#objects.put(uploadKey(id, name), source, { contentType })
     if (!put.ok) throw new Error(`${name} of upload ${id} was not stored: ${put.message}`)
   }
@@ -220,14 +250,20 @@ export class UploadStore extends DataStore {
   async #all(): Promise<{ ids: UploadId[]; unfinished: UploadId[] }> {
     const names = await this.#names(UPLOADS_PREFIX)
     const done = new Set(names.filter(({ name }) => name === SCENE).map(({ id }) => id))
-    return { ids: [...new Set(names.map(({ id }) => id))], unfinished: names.filter(({ id, name }) => name === SAID && !done.has(id)).map(({ id }) => id) }
+    return {
+      ids: [...new Set(names.map(({ id }) => id))],
+      unfinished: names.filter(({ id, name }) => name === SAID && !done.has(id)).map(({ id }) => id),
+    }
   }
 
   async #names(prefix: Parameters<ObjectStore['list']>[0]): Promise<{ id: UploadId; name: string }[]> {
     const names: { id: UploadId; name: string }[] = []
     let startAfter: string | null = null
     do {
-      const page: Awaited<ReturnType<ObjectStore['list']>> = await this.#objects.list(prefix, { limit: LIST_LIMIT, ...(startAfter === null ? {} : { startAfter }) })
+      const page: Awaited<ReturnType<ObjectStore['list']>> = await this.#objects.list(prefix, {
+        limit: LIST_LIMIT,
+        ...(startAfter === null ? {} : { startAfter }),
+      })
       names.push(...page.keys.flatMap(({ key }) => parseUploadKey(key) ?? []))
       startAfter = page.next
     } while (startAfter !== null)
@@ -249,9 +285,10 @@ export function chainOf(parts: readonly Part[]): Part[] {
   const chain: Part[] = []
   const sorted = [...parts].sort((a, b) => a.from - b.from)
   let next = 0
-  for (let reach = 0; ; ) {
+  for (let reach = 0; ;) {
     let best: Part | undefined
-    for (; next < sorted.length && (sorted[next]?.from ?? Infinity) <= reach; next++) if ((sorted[next]?.to ?? 0) > (best?.to ?? reach)) best = sorted[next]
+    for (; next < sorted.length && (sorted[next]?.from ?? Infinity) <= reach; next++)
+      if ((sorted[next]?.to ?? 0) > (best?.to ?? reach)) best = sorted[next]
     if (best === undefined) return chain
     chain.push(best)
     reach = best.to

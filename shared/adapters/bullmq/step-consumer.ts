@@ -62,7 +62,9 @@ class BullStepConsumer implements StepConsumer {
     })
     const warn = (error: Error) => log.warn({ queue, error: error.message }, 'step queue failed')
     worker.on('error', warn)
-    worker.on('failed', (job, error) => log.warn({ queue, step: job?.data, attempt: job?.attemptsMade, error: error.message }, 'step failed'))
+    worker.on('failed', (job, error) =>
+      log.warn({ queue, step: job?.data, attempt: job?.attemptsMade, error: error.message }, 'step failed'),
+    )
     worker.on('stalled', (id) => log.warn({ queue, entry: id }, 'step came back from a process that died'))
     this.#running = { worker, connection }
   }
@@ -88,7 +90,10 @@ class BullStepConsumer implements StepConsumer {
       await this.#options.run(step.data, { attempt, lastAttempt: attempt >= (job.opts.attempts ?? 1), signal })
     } catch (error) {
       if (!this.#stopping.signal.aborted) throw error
-      this.#options.log.debug({ queue: this.#options.queue, step: step.data }, 'step goes back because the process ends')
+      this.#options.log.debug(
+        { queue: this.#options.queue, step: step.data },
+        'step goes back because the process ends',
+      )
       await job.moveToWait(token)
       throw new WaitingError()
     }

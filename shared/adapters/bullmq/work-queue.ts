@@ -37,7 +37,12 @@ const EVENTS_KEPT = 100
 const RENDER_QUEUE = 'render'
 const TASK_ENTRY = 't'
 /** What BullMQ says when an entry is not ours any more: it went back, or the job was dropped. */
-const NOT_OURS: readonly unknown[] = [ErrorCode.JobNotExist, ErrorCode.JobLockNotExist, ErrorCode.JobNotInState, ErrorCode.JobLockMismatch]
+const NOT_OURS: readonly unknown[] = [
+  ErrorCode.JobNotExist,
+  ErrorCode.JobLockNotExist,
+  ErrorCode.JobNotInState,
+  ErrorCode.JobLockMismatch,
+]
 
 export interface BullWorkQueueOptions {
   /** What connectRedis takes. */
@@ -79,7 +84,10 @@ class BullWorkQueue implements WorkQueue {
   #connection: Promise<RedisConnection> | null = null
 
   constructor(options: BullWorkQueueOptions) {
-    this.#redis = connectRedis(options.redisUrl, { name: 'tilework-queue', ...(options.log ? { log: options.log } : {}) })
+    this.#redis = connectRedis(options.redisUrl, {
+      name: 'tilework-queue',
+      ...(options.log ? { log: options.log } : {}),
+    })
     this.#keys = redisKeys(options.prefix ?? DEFAULT_PREFIX)
     this.#lockMs = options.lockMs ?? LOCK_MS
     this.#stalledCheckMs = options.stalledCheckMs ?? STALLED_CHECK_MS
@@ -90,10 +98,13 @@ class BullWorkQueue implements WorkQueue {
   async addTasks(jobId: JobId, tasks: readonly { taskId: TaskId; epoch: number }[]): Promise<void> {
     if (tasks.length === 0) return
     const held = await this.#hold(jobId)
-    if (!held.described) await this.#reach(() => held.queue.getBackend().setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT }))
+    if (!held.described)
+      await this.#reach(() => held.queue.getBackend().setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT }))
     held.described = true
     for (let from = 0; from < tasks.length; from += ADD_CHUNK) {
-      const entries = tasks.slice(from, from + ADD_CHUNK).map(({ taskId, epoch }) => ({ name: TASK_ENTRY, data: {}, opts: { jobId: `${taskId}-${epoch}` } }))
+      const entries = tasks
+        .slice(from, from + ADD_CHUNK)
+        .map(({ taskId, epoch }) => ({ name: TASK_ENTRY, data: {}, opts: { jobId: `${taskId}-${epoch}` } }))
       await this.#reach(() => held.queue.addBulk(entries))
     }
   }
@@ -192,7 +203,11 @@ class BullWorkQueue implements WorkQueue {
       maxStalledCount: STALLED_COUNT_MAX,
       removeOnComplete: { count: 0 },
     }
-    return { queue: new Queue(RENDER_QUEUE, { connection: this.#redis, prefix, skipMetasUpdate: true }, backend), worker: new Worker(RENDER_QUEUE, null, options, backend), described: false }
+    return {
+      queue: new Queue(RENDER_QUEUE, { connection: this.#redis, prefix, skipMetasUpdate: true }, backend),
+      worker: new Worker(RENDER_QUEUE, null, options, backend),
+      described: false,
+    }
   }
 
   async #stepQueue(name: StepQueue): Promise<Queue> {
@@ -208,7 +223,11 @@ class BullWorkQueue implements WorkQueue {
       // for people who look for the reason
       removeOnFail: { count: FAILED_STEPS_KEPT },
     }
-    const queue = new Queue(name, { connection: this.#redis, prefix, defaultJobOptions, streams: { events: { maxLen: EVENTS_KEPT } } }, sharing(connection, prefix))
+    const queue = new Queue(
+      name,
+      { connection: this.#redis, prefix, defaultJobOptions, streams: { events: { maxLen: EVENTS_KEPT } } },
+      sharing(connection, prefix),
+    )
     this.#steps.set(name, queue)
     return queue
   }
@@ -237,6 +256,14 @@ class BullWorkQueue implements WorkQueue {
 function sharing(connection: RedisConnection, prefix: string) {
   return (name: string, options: ConstructorParameters<typeof RedisQueueBackend>[4]) => {
     const keys = new QueueKeys(prefix)
-    return new RedisQueueBackend(connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), options, undefined, false)
+    return new RedisQueueBackend(
+      connection,
+      name,
+      keys.getKeys(name),
+      (type) => keys.toKey(name, type),
+      options,
+      undefined,
+      false,
+    )
   }
 }

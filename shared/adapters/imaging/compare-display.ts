@@ -16,7 +16,10 @@ const DITHER_STEPS = { 8: 2, 16: 2 * 257 } as const
 
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff', 'webp'])
 const SPACES = ['srgb', 'b-w', 'rgb16', 'grey16'] as const
-const BITS_OF_DEPTH: ReadonlyMap<string, 8 | 16> = new Map([['uchar', 8], ['ushort', 16]])
+const BITS_OF_DEPTH: ReadonlyMap<string, 8 | 16> = new Map([
+  ['uchar', 8],
+  ['ushort', 16],
+])
 
 export interface DisplayRefusal {
   readonly ok: false
@@ -73,8 +76,14 @@ export async function compareDisplayImages(pathA: string, pathB: string): Promis
   const { width, height, channels, bitsPerSample } = a
   const percent = 100 / (width * height * channels)
   return {
-    ok: true, width, height, channels, bitsPerSample,
-    differingPercent: differing * percent, visiblyDifferingPercent: visibly * percent, differenceMax,
+    ok: true,
+    width,
+    height,
+    channels,
+    bitsPerSample,
+    differingPercent: differing * percent,
+    visiblyDifferingPercent: visibly * percent,
+    differenceMax,
   }
 }
 
@@ -82,11 +91,19 @@ export async function compareDisplayImages(pathA: string, pathB: string): Promis
  * Decodes the whole image. Refused when it cannot be, or is not of the given size in px. A file that is not
  * there is thrown.
  */
-export async function checkDisplayImage(path: string, size: { readonly width: number; readonly height: number }): Promise<{ readonly ok: true } | DisplayRefusal> {
+export async function checkDisplayImage(
+  path: string,
+  size: { readonly width: number; readonly height: number },
+): Promise<{ readonly ok: true } | DisplayRefusal> {
   const image = await describe(path, 'a')
   if (!image.ok) return image
   if (image.width !== size.width || image.height !== size.height) {
-    return { ok: false, code: 'sizes_differ', message: `the image has ${image.width} x ${image.height} px, not ${size.width} x ${size.height}`, file: 'a' }
+    return {
+      ok: false,
+      code: 'sizes_differ',
+      message: `the image has ${image.width} x ${image.height} px, not ${size.width} x ${size.height}`,
+      file: 'a',
+    }
   }
   for (const { top, rows } of bandsOf(image)) {
     const band = await decodeBand(image, top, rows)
@@ -121,24 +138,45 @@ async function describe(path: string, file: 'a' | 'b'): Promise<DisplayImage | D
   const metadata = await decoding(file, () => open(path).metadata())
   if (!metadata.ok) return metadata
   const { format, width, height, channels, depth, space, pages, icc } = metadata.value
-  if (!FORMATS.has(format)) return refuse('unsupported', `${format} files are not compared; PNG, JPEG, TIFF and WebP are`)
+  if (!FORMATS.has(format))
+    return refuse('unsupported', `${format} files are not compared; PNG, JPEG, TIFF and WebP are`)
   if ((pages ?? 1) > 1) return refuse('unsupported', `the file holds ${pages} images; one is compared`)
-  if (width * height > DISPLAY_PIXELS_MAX) return refuse('too_large', `${width} x ${height} px; at most ${DISPLAY_PIXELS_MAX} are compared`)
+  if (width * height > DISPLAY_PIXELS_MAX)
+    return refuse('too_large', `${width} x ${height} px; at most ${DISPLAY_PIXELS_MAX} are compared`)
   const bitsPerSample = BITS_OF_DEPTH.get(depth)
   const knownSpace = SPACES.find((each) => each === space)
   if (bitsPerSample === undefined || knownSpace === undefined) {
-    return refuse('unsupported', `samples of type ${depth} in color space ${space}; gray or RGB of 8 or 16 bits are compared`)
+    return refuse(
+      'unsupported',
+      `samples of type ${depth} in color space ${space}; gray or RGB of 8 or 16 bits are compared`,
+    )
   }
-  return { ok: true, path, file, width, height, channels, bitsPerSample, space: knownSpace, profile: icc ?? Buffer.alloc(0) }
+  return {
+    ok: true,
+    path,
+    file,
+    width,
+    height,
+    channels,
+    bitsPerSample,
+    space: knownSpace,
+    profile: icc ?? Buffer.alloc(0),
+  }
 }
 
 function shapeDifference(a: DisplayImage, b: DisplayImage): DisplayRefusal | undefined {
-  const refuse = (code: DisplayRefusal['code'], message: string): DisplayRefusal => ({ ok: false, code, message, file: 'both' })
+  const refuse = (code: DisplayRefusal['code'], message: string): DisplayRefusal => ({
+    ok: false,
+    code,
+    message,
+    file: 'both',
+  })
   if (a.width !== b.width || a.height !== b.height) {
     return refuse('sizes_differ', `${a.width} x ${a.height} px against ${b.width} x ${b.height} px`)
   }
   if (a.channels !== b.channels || a.bitsPerSample !== b.bitsPerSample || a.space !== b.space) {
-    const say = (image: DisplayImage): string => `${image.channels} channels of ${image.bitsPerSample} bits (${image.space})`
+    const say = (image: DisplayImage): string =>
+      `${image.channels} channels of ${image.bitsPerSample} bits (${image.space})`
     return refuse('channels_differ', `${say(a)} against ${say(b)}`)
   }
   // Equal samples under different profiles are different colors.
@@ -146,18 +184,27 @@ function shapeDifference(a: DisplayImage, b: DisplayImage): DisplayRefusal | und
 }
 
 async function decodeBand(
-  image: DisplayImage, top: number, rows: number,
+  image: DisplayImage,
+  top: number,
+  rows: number,
 ): Promise<{ readonly ok: true; readonly bytes: Buffer } | DisplayRefusal> {
-  const band = await decoding(image.file, () => open(image.path)
-    .extract({ left: 0, top, width: image.width, height: rows })
-    // Without this sharp turns gray into RGB and 16 bits into 8.
-    .toColourspace(image.space)
-    .raw({ depth: image.bitsPerSample === 16 ? 'ushort' : 'uchar' })
-    .toBuffer())
+  const band = await decoding(image.file, () =>
+    open(image.path)
+      .extract({ left: 0, top, width: image.width, height: rows })
+      // Without this sharp turns gray into RGB and 16 bits into 8.
+      .toColourspace(image.space)
+      .raw({ depth: image.bitsPerSample === 16 ? 'ushort' : 'uchar' })
+      .toBuffer(),
+  )
   if (!band.ok) return band
   const bytes = image.width * rows * image.channels * (image.bitsPerSample / 8)
   if (band.value.length === bytes) return { ok: true, bytes: band.value }
-  return { ok: false, code: 'corrupt', message: `rows from ${top} on decode to ${band.value.length} bytes, not ${bytes}`, file: image.file }
+  return {
+    ok: false,
+    code: 'corrupt',
+    message: `rows from ${top} on decode to ${band.value.length} bytes, not ${bytes}`,
+    file: image.file,
+  }
 }
 
 function open(path: string): Sharp {
@@ -165,12 +212,20 @@ function open(path: string): Sharp {
 }
 
 /** libvips reports every trouble as a plain Error with a text; that the file is there was checked before. */
-async function decoding<Value>(file: 'a' | 'b', run: () => Promise<Value>): Promise<{ readonly ok: true; readonly value: Value } | DisplayRefusal> {
+async function decoding<Value>(
+  file: 'a' | 'b',
+  run: () => Promise<Value>,
+): Promise<{ readonly ok: true; readonly value: Value } | DisplayRefusal> {
   try {
     return { ok: true, value: await run() }
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error)
-    return { ok: false, code: /exceeds pixel limit/.test(said) ? 'too_large' : 'corrupt', message: `the file cannot be decoded: ${said}`, file }
+    return {
+      ok: false,
+      code: /exceeds pixel limit/.test(said) ? 'too_large' : 'corrupt',
+      message: `the file cannot be decoded: ${said}`,
+      file,
+    }
   }
 }
 

@@ -42,7 +42,12 @@ export async function openPair(pathA: string, pathB: string): Promise<OpenedPair
 
 /** Why two images cannot be compared pixel by pixel, if they cannot. */
 export function shapeDifference(a: ExrHeader, b: ExrHeader): ComparisonRefusal | undefined {
-  const refuse = (code: ComparisonRefusalCode, message: string): ComparisonRefusal => ({ ok: false, code, message, file: 'both' })
+  const refuse = (code: ComparisonRefusalCode, message: string): ComparisonRefusal => ({
+    ok: false,
+    code,
+    message,
+    file: 'both',
+  })
   if (a.width !== b.width || a.height !== b.height) {
     return refuse('sizes_differ', `${a.width} x ${a.height} px against ${b.width} x ${b.height} px`)
   }
@@ -54,7 +59,10 @@ export function shapeDifference(a: ExrHeader, b: ExrHeader): ComparisonRefusal |
   const [ofA, ofB] = [channels(a), channels(b)]
   const [onlyA, onlyB] = [ofA.find((channel) => !ofB.includes(channel)), ofB.find((channel) => !ofA.includes(channel))]
   if (onlyA === undefined && onlyB === undefined) return undefined
-  return refuse('channels_differ', `channel ${onlyA ?? onlyB} is in ${onlyA === undefined ? 'the second' : 'the first'} file only`)
+  return refuse(
+    'channels_differ',
+    `channel ${onlyA ?? onlyB} is in ${onlyA === undefined ? 'the second' : 'the first'} file only`,
+  )
 }
 
 /**
@@ -62,7 +70,9 @@ export function shapeDifference(a: ExrHeader, b: ExrHeader): ComparisonRefusal |
  * Gives the refusal if either file turns out to be damaged.
  */
 export async function eachRowOfPair(
-  a: ExrReader, b: ExrReader, visit: (y: number, a: Buffer, rowA: number, b: Buffer, rowB: number) => boolean,
+  a: ExrReader,
+  b: ExrReader,
+  visit: (y: number, a: Buffer, rowA: number, b: Buffer, rowB: number) => boolean,
 ): Promise<ComparisonRefusal | undefined> {
   const { height, rowBytes } = a.header
   const depth = Math.max(1, Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(BANDS_BYTES_MAX / (rowBytes * BAND_ROWS * 4))))
@@ -86,7 +96,10 @@ export async function eachRowOfPair(
 }
 
 /** Gives the rows of the runs one after the other. */
-function rowCursor(runs: readonly RowRun[], rowBytes: number): () => { readonly bytes: Buffer; readonly byteOffset: number } {
+function rowCursor(
+  runs: readonly RowRun[],
+  rowBytes: number,
+): () => { readonly bytes: Buffer; readonly byteOffset: number } {
   let runIndex = 0
   let row = 0
   return () => {

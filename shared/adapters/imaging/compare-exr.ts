@@ -54,12 +54,18 @@ export async function compareExr(pathA: string, pathB: string): Promise<ImageMea
 
 function summarize(groups: readonly GroupComparison[], width: number, height: number): ImageMeasures {
   const measures = groups.map((group) => ({
-    group: group.name, kind: group.kind, worstDifference: group.worstDifference, ...group.count.shares(),
+    group: group.name,
+    kind: group.kind,
+    worstDifference: group.worstDifference,
+    ...group.count.shares(),
   }))
   const worst = (of: (group: GroupMeasures) => number): number => Math.max(...measures.map(of))
-  const total = (of: (totals: NonFiniteTotals) => number): number => groups.reduce((sum, group) => sum + of(group.notFinite), 0)
+  const total = (of: (totals: NonFiniteTotals) => number): number =>
+    groups.reduce((sum, group) => sum + of(group.notFinite), 0)
   return {
-    ok: true, width, height,
+    ok: true,
+    width,
+    height,
     differingPercent: worst((group) => group.differingPercent),
     worstBlockPercent: worst((group) => group.worstBlockPercent),
     slightlyDifferingPercent: worst((group) => group.slightlyDifferingPercent),

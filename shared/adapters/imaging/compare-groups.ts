@@ -63,7 +63,8 @@ export class GroupComparison {
   addRow(a: Buffer, rowA: number, b: Buffer, rowB: number): void {
     this.#differences.fill(0)
     for (const { channel, rowStart } of this.#channels) {
-      if (channel.type === 'uint' || this.kind === 'identity') this.#addIdentities(channel, a, rowA + rowStart, b, rowB + rowStart)
+      if (channel.type === 'uint' || this.kind === 'identity')
+        this.#addIdentities(channel, a, rowA + rowStart, b, rowB + rowStart)
       else {
         this.#addNumbers(
           this.#readA.floats(a, rowA + rowStart, channel.type, this.#width),
@@ -119,7 +120,10 @@ export class GroupComparison {
 
 /** The groups of an image's channels, in the order of their first channel. */
 export function groupsOf(header: ExrHeader): readonly GroupComparison[] {
-  const groups = new Map<string, { readonly name: string; readonly kind: ExrChannelKind; readonly channels: GroupChannel[] }>()
+  const groups = new Map<
+    string,
+    { readonly name: string; readonly kind: ExrChannelKind; readonly channels: GroupChannel[] }
+  >()
   let rowStart = 0
   for (const channel of header.channels) {
     const { kind, group: name } = exrChannelRole(channel)

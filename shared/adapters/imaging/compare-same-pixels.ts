@@ -47,5 +47,9 @@ async function sameDisplay(pathA: string, pathB: string): Promise<Sameness | Dis
   const measures = await compareDisplayImages(pathA, pathB)
   if (!measures.ok) return measures.file === 'both' ? { ok: true, same: false, reason: measures.message } : measures
   if (measures.differenceMax === 0) return { ok: true, same: true }
-  return { ok: true, same: false, reason: `${measures.differingPercent} % of the samples differ, by up to ${measures.differenceMax}` }
+  return {
+    ok: true,
+    same: false,
+    reason: `${measures.differingPercent} % of the samples differ, by up to ${measures.differenceMax}`,
+  }
 }

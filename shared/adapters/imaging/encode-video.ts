@@ -71,26 +71,59 @@ async function answers(command: string): Promise<boolean> {
 async function encode(configured: string | undefined, request: VideoRequest): ReturnType<VideoEncoder['encode']> {
   const ffmpeg = await findFfmpeg(configured)
   if (ffmpeg === null) {
-    const which = configured === undefined ? 'ffmpeg-static has no binary here and there is no ffmpeg in the PATH' : `the configured ${configured} does not answer to -version`
-    return { ok: false, code: 'ffmpeg_missing', message: `no video: ${which}. Install it (Debian: apt-get install ffmpeg) or set TILEWORK_FFMPEG to its path` }
+    const which =
+      configured === undefined
+        ? 'ffmpeg-static has no binary here and there is no ffmpeg in the PATH'
+        : `the configured ${configured} does not answer to -version`
+    return {
+      ok: false,
+      code: 'ffmpeg_missing',
+      message: `no video: ${which}. Install it (Debian: apt-get install ffmpeg) or set TILEWORK_FFMPEG to its path`,
+    }
   }
   const { stdout } = await run(ffmpeg, ['-hide_banner', '-encoders'], { maxBuffer: 4 * 1024 ** 2 })
   const encoder = ENCODERS[request.container].find((each) => new RegExp(`\\s${each.name}\\s`).test(stdout))
-  if (encoder === undefined) return { ok: false, code: 'encode_failed', message: `${ffmpeg} has none of the encoders ${ENCODERS[request.container].map((each) => each.name).join(', ')} for ${request.container}; install a full ffmpeg or choose another container` }
+  if (encoder === undefined)
+    return {
+      ok: false,
+      code: 'encode_failed',
+      message: `${ffmpeg} has none of the encoders ${ENCODERS[request.container].map((each) => each.name).join(', ')} for ${request.container}; install a full ffmpeg or choose another container`,
+    }
 
   const first = request.images[0]
   if (first === undefined) return { ok: false, code: 'encode_failed', message: 'there is no image to make a video of' }
   const sequence = await mkdtemp(join(dirname(request.outputPath), '.sequence-'))
   try {
     // Numbered without gaps, whatever the frames are called, because ffmpeg stops at the first gap.
-    await Promise.all(request.images.map((image, index) => symlink(image, join(sequence, `${String(index).padStart(8, '0')}${extname(first)}`))))
+    await Promise.all(
+      request.images.map((image, index) =>
+        symlink(image, join(sequence, `${String(index).padStart(8, '0')}${extname(first)}`)),
+      ),
+    )
     const rate = String(request.fps)
-    const lines = await runFfmpeg(ffmpeg, [
-      ...['-hide_banner', '-nostdin', '-y', '-loglevel', 'error', '-progress', 'pipe:1'],
-      ...['-framerate', rate, '-start_number', '0', '-i', join(sequence, `%08d${extname(first)}`)],
-      ...['-vf', FILTER, '-c:v', encoder.name, ...encoder.flags, ...COLOR_TAGS, '-r', rate, '-an', request.outputPath],
-    ], request)
-    return lines === null ? { ok: true, codec: encoder.name } : { ok: false, code: 'encode_failed', message: `ffmpeg (${encoder.name}) failed: ${lines}` }
+    const lines = await runFfmpeg(
+      ffmpeg,
+      [
+        ...['-hide_banner', '-nostdin', '-y', '-loglevel', 'error', '-progress', 'pipe:1'],
+        ...['-framerate', rate, '-start_number', '0', '-i', join(sequence, `%08d${extname(first)}`)],
+        ...[
+          '-vf',
+          FILTER,
+          '-c:v',
+          encoder.name,
+          ...encoder.flags,
+          ...COLOR_TAGS,
+          '-r',
+          rate,
+          '-an',
+          request.outputPath,
+        ],
+      ],
+      request,
+    )
+    return lines === null
+      ? { ok: true, codec: encoder.name }
+      : { ok: false, code: 'encode_failed', message: `ffmpeg (${encoder.name}) failed: ${lines}` }
   } finally {
     await rm(sequence, { recursive: true, force: true })
   }
@@ -99,9 +132,20 @@ async function encode(configured: string | undefined, request: VideoRequest): Re
 /** Null when it went well, else its last words. */
 function runFfmpeg(ffmpeg: string, args: readonly string[], request: VideoRequest): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn(ffmpeg, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(request.signal === undefined ? {} : { signal: request.signal }), killSignal: 'SIGKILL' })
+    const child = spawn(ffmpeg, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      killSignal: 'SIGKILL',
+    })
     const said: string[] = []
-    child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(...text.split('\n').filter((line) => line.trim() !== '')) && said.splice(0, said.length - LAST_WORDS))
+    child.stderr
+      .setEncoding('utf8')
+      .on(
+        'data',
+        (text: string) =>
+          said.push(...text.split('\n').filter((line) => line.trim() !== '')) &&
+          said.splice(0, said.length - LAST_WORDS),
+      )
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const frame = /frame=(\d+)/.exec(text)?.[1]
       if (frame !== undefined) request.onProgress?.(Math.min(1, Number(frame) / request.images.length))

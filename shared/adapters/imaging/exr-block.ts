@@ -41,7 +41,11 @@ export interface DeflateChoice {
 export const DEFLATE_DEFAULT: DeflateChoice = { level: 1, strategy: constants.Z_DEFAULT_STRATEGY }
 
 /** The `rawBytes` bytes of a block from its packed form. Refused when the packed bytes do not yield exactly that. */
-export async function decodeExrBlock(packed: Buffer, compression: ExrCompression, rawBytes: number): Promise<DecodedBlock | ExrRefusal> {
+export async function decodeExrBlock(
+  packed: Buffer,
+  compression: ExrCompression,
+  rawBytes: number,
+): Promise<DecodedBlock | ExrRefusal> {
   if (packed.length === rawBytes) return { ok: true, bytes: packed }
   if (compression === 'none' || packed.length > rawBytes) {
     return refuseExr('corrupt', `has ${packed.length} packed bytes where ${rawBytes} are the most possible`)
@@ -59,13 +63,22 @@ export async function decodeExrBlock(packed: Buffer, compression: ExrCompression
  * The packed form of a block; the very same buffer when packing would not shrink it. `scratch` must be at least
  * as long as `raw` and is not to be touched until the promise is settled.
  */
-export async function encodeExrBlock(raw: Buffer, compression: ExrCompression, choice: DeflateChoice, scratch: Buffer): Promise<Buffer> {
+export async function encodeExrBlock(
+  raw: Buffer,
+  compression: ExrCompression,
+  choice: DeflateChoice,
+  scratch: Buffer,
+): Promise<Buffer> {
   if (compression === 'none') return raw
   const filtered = scratch.subarray(0, raw.length)
   applyFilter(raw, filtered)
-  const packed = compression === 'rle'
-    ? packRuns(filtered)
-    : await deflateAsync(filtered, { ...choice, chunkSize: Math.max(constants.Z_MIN_CHUNK, Math.min(raw.length, DEFLATE_CHUNK_BYTES_MAX)) })
+  const packed =
+    compression === 'rle'
+      ? packRuns(filtered)
+      : await deflateAsync(filtered, {
+          ...choice,
+          chunkSize: Math.max(constants.Z_MIN_CHUNK, Math.min(raw.length, DEFLATE_CHUNK_BYTES_MAX)),
+        })
   return packed.length < raw.length ? packed : raw
 }
 
@@ -75,8 +88,13 @@ async function inflateExactly(packed: Buffer, rawBytes: number): Promise<Buffer 
     return bytes.length === rawBytes ? bytes : undefined
   } catch (error) {
     // A damaged stream is the file's fault and a value; anything else (no memory) is not.
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string'
-      && (/^Z_(DATA|BUF|NEED)/.test(error.code) || error.code === 'ERR_BUFFER_TOO_LARGE')) return undefined
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      typeof error.code === 'string' &&
+      (/^Z_(DATA|BUF|NEED)/.test(error.code) || error.code === 'ERR_BUFFER_TOO_LARGE')
+    )
+      return undefined
     throw error
   }
 }

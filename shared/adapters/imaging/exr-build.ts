@@ -23,7 +23,10 @@ export interface NewExr {
 export function makeExrHeader(image: NewExr): ExrHeader {
   const channels = image.channels.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const own = image.attributes ?? []
-  const names = [...channels.map((channel) => channel.name), ...own.flatMap((attribute) => [attribute.name, attribute.type])]
+  const names = [
+    ...channels.map((channel) => channel.name),
+    ...own.flatMap((attribute) => [attribute.name, attribute.type]),
+  ]
   const box = encodeBox(frameBox(image.width, image.height))
   const one = Buffer.alloc(4)
   one.writeFloatLE(1, 0)
@@ -49,11 +52,18 @@ export function makeExrHeader(image: NewExr): ExrHeader {
  * byte for byte, but the two windows and, where present, `chunkCount`, which follows from the size. A
  * `preview` is left out: it is a thumbnail of the old image. Refused when the new size is over a limit.
  */
-export function resizeExrHeader(header: ExrHeader, size: { readonly width: number; readonly height: number }): ReturnType<typeof deriveExrHeader> {
+export function resizeExrHeader(
+  header: ExrHeader,
+  size: { readonly width: number; readonly height: number },
+): ReturnType<typeof deriveExrHeader> {
   const box = encodeBox(frameBox(size.width, size.height))
   const chunkCount = Buffer.alloc(4)
   chunkCount.writeInt32LE(Math.ceil(size.height / header.rowsPerBlock), 0)
-  const replaced = new Map<string, Buffer>([['dataWindow', box], ['displayWindow', box], ['chunkCount', chunkCount]])
+  const replaced = new Map<string, Buffer>([
+    ['dataWindow', box],
+    ['displayWindow', box],
+    ['chunkCount', chunkCount],
+  ])
   const attributes = header.attributes
     .filter((attribute) => attribute.type !== 'preview')
     .map((attribute) => ({ ...attribute, value: replaced.get(attribute.name) ?? attribute.value }))

@@ -2,11 +2,29 @@
 // derived from its attributes, whether they were read from a file or made here, so the two cannot differ.
 
 import {
-  EXR_ATTRIBUTES_MAX, EXR_BLOCK_BYTES_MAX, EXR_CHANNELS_MAX, EXR_FLAG, EXR_HEADER_BYTES_MAX, EXR_MAGIC,
-  EXR_NAME_BYTES_MAX, EXR_PIXELS_MAX, EXR_ROWS_PER_BLOCK, EXR_SAMPLE_BYTES, EXR_SIDE_PX_MAX, EXR_VERSION, refuseExr,
+  EXR_ATTRIBUTES_MAX,
+  EXR_BLOCK_BYTES_MAX,
+  EXR_CHANNELS_MAX,
+  EXR_FLAG,
+  EXR_HEADER_BYTES_MAX,
+  EXR_MAGIC,
+  EXR_NAME_BYTES_MAX,
+  EXR_PIXELS_MAX,
+  EXR_ROWS_PER_BLOCK,
+  EXR_SAMPLE_BYTES,
+  EXR_SIDE_PX_MAX,
+  EXR_VERSION,
+  refuseExr,
 } from './exr-format.ts'
 import type {
-  ExrAttribute, ExrBox, ExrChannel, ExrCompression, ExrHeader, ExrLineOrder, ExrRefusal, ExrSampleType,
+  ExrAttribute,
+  ExrBox,
+  ExrChannel,
+  ExrCompression,
+  ExrHeader,
+  ExrLineOrder,
+  ExrRefusal,
+  ExrSampleType,
 } from './exr-format.ts'
 
 const COMPRESSIONS: readonly ExrCompression[] = ['none', 'rle', 'zips', 'zip']
@@ -45,7 +63,10 @@ export function readExrVersion(bytes: Buffer): ExrVersion | ExrRefusal {
  * header does: then the refusal is `truncated` and the caller may come back with more.
  */
 export function readExrAttributes(
-  bytes: Buffer, from: number, longNames: boolean, attributesMax = EXR_ATTRIBUTES_MAX,
+  bytes: Buffer,
+  from: number,
+  longNames: boolean,
+  attributesMax = EXR_ATTRIBUTES_MAX,
 ): ReadAttributes | ExrRefusal {
   const attributes: ExrAttribute[] = []
   let at = from
@@ -63,7 +84,10 @@ export function readExrAttributes(
     const start = type.next + 4
     if (size < 0) return refuseExr('corrupt', `attribute ${name.text} claims ${size} bytes`)
     if (start + size > EXR_HEADER_BYTES_MAX) {
-      return refuseExr('too_large', `attribute ${name.text} claims ${size} bytes; a header may have ${EXR_HEADER_BYTES_MAX}`)
+      return refuseExr(
+        'too_large',
+        `attribute ${name.text} claims ${size} bytes; a header may have ${EXR_HEADER_BYTES_MAX}`,
+      )
     }
     if (start + size > bytes.length) {
       return refuseExr('truncated', `attribute ${name.text} claims ${size} bytes, which the file does not have`)
@@ -89,7 +113,10 @@ export function encodeExrHeader(header: ExrHeader): Buffer {
 }
 
 /** What a list of attributes means. Refused when a needed one is missing, twice there, or makes no sense. */
-export function deriveExrHeader(attributes: readonly ExrAttribute[], longNames: boolean): DerivedExrHeader | ExrRefusal {
+export function deriveExrHeader(
+  attributes: readonly ExrAttribute[],
+  longNames: boolean,
+): DerivedExrHeader | ExrRefusal {
   const byName = new Map<string, ExrAttribute>()
   for (const attribute of attributes) {
     if (byName.has(attribute.name)) return refuseExr('corrupt', `attribute ${attribute.name} is there twice`)
@@ -97,7 +124,10 @@ export function deriveExrHeader(attributes: readonly ExrAttribute[], longNames: 
   }
   const part = byName.get('type')
   if (part !== undefined && part.value.toString('latin1') !== 'scanlineimage') {
-    return refuseExr('unsupported', `the file holds a ${JSON.stringify(part.value.toString('latin1', 0, 32))}, only scanline images are read`)
+    return refuseExr(
+      'unsupported',
+      `the file holds a ${JSON.stringify(part.value.toString('latin1', 0, 32))}, only scanline images are read`,
+    )
   }
   const channels = parseChannels(byName.get('channels'), longNames)
   if (!channels.ok) return channels
@@ -114,19 +144,35 @@ export function deriveExrHeader(attributes: readonly ExrAttribute[], longNames: 
   const width = box.xMax - box.xMin + 1
   const height = box.yMax - box.yMin + 1
   if (width > EXR_SIDE_PX_MAX || height > EXR_SIDE_PX_MAX || width * height > EXR_PIXELS_MAX) {
-    return refuseExr('too_large', `the file claims ${width} x ${height} px; at most ${EXR_SIDE_PX_MAX} a side and ${EXR_PIXELS_MAX} in all are read`)
+    return refuseExr(
+      'too_large',
+      `the file claims ${width} x ${height} px; at most ${EXR_SIDE_PX_MAX} a side and ${EXR_PIXELS_MAX} in all are read`,
+    )
   }
   const pixelBytes = channels.channels.reduce((sum, channel) => sum + EXR_SAMPLE_BYTES[channel.type], 0)
   const rowBytes = pixelBytes * width
   const rowsPerBlock = EXR_ROWS_PER_BLOCK[compression.choice]
   if (rowBytes * Math.min(rowsPerBlock, height) > EXR_BLOCK_BYTES_MAX) {
-    return refuseExr('too_large', `a block of ${rowsPerBlock} rows would have ${rowBytes * rowsPerBlock} bytes; at most ${EXR_BLOCK_BYTES_MAX} are read`)
+    return refuseExr(
+      'too_large',
+      `a block of ${rowsPerBlock} rows would have ${rowBytes * rowsPerBlock} bytes; at most ${EXR_BLOCK_BYTES_MAX} are read`,
+    )
   }
   return {
     ok: true,
     header: {
-      longNames, attributes, channels: channels.channels, compression: compression.choice, lineOrder: lineOrder.choice,
-      dataWindow: box, displayWindow: displayWindow.box, width, height, pixelBytes, rowBytes, rowsPerBlock,
+      longNames,
+      attributes,
+      channels: channels.channels,
+      compression: compression.choice,
+      lineOrder: lineOrder.choice,
+      dataWindow: box,
+      displayWindow: displayWindow.box,
+      width,
+      height,
+      pixelBytes,
+      rowBytes,
+      rowsPerBlock,
       blockCount: Math.ceil(height / rowsPerBlock),
     },
   }
@@ -166,7 +212,10 @@ function parseChannels(attribute: ExrAttribute | undefined, longNames: boolean):
     }
     const before = channels.at(-1)
     if (before !== undefined && before.name >= name.text) {
-      return refuseExr('corrupt', `channel ${name.text} stands after ${before.name}; the format keeps channels in the order of their names`)
+      return refuseExr(
+        'corrupt',
+        `channel ${name.text} stands after ${before.name}; the format keeps channels in the order of their names`,
+      )
     }
     channels.push({ name: name.text, type })
     if (channels.length > EXR_CHANNELS_MAX) return refuseExr('too_large', `more than ${EXR_CHANNELS_MAX} channels`)
@@ -177,7 +226,10 @@ function parseChannels(attribute: ExrAttribute | undefined, longNames: boolean):
 }
 
 function parseChoice<Choice>(
-  attribute: ExrAttribute | undefined, name: string, choices: readonly Choice[], unread: readonly string[],
+  attribute: ExrAttribute | undefined,
+  name: string,
+  choices: readonly Choice[],
+  unread: readonly string[],
 ): { readonly ok: true; readonly choice: Choice } | ExrRefusal {
   if (attribute?.type !== name || attribute.value.length !== 1) {
     return refuseExr('corrupt', `the header has no sound ${name} attribute`)
@@ -191,12 +243,20 @@ function parseChoice<Choice>(
     : refuseExr('unsupported', `${name} ${unreadName}; read are ${choices.join(', ')}`)
 }
 
-function parseBox(attribute: ExrAttribute | undefined, name: string): { readonly ok: true; readonly box: ExrBox } | ExrRefusal {
+function parseBox(
+  attribute: ExrAttribute | undefined,
+  name: string,
+): { readonly ok: true; readonly box: ExrBox } | ExrRefusal {
   if (attribute?.type !== 'box2i' || attribute.value.length !== 16) {
     return refuseExr('corrupt', `the header has no sound ${name} attribute`)
   }
   const value = attribute.value
-  const box = { xMin: value.readInt32LE(0), yMin: value.readInt32LE(4), xMax: value.readInt32LE(8), yMax: value.readInt32LE(12) }
+  const box = {
+    xMin: value.readInt32LE(0),
+    yMin: value.readInt32LE(4),
+    xMax: value.readInt32LE(8),
+    yMax: value.readInt32LE(12),
+  }
   if (box.xMax < box.xMin || box.yMax < box.yMin) {
     return refuseExr('corrupt', `${name} is empty: (${box.xMin}, ${box.yMin}) to (${box.xMax}, ${box.yMax})`)
   }

@@ -7,7 +7,15 @@ export async function exrLayout(path: string): Promise<{ readonly ok: true; read
   if (!opened.ok) return opened
   const { channels, compression, lineOrder, dataWindow: data, displayWindow: display } = opened.reader.header
   await opened.reader.close()
-  const margins = [data.xMin - display.xMin, data.yMin - display.yMin, display.xMax - data.xMax, display.yMax - data.yMax]
+  const margins = [
+    data.xMin - display.xMin,
+    data.yMin - display.yMin,
+    display.xMax - data.xMax,
+    display.yMax - data.yMax,
+  ]
   const names = channels.map(({ name, type }) => `${name} ${type}`)
-  return { ok: true, layout: [...names, `packed by ${compression}, rows ${lineOrder}, margins ${margins.join(' ')}`].join(', ') }
+  return {
+    ok: true,
+    layout: [...names, `packed by ${compression}, rows ${lineOrder}, margins ${margins.join(' ')}`].join(', '),
+  }
 }

@@ -17,8 +17,13 @@
 
 import { encodeChannels } from './exr-build.ts'
 import {
-  EXR_ATTRIBUTES_MAX, EXR_ATTRIBUTES_OF_PARTS_MAX, EXR_BLOCKS_MAX, EXR_CHANNELS_MAX, EXR_HEADER_BYTES_MAX,
-  EXR_PARTS_MAX, refuseExr,
+  EXR_ATTRIBUTES_MAX,
+  EXR_ATTRIBUTES_OF_PARTS_MAX,
+  EXR_BLOCKS_MAX,
+  EXR_CHANNELS_MAX,
+  EXR_HEADER_BYTES_MAX,
+  EXR_PARTS_MAX,
+  refuseExr,
 } from './exr-format.ts'
 import type { ExrAttribute, ExrChannel, ExrHeader, ExrRefusal } from './exr-format.ts'
 import { EXR_START_BYTES, deriveExrHeader, readExrAttributes, readExrVersion } from './exr-header.ts'
@@ -102,9 +107,9 @@ function derivePart(attributes: readonly ExrAttribute[], longNames: boolean): De
     return refuseExr('corrupt', `its chunkCount is not ${header.blockCount}, the blocks of ${header.height} rows`)
   }
   const view = textOf(attributes, 'view')
-  const channels = header.channels.map((channel) => (
-    view === undefined ? channel : { ...channel, name: nameInView(channel.name, view) }
-  ))
+  const channels = header.channels.map((channel) =>
+    view === undefined ? channel : { ...channel, name: nameInView(channel.name, view) },
+  )
   return { ok: true, name, part: { header, channels } }
 }
 
@@ -135,7 +140,8 @@ function mergeParts(parts: readonly ExrPart[], longNames: boolean): ReturnType<t
   }
   const sorted = [...channels.values()].map(({ channel }) => channel).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   // A block of the image covers whole blocks of every part: they have one row, or sixteen from the same row on.
-  const tallest = parts.map(({ header }) => header)
+  const tallest = parts
+    .map(({ header }) => header)
     .reduce((best, header) => (header.rowsPerBlock > best.rowsPerBlock ? header : best))
   const packing = tallest.attributes.find(({ name }) => name === 'compression')
   const attributes = first.header.attributes
@@ -166,9 +172,11 @@ function textOf(attributes: readonly ExrAttribute[], name: string): string | und
 }
 
 function encodeTexts(texts: readonly string[]): Buffer {
-  return Buffer.concat(texts.flatMap((text) => {
-    const length = Buffer.alloc(4)
-    length.writeInt32LE(text.length, 0)
-    return [length, Buffer.from(text, 'latin1')]
-  }))
+  return Buffer.concat(
+    texts.flatMap((text) => {
+      const length = Buffer.alloc(4)
+      length.writeInt32LE(text.length, 0)
+      return [length, Buffer.from(text, 'latin1')]
+    }),
+  )
 }

@@ -4,7 +4,9 @@
  * already started is waited for, so nothing runs on behind its back.
  */
 export async function* inOrder<Input, Output>(
-  inputs: Iterable<Input>, depth: number, produce: (input: Input) => Promise<Output>,
+  inputs: Iterable<Input>,
+  depth: number,
+  produce: (input: Input) => Promise<Output>,
 ): AsyncGenerator<Output, void, undefined> {
   const started: Promise<Output>[] = []
   try {

@@ -55,9 +55,10 @@ export async function openExr(path: string): Promise<OpenedExr | ExrRefusal> {
       ok: true,
       reader: {
         header,
-        readBlock: parts === undefined
-          ? (index) => readBlock(file, header, index)
-          : (index) => readBlockOfParts(file, header, parts, index),
+        readBlock:
+          parts === undefined
+            ? (index) => readBlock(file, header, index)
+            : (index) => readBlockOfParts(file, header, parts, index),
         close: () => handle.close(),
       },
     }
@@ -119,7 +120,10 @@ async function readTables(handle: FileHandle, head: ExrHead, fileBytes: number):
 
 /** A block as it is in the file; `part` where there are several, whose header `header` is. */
 async function readBlock(
-  { handle, fileBytes, tables }: ExrFile, header: ExrHeader, index: number, part?: number,
+  { handle, fileBytes, tables }: ExrFile,
+  header: ExrHeader,
+  index: number,
+  part?: number,
 ): Promise<DecodedBlock | ExrRefusal> {
   const offset = tables[part ?? 0]?.[index]
   if (offset === undefined) throw new RangeError(`block ${index} of ${header.blockCount}`)
@@ -150,7 +154,10 @@ async function readBlock(
 
 /** The rows of block `index` of the image, put together from the parts' own blocks, one at a time. */
 async function readBlockOfParts(
-  file: ExrFile, header: ExrHeader, parts: readonly ExrPart[], index: number,
+  file: ExrFile,
+  header: ExrHeader,
+  parts: readonly ExrPart[],
+  index: number,
 ): Promise<DecodedBlock | ExrRefusal> {
   const image = Buffer.allocUnsafeSlow(decodedBlockBytes(header, index))
   const rowStarts = startsInRow(header)

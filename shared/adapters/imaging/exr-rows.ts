@@ -49,7 +49,12 @@ export function rowsOf(reader: ExrReader, rowsKept: number): ReadRows {
       const blockRow = index * header.rowsPerBlock
       const from = Math.max(firstRow, blockRow)
       const to = Math.min(endRow, blockRow + rowsInBlock(header, index))
-      runs.push({ firstRow: from, rowCount: to - from, bytes: decoded.bytes, byteOffset: (from - blockRow) * header.rowBytes })
+      runs.push({
+        firstRow: from,
+        rowCount: to - from,
+        bytes: decoded.bytes,
+        byteOffset: (from - blockRow) * header.rowBytes,
+      })
     }
     return { ok: true, runs }
   }

@@ -89,7 +89,10 @@ export async function writeExr(path: string, header: ExrHeader, rawBlock: (index
     const packedBlocks = inOrder(blocksInFileOrder(header), BLOCKS_IN_FLIGHT, async (index) => {
       const raw = rawBlock(index)
       assert.equal(raw.length, decodedBlockBytes(header, index), `bytes of block ${index}`)
-      return { index, packed: await encodeExrBlock(raw, header.compression, DEFLATE_DEFAULT, Buffer.allocUnsafe(raw.length)) }
+      return {
+        index,
+        packed: await encodeExrBlock(raw, header.compression, DEFLATE_DEFAULT, Buffer.allocUnsafe(raw.length)),
+      }
     })
     for await (const { index, packed } of packedBlocks) await writer.append(index, packed)
     await writer.finish()

@@ -25,9 +25,17 @@ export const farmImaging: Imaging = {
 /** Whatever sharp throws on a file that somebody sent is about that file. */
 async function makePreview(path: string, outputPath: string, widthMax: number): Promise<{ ok: true } | ImageRefusal> {
   try {
-    await sharp(path, { limitInputPixels: DISPLAY_PIXELS_MAX }).resize({ width: widthMax, withoutEnlargement: true }).flatten({ background: '#000' }).jpeg({ quality: PREVIEW_QUALITY }).toFile(outputPath)
+    await sharp(path, { limitInputPixels: DISPLAY_PIXELS_MAX })
+      .resize({ width: widthMax, withoutEnlargement: true })
+      .flatten({ background: '#000' })
+      .jpeg({ quality: PREVIEW_QUALITY })
+      .toFile(outputPath)
     return { ok: true }
   } catch (error) {
-    return { ok: false, code: 'corrupt', message: `the image cannot be decoded: ${error instanceof Error ? error.message : String(error)}` }
+    return {
+      ok: false,
+      code: 'corrupt',
+      message: `the image cannot be decoded: ${error instanceof Error ? error.message : String(error)}`,
+    }
   }
 }

@@ -19,21 +19,37 @@ export type PassRule =
 export type Rgb = readonly [number, number, number]
 
 /** Written for the first sample of a pixel and kept. By their names up to 4.x and from 5.0 on. */
-const OF_FIRST_SAMPLE: ReadonlySet<string> = new Set(['Depth', 'Position', 'IndexOB', 'IndexMA', 'Object Index', 'Material Index'])
+const OF_FIRST_SAMPLE: ReadonlySet<string> = new Set([
+  'Depth',
+  'Position',
+  'IndexOB',
+  'IndexMA',
+  'Object Index',
+  'Material Index',
+])
 
 /** Light that a kind of surface sends on, divided by the color of the surface. */
 const LIGHT = /^(Diff|Gloss|Trans)(Dir|Ind)$|^(Diffuse|Glossy|Transmission) (Direct|Indirect)$/
 
 const REFUSED: readonly { readonly pass: RegExp; readonly why: string }[] = [
-  { pass: /^Crypto/, why: 'Cryptomatte ranks the objects of a pixel by all of its samples, which ranked parts do not tell' },
-  { pass: /^Vector$/, why: 'motion is a mean over those samples alone that hit something, and their number is not in the file' },
+  {
+    pass: /^Crypto/,
+    why: 'Cryptomatte ranks the objects of a pixel by all of its samples, which ranked parts do not tell',
+  },
+  {
+    pass: /^Vector$/,
+    why: 'motion is a mean over those samples alone that hit something, and their number is not in the file',
+  },
   { pass: /^(Noisy )?Shadow Catcher/, why: 'a shadow catcher is a quotient of passes that the file does not have' },
   { pass: /^(Debug|Guiding) |^Render Time$/, why: 'it tells how the render went, not what it shows' },
 ]
 
 /** The rule for every channel, once each; refused when a channel cannot be made from parts. */
-export function passRules(header: ExrHeader): { readonly ok: true; readonly rules: readonly PassRule[] } | MergeRefusal {
-  if (header.attributes.some((attribute) => attribute.name === 'multiView')) return refuse('the file has several views; render views as separate frames')
+export function passRules(
+  header: ExrHeader,
+): { readonly ok: true; readonly rules: readonly PassRule[] } | MergeRefusal {
+  if (header.attributes.some((attribute) => attribute.name === 'multiView'))
+    return refuse('the file has several views; render views as separate frames')
   const indices = new Map(header.channels.map((channel, index) => [channel.name, index]))
   const rules: PassRule[] = []
   for (const [channel, { name, type }] of header.channels.entries()) {
@@ -47,7 +63,10 @@ export function passRules(header: ExrHeader): { readonly ok: true; readonly rule
     }
     const channels = rgb(indices, `${layer}${pass}`)
     const colors = rgb(indices, `${layer}${colorPass(pass)}`)
-    if (channels === undefined || colors === undefined) return refuse(`pass ${pass} is light divided by ${colorPass(pass)}, which the file does not have; turn that pass on too`)
+    if (channels === undefined || colors === undefined)
+      return refuse(
+        `pass ${pass} is light divided by ${colorPass(pass)}, which the file does not have; turn that pass on too`,
+      )
     if (component === 'R') rules.push({ kind: 'light', channels, colors })
   }
   return { ok: true, rules }
@@ -57,7 +76,9 @@ export function passRules(header: ExrHeader): { readonly ok: true; readonly rule
 function partsOf(name: string): { readonly layer: string; readonly pass: string; readonly component: string } {
   const last = name.lastIndexOf('.')
   const before = name.lastIndexOf('.', last - 1)
-  return last < 0 ? { layer: '', pass: 'Combined', component: name } : { layer: name.slice(0, before + 1), pass: name.slice(before + 1, last), component: name.slice(last + 1) }
+  return last < 0
+    ? { layer: '', pass: 'Combined', component: name }
+    : { layer: name.slice(0, before + 1), pass: name.slice(before + 1, last), component: name.slice(last + 1) }
 }
 
 function colorPass(pass: string): string {

@@ -28,7 +28,15 @@ const BANDS_IN_FLIGHT_MAX = 4
 
 export interface MergeSamplesRefusal {
   readonly ok: false
-  readonly code: ExrRefusalCode | ComparisonRefusal['code'] | MergeRefusal['code'] | 'blocks_differ' | 'no_parts' | 'too_many_parts' | 'samples_invalid' | 'not_finite'
+  readonly code:
+    | ExrRefusalCode
+    | ComparisonRefusal['code']
+    | MergeRefusal['code']
+    | 'blocks_differ'
+    | 'no_parts'
+    | 'too_many_parts'
+    | 'samples_invalid'
+    | 'not_finite'
   readonly message: string
   /** The part at fault, as an index into `parts`, where it is one part's fault. */
   readonly partIndex?: number
@@ -45,11 +53,25 @@ interface OpenPart {
  * with the attributes of the first part, which must be the one with sample 0. Refused when the parts do not go together, or
  * hold a pass that cannot be made from parts (see merge-passes.ts). The file appears only when it is whole; disk errors are thrown.
  */
-export async function mergeSamples(parts: readonly SampledFile[], outputPath: string): Promise<{ readonly ok: true; readonly samples: number; readonly outputBytes: number } | MergeSamplesRefusal> {
+export async function mergeSamples(
+  parts: readonly SampledFile[],
+  outputPath: string,
+): Promise<{ readonly ok: true; readonly samples: number; readonly outputBytes: number } | MergeSamplesRefusal> {
   if (parts.length === 0) return { ok: false, code: 'no_parts', message: 'there are no parts to merge' }
-  if (parts.length > LIMITS.sampleRangesMax) return { ok: false, code: 'too_many_parts', message: `${parts.length} parts; at most ${LIMITS.sampleRangesMax} are merged` }
+  if (parts.length > LIMITS.sampleRangesMax)
+    return {
+      ok: false,
+      code: 'too_many_parts',
+      message: `${parts.length} parts; at most ${LIMITS.sampleRangesMax} are merged`,
+    }
   const wrong = parts.findIndex((part) => !Number.isSafeInteger(part.samples) || part.samples < 1)
-  if (wrong >= 0) return { ok: false, code: 'samples_invalid', message: `part ${wrong} has ${parts[wrong]?.samples} samples; a part has a whole number of at least 1`, partIndex: wrong }
+  if (wrong >= 0)
+    return {
+      ok: false,
+      code: 'samples_invalid',
+      message: `part ${wrong} has ${parts[wrong]?.samples} samples; a part has a whole number of at least 1`,
+      partIndex: wrong,
+    }
 
   const readers: ExrReader[] = []
   const scratchFolder = await mkdtemp(join(dirname(outputPath), '.merge-'))
@@ -70,7 +92,13 @@ export async function mergeSamples(parts: readonly SampledFile[], outputPath: st
     if (typeof outputBytes !== 'number') return outputBytes
     for (const [partIndex, part] of open.entries()) {
       const unusable = part.finiteness.unusableChannel()
-      if (unusable !== undefined) return { ok: false, code: 'not_finite', message: `part ${partIndex}: channel ${unusable.channel} holds no finite sample`, partIndex }
+      if (unusable !== undefined)
+        return {
+          ok: false,
+          code: 'not_finite',
+          message: `part ${partIndex}: channel ${unusable.channel} holds no finite sample`,
+          partIndex,
+        }
     }
     await rename(scratchPath, outputPath)
     return { ok: true, samples, outputBytes }
@@ -81,17 +109,33 @@ export async function mergeSamples(parts: readonly SampledFile[], outputPath: st
 }
 
 /** Opens every part into `readers`, which the caller closes, and holds each against the first. */
-async function openParts(parts: readonly SampledFile[], readers: ExrReader[]): Promise<{ readonly ok: true; readonly header: ExrHeader; readonly rules: readonly PassRule[] } | MergeSamplesRefusal> {
+async function openParts(
+  parts: readonly SampledFile[],
+  readers: ExrReader[],
+): Promise<
+  { readonly ok: true; readonly header: ExrHeader; readonly rules: readonly PassRule[] } | MergeSamplesRefusal
+> {
   for (const [partIndex, part] of parts.entries()) {
     const opened = await openExr(part.path)
     if (!opened.ok) return { ...opened, message: `part ${partIndex}: ${opened.message}`, partIndex }
     readers.push(opened.reader)
     const first = readers[0]
     const differs = first === undefined ? undefined : shapeDifference(first.header, opened.reader.header)
-    if (differs !== undefined) return { ok: false, code: differs.code, message: `part ${partIndex} does not go with the first: ${differs.message}`, partIndex }
+    if (differs !== undefined)
+      return {
+        ok: false,
+        code: differs.code,
+        message: `part ${partIndex} does not go with the first: ${differs.message}`,
+        partIndex,
+      }
     // What one program renders has one layout. Blocks that do not meet would have to be decoded again and again, or kept.
     if (first !== undefined && first.header.rowsPerBlock !== opened.reader.header.rowsPerBlock) {
-      return { ok: false, code: 'blocks_differ', message: `part ${partIndex} is packed by ${opened.reader.header.rowsPerBlock} rows, the first by ${first.header.rowsPerBlock}`, partIndex }
+      return {
+        ok: false,
+        code: 'blocks_differ',
+        message: `part ${partIndex} is packed by ${opened.reader.header.rowsPerBlock} rows, the first by ${first.header.rowsPerBlock}`,
+        partIndex,
+      }
     }
   }
   const [first] = readers
@@ -103,15 +147,26 @@ async function openParts(parts: readonly SampledFile[], readers: ExrReader[]): P
 /** The first part's header, with the number of samples that Cycles notes for each layer set to that of the whole. */
 function mergedHeader(header: ExrHeader, samples: number): ReturnType<typeof deriveExrHeader> | ExrRefusal {
   const noted = /^cycles\..*\.samples$/
-  const attributes = header.attributes.map((attribute) => (attribute.type === 'string' && noted.test(attribute.name) ? { ...attribute, value: Buffer.from(String(samples), 'latin1') } : attribute))
+  const attributes = header.attributes.map((attribute) =>
+    attribute.type === 'string' && noted.test(attribute.name)
+      ? { ...attribute, value: Buffer.from(String(samples), 'latin1') }
+      : attribute,
+  )
   return deriveExrHeader(attributes, header.longNames)
 }
 
 /** The length of the finished file, or why there is none. */
-async function writeMerged(parts: readonly OpenPart[], rules: readonly PassRule[], header: ExrHeader, path: string): Promise<number | MergeSamplesRefusal> {
+async function writeMerged(
+  parts: readonly OpenPart[],
+  rules: readonly PassRule[],
+  header: ExrHeader,
+  path: string,
+): Promise<number | MergeSamplesRefusal> {
   const bandBytes = decodedBlockBytes(header, 0)
   const depth = Math.max(1, Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(BANDS_BYTES_MAX / (bandBytes * COPIES_PER_BAND))))
-  const merge = async (band: number): Promise<{ readonly ok: true; readonly band: number; readonly packed: Buffer } | MergeSamplesRefusal> => {
+  const merge = async (
+    band: number,
+  ): Promise<{ readonly ok: true; readonly band: number; readonly packed: Buffer } | MergeSamplesRefusal> => {
     const rows = rowsInBlock(header, band)
     const sums = new BandSums(header, rules, rows)
     for (const [partIndex, part] of parts.entries()) {
@@ -123,7 +178,11 @@ async function writeMerged(parts: readonly OpenPart[], rules: readonly PassRule[
       }
     }
     const raw = sums.merged(parts.reduce((sum, part) => sum + part.samples, 0))
-    return { ok: true, band, packed: await encodeExrBlock(raw, header.compression, DEFLATE_DEFAULT, Buffer.allocUnsafeSlow(raw.length)) }
+    return {
+      ok: true,
+      band,
+      packed: await encodeExrBlock(raw, header.compression, DEFLATE_DEFAULT, Buffer.allocUnsafeSlow(raw.length)),
+    }
   }
   const writer = await createExr(path, header)
   try {
@@ -163,12 +222,16 @@ class BandSums {
       if (rule.kind === 'light') {
         for (const [at, channel] of rule.channels.entries()) {
           const [light, color] = [channel * width, (rule.colors[at] ?? 0) * width]
-          for (let x = 0; x < width; x += 1) sums[start + light + x] = (sums[start + light + x] ?? 0) + weight * (values[light + x] ?? 0) * (values[color + x] ?? 0)
+          for (let x = 0; x < width; x += 1)
+            sums[start + light + x] =
+              (sums[start + light + x] ?? 0) + weight * (values[light + x] ?? 0) * (values[color + x] ?? 0)
         }
         continue
       }
       const from = rule.channel * width
-      if (rule.kind === 'mean') for (let x = from; x < from + width; x += 1) sums[start + x] = (sums[start + x] ?? 0) + weight * (values[x] ?? 0)
+      if (rule.kind === 'mean')
+        for (let x = from; x < from + width; x += 1)
+          sums[start + x] = (sums[start + x] ?? 0) + weight * (values[x] ?? 0)
       else if (isFirst) for (let x = from; x < from + width; x += 1) sums[start + x] = values[x] ?? 0
     }
   }
@@ -193,7 +256,14 @@ class BandSums {
 }
 
 /** Light by color; where a surface has none of a primary, the light of the others stands for it, as in Cycles. */
-function divideLight(merged: Float32Array, sums: Float64Array, start: number, width: number, channels: Rgb, colors: Rgb): void {
+function divideLight(
+  merged: Float32Array,
+  sums: Float64Array,
+  start: number,
+  width: number,
+  channels: Rgb,
+  colors: Rgb,
+): void {
   for (let x = 0; x < width; x += 1) {
     const quotients = channels.map((channel, at) => {
       const color = sums[start + (colors[at] ?? 0) * width + x] ?? 0

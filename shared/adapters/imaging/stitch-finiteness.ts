@@ -67,7 +67,11 @@ export class FinitenessCount {
   /** Channels with any NaN or infinite sample so far. */
   counts(): readonly NonFiniteCount[] {
     return this.#channels
-      .map((channel, index) => ({ channel: channel.name, nan: this.#nan[index] ?? 0, infinite: this.#infinite[index] ?? 0 }))
+      .map((channel, index) => ({
+        channel: channel.name,
+        nan: this.#nan[index] ?? 0,
+        infinite: this.#infinite[index] ?? 0,
+      }))
       .filter((count) => count.nan + count.infinite > 0)
   }
 

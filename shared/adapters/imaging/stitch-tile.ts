@@ -30,15 +30,22 @@ export interface TileRefusal {
 
 /** Why a tile with this header does not fit into the frame, if it does not. */
 export function checkTileHeader(
-  header: ExrHeader, tile: StitchTile, frame: ExrHeader,
+  header: ExrHeader,
+  tile: StitchTile,
+  frame: ExrHeader,
 ): { readonly ok: false; readonly code: TileHeaderRefusalCode; readonly message: string } | undefined {
   const { crop, placement } = tile
   if (![crop.left, crop.top].every((px) => Number.isSafeInteger(px) && px >= 0)) {
-    return { ok: false, code: 'crop_invalid', message: `cannot crop ${crop.left} px at the left and ${crop.top} px at the top` }
+    return {
+      ok: false,
+      code: 'crop_invalid',
+      message: `cannot crop ${crop.left} px at the left and ${crop.top} px at the top`,
+    }
   }
   if (crop.left + placement.width > header.width || crop.top + placement.height > header.height) {
     return {
-      ok: false, code: 'tile_too_small',
+      ok: false,
+      code: 'tile_too_small',
       message: `the file has ${header.width} x ${header.height} px; ${placement.width} x ${placement.height} px from (${crop.left}, ${crop.top}) on are needed`,
     }
   }
@@ -48,7 +55,8 @@ export function checkTileHeader(
   const extra = [...own].filter((channel) => !wanted.has(channel))
   if (missing.length + extra.length === 0) return undefined
   return {
-    ok: false, code: 'channels_differ',
+    ok: false,
+    code: 'channels_differ',
     message: `its channels differ from the first tile's; missing: ${list(missing)}; extra: ${list(extra)}`,
   }
 }
@@ -118,7 +126,13 @@ export class TileSource {
       for (let at = 0; at < run.rowCount; at += 1) {
         const byteOffset = run.byteOffset + at * open.header.rowBytes
         open.finiteness.addRow(run.bytes, byteOffset)
-        this.#copyRow(open.header, run.bytes, byteOffset, band, (run.firstRow + at - tileRow - firstRow) * this.#frame.rowBytes)
+        this.#copyRow(
+          open.header,
+          run.bytes,
+          byteOffset,
+          band,
+          (run.firstRow + at - tileRow - firstRow) * this.#frame.rowBytes,
+        )
       }
     }
     this.#bandsLeft -= 1
@@ -126,9 +140,12 @@ export class TileSource {
     this.#notFinite = open.finiteness.counts()
     await this.close()
     const unusable = open.finiteness.unusableChannel()
-    return unusable === undefined ? undefined : this.#refuse(
-      'not_finite', `channel ${unusable.channel} holds no finite sample (${unusable.nan} NaN, ${unusable.infinite} infinite)`,
-    )
+    return unusable === undefined
+      ? undefined
+      : this.#refuse(
+          'not_finite',
+          `channel ${unusable.channel} holds no finite sample (${unusable.nan} NaN, ${unusable.infinite} infinite)`,
+        )
   }
 
   /** Legal at any time and twice. */
@@ -149,7 +166,12 @@ export class TileSource {
     for (const channel of header.channels) {
       const sampleBytes = EXR_SAMPLE_BYTES[channel.type]
       const from = sourceRow + pixelBytesBefore * header.width + crop.left * sampleBytes
-      source.copy(band, bandRow + pixelBytesBefore * this.#frame.width + placement.x * sampleBytes, from, from + placement.width * sampleBytes)
+      source.copy(
+        band,
+        bandRow + pixelBytesBefore * this.#frame.width + placement.x * sampleBytes,
+        from,
+        from + placement.width * sampleBytes,
+      )
       pixelBytesBefore += sampleBytes
     }
   }
@@ -165,7 +187,8 @@ export class TileSource {
       return this.#refuse(refusal.code, refusal.message)
     }
     return {
-      ok: true, header: reader.header,
+      ok: true,
+      header: reader.header,
       readRows: rowsOf(reader, this.#rowsKept),
       finiteness: new FinitenessCount(reader.header, this.tile.crop.left, this.tile.placement.width),
       close: () => reader.close(),

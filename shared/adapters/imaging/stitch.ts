@@ -62,9 +62,15 @@ export interface StitchOptions {
  * The file appears under its name only when it is whole. Errors of the disk are thrown.
  */
 export async function stitchTiles(
-  tiles: readonly StitchTile[], full: PixelSize, outputPath: string, options: StitchOptions = {},
+  tiles: readonly StitchTile[],
+  full: PixelSize,
+  outputPath: string,
+  options: StitchOptions = {},
 ): Promise<StitchReport | StitchRefusal> {
-  const placed = checkPlacements(tiles.map((tile) => tile.placement), full)
+  const placed = checkPlacements(
+    tiles.map((tile) => tile.placement),
+    full,
+  )
   if (!placed.ok) return placed
   const checked = await checkTiles(tiles, full)
   if (!checked.ok) return checked
@@ -72,14 +78,19 @@ export async function stitchTiles(
 
   // A folder beside the output: rename stays on one file system, and two runs never share a name.
   const scratchFolder = await mkdtemp(join(dirname(outputPath), '.stitch-'))
-  const bandsInFlight = Math.max(1, Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(BANDS_BYTES_MAX / (decodedBlockBytes(header, 0) * COPIES_PER_BAND))))
+  const bandsInFlight = Math.max(
+    1,
+    Math.min(BANDS_IN_FLIGHT_MAX, Math.floor(BANDS_BYTES_MAX / (decodedBlockBytes(header, 0) * COPIES_PER_BAND))),
+  )
   const sources = tiles.map((tile, tileIndex) => new TileSource(tile, tileIndex, header, bandsInFlight))
   try {
     const scratchPath = join(scratchFolder, basename(outputPath))
     const outputBytes = await writeFrame(sources, header, bandsInFlight, scratchPath, options)
     if (typeof outputBytes !== 'number') return outputBytes
     await rename(scratchPath, outputPath)
-    const notFinite = sources.flatMap((source) => (source.notFinite.length > 0 ? [{ tileIndex: source.tileIndex, channels: source.notFinite }] : []))
+    const notFinite = sources.flatMap((source) =>
+      source.notFinite.length > 0 ? [{ tileIndex: source.tileIndex, channels: source.notFinite }] : [],
+    )
     return { ok: true, width: header.width, height: header.height, channels: header.channels, outputBytes, notFinite }
   } finally {
     // An error while opening a tile has surfaced above already; here it must not keep the folder from going.
@@ -90,7 +101,8 @@ export async function stitchTiles(
 
 /** Opens every tile once, before anything is written, and makes the frame's header from the first one. */
 async function checkTiles(
-  tiles: readonly StitchTile[], full: PixelSize,
+  tiles: readonly StitchTile[],
+  full: PixelSize,
 ): Promise<{ readonly ok: true; readonly header: ExrHeader } | StitchRefusal> {
   let frame: ExrHeader | undefined
   for (const [tileIndex, tile] of tiles.entries()) {
@@ -111,15 +123,26 @@ async function checkTiles(
 
 /** The length of the finished file, or why there is none. */
 async function writeFrame(
-  sources: readonly TileSource[], header: ExrHeader, bandsInFlight: number, path: string, options: StitchOptions,
+  sources: readonly TileSource[],
+  header: ExrHeader,
+  bandsInFlight: number,
+  path: string,
+  options: StitchOptions,
 ): Promise<number | StitchRefusal> {
   const bandBytes = decodedBlockBytes(header, 0)
   const spare: { readonly raw: Buffer; readonly scratch: Buffer }[] = []
 
-  const pack = async (band: number): Promise<{ readonly ok: true; readonly band: number; readonly packed: Buffer; readonly free: () => void } | StitchRefusal> => {
+  const pack = async (
+    band: number,
+  ): Promise<
+    { readonly ok: true; readonly band: number; readonly packed: Buffer; readonly free: () => void } | StitchRefusal
+  > => {
     const firstRow = band * header.rowsPerBlock
     const endRow = firstRow + rowsInBlock(header, band)
-    const buffers = spare.pop() ?? { raw: Buffer.allocUnsafeSlow(bandBytes), scratch: Buffer.allocUnsafeSlow(bandBytes) }
+    const buffers = spare.pop() ?? {
+      raw: Buffer.allocUnsafeSlow(bandBytes),
+      scratch: Buffer.allocUnsafeSlow(bandBytes),
+    }
     const raw = buffers.raw.subarray(0, decodedBlockBytes(header, band))
     const crossing = sources.filter((source) => source.crosses(firstRow, endRow))
     const copied = await Promise.all(crossing.map((source) => source.copyRows(raw, firstRow, endRow)))

@@ -54,7 +54,21 @@ export class MemoryFarmStore implements FarmStore {
   /** As FLUSHALL does. */
   empty(): void {
     this.#standing = null
-    for (const all of [this.#turns, this.#shelves, this.#open, this.#submitted, this.#scenes, this.#workers, this.#counts, this.#quarantines, this.#holders, this.#sessionEnds, this.#requests, this.#tokens]) all.clear()
+    for (const all of [
+      this.#turns,
+      this.#shelves,
+      this.#open,
+      this.#submitted,
+      this.#scenes,
+      this.#workers,
+      this.#counts,
+      this.#quarantines,
+      this.#holders,
+      this.#sessionEnds,
+      this.#requests,
+      this.#tokens,
+    ])
+      all.clear()
   }
 
   async time() {
@@ -96,7 +110,10 @@ export class MemoryFarmStore implements FarmStore {
   }
   async commit(jobId: JobId, commit: Commit, now: number) {
     const job = commit.job?.value
-    assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
+    assert(
+      commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId),
+      'a commit writes its own job; eraseJob removes it',
+    )
     const shelf = this.#shelf(jobId)
     const standing = this.#standing
     if (standing === null || standing.open === (commit.recovered ?? false)) throw new FarmStateLost(standing)
@@ -113,7 +130,11 @@ export class MemoryFarmStore implements FarmStore {
 
   #credit({ workerId, completed = 0, failed = 0, refuted = 0 }: Credit) {
     const old = this.#counts.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
-    this.#counts.set(workerId, { completed: old.completed + completed, failed: old.failed + failed, refuted: old.refuted + refuted })
+    this.#counts.set(workerId, {
+      completed: old.completed + completed,
+      failed: old.failed + failed,
+      refuted: old.refuted + refuted,
+    })
   }
 
   async renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number) {
@@ -138,7 +159,15 @@ export class MemoryFarmStore implements FarmStore {
     this.#shelf(jobId).journaled(marks)
   }
 
-  async listJobs({ owner, cursor, limit }: { owner?: string; cursor?: string; limit: number }): Promise<Page<JobRecord>> {
+  async listJobs({
+    owner,
+    cursor,
+    limit,
+  }: {
+    owner?: string
+    cursor?: string
+    limit: number
+  }): Promise<Page<JobRecord>> {
     const place = (job: JobRecord) => timedMember(job.createdAt, job.id)
     const jobs = this.#believed(this.#jobs()).filter((job) => owner === undefined || job.owner === owner)
     const newestFirst = jobs.sort((a, b) => (place(a) > place(b) ? -1 : 1))
@@ -184,7 +213,9 @@ export class MemoryFarmStore implements FarmStore {
   }
   async listScenes({ cursor, limit }: { cursor?: string; limit: number }) {
     const place = (scene: SceneRecord) => timedMember(scene.uploadedAt, scene.sha256)
-    const newestFirst = this.#believed([...this.#reach().#scenes.values()]).sort((a, b) => (place(a) > place(b) ? -1 : 1))
+    const newestFirst = this.#believed([...this.#reach().#scenes.values()]).sort((a, b) =>
+      place(a) > place(b) ? -1 : 1,
+    )
     return pageOf('scenes', newestFirst, { cursor, limit, place, isAfter: (scene, start) => place(scene) < start })
   }
   async jobsOfScene(sha256: string) {
@@ -214,7 +245,9 @@ export class MemoryFarmStore implements FarmStore {
     await this.putWorker(worker)
   }
   async listWorkers() {
-    return [...this.#reach().#workers.values()].map((worker) => this.#withCounts(worker)).sort((a, b) => (a.id < b.id ? -1 : 1))
+    return [...this.#reach().#workers.values()]
+      .map((worker) => this.#withCounts(worker))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
   }
   async workers(ids: readonly WorkerId[]) {
     return ids.flatMap((id) => {
@@ -226,11 +259,17 @@ export class MemoryFarmStore implements FarmStore {
     return this.#reach().#workers.size
   }
   async workersUnseen(before: number, limit: number, offset = 0) {
-    const unseen = [...this.#reach().#workers.values()].filter(({ lastSeenAt }) => lastSeenAt < before).sort((a, b) => a.lastSeenAt - b.lastSeenAt)
+    const unseen = [...this.#reach().#workers.values()]
+      .filter(({ lastSeenAt }) => lastSeenAt < before)
+      .sort((a, b) => a.lastSeenAt - b.lastSeenAt)
     return unseen.slice(offset, offset + limit).map(({ id }) => id)
   }
   async forgetWorker(id: WorkerId, before: number) {
-    if ((this.#reach().#workers.get(id)?.lastSeenAt ?? -Infinity) >= before || (this.#sessionEnds.get(id) ?? -Infinity) > this.#clock.now()) return false
+    if (
+      (this.#reach().#workers.get(id)?.lastSeenAt ?? -Infinity) >= before ||
+      (this.#sessionEnds.get(id) ?? -Infinity) > this.#clock.now()
+    )
+      return false
     this.#workers.delete(id)
     this.#counts.delete(id)
     this.#quarantines.delete(id)
@@ -294,6 +333,12 @@ export class MemoryFarmStore implements FarmStore {
   }
   #withCounts(worker: WorkerRecord): WorkerRecord {
     const counts = this.#counts.get(worker.id) ?? { completed: 0, failed: 0, refuted: 0 }
-    return { ...worker, tasksCompleted: counts.completed, tasksFailed: counts.failed, tasksRefuted: counts.refuted, quarantined: this.#quarantines.get(worker.id) ?? false }
+    return {
+      ...worker,
+      tasksCompleted: counts.completed,
+      tasksFailed: counts.failed,
+      tasksRefuted: counts.refuted,
+      quarantined: this.#quarantines.get(worker.id) ?? false,
+    }
   }
 }

@@ -56,16 +56,22 @@ export class JobShelf {
   /** Compares everything first, then writes everything. New records begin with the version after `versionsBefore`. */
   commit(commit: Commit, now: number, versionsBefore: number): Committed {
     if (this.#job.size === 0 && !commit.job) return { ok: false, conflict: this.#jobId }
-    if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion) return { ok: false, conflict: this.#jobId }
-    const conflict = firstConflict(this.#job, commit.job ? [commit.job] : []) ?? firstConflict(this.#tasks, commit.tasks) ?? firstConflict(this.#frames, commit.frames)
+    if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion)
+      return { ok: false, conflict: this.#jobId }
+    const conflict =
+      firstConflict(this.#job, commit.job ? [commit.job] : []) ??
+      firstConflict(this.#tasks, commit.tasks) ??
+      firstConflict(this.#frames, commit.frames)
     if (conflict !== null) return { ok: false, conflict }
-    if (commit.room !== undefined && (this.#counters.get(commit.room.counter) ?? 0) >= commit.room.below) return { ok: false, conflict: commit.room.counter }
+    if (commit.room !== undefined && (this.#counters.get(commit.room.counter) ?? 0) >= commit.room.below)
+      return { ok: false, conflict: commit.room.counter }
     checkStorable(commit)
 
     write(this.#job, commit.job ? [commit.job] : [], versionsBefore)
     write(this.#tasks, commit.tasks, versionsBefore)
     write(this.#frames, commit.frames, versionsBefore)
-    for (const [name, change] of Object.entries(commit.counters)) this.#counters.set(name, (this.#counters.get(name) ?? 0) + change)
+    for (const [name, change] of Object.entries(commit.counters))
+      this.#counters.set(name, (this.#counters.get(name) ?? 0) + change)
     for (const { taskId, epoch, expiresAt } of commit.leases) {
       if (expiresAt === null) this.#leases.delete(`${taskId}@${epoch}`)
       else this.#leases.set(`${taskId}@${epoch}`, { taskId, epoch, expiresAt })
@@ -82,7 +88,11 @@ export class JobShelf {
     for (const event of commit.events) this.#events.push(kept({ ...event, seq: `0-${++this.#sequence}` }))
     this.#events = this.#events.slice(-LIMITS.eventsPerJobKept)
     const { journal = { job: false, tasks: [], frames: [] } } = commit
-    for (const mark of [...(journal.job ? [`job ${this.#jobId}`] : []), ...journal.tasks.map((id) => `task ${id}`), ...journal.frames.map((id) => `frame ${id}`)]) {
+    for (const mark of [
+      ...(journal.job ? [`job ${this.#jobId}`] : []),
+      ...journal.tasks.map((id) => `task ${id}`),
+      ...journal.frames.map((id) => `frame ${id}`),
+    ]) {
       this.#journal.delete(mark)
       this.#journal.set(mark, ++this.#sequence)
     }
@@ -99,7 +109,9 @@ export class JobShelf {
   }
 
   expiredLeases(now: number, limit: number): { taskId: TaskId; epoch: number }[] {
-    const expired = [...this.#leases.values()].filter(({ expiresAt }) => expiresAt <= now).sort((a, b) => a.expiresAt - b.expiresAt)
+    const expired = [...this.#leases.values()]
+      .filter(({ expiresAt }) => expiresAt <= now)
+      .sort((a, b) => a.expiresAt - b.expiresAt)
     return expired.slice(0, limit).map(({ taskId, epoch }) => ({ taskId, epoch }))
   }
 
@@ -108,7 +120,9 @@ export class JobShelf {
   }
 
   pendingEffects(before: number, limit: number): PendingEffect[] {
-    const due = [...this.#outbox.values()].filter(({ committedAt }) => committedAt < before).sort((a, b) => a.committedAt - b.committedAt)
+    const due = [...this.#outbox.values()]
+      .filter(({ committedAt }) => committedAt < before)
+      .sort((a, b) => a.committedAt - b.committedAt)
     return due.slice(0, limit)
   }
 
@@ -119,8 +133,15 @@ export class JobShelf {
   unjournaled(limit: number): Unjournaled[] {
     return [...this.#journal].slice(0, limit).map(([mark, at]) => {
       const [what, id = ''] = mark.split(' ') as [Unjournaled['what'], string?]
-      const stored = what === 'job' ? this.job() : what === 'task' ? this.#tasks.get(id as TaskId) : this.#frames.get(Number(id))
-      return { mark, at, what, version: stored?.version ?? 0, record: stored == null ? null : JSON.stringify(stored.value) }
+      const stored =
+        what === 'job' ? this.job() : what === 'task' ? this.#tasks.get(id as TaskId) : this.#frames.get(Number(id))
+      return {
+        mark,
+        at,
+        what,
+        version: stored?.version ?? 0,
+        record: stored == null ? null : JSON.stringify(stored.value),
+      }
     })
   }
 
@@ -135,16 +156,29 @@ export class JobShelf {
 
   listFrames(cursor: string | undefined, limit: number): Page<FrameRecord> {
     const frames = [...this.#frames.values()].map(({ value }) => value).sort((a, b) => a.number - b.number)
-    return pageOf('frames', frames, { cursor, limit, place: ({ number }) => String(number), isAfter: ({ number }, place) => number > Number(place) })
+    return pageOf('frames', frames, {
+      cursor,
+      limit,
+      place: ({ number }) => String(number),
+      isAfter: ({ number }, place) => number > Number(place),
+    })
   }
 
   events(cursor: string | undefined, limit: number): Page<JobEvent> {
     const order = (seq: string) => Number(seq.slice(2))
-    return pageOf('events', this.#events, { cursor, limit, place: ({ seq }) => seq, isAfter: ({ seq }, place) => order(seq) > order(place) })
+    return pageOf('events', this.#events, {
+      cursor,
+      limit,
+      place: ({ seq }) => seq,
+      isAfter: ({ seq }, place) => order(seq) > order(place),
+    })
   }
 }
 
-function firstConflict<Id extends string | number, T>(stored: ReadonlyMap<Id, Versioned<T>>, writes: readonly Write<Id, T>[]): string | null {
+function firstConflict<Id extends string | number, T>(
+  stored: ReadonlyMap<Id, Versioned<T>>,
+  writes: readonly Write<Id, T>[],
+): string | null {
   const stale = writes.find(({ id, expected }) => (stored.get(id)?.version ?? 0) !== expected)
   return stale === undefined ? null : String(stale.id)
 }

@@ -7,8 +7,19 @@ import { Readable } from 'node:stream'
 import { ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing } from '../../ports/object-store.ts'
 import type {
-  DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
-  PutOptions, PutResult, ReadOptions, SignedGetOptions, SignedPut, SignedPutOptions,
+  DownloadOptions,
+  DownloadResult,
+  ListOptions,
+  ObjectInfo,
+  ObjectPage,
+  ObjectSource,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  SignedGetOptions,
+  SignedPut,
+  SignedPutOptions,
 } from '../../ports/object-store.ts'
 import { chunksOf, ContentCheck, openSource } from '../object-store/content-check.ts'
 import { contentDisposition } from '../object-store/content-disposition.ts'
@@ -91,17 +102,23 @@ export class MemoryObjectStore implements ObjectStore {
   async download(key: ObjectKey, filePath: string, options: DownloadOptions): Promise<DownloadResult> {
     await this.#before('download', ObjectKey.parse(key))
     const { signal } = options
-    return downloadTo(filePath, async () => {
-      const stream = this.#stream(key, signal === undefined ? {} : { signal })
-      return { bytes: this.#entry(key).content.byteLength, stream }
-    }, options)
+    return downloadTo(
+      filePath,
+      async () => {
+        const stream = this.#stream(key, signal === undefined ? {} : { signal })
+        return { bytes: this.#entry(key).content.byteLength, stream }
+      },
+      options,
+    )
   }
 
   async list(prefix: ObjectPrefix, options: ListOptions): Promise<ObjectPage> {
     checkListLimit(options.limit)
     await this.#before('list', ObjectPrefix.parse(prefix))
     const { startAfter = '', limit } = options
-    const all = this.#keysUnder(prefix).filter((key) => key > startAfter).sort()
+    const all = this.#keysUnder(prefix)
+      .filter((key) => key > startAfter)
+      .sort()
     const keys = all.slice(0, limit).map((key) => ({ key, bytes: this.#entry(key).content.byteLength }))
     return { keys, next: all.length > limit ? (keys.at(-1)?.key ?? null) : null }
   }

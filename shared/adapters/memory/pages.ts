@@ -11,7 +11,11 @@ interface PageRequest<T> {
 }
 
 /** A page of things that are in order. Throws a RefusalError for a cursor that is none of this list, as Redis's twin does. */
-export function pageOf<T>(list: Listed, things: readonly T[], { cursor, limit, place, isAfter }: PageRequest<T>): Page<T> {
+export function pageOf<T>(
+  list: Listed,
+  things: readonly T[],
+  { cursor, limit, place, isAfter }: PageRequest<T>,
+): Page<T> {
   const start = cursor === undefined ? null : checkCursor(list, cursor)
   const left = start === null ? things : things.filter((thing) => isAfter(thing, start))
   const items = left.slice(0, limit)

@@ -36,7 +36,10 @@ export class MemoryWorkQueue implements WorkQueue {
   readonly #clock: Clock
   readonly #lockMs: number
   readonly #jobs = new Map<JobId, JobQueue>()
-  readonly #steps = { verify: new Map<string, StepEntry>(), assemble: new Map<string, StepEntry>() } satisfies Record<StepQueue, Map<string, StepEntry>>
+  readonly #steps = { verify: new Map<string, StepEntry>(), assemble: new Map<string, StepEntry>() } satisfies Record<
+    StepQueue,
+    Map<string, StepEntry>
+  >
   readonly #runningSteps = new Map<string, StepEntry>()
   #tokens = 0
 
@@ -101,7 +104,8 @@ export class MemoryWorkQueue implements WorkQueue {
     const id = stepId(step)
     const running = this.#runningSteps.get(id)
     if (running !== undefined) running.again = true
-    else if (!this.#steps[queueOfStep(step)].has(id)) this.#steps[queueOfStep(step)].set(id, { step: structuredClone(step), attempts: 0, again: false })
+    else if (!this.#steps[queueOfStep(step)].has(id))
+      this.#steps[queueOfStep(step)].set(id, { step: structuredClone(step), attempts: 0, again: false })
   }
 
   async close(): Promise<void> {}
@@ -115,7 +119,11 @@ export class MemoryWorkQueue implements WorkQueue {
    * Runs the step that waits longest, if any; false if none does. One that throws goes to the end, with one attempt less.
    * For tests that want to say when; MemoryStepConsumer calls it by itself.
    */
-  async runStep(name: StepQueue, handler: StepHandler, signal: AbortSignal = new AbortController().signal): Promise<boolean> {
+  async runStep(
+    name: StepQueue,
+    handler: StepHandler,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<boolean> {
     const [next] = this.#steps[name]
     if (next === undefined) return false
     const [id, entry] = next
@@ -124,7 +132,11 @@ export class MemoryWorkQueue implements WorkQueue {
     entry.attempts++
     let failed = false
     try {
-      await handler(structuredClone(entry.step), { attempt: entry.attempts, lastAttempt: entry.attempts >= STEP_ATTEMPTS_MAX, signal })
+      await handler(structuredClone(entry.step), {
+        attempt: entry.attempts,
+        lastAttempt: entry.attempts >= STEP_ATTEMPTS_MAX,
+        signal,
+      })
     } catch {
       // tried again or given up, as BullMQ does; what it was is the handler's to tell
       failed = true

@@ -4,8 +4,14 @@
  */
 export function contentDisposition(filename: string): string {
   const safe = filename.slice(0, FILENAME_CHARS_MAX).replace(/[\p{Cc}\p{Surrogate}/\\]/gu, '_')
-  const plain = safe.replace(/[^ -~]/g, '_').replaceAll('"', "'").replaceAll('%', '_')
-  const exact = encodeURIComponent(safe).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+  const plain = safe
+    .replace(/[^ -~]/g, '_')
+    .replaceAll('"', "'")
+    .replaceAll('%', '_')
+  const exact = encodeURIComponent(safe).replace(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`
 }
 

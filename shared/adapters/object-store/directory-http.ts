@@ -122,11 +122,23 @@ async function takeObject(
 ) {
   const { bytes, sha256, contentType, key } = grant
   if (request.headers['content-type'] !== contentType) {
-    return problem(request, reply, 403, 'signature_invalid', `send the header content-type: ${contentType}, as it was given`)
+    return problem(
+      request,
+      reply,
+      403,
+      'signature_invalid',
+      `send the header content-type: ${contentType}, as it was given`,
+    )
   }
   const announced = request.headers['content-length']
   if (announced !== undefined && Number(announced) !== bytes) {
-    return problem(request, reply, 422, 'wrong_bytes', `the address is signed for exactly ${bytes} bytes, not ${announced}`)
+    return problem(
+      request,
+      reply,
+      422,
+      'wrong_bytes',
+      `the address is signed for exactly ${bytes} bytes, not ${announced}`,
+    )
   }
   request.raw.setTimeout(uploadSilenceMaxMs, () => request.raw.destroy())
   // Not the request itself: whoever gives up on a request ends the connection, and with it the answer.

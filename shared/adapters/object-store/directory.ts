@@ -13,8 +13,19 @@ import { Readable } from 'node:stream'
 import { ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
-  DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
-  PutOptions, PutResult, ReadOptions, SignedGetOptions, SignedPut, SignedPutOptions,
+  DownloadOptions,
+  DownloadResult,
+  ListOptions,
+  ObjectInfo,
+  ObjectPage,
+  ObjectSource,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  SignedGetOptions,
+  SignedPut,
+  SignedPutOptions,
 } from '../../ports/object-store.ts'
 import { copyChecked, openSource, SourceFailure } from './content-check.ts'
 import { contentTypeOfKey } from './content-types.ts'
@@ -127,10 +138,14 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   async download(key: ObjectKey, filePath: string, options: DownloadOptions): Promise<DownloadResult> {
-    return downloadTo(filePath, async () => {
-      const object = await this.open(key)
-      return { bytes: object.bytes, stream: object.stream(0, object.bytes, options.signal) }
-    }, options)
+    return downloadTo(
+      filePath,
+      async () => {
+        const object = await this.open(key)
+        return { bytes: object.bytes, stream: object.stream(0, object.bytes, options.signal) }
+      },
+      options,
+    )
   }
 
   async list(prefix: ObjectPrefix, options: ListOptions): Promise<ObjectPage> {

@@ -2,7 +2,10 @@
  * The bytes that a Range header asks for, `end` exclusive, or null when the whole object is to be
  * sent (no header, another unit, more than one range, or nonsense: all allowed by RFC 9110).
  */
-export function parseRange(header: string | undefined, bytes: number): { start: number; end: number } | 'unsatisfiable' | null {
+export function parseRange(
+  header: string | undefined,
+  bytes: number,
+): { start: number; end: number } | 'unsatisfiable' | null {
   const match = /^bytes=([0-9]{0,15})-([0-9]{0,15})$/.exec(header ?? '')
   if (match === null) return null
   const [, first = '', last = ''] = match

@@ -63,7 +63,9 @@ export function statusOf(error: unknown): number | null {
 
 /** True when the server says that there is no such object (a missing bucket is something else). */
 export function isMissing(error: unknown): boolean {
-  return statusOf(error) === 404 && error instanceof Error && error.name !== 'NoSuchBucket' && error.name !== 'NoSuchUpload'
+  return (
+    statusOf(error) === 404 && error instanceof Error && error.name !== 'NoSuchBucket' && error.name !== 'NoSuchUpload'
+  )
 }
 
 /** The error as the port knows it: what the server or the network did is an outage, bugs stay. */

@@ -2,7 +2,12 @@
  * Deletes all under a prefix one by one: the batch request needs a Content-MD5 on older servers,
  * which the SDK no longer sends.
  */
-import { AbortMultipartUploadCommand, DeleteObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+} from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { statusOf } from './s3-client.ts'
 
@@ -13,7 +18,7 @@ const DELETES_AT_ONCE = 16
 export async function deleteEverything(client: S3Client, Bucket: string, Prefix: string): Promise<{ deleted: number }> {
   await abortUploads(client, Bucket, Prefix)
   let deleted = 0
-  for (let startAfter: string | undefined; ; ) {
+  for (let startAfter: string | undefined; ;) {
     const page = await client.send(
       new ListObjectsV2Command({ Bucket, Prefix, ...(startAfter === undefined ? {} : { StartAfter: startAfter }) }),
     )
@@ -31,11 +36,18 @@ export async function deleteEverything(client: S3Client, Bucket: string, Prefix:
  * Gives up the unfinished uploads under a prefix, or those begun before a time. Parts of an upload whose writer died are invisible,
  * and are paid for until somebody aborts it.
  */
-export async function abortUploads(client: S3Client, Bucket: string, Prefix: string, beforeMs = Infinity): Promise<void> {
-  for (let from = {}; ; ) {
+export async function abortUploads(
+  client: S3Client,
+  Bucket: string,
+  Prefix: string,
+  beforeMs = Infinity,
+): Promise<void> {
+  for (let from = {}; ;) {
     const page = await orUnsupported(client.send(new ListMultipartUploadsCommand({ Bucket, Prefix, ...from })))
     if (page === null) return
-    const old = (page.Uploads ?? []).filter(({ Initiated }) => beforeMs === Infinity || (Initiated?.getTime() ?? Infinity) < beforeMs)
+    const old = (page.Uploads ?? []).filter(
+      ({ Initiated }) => beforeMs === Infinity || (Initiated?.getTime() ?? Infinity) < beforeMs,
+    )
     await eachOf(old, async ({ Key, UploadId }) => {
       await goneAlready(client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })))
     })

@@ -35,7 +35,12 @@ export async function uploadChecked(
     : putStream(client, target, source, options)
 }
 
-async function putBuffer(client: S3Client, target: S3Target, source: Uint8Array, options: PutOptions): Promise<PutResult> {
+async function putBuffer(
+  client: S3Client,
+  target: S3Target,
+  source: Uint8Array,
+  options: PutOptions,
+): Promise<PutResult> {
   const check = new ContentCheck(options)
   const result = check.add(source) ?? check.end()
   if (!result.ok) return result
@@ -92,10 +97,10 @@ async function sizeOf(filePath: string): Promise<number> {
 async function confirmLength(client: S3Client, target: S3Target, stored: Stored): Promise<void> {
   const { ContentLength } = await client.send(new HeadObjectCommand(target))
   if (ContentLength !== stored.bytes) {
-    throw new StoreUnavailable(
-      `the S3 server holds ${ContentLength} bytes as ${target.Key}, of ${stored.bytes} sent`,
-      { cause: null, retryable: true },
-    )
+    throw new StoreUnavailable(`the S3 server holds ${ContentLength} bytes as ${target.Key}, of ${stored.bytes} sent`, {
+      cause: null,
+      retryable: true,
+    })
   }
 }
 

@@ -1,14 +1,37 @@
 /** The object store of a farm of many machines: one bucket of any S3-compatible server. */
 import {
-  CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command,
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
 } from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
-import { BLOBS_PREFIX, checkKey, CHECKS_PREFIX, JOBS_PREFIX, ObjectKey, ObjectPrefix, UPLOADS_PREFIX } from '../../protocol/object-keys.ts'
+import {
+  BLOBS_PREFIX,
+  checkKey,
+  CHECKS_PREFIX,
+  JOBS_PREFIX,
+  ObjectKey,
+  ObjectPrefix,
+  UPLOADS_PREFIX,
+} from '../../protocol/object-keys.ts'
 import { LIST_LIMIT_MAX, ObjectMissing, StoreUnavailable } from '../../ports/object-store.ts'
 import type {
-  DownloadOptions, DownloadResult, ListOptions, ObjectInfo, ObjectPage, ObjectSource, ObjectStore,
-  PutOptions, PutResult, ReadOptions, SignedGetOptions, SignedPut, SignedPutOptions,
+  DownloadOptions,
+  DownloadResult,
+  ListOptions,
+  ObjectInfo,
+  ObjectPage,
+  ObjectSource,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  SignedGetOptions,
+  SignedPut,
+  SignedPutOptions,
 } from '../../ports/object-store.ts'
 import { SourceFailure } from './content-check.ts'
 import { checkListLimit } from './list-limit.ts'
@@ -59,7 +82,9 @@ export class S3ObjectStore implements ObjectStore {
     const { signal } = options
     signal?.throwIfAborted()
     try {
-      return await this.#orOutage(`write ${key}`, signal, () => uploadChecked(this.#client, this.#at(key), source, options))
+      return await this.#orOutage(`write ${key}`, signal, () =>
+        uploadChecked(this.#client, this.#at(key), source, options),
+      )
     } catch (error) {
       throw error instanceof SourceFailure ? error.cause : error
     }
@@ -76,9 +101,15 @@ export class S3ObjectStore implements ObjectStore {
     const whole = range.start === undefined && range.end === undefined
     if (start === end) return this.#nothingOf(key)
     return this.#orOutage(`read ${key}`, signal, async () => {
-      const command = new GetObjectCommand({ ...this.#at(key), ...(whole ? {} : { Range: `bytes=${start}-${end - 1}` }) })
+      const command = new GetObjectCommand({
+        ...this.#at(key),
+        ...(whole ? {} : { Range: `bytes=${start}-${end - 1}` }),
+      })
       try {
-        const { Body, ContentLength } = await this.#client.send(command, signal === undefined ? {} : { abortSignal: signal })
+        const { Body, ContentLength } = await this.#client.send(
+          command,
+          signal === undefined ? {} : { abortSignal: signal },
+        )
         if (!(Body instanceof Readable)) throw new TypeError('the S3 client gave no stream')
         return { bytes: ContentLength ?? 0, stream: translated(Body, signal, (error) => new StreamBroken(key, error)) }
       } catch (error) {
@@ -136,7 +167,9 @@ export class S3ObjectStore implements ObjectStore {
     if (info.bytes > COPY_BYTES_MAX) return this.#copyThroughHere(from, to, info)
     await this.#orOutage(`copy ${from}`, undefined, async () => {
       try {
-        await this.#client.send(new CopyObjectCommand({ ...this.#at(to), CopySource: `${this.#options.bucket}/${from}` }))
+        await this.#client.send(
+          new CopyObjectCommand({ ...this.#at(to), CopySource: `${this.#options.bucket}/${from}` }),
+        )
       } catch (error) {
         throw isMissing(error) ? new ObjectMissing(from) : error
       }
@@ -146,7 +179,8 @@ export class S3ObjectStore implements ObjectStore {
   async #copyThroughHere(from: ObjectKey, to: ObjectKey, info: ObjectInfo): Promise<void> {
     const contentType = info.contentType ?? 'application/octet-stream'
     const result = await this.put(to, await this.read(from), { contentType, bytes: info.bytes })
-    if (!result.ok) throw new StoreUnavailable(`${from} changed while it was copied`, { cause: result, retryable: true })
+    if (!result.ok)
+      throw new StoreUnavailable(`${from} changed while it was copied`, { cause: result, retryable: true })
   }
 
   async delete(key: ObjectKey): Promise<void> {
@@ -190,9 +224,11 @@ export class S3ObjectStore implements ObjectStore {
     const before = this.#options.nowMs() - LEFTOVER_AGE_MIN_MS
     await this.#orOutage('tidy the bucket', undefined, async () => {
       // Other programs may use the bucket, too.
-      for (const prefix of [JOBS_PREFIX, BLOBS_PREFIX, UPLOADS_PREFIX]) await abortUploads(this.#client, this.#options.bucket, prefix, before)
+      for (const prefix of [JOBS_PREFIX, BLOBS_PREFIX, UPLOADS_PREFIX])
+        await abortUploads(this.#client, this.#options.bucket, prefix, before)
       const { keys } = await this.list(CHECKS_PREFIX, { limit: LIST_LIMIT_MAX })
-      for (const { key } of keys) if (((await this.head(key))?.modifiedAtMs ?? Infinity) < before) await this.delete(key)
+      for (const { key } of keys)
+        if (((await this.head(key))?.modifiedAtMs ?? Infinity) < before) await this.delete(key)
     })
   }
 

@@ -94,7 +94,11 @@ export function verifySigned(
   // From here on everything was made by this module, so it is well-formed.
   const expiresMs = Number(query.get('expires')) * 1000
   if (!(nowMs < expiresMs)) {
-    return { ok: false, code: 'signature_expired', message: `the address expired at ${new Date(expiresMs).toISOString()}` }
+    return {
+      ok: false,
+      code: 'signature_expired',
+      message: `the address expired at ${new Date(expiresMs).toISOString()}`,
+    }
   }
   return { ok: true, grant: grantOf(method, key.data, query) }
 }
@@ -120,7 +124,13 @@ function signedUrl(signer: Signer, method: 'GET' | 'PUT', key: ObjectKey, query:
   return `${signer.publicUrl.replace(/\/+$/, '')}${SIGNED_OBJECTS_PATH}${key}?${query}&signature=${signature}`
 }
 
-function isSigned(secret: Uint8Array, method: 'GET' | 'PUT', key: ObjectKey, query: URLSearchParams, signature: string) {
+function isSigned(
+  secret: Uint8Array,
+  method: 'GET' | 'PUT',
+  key: ObjectKey,
+  query: URLSearchParams,
+  signature: string,
+) {
   const right = signatureOf(secret, method, key, query)
   const given = Buffer.from(signature, 'hex')
   return /^[0-9a-f]{64}$/.test(signature) && given.length === right.length && timingSafeEqual(given, right)
@@ -129,7 +139,9 @@ function isSigned(secret: Uint8Array, method: 'GET' | 'PUT', key: ObjectKey, que
 // The query is signed as it is serialized, in its order, so nothing in it can be added or doubled.
 function signatureOf(secret: Uint8Array, method: 'GET' | 'PUT', key: ObjectKey, query: URLSearchParams): Buffer {
   if (secret.byteLength < SIGNING_SECRET_BYTES_MIN) {
-    throw new RangeError(`the secret for signed URLs needs at least ${SIGNING_SECRET_BYTES_MIN} bytes, not ${secret.byteLength}`)
+    throw new RangeError(
+      `the secret for signed URLs needs at least ${SIGNING_SECRET_BYTES_MIN} bytes, not ${secret.byteLength}`,
+    )
   }
   return createHmac('sha256', secret).update(`tilework-object-v1\n${method}\n${key}\n${query}`).digest()
 }

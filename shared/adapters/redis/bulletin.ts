@@ -54,7 +54,12 @@ class RedisBulletin implements Bulletin {
   }
 
   #connect() {
-    const connection = this.#redis.duplicate({ commandTimeout: undefined, enableOfflineQueue: true, autoResendUnfulfilledCommands: true, enableAutoPipelining: false })
+    const connection = this.#redis.duplicate({
+      commandTimeout: undefined,
+      enableOfflineQueue: true,
+      autoResendUnfulfilledCommands: true,
+      enableAutoPipelining: false,
+    })
     connection.on('error', (error: Error) => this.#log.warn({ error: error.message }, 'bulletin connection failed'))
     connection.on('message', (_channel: string, text: string) => this.#hear(text))
     return { connection, subscribed: connection.subscribe(this.#channel) }
@@ -67,7 +72,10 @@ class RedisBulletin implements Bulletin {
       try {
         listener(notice)
       } catch (error) {
-        this.#log.warn({ notice: notice.type, error: error instanceof Error ? error.message : String(error) }, 'a listener of the bulletin failed')
+        this.#log.warn(
+          { notice: notice.type, error: error instanceof Error ? error.message : String(error) },
+          'a listener of the bulletin failed',
+        )
       }
     }
   }

@@ -15,7 +15,11 @@ export type Listed = keyof typeof CURSORS
 
 /** Throws a RefusalError (bad_request) for a cursor that no page of this list gave. */
 export function checkCursor(list: Listed, cursor: string): string {
-  if (!CURSORS[list].test(cursor)) throw new RefusalError('bad_request', `the cursor "${cursor}" is not one that a page of ${list} gave: leave it out to begin at the first page`)
+  if (!CURSORS[list].test(cursor))
+    throw new RefusalError(
+      'bad_request',
+      `the cursor "${cursor}" is not one that a page of ${list} gave: leave it out to begin at the first page`,
+    )
   return cursor
 }
 

@@ -27,7 +27,13 @@ export const StoredEffect = z.discriminatedUnion('type', [
 export const StoredNotice = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('work_waiting'), jobId: JobId }),
   z.strictObject({ type: z.literal('job_changed'), jobId: JobId }),
-  z.strictObject({ type: z.literal('lease_canceled'), jobId: JobId, ...task, workerId: z.string(), reason: z.string() }),
+  z.strictObject({
+    type: z.literal('lease_canceled'),
+    jobId: JobId,
+    ...task,
+    workerId: z.string(),
+    reason: z.string(),
+  }),
 ]) satisfies z.ZodType<Notice>
 
 // A kind that a port gains and a schema lacks fails here, not in production.

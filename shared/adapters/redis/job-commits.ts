@@ -25,7 +25,10 @@ const LISTS_AFTER_RECORDS = 7
 const CREDITED = ['completed', 'failed', 'refuted'] as const
 /** Which KEYS of commit.lua hold the records. */
 export const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
-const CommitReply = z.union([z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]), z.tuple([z.literal(0), z.string()])])
+const CommitReply = z.union([
+  z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]),
+  z.tuple([z.literal(0), z.string()]),
+])
 
 type JobCommits = Pick<FarmStore, 'job' | 'tasks' | 'frames' | 'counters' | 'commit'>
 
@@ -55,15 +58,28 @@ export function jobCommits(link: Link): JobCommits {
       } catch (error) {
         // Nothing of it is written; but who lost a race hears of that, and decides again.
         if (commit.job?.expected === 0) throw error
-        const compared = committed(CommitReply.parse(await link.run(COMMIT, commitKeys(keys, jobId), comparedArguments(jobId, commit, now))))
+        const compared = committed(
+          CommitReply.parse(await link.run(COMMIT, commitKeys(keys, jobId), comparedArguments(jobId, commit, now))),
+        )
         if (compared.ok) throw error
         return compared
       }
       const job = commit.job?.value
       const created = commit.job?.expected === 0 ? job : undefined
-      const indexes = created ? [keys.jobs, keys.jobsOfOwner(created.owner), keys.jobsOfScene(created.scene.sha256), keys.openJobsOfOwner(created.owner)] : []
+      const indexes = created
+        ? [
+            keys.jobs,
+            keys.jobsOfOwner(created.owner),
+            keys.jobsOfScene(created.scene.sha256),
+            keys.openJobsOfOwner(created.owner),
+          ]
+        : []
       const member = created ? timedMember(created.createdAt, jobId) : ''
-      const reply = await link.run(COMMIT, [...commitKeys(keys, jobId), ...indexes], commitArguments(jobId, commit, now, member))
+      const reply = await link.run(
+        COMMIT,
+        [...commitKeys(keys, jobId), ...indexes],
+        commitArguments(jobId, commit, now, member),
+      )
       return committed(CommitReply.parse(reply))
     },
   }
@@ -72,43 +88,85 @@ export function jobCommits(link: Link): JobCommits {
 /** The ARGV of commit.lua. Bad numbers stop here, since a script that fails half-way has written half. */
 function commitArguments(jobId: JobId, commit: Commit, now: number, member: string): (string | number)[] {
   const job = commit.job?.value
-  assert(commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId), 'a commit writes its own job; eraseJob removes it')
+  assert(
+    commit.job === undefined || (commit.job.value !== null && commit.job.id === jobId),
+    'a commit writes its own job; eraseJob removes it',
+  )
   const isOpen = commit.effects.length > 0 || (job !== undefined && job !== null && opensJob(job.state))
   return [
     ...begin(jobId, commit, now, isOpen, member),
     ...list(records(jobId, commit)),
     ...list(Object.entries(commit.counters).map(([name, change]) => [name, integer(change, `counter ${name}`)])),
-    ...list(commit.leases.map(({ taskId, epoch, expiresAt }) => [leaseMember(taskId, epoch), expiresAt === null ? '' : integer(expiresAt, 'lease expiry')])),
+    ...list(
+      commit.leases.map(({ taskId, epoch, expiresAt }) => [
+        leaseMember(taskId, epoch),
+        expiresAt === null ? '' : integer(expiresAt, 'lease expiry'),
+      ]),
+    ),
     ...list(commit.picky.map(({ taskId, listed }) => [taskId, listed ? '1' : '0'])),
     ...list(commit.effects.map((effect) => [JSON.stringify(effect)])),
     ...list(commit.events.map((event) => [JSON.stringify(event)])),
-    ...list(commit.credits.flatMap(({ workerId, type: _credit, ...counts }) => CREDITED.flatMap((name) => (counts[name] === undefined ? [] : [[workerCountField(workerId, name), integer(counts[name], name)]])))),
-    ...list([...(commit.journal?.job === true ? [[RECORD_KEY.job, jobId]] : []), ...(commit.journal?.tasks ?? []).map((id) => [RECORD_KEY.task, id]), ...(commit.journal?.frames ?? []).map((id) => [RECORD_KEY.frame, id])]),
+    ...list(
+      commit.credits.flatMap(({ workerId, type: _credit, ...counts }) =>
+        CREDITED.flatMap((name) =>
+          counts[name] === undefined ? [] : [[workerCountField(workerId, name), integer(counts[name], name)]],
+        ),
+      ),
+    ),
+    ...list([
+      ...(commit.journal?.job === true ? [[RECORD_KEY.job, jobId]] : []),
+      ...(commit.journal?.tasks ?? []).map((id) => [RECORD_KEY.task, id]),
+      ...(commit.journal?.frames ?? []).map((id) => [RECORD_KEY.frame, id]),
+    ]),
   ]
 }
 
 /** The ARGV that compare all that a commit expects and write nothing; for one of a job that exists. */
 function comparedArguments(jobId: JobId, commit: Commit, now: number): (string | number)[] {
-  const compared = records(jobId, commit).map(([key = '', id = '', expected = '']) => [key, id, expected, ONLY_COMPARED])
-  return [...begin(jobId, commit, now, false, ''), ...list(compared), ...Array.from({ length: LISTS_AFTER_RECORDS }, () => 0)]
+  const compared = records(jobId, commit).map(([key = '', id = '', expected = '']) => [
+    key,
+    id,
+    expected,
+    ONLY_COMPARED,
+  ])
+  return [
+    ...begin(jobId, commit, now, false, ''),
+    ...list(compared),
+    ...Array.from({ length: LISTS_AFTER_RECORDS }, () => 0),
+  ]
 }
 
 function begin(jobId: JobId, commit: Commit, now: number, isOpen: boolean, member: string): (string | number)[] {
   const room = commit.room === undefined ? ['', 0] : [commit.room.counter, integer(commit.room.below, 'room')]
-  return [integer(now, 'time of the commit'), jobId, isOpen ? '1' : '0', member, LIMITS.eventsPerJobKept, commit.recovered === true ? '1' : '0', ...room]
+  return [
+    integer(now, 'time of the commit'),
+    jobId,
+    isOpen ? '1' : '0',
+    member,
+    LIMITS.eventsPerJobKept,
+    commit.recovered === true ? '1' : '0',
+    ...room,
+  ]
 }
 
 function records(jobId: JobId, commit: Commit): (string | number)[][] {
   return [
     ...(commit.job ? [commit.job] : []).map((write) => record(RECORD_KEY.job, write)),
-    ...(commit.jobVersion === undefined ? [] : [[RECORD_KEY.job, jobId, integer(commit.jobVersion, 'job version'), ONLY_COMPARED]]),
+    ...(commit.jobVersion === undefined
+      ? []
+      : [[RECORD_KEY.job, jobId, integer(commit.jobVersion, 'job version'), ONLY_COMPARED]]),
     ...commit.tasks.map((write) => record(RECORD_KEY.task, write)),
     ...commit.frames.map((write) => record(RECORD_KEY.frame, write)),
   ]
 }
 
 function record<Id extends string | number, T>(key: number, write: Write<Id, T>): (string | number)[] {
-  return [key, typeof write.id === 'number' ? integer(write.id, 'frame number') : write.id, integer(write.expected, 'expected version'), write.value === null ? '' : JSON.stringify(write.value)]
+  return [
+    key,
+    typeof write.id === 'number' ? integer(write.id, 'frame number') : write.id,
+    integer(write.expected, 'expected version'),
+    write.value === null ? '' : JSON.stringify(write.value),
+  ]
 }
 
 function list(rows: readonly (readonly (string | number)[])[]): (string | number)[] {

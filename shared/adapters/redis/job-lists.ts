@@ -20,7 +20,18 @@ const EventText = JobEvent.omit({ seq: true })
 /** A job whose record went away between the two reads of a page is left out of the page. */
 const present = <T>(value: T | null): value is T => value !== null
 
-type JobLists = Pick<FarmStore, 'listJobs' | 'openJobs' | 'countOpenJobs' | 'closeJob' | 'listTasks' | 'listFrames' | 'events' | 'eraseJob' | 'jobsOfScene'>
+type JobLists = Pick<
+  FarmStore,
+  | 'listJobs'
+  | 'openJobs'
+  | 'countOpenJobs'
+  | 'closeJob'
+  | 'listTasks'
+  | 'listFrames'
+  | 'events'
+  | 'eraseJob'
+  | 'jobsOfScene'
+>
 
 export function jobLists(link: Link): JobLists {
   const { keys } = link
@@ -33,7 +44,10 @@ export function jobLists(link: Link): JobLists {
     async listJobs({ owner, cursor, limit }) {
       const index = owner === undefined ? keys.jobs : keys.jobsOfOwner(owner)
       const start = placeAfter('jobs', cursor, '+')
-      const { places, next } = cut(await link.believed((redis) => redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1)), limit)
+      const { places, next } = cut(
+        await link.believed((redis) => redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, limit + 1)),
+        limit,
+      )
       const records = await Promise.all(places.map((member) => job(JobId.parse(idInMember(member)))))
       return { items: records.filter(present).map(({ value }) => value), next }
     },
@@ -46,23 +60,42 @@ export function jobLists(link: Link): JobLists {
     async closeJob(jobId) {
       const seen = await job(jobId)
       if (seen !== null && opensJob(seen.value.state)) return
-      await link.run(CLOSE_JOB, [keys.job(jobId), keys.outboxOrder(jobId), keys.openJobs, keys.journal(jobId), ...(seen === null ? [] : [keys.openJobsOfOwner(seen.value.owner)])], [jobId, seen?.version ?? 0])
+      await link.run(
+        CLOSE_JOB,
+        [
+          keys.job(jobId),
+          keys.outboxOrder(jobId),
+          keys.openJobs,
+          keys.journal(jobId),
+          ...(seen === null ? [] : [keys.openJobsOfOwner(seen.value.owner)]),
+        ],
+        [jobId, seen?.version ?? 0],
+      )
     },
     async listTasks(jobId, { cursor, limit }) {
       const start = placeAfter('tasks', cursor, '-')
-      const ids = await link.reach((redis) => redis.zrangebylex(keys.taskOrder(jobId), start, '+', 'LIMIT', 0, limit + 1))
+      const ids = await link.reach((redis) =>
+        redis.zrangebylex(keys.taskOrder(jobId), start, '+', 'LIMIT', 0, limit + 1),
+      )
       return await page(TaskRecord, keys.tasks(jobId), ids, limit)
     },
     async listFrames(jobId, { cursor, limit }) {
       const start = placeAfter('frames', cursor, '-inf')
-      const numbers = await link.reach((redis) => redis.zrangebyscore(keys.frameOrder(jobId), start, '+inf', 'LIMIT', 0, limit + 1))
+      const numbers = await link.reach((redis) =>
+        redis.zrangebyscore(keys.frameOrder(jobId), start, '+inf', 'LIMIT', 0, limit + 1),
+      )
       return await page(FrameRecord, keys.frames(jobId), numbers, limit)
     },
     async events(jobId, { cursor, limit }) {
       const start = placeAfter('events', cursor, '-')
       const entries = await link.reach((redis) => redis.xrange(keys.events(jobId), start, '+', 'COUNT', limit + 1))
-      const { places, next } = cut(entries.map(([seq]) => seq), limit)
-      const items = entries.slice(0, places.length).map(([seq, fields]) => ({ ...parsed(EventText, fields[1] ?? '', keys.events(jobId)), seq }))
+      const { places, next } = cut(
+        entries.map(([seq]) => seq),
+        limit,
+      )
+      const items = entries
+        .slice(0, places.length)
+        .map(([seq, fields]) => ({ ...parsed(EventText, fields[1] ?? '', keys.events(jobId)), seq }))
       return { items, next }
     },
     async eraseJob(jobId) {
@@ -71,7 +104,11 @@ export function jobLists(link: Link): JobLists {
         const all = redis.multi().zrem(keys.openJobs, jobId)
         if (record) {
           const member = timedMember(record.createdAt, jobId)
-          all.zrem(keys.jobs, member).zrem(keys.jobsOfOwner(record.owner), member).srem(keys.jobsOfScene(record.scene.sha256), jobId).srem(keys.openJobsOfOwner(record.owner), jobId)
+          all
+            .zrem(keys.jobs, member)
+            .zrem(keys.jobsOfOwner(record.owner), member)
+            .srem(keys.jobsOfScene(record.scene.sha256), jobId)
+            .srem(keys.openJobsOfOwner(record.owner), jobId)
         }
         const replies = await all.unlink(...recordKeys(keys, jobId)).exec()
         for (const [error] of replies ?? []) if (error) throw error

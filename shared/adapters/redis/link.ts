@@ -82,16 +82,23 @@ function reconnectPauseMs(tries: number): number {
  * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for every
  * failure that may pass by itself, and at once when `pendingMax` others wait; an answer of Redis that says the command was wrong is a bug and is thrown as an Error.
  */
-export async function reach<T>(redis: Redis, work: () => Promise<T>, deadlineMs: number = COMMAND_DEADLINE_MS, pendingMax: number = LIMITS.redisCommandsPendingMax): Promise<T> {
+export async function reach<T>(
+  redis: Redis,
+  work: () => Promise<T>,
+  deadlineMs: number = COMMAND_DEADLINE_MS,
+  pendingMax: number = LIMITS.redisCommandsPendingMax,
+): Promise<T> {
   const before = pending.get(redis) ?? 0
-  if (before >= pendingMax) throw new FarmStoreUnavailable(new Error(`${pendingMax} commands are already waiting for Redis`))
+  if (before >= pendingMax)
+    throw new FarmStoreUnavailable(new Error(`${pendingMax} commands are already waiting for Redis`))
   pending.set(redis, before + 1)
   try {
     if (redis.status !== 'ready') await untilReady(redis, deadlineMs)
     return await work()
   } catch (error) {
     if (error instanceof FarmStoreUnavailable) throw error
-    if (error instanceof Error && error.name === 'ReplyError' && NO_FARM_REPLY.test(error.message)) throw new FarmStateLost(null)
+    if (error instanceof Error && error.name === 'ReplyError' && NO_FARM_REPLY.test(error.message))
+      throw new FarmStateLost(null)
     if (isRejection(error)) throw new Error(`Redis refused a command: ${error.message}`, { cause: error })
     throw new FarmStoreUnavailable(error)
   } finally {
@@ -121,7 +128,9 @@ async function untilReady(redis: Redis, deadlineMs: number): Promise<void> {
     const ready = () => settle(null)
     const ended = () => settle(new Error('the connection to Redis was closed'))
     const failed = (error: Error) => (last = error.message)
-    const cancelDeadline = after(deadlineMs, () => settle(new Error(`no connection to Redis within ${deadlineMs} ms: ${last}`)))
+    const cancelDeadline = after(deadlineMs, () =>
+      settle(new Error(`no connection to Redis within ${deadlineMs} ms: ${last}`)),
+    )
     redis.on('ready', ready)
     redis.on('end', ended)
     redis.on('error', failed)

@@ -19,7 +19,9 @@ export function requests(link: Link): Pick<FarmStore, 'rememberRequest' | 'answe
         const stored = await link.reach((redis) => redis.get(place))
         if (stored !== null) return parsed(StoredRequest, stored, place)
       }
-      throw new Error(`${place} ran out twice while it was being looked up: its time to live of ${ttlMs} ms is too short`)
+      throw new Error(
+        `${place} ran out twice while it was being looked up: its time to live of ${ttlMs} ms is too short`,
+      )
     },
     async answerRequest(key, request, ttlMs) {
       await link.reach((redis) => redis.set(link.keys.request(key), JSON.stringify(request), 'PX', ttlMs))

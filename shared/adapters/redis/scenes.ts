@@ -23,14 +23,21 @@ export function scenes(link: Link): Pick<FarmStore, 'scene' | 'putScene' | 'dele
     },
     async putScene(scene) {
       checkScene(scene)
-      await link.run(PUT_SCENE, sceneKeys, [scene.sha256, timedMember(scene.uploadedAt, scene.sha256), JSON.stringify(scene)])
+      await link.run(PUT_SCENE, sceneKeys, [
+        scene.sha256,
+        timedMember(scene.uploadedAt, scene.sha256),
+        JSON.stringify(scene),
+      ])
     },
     async deleteScene(sha256) {
       await link.run(PUT_SCENE, sceneKeys, [sha256, '', ''])
     },
     async listScenes({ cursor, limit }) {
       const start = placeAfter('scenes', cursor, '+')
-      const { places, next } = cut(await link.believed((redis) => redis.zrevrangebylex(keys.sceneOrder, start, '-', 'LIMIT', 0, limit + 1)), limit)
+      const { places, next } = cut(
+        await link.believed((redis) => redis.zrevrangebylex(keys.sceneOrder, start, '-', 'LIMIT', 0, limit + 1)),
+        limit,
+      )
       if (places.length === 0) return { items: [], next: null }
       const stored = await link.reach((redis) => redis.hmget(keys.scenes, ...places.map(idInMember)))
       return { items: stored.flatMap((text) => (text === null ? [] : [sceneOf(text)])), next }

@@ -22,7 +22,12 @@ export function loadScript(name: string): Script {
 }
 
 /** Runs a script and gives what it returns; errors are ioredis's. */
-export async function runScript(redis: Redis, script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+export async function runScript(
+  redis: Redis,
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
   try {
     return await redis.evalsha(script.sha1, keys.length, ...keys, ...args)
   } catch (error) {
@@ -35,6 +40,7 @@ function scriptFolder(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const candidate = join(folder, SOURCE_FOLDER)
     if (existsSync(join(candidate, 'commit.lua'))) return candidate
-    if (folder === dirname(folder)) throw new Error(`the folder ${SOURCE_FOLDER} with the Lua scripts is missing; it must lie beside the build`)
+    if (folder === dirname(folder))
+      throw new Error(`the folder ${SOURCE_FOLDER} with the Lua scripts is missing; it must lie beside the build`)
   }
 }

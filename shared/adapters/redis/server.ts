@@ -53,7 +53,10 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
   const binary = options.binary ?? 'redis-server'
   const socket = join(folder, 'redis.sock')
   if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
-    throw new RedisServerFailed('path_too_long', `the socket ${socket} would have a path of more than ${SOCKET_PATH_BYTES_MAX} bytes: choose a data folder with a shorter path`)
+    throw new RedisServerFailed(
+      'path_too_long',
+      `the socket ${socket} would have a path of more than ${SOCKET_PATH_BYTES_MAX} bytes: choose a data folder with a shorter path`,
+    )
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await endLeftBehind(socket)
@@ -101,7 +104,11 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
  */
 async function endLeftBehind(socket: string): Promise<void> {
   for (const giveUpAt = performance.now() + STOP_DEADLINE_MS; await answers(socket); await pause(POLL_PAUSE_MS)) {
-    if (performance.now() > giveUpAt) throw new RedisServerFailed('did_not_start', `a redis-server of before still runs on ${socket} and does not end; end it, then start again`)
+    if (performance.now() > giveUpAt)
+      throw new RedisServerFailed(
+        'did_not_start',
+        `a redis-server of before still runs on ${socket} and does not end; end it, then start again`,
+      )
     const redis = new Redis(socket, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 })
     redis.on('error', () => undefined) // it hangs up when it ends, and that is what is wanted
     await redis.shutdown().catch(() => undefined)
@@ -111,16 +118,30 @@ async function endLeftBehind(socket: string): Promise<void> {
 
 function serverArguments(folder: string, socket: string): string[] {
   return [
-    '--port', '0', '--unixsocket', socket, '--unixsocketperm', '700',
-    '--dir', folder, '--appendonly', 'yes', '--save', '',
+    '--port',
+    '0',
+    '--unixsocket',
+    socket,
+    '--unixsocketperm',
+    '700',
+    '--dir',
+    folder,
+    '--appendonly',
+    'yes',
+    '--save',
+    '',
     // Everything that was acknowledged survives kill -9 and power cuts. With `everysec` a busy disk lets Redis answer before it has
     // written at all, and a lease that was given and forgotten could be given again under the same epoch.
-    '--appendfsync', 'always',
+    '--appendfsync',
+    'always',
     // to forget a part of the farm state is worse than to refuse a write
-    '--maxmemory-policy', 'noeviction',
+    '--maxmemory-policy',
+    'noeviction',
     // queue entries and small records stay in the compact form
-    '--hash-max-listpack-value', '512',
-    '--daemonize', 'no',
+    '--hash-max-listpack-value',
+    '512',
+    '--daemonize',
+    'no',
   ]
 }
 
@@ -132,12 +153,22 @@ function startFailure(binary: string, failure: Error | null, words: string): Red
       failure,
     )
   }
-  return new RedisServerFailed('did_not_start', `${binary} did not start: ${failure?.message ?? (words.trim() || 'it said nothing')}`, failure)
+  return new RedisServerFailed(
+    'did_not_start',
+    `${binary} did not start: ${failure?.message ?? (words.trim() || 'it said nothing')}`,
+    failure,
+  )
 }
 
 /** One PING over a connection of its own; false for every failure. */
 async function answers(socket: string): Promise<boolean> {
-  const redis = new Redis(socket, { lazyConnect: true, retryStrategy: null, enableOfflineQueue: false, connectTimeout: 1_000, commandTimeout: 1_000 })
+  const redis = new Redis(socket, {
+    lazyConnect: true,
+    retryStrategy: null,
+    enableOfflineQueue: false,
+    connectTimeout: 1_000,
+    commandTimeout: 1_000,
+  })
   // every failure means "not yet"; the deadline decides when that is too long
   redis.on('error', () => undefined)
   try {

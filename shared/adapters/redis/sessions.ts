@@ -13,7 +13,9 @@ const END = loadScript('end-session')
 const CONNECTED = loadScript('connected-workers')
 const WorkerIds = z.array(WorkerId)
 
-export function sessions(link: Link): Pick<FarmStore, 'holdSession' | 'keepSession' | 'endSession' | 'connectedWorkers'> {
+export function sessions(
+  link: Link,
+): Pick<FarmStore, 'holdSession' | 'keepSession' | 'endSession' | 'connectedWorkers'> {
   const sessionKeys = [link.keys.sessions, link.keys.sessionHolders]
   return {
     async holdSession(workerId, sessionId, ttlMs) {

@@ -12,7 +12,8 @@ export function versioned<T>(schema: z.ZodType<T>, text: string | null | undefin
   if (text === null || text === undefined) return null
   const end = text.indexOf('\n')
   const version = Number(text.slice(0, end))
-  if (end < 1 || !Number.isSafeInteger(version)) throw new Error(`${key} in Redis is not a record of Tilework: it does not begin with a version number`)
+  if (end < 1 || !Number.isSafeInteger(version))
+    throw new Error(`${key} in Redis is not a record of Tilework: it does not begin with a version number`)
   return { version, value: parsed(schema, text.slice(end + 1), key) }
 }
 
@@ -25,6 +26,7 @@ export function parsed<T>(schema: z.ZodType<T>, text: string, key: string): T {
     throw new Error(`${key} in Redis is not JSON: ${String(error)}`, { cause: error })
   }
   const result = schema.safeParse(document)
-  if (!result.success) throw new Error(`${key} in Redis cannot be read by this version of Tilework: ${result.error.message}`)
+  if (!result.success)
+    throw new Error(`${key} in Redis cannot be read by this version of Tilework: ${result.error.message}`)
   return result.data
 }

@@ -27,13 +27,30 @@ export function workerCountField(id: WorkerId, name: (typeof COUNT_NAMES)[number
   return `${id}:${name}`
 }
 
-export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 'setQuarantined' | 'restoreWorker' | 'workers' | 'listWorkers' | 'countWorkers' | 'workersUnseen' | 'forgetWorker'> {
+export function workers(
+  link: Link,
+): Pick<
+  FarmStore,
+  | 'worker'
+  | 'putWorker'
+  | 'setQuarantined'
+  | 'restoreWorker'
+  | 'workers'
+  | 'listWorkers'
+  | 'countWorkers'
+  | 'workersUnseen'
+  | 'forgetWorker'
+> {
   const { keys } = link
   const countFields = (id: WorkerId) => [...COUNT_NAMES, QUARANTINED].map((name) => workerCountField(id, name))
   async function putWorker(worker: WorkerRecord): Promise<void> {
     checkWorker(worker)
     const counts = COUNT_NAMES.flatMap((name) => [name, worker[COUNTS[name]]])
-    await link.run(PUT_WORKER, [keys.workers, keys.workerCounts, keys.workersSeen], [worker.id, JSON.stringify(worker), worker.lastSeenAt, ...counts, QUARANTINED, worker.quarantined ? 1 : 0])
+    await link.run(
+      PUT_WORKER,
+      [keys.workers, keys.workerCounts, keys.workersSeen],
+      [worker.id, JSON.stringify(worker), worker.lastSeenAt, ...counts, QUARANTINED, worker.quarantined ? 1 : 0],
+    )
   }
   return {
     async worker(id) {
@@ -51,28 +68,57 @@ export function workers(link: Link): Pick<FarmStore, 'worker' | 'putWorker' | 's
     },
     async workers(ids) {
       if (ids.length === 0) return []
-      const [records, counts] = await link.believed((redis) => Promise.all([redis.hmget(keys.workers, ...ids), redis.hmget(keys.workerCounts, ...ids.flatMap(countFields))]))
-      return records.flatMap((text, at) => (text === null ? [] : [withCounts(parsed(WorkerRecord, text, keys.workers), counts.slice(at * FIELDS_OF_WORKER))]))
+      const [records, counts] = await link.believed((redis) =>
+        Promise.all([redis.hmget(keys.workers, ...ids), redis.hmget(keys.workerCounts, ...ids.flatMap(countFields))]),
+      )
+      return records.flatMap((text, at) =>
+        text === null
+          ? []
+          : [withCounts(parsed(WorkerRecord, text, keys.workers), counts.slice(at * FIELDS_OF_WORKER))],
+      )
     },
     async countWorkers() {
       return await link.reach((redis) => redis.hlen(keys.workers))
     },
     async workersUnseen(before, limit, offset = 0) {
-      const ids = await link.reach((redis) => redis.zrangebyscore(keys.workersSeen, '-inf', `(${before}`, 'LIMIT', offset, limit))
+      const ids = await link.reach((redis) =>
+        redis.zrangebyscore(keys.workersSeen, '-inf', `(${before}`, 'LIMIT', offset, limit),
+      )
       return ids.map((id) => WorkerId.parse(id))
     },
     async forgetWorker(id, before) {
-      return (await link.run(FORGET_WORKER, [keys.workers, keys.workerCounts, keys.workersSeen, keys.sessions, keys.sessionHolders], [id, before, ...COUNT_NAMES, QUARANTINED])) === 1
+      return (
+        (await link.run(
+          FORGET_WORKER,
+          [keys.workers, keys.workerCounts, keys.workersSeen, keys.sessions, keys.sessionHolders],
+          [id, before, ...COUNT_NAMES, QUARANTINED],
+        )) === 1
+      )
     },
     async listWorkers() {
-      const [records, counts] = await link.reach((redis) => Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]))
+      const [records, counts] = await link.reach((redis) =>
+        Promise.all([redis.hvals(keys.workers), redis.hgetall(keys.workerCounts)]),
+      )
       const all = records.map((text) => parsed(WorkerRecord, text, keys.workers))
-      return all.map((worker) => withCounts(worker, countFields(worker.id).map((field) => counts[field] ?? null))).sort((a, b) => (a.id < b.id ? -1 : 1))
+      return all
+        .map((worker) =>
+          withCounts(
+            worker,
+            countFields(worker.id).map((field) => counts[field] ?? null),
+          ),
+        )
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
     },
   }
 }
 
 function withCounts(worker: WorkerRecord, counts: readonly (string | null)[]): WorkerRecord {
   const [completed, failed, refuted, quarantined] = counts
-  return { ...worker, tasksCompleted: Number(completed ?? 0), tasksFailed: Number(failed ?? 0), tasksRefuted: Number(refuted ?? 0), quarantined: quarantined === '1' }
+  return {
+    ...worker,
+    tasksCompleted: Number(completed ?? 0),
+    tasksFailed: Number(failed ?? 0),
+    tasksRefuted: Number(refuted ?? 0),
+    quarantined: quarantined === '1',
+  }
 }

@@ -120,9 +120,15 @@ export class BlendBlockWalk {
         if (this.filled > 0) parseBlendHeader(this.collected.subarray(0, this.filled))
         throw this.filled === 0
           ? new BlendFault('not_a_blend', 'the file is empty; hand in a .blend that Blender has saved')
-          : new BlendFault('blend_truncated', `the file ends inside its header, at byte ${this.position}; send it again whole`)
+          : new BlendFault(
+              'blend_truncated',
+              `the file ends inside its header, at byte ${this.position}; send it again whole`,
+            )
       case 'head':
-        throw new BlendFault('blend_truncated', `the file ends at byte ${this.position} without an end block; send it again whole`)
+        throw new BlendFault(
+          'blend_truncated',
+          `the file ends at byte ${this.position} without an end block; send it again whole`,
+        )
       case 'payload':
       case 'skip':
         throw new BlendFault(
@@ -166,7 +172,10 @@ export class BlendBlockWalk {
     const startedAt = this.position - this.wanted
     const code = head.toString('latin1', 0, 4).replace(/\0+$/, '')
     if (!/^[A-Za-z0-9_]{2,4}$/.test(code)) {
-      throw new BlendFault('blend_corrupt', `at byte ${startedAt} there should be a block, but its code is not one; save the file again in Blender`)
+      throw new BlendFault(
+        'blend_corrupt',
+        `at byte ${startedAt} there should be a block, but its code is not one; save the file again in Blender`,
+      )
     }
     const fields =
       blockHeads === 'wide'
@@ -183,7 +192,10 @@ export class BlendBlockWalk {
             count: head.readInt32LE(12 + pointerBytes),
           }
     if (fields.length < 0 || !Number.isSafeInteger(fields.length)) {
-      throw new BlendFault('blend_corrupt', `the ${code} block at byte ${startedAt} has the impossible length ${fields.length}`)
+      throw new BlendFault(
+        'blend_corrupt',
+        `the ${code} block at byte ${startedAt} has the impossible length ${fields.length}`,
+      )
     }
     return { code, ...fields }
   }
@@ -216,13 +228,16 @@ export class BlendBlockWalk {
 
   private wants(head: BlockHead): boolean {
     if (head.code === 'DNA1') {
-      if (head.length > STRUCT_TABLE_BYTES_MAX) throw tooLarge(`a struct table of ${head.length} bytes`, STRUCT_TABLE_BYTES_MAX)
+      if (head.length > STRUCT_TABLE_BYTES_MAX)
+        throw tooLarge(`a struct table of ${head.length} bytes`, STRUCT_TABLE_BYTES_MAX)
       return true
     }
     if (DATABLOCK_CODES.has(head.code)) {
       this.datablockBytes += head.length + BOOKKEEPING_BYTES
-      if (head.length > DATABLOCK_BYTES_MAX) throw tooLarge(`a ${head.code} block of ${head.length} bytes`, DATABLOCK_BYTES_MAX)
-      if (this.datablockBytes > DATABLOCKS_BYTES_MAX) throw tooLarge(`scenes, images and libraries of more than ${DATABLOCKS_BYTES_MAX} bytes`, DATABLOCKS_BYTES_MAX)
+      if (head.length > DATABLOCK_BYTES_MAX)
+        throw tooLarge(`a ${head.code} block of ${head.length} bytes`, DATABLOCK_BYTES_MAX)
+      if (this.datablockBytes > DATABLOCKS_BYTES_MAX)
+        throw tooLarge(`scenes, images and libraries of more than ${DATABLOCKS_BYTES_MAX} bytes`, DATABLOCKS_BYTES_MAX)
       return true
     }
     if (head.code !== 'DATA' || this.owner === undefined || head.length === 0) return false
@@ -238,7 +253,13 @@ export class BlendBlockWalk {
   }
 
   private keepBlock(head: BlockHead, bytes: Buffer): void {
-    const block: BlendBlock = { code: head.code, address: head.address, structIndex: head.structIndex, count: head.count, bytes }
+    const block: BlendBlock = {
+      code: head.code,
+      address: head.address,
+      structIndex: head.structIndex,
+      count: head.count,
+      bytes,
+    }
     if (head.code === 'DNA1') {
       this.structTable = bytes
     } else if (head.code === 'DATA') {
@@ -257,5 +278,8 @@ export class BlendBlockWalk {
 }
 
 function tooLarge(what: string, limitBytes: number): BlendFault {
-  return new BlendFault('blend_too_large', `the file has ${what}; at most ${limitBytes} are read: split it or remove unused data`)
+  return new BlendFault(
+    'blend_too_large',
+    `the file has ${what}; at most ${limitBytes} are read: split it or remove unused data`,
+  )
 }

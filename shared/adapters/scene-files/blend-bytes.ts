@@ -41,7 +41,11 @@ const UNFOLDED_BYTES_PER_TURN = 4 * 1024 * 1024
  * Walks the file to its end block or its end and gives the compression found. Throws a BlendFault for
  * a file that cannot be read, and the system's error if the file cannot be opened.
  */
-export async function walkBlendFile(path: string, walk: BlendBlockWalk, limits: BlendLimits): Promise<SceneFacts['compression']> {
+export async function walkBlendFile(
+  path: string,
+  walk: BlendBlockWalk,
+  limits: BlendLimits,
+): Promise<SceneFacts['compression']> {
   const file = await open(path, 'r')
   try {
     const { size } = await file.stat()
@@ -103,8 +107,10 @@ async function walkGzip(file: FileHandle, guard: UnfoldGuard): Promise<void> {
 
 function gzipFault(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'Z_BUF_ERROR') return new BlendFault('blend_truncated', 'the gzip data end too early; send the file again whole')
-  if (typeof code === 'string' && code.startsWith('Z_')) return new BlendFault('blend_corrupt', 'the gzip data are damaged; send the file again')
+  if (code === 'Z_BUF_ERROR')
+    return new BlendFault('blend_truncated', 'the gzip data end too early; send the file again whole')
+  if (typeof code === 'string' && code.startsWith('Z_'))
+    return new BlendFault('blend_corrupt', 'the gzip data are damaged; send the file again')
   return error
 }
 
@@ -112,7 +118,7 @@ async function walkZstd(file: FileHandle, guard: UnfoldGuard): Promise<void> {
   const frames = new ZstdFrames((bytes) => guard.push(bytes))
   const buffer = Buffer.alloc(COMPRESSED_CHUNK_BYTES)
   let turnEndsAt = UNFOLDED_BYTES_PER_TURN
-  for (let position = 0; !guard.done; ) {
+  for (let position = 0; !guard.done;) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
     if (bytesRead === 0) break
     position += bytesRead
@@ -135,7 +141,10 @@ class UnfoldGuard {
 
   constructor(walk: BlendBlockWalk, compressedBytes: number, limits: BlendLimits) {
     this.walk = walk
-    this.allowedBytes = Math.min(limits.unfoldedBytesMax, Math.max(limits.unfoldedBytesFree, compressedBytes * limits.unfoldedRatioMax))
+    this.allowedBytes = Math.min(
+      limits.unfoldedBytesMax,
+      Math.max(limits.unfoldedBytesFree, compressedBytes * limits.unfoldedRatioMax),
+    )
   }
 
   get done(): boolean {

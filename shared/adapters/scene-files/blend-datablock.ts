@@ -39,7 +39,10 @@ export class BlendDatablock {
     // Blender takes a pointer to nothing as none. Here it may also be one of the blocks left out,
     // and then "absent" could be wrong, so that must not pass in silence.
     if (this.source.ownedLeftOut) {
-      throw new BlendFault('blend_too_large', `the scene "${this.name}" has more parts than are read; remove unused data or split it`)
+      throw new BlendFault(
+        'blend_too_large',
+        `the scene "${this.name}" has more parts than are read; remove unused data or split it`,
+      )
     }
     return undefined
   }
@@ -53,7 +56,8 @@ export class BlendDatablock {
   *list(first: bigint | undefined): Generator<BlendRecord> {
     let member = this.at(first)
     for (let length = 0; member !== undefined; length++) {
-      if (length >= this.ownedCount) throw new BlendFault('blend_corrupt', `a list in "${this.name}" runs in a ring; save the file again in Blender`)
+      if (length >= this.ownedCount)
+        throw new BlendFault('blend_corrupt', `a list in "${this.name}" runs in a ring; save the file again in Blender`)
       yield member
       member = this.at(member.pointer('next'))
     }

@@ -51,7 +51,11 @@ function describe(datablock: BlendDatablock): Omit<ExternalFile, 'datablock'> | 
   }
 }
 
-function describeImage(record: BlendRecord, path: string, packed: boolean): Omit<ExternalFile, 'datablock'> | undefined {
+function describeImage(
+  record: BlendRecord,
+  path: string,
+  packed: boolean,
+): Omit<ExternalFile, 'datablock'> | undefined {
   const source = record.integer('source')
   if (source === IMAGE_GENERATED || source === IMAGE_VIEWER) return undefined
   const span = source === IMAGE_SEQUENCE ? 'sequence' : source === IMAGE_TILED ? 'tiles' : 'file'

@@ -26,7 +26,10 @@ export interface BlendHeader {
 export function parseBlendHeader(bytes: Buffer): BlendHeader | undefined {
   const magicSoFar = bytes.toString('latin1', 0, Math.min(bytes.length, MAGIC.length))
   if (!MAGIC.startsWith(magicSoFar)) {
-    throw new BlendFault('not_a_blend', 'the file does not begin with "BLENDER"; hand in a .blend that Blender has saved')
+    throw new BlendFault(
+      'not_a_blend',
+      'the file does not begin with "BLENDER"; hand in a .blend that Blender has saved',
+    )
   }
   if (bytes.length < SHORT_HEADER_BYTES) return undefined
   const pointerMark = bytes.toString('latin1', 7, 8)
@@ -37,7 +40,10 @@ function parseShortHeader(bytes: Buffer, pointerMark: '_' | '-'): BlendHeader {
   const match = /^([vV])(\d{3})$/.exec(bytes.toString('latin1', 8, SHORT_HEADER_BYTES))
   if (match === null) throw new BlendFault('not_a_blend', 'the bytes after "BLENDER" are not those of a .blend header')
   if (match[1] === 'V') {
-    throw new BlendFault('blend_big_endian', 'the file was written on a big-endian computer; open it in Blender 4.5 or older and save it again')
+    throw new BlendFault(
+      'blend_big_endian',
+      'the file was written on a big-endian computer; open it in Blender 4.5 or older and save it again',
+    )
   }
   return {
     headerBytes: SHORT_HEADER_BYTES,
@@ -51,7 +57,8 @@ function parseLongHeader(bytes: Buffer): BlendHeader | undefined {
   if (bytes.length < LONG_HEADER_BYTES) return undefined
   const match = /^(\d{2})-(\d{2})([vV])(\d{4})$/.exec(bytes.toString('latin1', 7, LONG_HEADER_BYTES))
   if (match === null) throw new BlendFault('not_a_blend', 'the bytes after "BLENDER" are not those of a .blend header')
-  if (match[3] === 'V') throw new BlendFault('blend_big_endian', 'the file was written on a big-endian computer; save it again on another')
+  if (match[3] === 'V')
+    throw new BlendFault('blend_big_endian', 'the file was written on a big-endian computer; save it again on another')
   if (Number(match[1]) !== LONG_HEADER_BYTES || Number(match[2]) !== 1) {
     throw new BlendFault(
       'blend_unsupported_format',

@@ -10,10 +10,32 @@ interface FieldPlace extends StructField {
 }
 
 const INTEGER_BYTES: Readonly<Record<string, number>> = {
-  char: 1, uchar: 1, int8_t: 1, uint8_t: 1, bool: 1, short: 2, ushort: 2, int16_t: 2, uint16_t: 2,
-  int: 4, uint: 4, int32_t: 4, uint32_t: 4, long: 4, ulong: 4,
+  char: 1,
+  uchar: 1,
+  int8_t: 1,
+  uint8_t: 1,
+  bool: 1,
+  short: 2,
+  ushort: 2,
+  int16_t: 2,
+  uint16_t: 2,
+  int: 4,
+  uint: 4,
+  int32_t: 4,
+  uint32_t: 4,
+  long: 4,
+  ulong: 4,
 }
-const UNSIGNED_TYPES: ReadonlySet<string> = new Set(['uchar', 'uint8_t', 'bool', 'ushort', 'uint16_t', 'uint', 'uint32_t', 'ulong'])
+const UNSIGNED_TYPES: ReadonlySet<string> = new Set([
+  'uchar',
+  'uint8_t',
+  'bool',
+  'ushort',
+  'uint16_t',
+  'uint',
+  'uint32_t',
+  'ulong',
+])
 
 /** One struct inside a block. */
 export class BlendRecord {
@@ -25,7 +47,10 @@ export class BlendRecord {
   constructor(table: StructTable, block: BlendBlock) {
     const type = table.byIndex[block.structIndex]
     if (type === undefined) {
-      throw new BlendFault('blend_corrupt', `a ${block.code} block has struct number ${block.structIndex} of ${table.byIndex.length}`)
+      throw new BlendFault(
+        'blend_corrupt',
+        `a ${block.code} block has struct number ${block.structIndex} of ${table.byIndex.length}`,
+      )
     }
     this.table = table
     this.type = type
@@ -45,14 +70,17 @@ export class BlendRecord {
     const byteCount = INTEGER_BYTES[place.typeName]
     if (byteCount === undefined || place.isPointer) throw this.wrongType(path, place, 'an integer')
     this.need(path, place.start, byteCount)
-    return UNSIGNED_TYPES.has(place.typeName) ? this.bytes.readUIntLE(place.start, byteCount) : this.bytes.readIntLE(place.start, byteCount)
+    return UNSIGNED_TYPES.has(place.typeName)
+      ? this.bytes.readUIntLE(place.start, byteCount)
+      : this.bytes.readIntLE(place.start, byteCount)
   }
 
   /** A float or double, or undefined if there is no such field; may be NaN or infinite. */
   float(path: string): number | undefined {
     const place = this.locate(path)
     if (place === undefined) return undefined
-    if (place.isPointer || (place.typeName !== 'float' && place.typeName !== 'double')) throw this.wrongType(path, place, 'a float')
+    if (place.isPointer || (place.typeName !== 'float' && place.typeName !== 'double'))
+      throw this.wrongType(path, place, 'a float')
     return this.floatAt(path, place.start, place.typeName)
   }
 
@@ -79,7 +107,9 @@ export class BlendRecord {
     if (place === undefined) return undefined
     if (!place.isPointer) throw this.wrongType(path, place, 'a pointer')
     this.need(path, place.start, this.table.pointerBytes)
-    return this.table.pointerBytes === 8 ? this.bytes.readBigUInt64LE(place.start) : BigInt(this.bytes.readUInt32LE(place.start))
+    return this.table.pointerBytes === 8
+      ? this.bytes.readBigUInt64LE(place.start)
+      : BigInt(this.bytes.readUInt32LE(place.start))
   }
 
   private locate(path: string): FieldPlace | undefined {
@@ -102,11 +132,17 @@ export class BlendRecord {
 
   private need(path: string, start: number, byteCount: number): void {
     if (start + byteCount > this.bytes.length) {
-      throw new BlendFault('blend_corrupt', `a ${this.typeName} block of ${this.bytes.length} bytes is too short for its field ${path}`)
+      throw new BlendFault(
+        'blend_corrupt',
+        `a ${this.typeName} block of ${this.bytes.length} bytes is too short for its field ${path}`,
+      )
     }
   }
 
   private wrongType(path: string, place: StructField, wanted: string): BlendFault {
-    return new BlendFault('blend_corrupt', `the field ${path} of ${this.typeName} should be ${wanted} but is ${place.isPointer ? 'a pointer' : place.typeName}`)
+    return new BlendFault(
+      'blend_corrupt',
+      `the field ${path} of ${this.typeName} should be ${wanted} but is ${place.isPointer ? 'a pointer' : place.typeName}`,
+    )
   }
 }

@@ -64,7 +64,10 @@ function asTyped(stored: number): number {
 
 function required<T>(scene: BlendDatablock, path: string, value: T | undefined): T {
   if (value !== undefined) return value
-  throw new BlendFault('blend_corrupt', `the scene "${scene.name}" has no field ${path}; open the file in Blender 2.8 or newer and save it again`)
+  throw new BlendFault(
+    'blend_corrupt',
+    `the scene "${scene.name}" has no field ${path}; open the file in Blender 2.8 or newer and save it again`,
+  )
 }
 
 // A marker may bind a camera, which Blender switches to on its frame even if the scene has none.

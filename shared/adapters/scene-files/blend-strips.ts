@@ -18,7 +18,11 @@ export function* sequencerStrips(scene: BlendDatablock): Generator<BlendRecord> 
     for (const strip of scene.list(lists.pop())) {
       // Each strip is in one list, so a second visit means that the lists are not those of a scene.
       visited++
-      if (visited > scene.ownedCount) throw new BlendFault('blend_corrupt', `strips in "${scene.name}" hold each other; save the file again in Blender`)
+      if (visited > scene.ownedCount)
+        throw new BlendFault(
+          'blend_corrupt',
+          `strips in "${scene.name}" hold each other; save the file again in Blender`,
+        )
       yield strip
       if (strip.integer('type') === META_STRIP) lists.push(strip.pointer('seqbase.first'))
     }

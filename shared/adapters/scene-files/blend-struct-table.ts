@@ -49,7 +49,12 @@ export function parseStructTable(bytes: Buffer, pointerBytes: 4 | 8): StructTabl
       const declaration = requireEntry(declarations, cursor.readUInt16())
       const elementBytes = declaration.isPointer ? pointerBytes : requireEntry(typeSizes, fieldTypeIndex)
       const typeName = requireEntry(typeNames, fieldTypeIndex)
-      fields.set(declaration.name, { offsetBytes, typeName, isPointer: declaration.isPointer, elementCount: declaration.elementCount })
+      fields.set(declaration.name, {
+        offsetBytes,
+        typeName,
+        isPointer: declaration.isPointer,
+        elementCount: declaration.elementCount,
+      })
       offsetBytes += elementBytes * declaration.elementCount
     }
     const struct: StructType = { name, fields }

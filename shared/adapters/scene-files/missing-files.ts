@@ -44,7 +44,8 @@ export function missingFiles(facts: SceneFacts, project: SceneProject): MissingF
 }
 
 function whyMissing(file: ExternalFile, folder: readonly string[], present: ProjectPaths): MissingReason | undefined {
-  if (!file.path.startsWith('//')) return /^([/\\]|[A-Za-z]:)/.test(file.path) ? 'absolute_path' : 'not_relative_to_blend'
+  if (!file.path.startsWith('//'))
+    return /^([/\\]|[A-Za-z]:)/.test(file.path) ? 'absolute_path' : 'not_relative_to_blend'
   // After the two slashes Blender takes both kinds for one, so that scenes move between systems.
   const resolved = resolveInside(folder, file.path.slice(2).replaceAll('\\', '/'))
   if (resolved === undefined) return 'outside_project'

@@ -35,7 +35,11 @@ export interface UnpackedProject extends SceneProject {
  * large, or has no main .blend that is clear; the folder is then as it was before. Throws the system's
  * error if a file cannot be opened or written, after the same cleaning up.
  */
-export async function openProjectZip(zipPath: string, destinationDir: string, options: ProjectZipOptions = {}): Promise<Result<UnpackedProject, ZipRefusalCode>> {
+export async function openProjectZip(
+  zipPath: string,
+  destinationDir: string,
+  options: ProjectZipOptions = {},
+): Promise<Result<UnpackedProject, ZipRefusalCode>> {
   const created = await mkdir(destinationDir, { recursive: true })
   if ((await readdir(destinationDir)).length > 0) throw new Error(`${destinationDir} is not empty`)
   let complete = false
@@ -52,14 +56,26 @@ export async function openProjectZip(zipPath: string, destinationDir: string, op
   }
 }
 
-async function unpack(zipPath: string, destinationDir: string, options: ProjectZipOptions): Promise<Result<UnpackedProject, ZipRefusalCode>> {
+async function unpack(
+  zipPath: string,
+  destinationDir: string,
+  options: ProjectZipOptions,
+): Promise<Result<UnpackedProject, ZipRefusalCode>> {
   // Names are decoded by the caller of eachEntry, since the library's own checks have no codes.
-  const zip = await openPromise(zipPath, { lazyEntries: true, autoClose: false, decodeStrings: false, validateEntrySizes: true })
+  const zip = await openPromise(zipPath, {
+    lazyEntries: true,
+    autoClose: false,
+    decodeStrings: false,
+    validateEntrySizes: true,
+  })
   try {
     const listed = await listZipEntries(zip, options.limits ?? ZIP_LIMITS)
     if (!listed.ok) return listed
     const files = listed.value
-    const main = chooseMainBlend(files.map(({ path }) => path), options.main)
+    const main = chooseMainBlend(
+      files.map(({ path }) => path),
+      options.main,
+    )
     if (!main.ok) return main
     let unpackedBytes = 0
     for (const file of files) {
@@ -80,21 +96,32 @@ function chooseMainBlend(paths: readonly string[], wanted: string | undefined): 
     const instead = blends.length === 0 ? 'no .blend at all' : list(blends)
     return refuse('zip_main_missing', `the archive has no file ${JSON.stringify(wanted)}; it has ${instead}`)
   }
-  if (blends.length === 0) return refuse('zip_no_blend', 'the archive has no .blend; pack the project folder with its main .blend')
+  if (blends.length === 0)
+    return refuse('zip_no_blend', 'the archive has no .blend; pack the project folder with its main .blend')
   const depthOf = (path: string): number => path.split('/').length
   const shallowest = Math.min(...blends.map(depthOf))
   const candidates = blends.filter((path) => depthOf(path) === shallowest)
   const [only, second] = candidates
   if (only !== undefined && second === undefined) return ok(only)
-  return refuse('zip_ambiguous_blend', `several .blend files could be the main one: ${list(candidates)}; say which to render`)
+  return refuse(
+    'zip_ambiguous_blend',
+    `several .blend files could be the main one: ${list(candidates)}; say which to render`,
+  )
 }
 
 function list(paths: readonly string[]): string {
-  const shown = paths.slice(0, CANDIDATES_SHOWN).map((path) => JSON.stringify(path)).join(', ')
+  const shown = paths
+    .slice(0, CANDIDATES_SHOWN)
+    .map((path) => JSON.stringify(path))
+    .join(', ')
   return paths.length > CANDIDATES_SHOWN ? `${shown} and ${paths.length - CANDIDATES_SHOWN} more` : shown
 }
 
-async function extract(zip: ZipFile, { path, entry }: ZipFileEntry, destinationDir: string): Promise<Result<true, ZipRefusalCode>> {
+async function extract(
+  zip: ZipFile,
+  { path, entry }: ZipFileEntry,
+  destinationDir: string,
+): Promise<Result<true, ZipRefusalCode>> {
   const target = join(destinationDir, path)
   await mkdir(dirname(target), { recursive: true })
   const source = await zip.openReadStreamPromise(entry)
@@ -107,7 +134,11 @@ async function extract(zip: ZipFile, { path, entry }: ZipFileEntry, destinationD
   })
   // "wx" so that nothing that stands there already is ever written through.
   await pipeline(source, summing, createWriteStream(target, { flags: 'wx', mode: 0o644 }))
-  if (checksum !== entry.crc32) return refuse('zip_corrupt', `${JSON.stringify(path)} does not have the checksum that the archive gives; pack and send it again`)
+  if (checksum !== entry.crc32)
+    return refuse(
+      'zip_corrupt',
+      `${JSON.stringify(path)} does not have the checksum that the archive gives; pack and send it again`,
+    )
   return ok(true)
 }
 
@@ -121,5 +152,6 @@ async function restore(destinationDir: string, firstCreated: string | undefined)
     await rm(firstCreated, { recursive: true, force: true })
     return
   }
-  for (const name of await readdir(destinationDir)) await rm(join(destinationDir, name), { recursive: true, force: true })
+  for (const name of await readdir(destinationDir))
+    await rm(join(destinationDir, name), { recursive: true, force: true })
 }

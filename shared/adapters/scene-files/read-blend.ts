@@ -20,7 +20,10 @@ import { parseStructTable } from './blend-struct-table.ts'
  * blend_unsupported_format), or hold no scene (blend_no_scene). Throws the system's error if the file
  * cannot be opened or read.
  */
-export async function readBlend(path: string, limits: BlendLimits = BLEND_LIMITS): Promise<Result<SceneFacts, BlendRefusalCode>> {
+export async function readBlend(
+  path: string,
+  limits: BlendLimits = BLEND_LIMITS,
+): Promise<Result<SceneFacts, BlendRefusalCode>> {
   try {
     const walk = new BlendBlockWalk()
     const compression = await walkBlendFile(path, walk, limits)
@@ -33,15 +36,21 @@ export async function readBlend(path: string, limits: BlendLimits = BLEND_LIMITS
 
 function gatherFacts(walk: BlendBlockWalk, compression: SceneFacts['compression']): SceneFacts {
   if (walk.header === undefined) throw new Error('a finished walk has a header')
-  if (walk.structTable === undefined) throw new BlendFault('blend_corrupt', 'the file has no struct table (DNA1); save it again in Blender')
+  if (walk.structTable === undefined)
+    throw new BlendFault('blend_corrupt', 'the file has no struct table (DNA1); save it again in Blender')
   const table = parseStructTable(walk.structTable, walk.header.pointerBytes)
   const datablocks = walk.datablocks.map((owned) => new BlendDatablock(table, owned))
   const sceneBlocks = datablocks.filter(({ code }) => code === 'SC')
   const globals = datablocks.find(({ code }) => code === 'GLOB')?.record
   const { major, minor } = walk.header
 
-  if (sceneBlocks.length === 0) throw new BlendFault('blend_no_scene', 'the file has no scene of its own (an asset library?); hand in the file that is rendered')
-  if (sceneBlocks.length > SCENES_MAX) throw new BlendFault('blend_too_large', `the file has ${sceneBlocks.length} scenes, at most ${SCENES_MAX} are read`)
+  if (sceneBlocks.length === 0)
+    throw new BlendFault(
+      'blend_no_scene',
+      'the file has no scene of its own (an asset library?); hand in the file that is rendered',
+    )
+  if (sceneBlocks.length > SCENES_MAX)
+    throw new BlendFault('blend_too_large', `the file has ${sceneBlocks.length} scenes, at most ${SCENES_MAX} are read`)
   const scenes = sceneBlocks.map(readScene)
   const activeAddress = globals?.pointer('curscene')
   const active = sceneBlocks.find(({ address }) => address === activeAddress) ?? sceneBlocks[0]
@@ -59,7 +68,8 @@ function gatherExternalFiles(datablocks: readonly BlendDatablock[]): ExternalFil
   const files: ExternalFile[] = []
   for (const datablock of datablocks) {
     for (const file of externalFilesOf(datablock)) {
-      if (files.length === EXTERNAL_FILES_MAX) throw new BlendFault('blend_too_large', `the file names more than ${EXTERNAL_FILES_MAX} external files`)
+      if (files.length === EXTERNAL_FILES_MAX)
+        throw new BlendFault('blend_too_large', `the file names more than ${EXTERNAL_FILES_MAX} external files`)
       files.push(file)
     }
   }
@@ -77,5 +87,8 @@ function checked(facts: SceneFacts): SceneFacts {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const where = issue?.path.join('.') ?? 'its facts'
-  throw new BlendFault('blend_corrupt', `the file stores an impossible value at ${where} (${issue?.message ?? ''}); save it again in Blender`)
+  throw new BlendFault(
+    'blend_corrupt',
+    `the file stores an impossible value at ${where} (${issue?.message ?? ''}); save it again in Blender`,
+  )
 }

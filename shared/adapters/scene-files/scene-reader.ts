@@ -17,38 +17,60 @@ import { kindOfScene } from './scene-kind.ts'
 const MISSING_TOLD_MAX = 999
 
 const WHY_MISSING: Readonly<Record<MissingReason, string>> = {
-  absolute_path: 'its path is absolute, so it is on your machine only; make paths relative (File > External Data) or pack it',
-  not_relative_to_blend: 'its path does not begin with //, so it depends on where Blender was started; make paths relative or pack it',
+  absolute_path:
+    'its path is absolute, so it is on your machine only; make paths relative (File > External Data) or pack it',
+  not_relative_to_blend:
+    'its path does not begin with //, so it depends on where Blender was started; make paths relative or pack it',
   outside_project: 'its path leads out of the project folder; pack it, or send a .zip of a folder that holds both',
   case_differs: 'the project has it in another spelling of upper and lower case only; rename one of the two',
-  not_in_project: 'it is neither packed into the .blend nor in the upload; pack it, or send a .zip of the project folder',
+  not_in_project:
+    'it is neither packed into the .blend nor in the upload; pack it, or send a .zip of the project folder',
 }
 
 /** Reads .blend files and project archives from this machine's disk. */
 export class SceneFileReader implements SceneReader {
   async inspect(filePath: string, { scratchDir, main }: SceneReadOptions): Promise<SceneFinding | Refusal> {
     const kind = await kindOfScene(filePath)
-    if (kind === 'unknown') return refuse('not_a_scene', 'the file is neither a .blend nor a .zip; send a file that Blender saved, or a .zip of the project folder')
+    if (kind === 'unknown')
+      return refuse(
+        'not_a_scene',
+        'the file is neither a .blend nor a .zip; send a file that Blender saved, or a .zip of the project folder',
+      )
     if (kind === 'zip') return inspectZip(filePath, scratchDir, main)
-    if (main !== undefined) return refuse('zip_invalid', `main: ${JSON.stringify(main)} names a file in a .zip, but this is a .blend; leave main out`)
+    if (main !== undefined)
+      return refuse(
+        'zip_invalid',
+        `main: ${JSON.stringify(main)} names a file in a .zip, but this is a .blend; leave main out`,
+      )
     return inspectBlend(filePath)
   }
 }
 
 async function inspectBlend(filePath: string): Promise<SceneFinding | Refusal> {
   const read = await readBlend(filePath)
-  if (!read.ok) return refuse(read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid', `${read.code}: ${read.detail}`)
+  if (!read.ok)
+    return refuse(read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid', `${read.code}: ${read.detail}`)
   return { ok: true, kind: 'blend', facts: read.value, missingFiles: tellMissing(read.value, LONE_BLEND) }
 }
 
-async function inspectZip(filePath: string, scratchDir: string, main: string | undefined): Promise<SceneFinding | Refusal> {
+async function inspectZip(
+  filePath: string,
+  scratchDir: string,
+  main: string | undefined,
+): Promise<SceneFinding | Refusal> {
   try {
     const project = await openProjectZip(filePath, scratchDir, main === undefined ? {} : { main })
     if (!project.ok) return refuse('zip_invalid', `${project.code}: ${project.detail}`)
     const { mainBlendPath } = project.value
     const read = await readBlend(join(scratchDir, mainBlendPath))
     if (!read.ok) return refuse('blend_invalid', `${mainBlendPath}: ${read.code}: ${read.detail}`)
-    return { ok: true, kind: 'zip', facts: read.value, mainBlend: mainBlendPath, missingFiles: tellMissing(read.value, project.value) }
+    return {
+      ok: true,
+      kind: 'zip',
+      facts: read.value,
+      mainBlend: mainBlendPath,
+      missingFiles: tellMissing(read.value, project.value),
+    }
   } finally {
     await rm(scratchDir, { recursive: true, force: true })
   }
@@ -56,7 +78,10 @@ async function inspectZip(filePath: string, scratchDir: string, main: string | u
 
 function tellMissing(facts: SceneFacts, project: SceneProject): SceneRecord['missingFiles'] {
   const missing = missingFiles(facts, project)
-  const told = missing.slice(0, MISSING_TOLD_MAX).map(({ file, reason }) => ({ path: cut(file.path), reason: `${file.kind} ${file.datablock}: ${WHY_MISSING[reason]}` }))
+  const told = missing.slice(0, MISSING_TOLD_MAX).map(({ file, reason }) => ({
+    path: cut(file.path),
+    reason: `${file.kind} ${file.datablock}: ${WHY_MISSING[reason]}`,
+  }))
   const left = missing.length - told.length
   return left === 0 ? told : [...told, { path: '…', reason: `and ${left} more` }]
 }

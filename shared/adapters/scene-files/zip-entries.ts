@@ -78,13 +78,20 @@ export async function listZipEntries(zip: ZipFile, limits: ZipLimits): Promise<R
 function checkEntryKind(path: string, entry: Entry): Refusal<ZipRefusalCode> | undefined {
   const shown = JSON.stringify(path)
   const fileType = (entry.externalFileAttributes >>> 16) & FILE_TYPE_MASK
-  if (fileType === FILE_TYPE_SYMLINK) return refuse('zip_symlink', `${shown} is a symbolic link; put the file itself into the archive`)
+  if (fileType === FILE_TYPE_SYMLINK)
+    return refuse('zip_symlink', `${shown} is a symbolic link; put the file itself into the archive`)
   const expected = path.endsWith('/') ? FILE_TYPE_FOLDER : FILE_TYPE_REGULAR
-  if (fileType !== 0 && fileType !== expected) return refuse('zip_special_file', `${shown} is not a plain file or folder; leave it out of the archive`)
-  if (path.endsWith('/') && entry.uncompressedSize > 0) return refuse('zip_corrupt', `the folder ${shown} has contents of its own; pack the project again`)
-  if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0) return refuse('zip_encrypted', `${shown} is encrypted; pack the project without a password`)
+  if (fileType !== 0 && fileType !== expected)
+    return refuse('zip_special_file', `${shown} is not a plain file or folder; leave it out of the archive`)
+  if (path.endsWith('/') && entry.uncompressedSize > 0)
+    return refuse('zip_corrupt', `the folder ${shown} has contents of its own; pack the project again`)
+  if ((entry.generalPurposeBitFlag & ENCRYPTED_FLAG) !== 0)
+    return refuse('zip_encrypted', `${shown} is encrypted; pack the project without a password`)
   if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED) {
-    return refuse('zip_unsupported_compression', `${shown} is packed with method ${entry.compressionMethod}; use plain zip (deflate)`)
+    return refuse(
+      'zip_unsupported_compression',
+      `${shown} is packed with method ${entry.compressionMethod}; use plain zip (deflate)`,
+    )
   }
   return undefined
 }
@@ -109,7 +116,10 @@ class ArchiveChecks {
 
   count(entries: number): Refusal<ZipRefusalCode> | undefined {
     if (entries <= this.limits.entriesMax) return undefined
-    return refuse('zip_too_many_entries', `the archive has ${entries} entries, at most ${this.limits.entriesMax} are taken; leave out what the render does not need`)
+    return refuse(
+      'zip_too_many_entries',
+      `the archive has ${entries} entries, at most ${this.limits.entriesMax} are taken; leave out what the render does not need`,
+    )
   }
 
   add(path: string, entry: Entry): Refusal<ZipRefusalCode> | undefined {
@@ -127,7 +137,10 @@ class ArchiveChecks {
     let furthest = this.extents[0]
     for (const extent of this.extents.slice(1)) {
       if (furthest !== undefined && extent.start < furthest.end) {
-        return refuse('zip_bomb', `${JSON.stringify(extent.path)} and ${JSON.stringify(furthest.path)} share the same bytes of the archive; pack the project again`)
+        return refuse(
+          'zip_bomb',
+          `${JSON.stringify(extent.path)} and ${JSON.stringify(furthest.path)} share the same bytes of the archive; pack the project again`,
+        )
       }
       furthest = extent
     }
@@ -136,12 +149,19 @@ class ArchiveChecks {
 
   private checkSizes(): Refusal<ZipRefusalCode> | undefined {
     const { unpackedBytesMax, unpackedBytesFree, ratioMax } = this.limits
-    if (this.tableBytes > TABLE_BYTES_MAX) return refuse('zip_too_large', `names and comments of the archive take more than ${TABLE_BYTES_MAX} bytes`)
+    if (this.tableBytes > TABLE_BYTES_MAX)
+      return refuse('zip_too_large', `names and comments of the archive take more than ${TABLE_BYTES_MAX} bytes`)
     if (this.unpackedBytes > unpackedBytesMax) {
-      return refuse('zip_too_large', `the archive unpacks to more than ${unpackedBytesMax} bytes; leave out what the render does not need`)
+      return refuse(
+        'zip_too_large',
+        `the archive unpacks to more than ${unpackedBytesMax} bytes; leave out what the render does not need`,
+      )
     }
     if (this.unpackedBytes > Math.max(unpackedBytesFree, this.packedBytes * ratioMax)) {
-      return refuse('zip_bomb', `the archive unpacks to more than ${ratioMax} times its size, as no real project does; pack the project folder again with plain zip`)
+      return refuse(
+        'zip_bomb',
+        `the archive unpacks to more than ${ratioMax} times its size, as no real project does; pack the project folder again with plain zip`,
+      )
     }
     return undefined
   }
@@ -156,7 +176,10 @@ class ArchiveChecks {
       const earlier = this.kindByKey.get(key)
       if (earlier === undefined) this.kindByKey.set(key, { path: claimed, kind })
       else if (earlier.path !== claimed || earlier.kind !== kind || kind === 'file') {
-        return refuse('zip_name_collision', `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} would be the same file on some systems; rename one`)
+        return refuse(
+          'zip_name_collision',
+          `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} would be the same file on some systems; rename one`,
+        )
       }
     }
     return undefined

@@ -14,7 +14,10 @@ export function checkEntryName(name: string): Refusal<'zip_unsafe_path'> | undef
   const problem = problemWith(name)
   if (problem === undefined) return undefined
   const shown = JSON.stringify(name.slice(0, 200))
-  return refuse('zip_unsafe_path', `the archive has an entry ${shown} whose name ${problem}; pack the project folder again with plain relative names`)
+  return refuse(
+    'zip_unsafe_path',
+    `the archive has an entry ${shown} whose name ${problem}; pack the project folder again with plain relative names`,
+  )
 }
 
 /** The form in which two names are the same file on some system: case and accents folded. */

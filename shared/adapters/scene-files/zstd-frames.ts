@@ -130,7 +130,9 @@ export class ZstdFrames {
       this.wanted = headerBytes
       return
     }
-    const windowBytes = singleSegment ? readSize(this.head, headerBytes - sizeBytes, sizeBytes) : windowSize(this.head[5] ?? 0)
+    const windowBytes = singleSegment
+      ? readSize(this.head, headerBytes - sizeBytes, sizeBytes)
+      : windowSize(this.head[5] ?? 0)
     if (windowBytes > WINDOW_BYTES_MAX) {
       throw new BlendFault(
         'blend_too_large',
@@ -178,13 +180,15 @@ export class ZstdFrames {
     }
     this.frame.pieces.push(copy)
     this.frame.collectedBytes += copy.length
-    if (this.frame.collectedBytes > this.frame.contentBytes + FRAME_OVERHEAD_BYTES_MAX) throw damaged('a frame is longer than what it says it holds')
+    if (this.frame.collectedBytes > this.frame.contentBytes + FRAME_OVERHEAD_BYTES_MAX)
+      throw damaged('a frame is longer than what it says it holds')
   }
 
   private endFrame(): void {
     const { frame } = this
     this.frame = undefined
-    if (frame?.decoding === 'whole') this.give(decodeOrFault(() => decodeZstdFrame(Buffer.concat(frame.pieces), frame.contentBytes)))
+    if (frame?.decoding === 'whole')
+      this.give(decodeOrFault(() => decodeZstdFrame(Buffer.concat(frame.pieces), frame.contentBytes)))
   }
 
   private give(bytes: Uint8Array): void {
@@ -192,7 +196,10 @@ export class ZstdFrames {
     if (this.frame?.decoding === 'by block') {
       this.movedBytes += this.frame.windowBytes
       if (this.movedBytes > MOVED_BYTES_FREE + this.givenBytes * MOVED_BYTES_PER_BYTE_MAX) {
-        throw new BlendFault('blend_too_large', 'the zstd data have too many tiny blocks to be decoded in reasonable time; save the file again in Blender')
+        throw new BlendFault(
+          'blend_too_large',
+          'the zstd data have too many tiny blocks to be decoded in reasonable time; save the file again in Blender',
+        )
       }
     }
     this.onBytes(bytes)

@@ -31,7 +31,10 @@ export class FarmClock implements Clock {
   #last = 0
   #sampling: Promise<void> = Promise.resolve()
 
-  constructor(store: Pick<FarmStore, 'time'>, options: { log?: Pick<Logger, 'warn'>; monotonicMs?: () => number } = {}) {
+  constructor(
+    store: Pick<FarmStore, 'time'>,
+    options: { log?: Pick<Logger, 'warn'>; monotonicMs?: () => number } = {},
+  ) {
     this.#store = store
     this.#log = options.log
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
@@ -80,7 +83,10 @@ export class FarmClock implements Clock {
       try {
         await this.sample()
       } catch (error) {
-        this.#log?.warn({ error: error instanceof Error ? error.message : String(error) }, 'farm clock runs on without the store')
+        this.#log?.warn(
+          { error: error instanceof Error ? error.message : String(error) },
+          'farm clock runs on without the store',
+        )
       }
     }
   }

@@ -18,23 +18,57 @@ export function withFrames(job: JobRecord, text: string): { ok: true; job: JobRe
   if (!wanted.ok) return wanted
   const frames = formatFrames(wanted.frames)
   if (frames === plan.frames) return { ok: true, job }
-  if (!hasTasksToGive(job.state)) return refuse('conflict', `job ${job.id} is ${job.state}: its frames are all delivered; submit another job for more`)
-  if (plan.ordered === true) return refuse('frames_not_apart', `frames: frames of job ${job.id} depend on one another, and one worker renders all of them in order; submit another job`)
-  if (plan.chunk > 1) return refuse('frames_not_apart', `frames: job ${job.id} renders ${plan.chunk} frames in one task, which cannot be cut again; submit another job, or one without chunks`)
-  if (frames.length > LIMITS.messageLengthMax * 4) return refuse('frames_invalid', 'frames: too many separate ranges; submit another job')
+  if (!hasTasksToGive(job.state))
+    return refuse(
+      'conflict',
+      `job ${job.id} is ${job.state}: its frames are all delivered; submit another job for more`,
+    )
+  if (plan.ordered === true)
+    return refuse(
+      'frames_not_apart',
+      `frames: frames of job ${job.id} depend on one another, and one worker renders all of them in order; submit another job`,
+    )
+  if (plan.chunk > 1)
+    return refuse(
+      'frames_not_apart',
+      `frames: job ${job.id} renders ${plan.chunk} frames in one task, which cannot be cut again; submit another job, or one without chunks`,
+    )
+  if (frames.length > LIMITS.messageLengthMax * 4)
+    return refuse('frames_invalid', 'frames: too many separate ranges; submit another job')
   const parts = tasksPerFrame(plan)
-  if (job.state === 'inspecting') return { ok: true, job: { ...job, plan: withCounts(plan, frames, wanted.frames.length, parts) } } // no task is written down yet
+  if (job.state === 'inspecting')
+    return { ok: true, job: { ...job, plan: withCounts(plan, frames, wanted.frames.length, parts) } } // no task is written down yet
 
   const asked = askedFrames(plan)
   const known = new Set(asked)
   const fresh = wanted.frames.filter((frame) => !known.has(frame))
   const total = asked.length + fresh.length
-  if (total > LIMITS.framesPerJobMax) return refuse('frames_too_many', `frames: with those that were taken out again the job would have ${total} frames, ${LIMITS.framesPerJobMax} is the limit; submit another job`)
-  if (total * parts > LIMITS.tasksPerJobMax) return refuse('too_many_tasks', `frames: the job would have ${total * parts} tasks, ${LIMITS.tasksPerJobMax} is the limit; submit another job`)
+  if (total > LIMITS.framesPerJobMax)
+    return refuse(
+      'frames_too_many',
+      `frames: with those that were taken out again the job would have ${total} frames, ${LIMITS.framesPerJobMax} is the limit; submit another job`,
+    )
+  if (total * parts > LIMITS.tasksPerJobMax)
+    return refuse(
+      'too_many_tasks',
+      `frames: the job would have ${total * parts} tasks, ${LIMITS.tasksPerJobMax} is the limit; submit another job`,
+    )
   const revision = (job.revision ?? 0) + 1
-  if (revision > LIMITS.revisionsPerJobMax) return refuse('conflict', `job ${job.id} was changed or retried ${LIMITS.revisionsPerJobMax} times; submit another job`)
+  if (revision > LIMITS.revisionsPerJobMax)
+    return refuse(
+      'conflict',
+      `job ${job.id} was changed or retried ${LIMITS.revisionsPerJobMax} times; submit another job`,
+    )
   const lists = [...(plan.asked ?? [plan.frames]), ...(fresh.length === 0 ? [] : [formatFrames(fresh)])]
-  return { ok: true, job: { ...job, revision, tasksPlanned: 0, plan: { ...withCounts(plan, frames, wanted.frames.length, parts), asked: lists } } }
+  return {
+    ok: true,
+    job: {
+      ...job,
+      revision,
+      tasksPlanned: 0,
+      plan: { ...withCounts(plan, frames, wanted.frames.length, parts), asked: lists },
+    },
+  }
 }
 
 function withCounts(plan: JobPlan, frames: string, frameCount: number, parts: number): JobPlan {

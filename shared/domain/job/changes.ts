@@ -13,7 +13,11 @@ const TAKEN_BACK_UP_TO = 32
 
 /** Nothing more of the job is handed out. Refused with `conflict` when there is nothing left to hand out. */
 export function pauseJob(job: JobRecord, who: string, now: number): Decision {
-  if (!hasTasksToGive(job.state)) return refuse('conflict', `job ${job.id} is ${job.state}: nothing of it is left to hand out, so there is nothing to pause`)
+  if (!hasTasksToGive(job.state))
+    return refuse(
+      'conflict',
+      `job ${job.id} is ${job.state}: nothing of it is left to hand out, so there is nothing to pause`,
+    )
   if (job.pausedAt !== undefined) return { ok: true }
   return { ok: true, job: { ...job, pausedAt: now }, events: [{ type: 'job_paused', message: `paused by ${who}` }] }
 }
@@ -22,7 +26,12 @@ export function pauseJob(job: JobRecord, who: string, now: number): Decision {
 export function resumeJob(job: JobRecord, who: string): Decision {
   if (jobIsOver(job.state)) return refuse('conflict', `job ${job.id} is ${job.state}: it cannot be resumed`)
   if (job.pausedAt === undefined) return { ok: true }
-  return { ok: true, job: unpaused(job), effects: [{ type: 'announce_work' }], events: [{ type: 'job_resumed', message: `resumed by ${who}` }] }
+  return {
+    ok: true,
+    job: unpaused(job),
+    effects: [{ type: 'announce_work' }],
+    events: [{ type: 'job_resumed', message: `resumed by ${who}` }],
+  }
 }
 
 /** A task that a worker still renders is queued again, and nobody is to blame; a result that is on its way comes in. */
@@ -48,16 +57,32 @@ export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobCh
   const told = [
     ...(name === undefined || name === job.name ? [] : [`name "${name}" instead of "${job.name}"`]),
     ...(priority === undefined || priority === job.priority ? [] : [`priority ${priority} instead of ${job.priority}`]),
-    ...(reframed.job === job ? [] : [`frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of frames that were taken out is kept for when they are asked for again`]),
+    ...(reframed.job === job
+      ? []
+      : [
+          `frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of frames that were taken out is kept for when they are asked for again`,
+        ]),
     ...(capAfter === capBefore ? [] : [`${capText(capAfter)} instead of ${capText(capBefore)}`]),
   ]
   if (told.length === 0) return { ok: true }
-  const after: JobRecord = { ...rest, name: name ?? job.name, priority: priority ?? job.priority, ...(capAfter === undefined ? {} : { cap: capAfter }) }
-  return { ok: true, job: after, effects: [{ type: 'announce_work' }], events: [{ type: 'job_changed', message: `changed by ${who}: ${told.join('; ')}` }] }
+  const after: JobRecord = {
+    ...rest,
+    name: name ?? job.name,
+    priority: priority ?? job.priority,
+    ...(capAfter === undefined ? {} : { cap: capAfter }),
+  }
+  return {
+    ok: true,
+    job: after,
+    effects: [{ type: 'announce_work' }],
+    events: [{ type: 'job_changed', message: `changed by ${who}: ${told.join('; ')}` }],
+  }
 }
 
 function refuseOver(job: JobRecord): Refusal | null {
-  return jobIsOver(job.state) ? refuse('conflict', `job ${job.id} is ${job.state}: it cannot be changed any more`) : null
+  return jobIsOver(job.state)
+    ? refuse('conflict', `job ${job.id} is ${job.state}: it cannot be changed any more`)
+    : null
 }
 
 function capText(cap: number | undefined): string {

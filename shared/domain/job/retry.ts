@@ -13,19 +13,35 @@ import { reopenTask } from '../task/reopen.ts'
  */
 export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who: string): Decision {
   if (!jobIsOver(job.state)) return { ok: true }
-  if (!mayJob(job.state, 'work_again')) return refuse('conflict', `job ${job.id} is ${job.state}: there is nothing to try again`)
+  if (!mayJob(job.state, 'work_again'))
+    return refuse('conflict', `job ${job.id} is ${job.state}: there is nothing to try again`)
   const revision = (job.revision ?? 0) + 1
-  if (revision > LIMITS.revisionsPerJobMax) return refuse('conflict', `job ${job.id} was retried ${LIMITS.revisionsPerJobMax} times; submit it anew`)
+  if (revision > LIMITS.revisionsPerJobMax)
+    return refuse('conflict', `job ${job.id} was retried ${LIMITS.revisionsPerJobMax} times; submit it anew`)
   if (job.failure !== undefined && job.startedAt === undefined && inspection?.state === 'completed') {
-    return refuse('conflict', `job ${job.id}: what Blender found in the scene stands against it (${job.failure.code}); trying again changes nothing. Mend the scene, or submit it in another way`)
+    return refuse(
+      'conflict',
+      `job ${job.id}: what Blender found in the scene stands against it (${job.failure.code}); trying again changes nothing. Mend the scene, or submit it in another way`,
+    )
   }
   const { failure, endedAt: _over, ...rest } = job
   const fresh: JobRecord = { ...rest, revision, tasksPlanned: 0 }
-  const events = [{ type: 'job_retried', message: `tried again by ${who}; it was ${job.state}${failure === undefined ? '' : `: ${failure.code}`}` }]
+  const events = [
+    {
+      type: 'job_retried',
+      message: `tried again by ${who}; it was ${job.state}${failure === undefined ? '' : `: ${failure.code}`}`,
+    },
+  ]
   if (inspection !== undefined && inspection.state !== 'completed') {
     // Written even if it stays as it is: were it canceled with the job meanwhile, the commit fails and this is decided again.
     const reopened = reopenTask(inspection)
-    return { ok: true, job: actOnJob(fresh, 'inspect_again'), tasks: reopened.tasks ?? [inspection], effects: [...(reopened.effects ?? []), { type: 'announce_work' }], events }
+    return {
+      ok: true,
+      job: actOnJob(fresh, 'inspect_again'),
+      tasks: reopened.tasks ?? [inspection],
+      effects: [...(reopened.effects ?? []), { type: 'announce_work' }],
+      events,
+    }
   }
   return { ok: true, job: actOnJob(fresh, job.startedAt === undefined ? 'plan_again' : 'work_again'), events }
 }

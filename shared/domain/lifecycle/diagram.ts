@@ -19,6 +19,12 @@ export function withDiagrams(text: string): string {
 /** A transition table as a Mermaid state diagram: one arrow for each pair of states, named by the acts that lead along it. */
 function diagram(table: Readonly<Record<string, { readonly from: readonly string[]; readonly to: string }>>): string {
   const arrows = new Map<string, string[]>()
-  for (const [act, { from, to }] of Object.entries(table)) for (const state of from) arrows.set(`${state} --> ${to}`, [...(arrows.get(`${state} --> ${to}`) ?? []), act])
-  return ['```mermaid', 'stateDiagram-v2', ...[...arrows].map(([arrow, acts]) => `  ${arrow}: ${acts.join(', ')}`), '```'].join('\n')
+  for (const [act, { from, to }] of Object.entries(table))
+    for (const state of from) arrows.set(`${state} --> ${to}`, [...(arrows.get(`${state} --> ${to}`) ?? []), act])
+  return [
+    '```mermaid',
+    'stateDiagram-v2',
+    ...[...arrows].map(([arrow, acts]) => `  ${arrow}: ${acts.join(', ')}`),
+    '```',
+  ].join('\n')
 }

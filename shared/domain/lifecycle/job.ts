@@ -48,7 +48,11 @@ export function jobIsOver(state: JobState): boolean {
 }
 
 /** Its tasks are being written down, or gone over again. */
-export function isBeingPlanned({ state, tasksPlanned, plan }: Pick<JobRecord, 'state' | 'tasksPlanned' | 'plan'>): boolean {
+export function isBeingPlanned({
+  state,
+  tasksPlanned,
+  plan,
+}: Pick<JobRecord, 'state' | 'tasksPlanned' | 'plan'>): boolean {
   return state === 'planning' || (state === 'active' && tasksPlanned < taskNumbers(plan))
 }
 

@@ -79,15 +79,27 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
   }
 
   const all = plannedPart(plan, askedFrames(plan), 0, taskNumbers(plan))
-  const planned = { tasks: all.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))), frames: all.frames.filter(({ number }) => wanted.has(number)) }
-  for (const blank of planned.tasks) take(blank.id, blank, (task) => task.frames.every((frame) => store.frameStands(frame) || store.resultHere(task, frame)))
+  const planned = {
+    tasks: all.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))),
+    frames: all.frames.filter(({ number }) => wanted.has(number)),
+  }
+  for (const blank of planned.tasks)
+    take(blank.id, blank, (task) =>
+      task.frames.every((frame) => store.frameStands(frame) || store.resultHere(task, frame)),
+    )
   const frames = planned.frames.map((blank): FrameRecord => {
     const { number, position } = blank
     const tasksLeft = renderTasksOfFrame(plan, position).filter((id) => tasks.get(id)?.state !== 'completed').length
     if (tasksLeft > 0) return { ...blank, tasksLeft }
     const known = journaled.frames.get(number)
     const isStitched = needsFinish(plan) && known !== undefined && store.frameStands(number)
-    const finish = isStitched ? take(finishTaskId(position), blankTask(finishTaskId(position), 'finish', [number]), (task) => store.isDelivered(number) || store.resultHere(task, number)) : undefined
+    const finish = isStitched
+      ? take(
+          finishTaskId(position),
+          blankTask(finishTaskId(position), 'finish', [number]),
+          (task) => store.isDelivered(number) || store.resultHere(task, number),
+        )
+      : undefined
     const isFinished = finish?.state === 'completed'
     const isDelivered = known !== undefined && (isFinished || !needsFinish(plan)) && store.isDelivered(number)
     const { files, ...rest } = known ?? blank
@@ -98,14 +110,22 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
       state: frameStateBy({ isDelivered, tasksLeft, needsFinish: needsFinish(plan), isStitched, isFinished }),
     }
   })
-  for (const task of [...tasks.values()]) for (const audit of auditsOf(task, journaled, store, around.now)) tasks.set(audit.id, audit)
+  for (const task of [...tasks.values()])
+    for (const audit of auditsOf(task, journaled, store, around.now)) tasks.set(audit.id, audit)
 
   const delivered = frames.every((frame) => frame.state === 'delivered')
-  const removed = takenOut(journaled, all.frames.filter(({ number }) => !wanted.has(number)), store, around.now)
+  const removed = takenOut(
+    journaled,
+    all.frames.filter(({ number }) => !wanted.has(number)),
+    store,
+    around.now,
+  )
   return {
     job: {
       ...job,
-      ...(over ? { files: store.stillInFinal(job.files) } : { state: delivered && job.state === 'encoding' ? ('encoding' as const) : ('active' as const) }),
+      ...(over
+        ? { files: store.stillInFinal(job.files) }
+        : { state: delivered && job.state === 'encoding' ? ('encoding' as const) : ('active' as const) }),
       startedAt: job.startedAt ?? around.now,
       tasksPlanned: taskNumbers(plan),
     },
@@ -120,21 +140,33 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
  * Frames that were taken out of the job: what is done of them is kept for when they are asked for again, what was in flight is
  * canceled.
  */
-function takenOut({ job, tasks, frames }: JournaledJob, planned: readonly FrameRecord[], store: Shelf, now: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
+function takenOut(
+  { job, tasks, frames }: JournaledJob,
+  planned: readonly FrameRecord[],
+  store: Shelf,
+  now: number,
+): { tasks: TaskRecord[]; frames: FrameRecord[] } {
   const kept: { tasks: TaskRecord[]; frames: FrameRecord[] } = { tasks: [], frames: [] }
   for (const { number, position } of planned) {
     const ids = renderTasksOfFrame(job.plan, position)
     // A frame that is being rendered is not in the journal, its tasks are.
-    const known = frames.get(number) ?? (ids.some((id) => tasks.has(id)) ? newFrame(job.plan, number, position) : undefined)
+    const known =
+      frames.get(number) ?? (ids.some((id) => tasks.has(id)) ? newFrame(job.plan, number, position) : undefined)
     if (known === undefined) continue // it was never begun, and is planned when it is asked for again
     const [delivered, stitchedHere] = [store.isDelivered(number), store.isStitched(number)]
-    const stands = (task: TaskRecord) => task.state === 'completed' && (store.frameStands(number) || store.resultHere(task, number))
+    const stands = (task: TaskRecord) =>
+      task.state === 'completed' && (store.frameStands(number) || store.resultHere(task, number))
     // Without a stitched image there is nothing to finish: that task is made anew behind the stitching.
-    const own = [...ids, ...(delivered || stitchedHere ? [finishTaskId(position)] : [])].flatMap((id) => tasks.get(id) ?? [])
+    const own = [...ids, ...(delivered || stitchedHere ? [finishTaskId(position)] : [])].flatMap(
+      (id) => tasks.get(id) ?? [],
+    )
     const after = own.map((task): TaskRecord => {
       if (stands(task)) return closed(task, now)
       // A result that nobody has checked yet is checked when the frame is asked for again.
-      return { ...(task.state !== 'completed' && store.ownFilesHere(task) ? closed(task, now) : again(task, now)), state: 'canceled' }
+      return {
+        ...(task.state !== 'completed' && store.ownFilesHere(task) ? closed(task, now) : again(task, now)),
+        state: 'canceled',
+      }
     })
     const { files, stitched, ...rest } = known.state === 'canceled' ? known : actOnFrame(known, 'cancel')
     kept.tasks.push(...after, ...after.flatMap((task) => auditsOf(task, { job, tasks, frames }, store, now)))
@@ -158,16 +190,27 @@ function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundi
   const asked = askedFrames(plan)
   const wanted = new Set(wantedFrames(plan))
   const planned = plannedPart(plan, asked, 0, Math.min(job.tasksPlanned, taskNumbers(plan)))
-  const tasks = new Map<TaskId, TaskRecord>(planned.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))).map((task) => [task.id, task]))
+  const tasks = new Map<TaskId, TaskRecord>(
+    planned.tasks.filter((task) => task.frames.some((frame) => wanted.has(frame))).map((task) => [task.id, task]),
+  )
   for (const task of journaled.tasks.values()) tasks.set(task.id, task)
   const left = [...tasks.values()].map((task) => ended(task, around.now))
-  const numbers = new Set([...planned.frames.map(({ number }) => number).filter((number) => wanted.has(number)), ...journaled.frames.keys()])
+  const numbers = new Set([
+    ...planned.frames.map(({ number }) => number).filter((number) => wanted.has(number)),
+    ...journaled.frames.keys(),
+  ])
   const frames = asked.flatMap((number, position): FrameRecord[] => {
     if (!numbers.has(number)) return []
     const { files, ...known } = journaled.frames.get(number) ?? newFrame(plan, number, position)
     return [{ ...known, ...(files === undefined ? {} : { files: store.stillInFinal(files) }) }]
   })
-  return { job: { ...job, files: store.stillInFinal(job.files) }, tasks: left, frames, kept: left.filter((task) => task.state === 'completed').length, filesMissing: [] }
+  return {
+    job: { ...job, files: store.stillInFinal(job.files) },
+    tasks: left,
+    frames,
+    kept: left.filter((task) => task.state === 'completed').length,
+    filesMissing: [],
+  }
 }
 
 /** What of the journaled results is in the store. */
@@ -184,7 +227,13 @@ class Shelf {
   frameStands(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
-    if (frame === undefined || !renderTasksOfFrame(job.plan, frame.position).every((id) => tasks.get(id)?.state === 'completed' && this.#source(tasks.get(id)) !== undefined)) return false
+    if (
+      frame === undefined ||
+      !renderTasksOfFrame(job.plan, frame.position).every(
+        (id) => tasks.get(id)?.state === 'completed' && this.#source(tasks.get(id)) !== undefined,
+      )
+    )
+      return false
     return this.isStitched(number) || this.isDelivered(number)
   }
 
@@ -194,23 +243,37 @@ class Shelf {
 
   isStitched(number: number): boolean {
     const stitched = this.#journaled.frames.get(number)?.stitched
-    return stitched !== undefined && this.#around.bytesOf(workKey(this.#journaled.job.id, stitchedPath(number))) === stitched.bytes
+    return (
+      stitched !== undefined &&
+      this.#around.bytesOf(workKey(this.#journaled.job.id, stitchedPath(number))) === stitched.bytes
+    )
   }
 
   /** All of its files lie in `final/`, and what its video is made of is there too; so it may be with a frame that was taken out of the job. */
   isDelivered(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
-    if ((frame?.state !== 'delivered' && frame?.state !== 'canceled') || frame.files === undefined || this.stillInFinal(frame.files).length < frame.files.length) return false
+    if (
+      (frame?.state !== 'delivered' && frame?.state !== 'canceled') ||
+      frame.files === undefined ||
+      this.stillInFinal(frame.files).length < frame.files.length
+    )
+      return false
     if (needsFinish(job.plan) && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
-    return job.plan.video === 'none' || !needsDisplay(job.plan) || this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
+    return (
+      job.plan.video === 'none' ||
+      !needsDisplay(job.plan) ||
+      this.#around.bytesOf(workKey(job.id, displayPath(number))) !== undefined
+    )
   }
 
   /** The files of the result that counts, as far as a step will read them for this frame. */
   resultHere(task: TaskRecord, frame: number): boolean {
     const source = this.#source(task)
     if (source === undefined) return false
-    const files = source.files.filter((file) => file.frame === frame && (task.tile !== undefined || file.role !== 'raw'))
+    const files = source.files.filter(
+      (file) => file.frame === frame && (task.tile !== undefined || file.role !== 'raw'),
+    )
     return files.length > 0 && this.#allHere(source.taskId, source.epoch, files)
   }
 
@@ -223,13 +286,22 @@ class Shelf {
 
   #source(task: TaskRecord | undefined): { taskId: TaskId; epoch: number; files: readonly ResultFile[] } | undefined {
     const canonical = task?.canonical
-    const record = canonical === undefined ? undefined : canonical.taskId === task?.id ? task : this.#journaled.tasks.get(canonical.taskId)
+    const record =
+      canonical === undefined
+        ? undefined
+        : canonical.taskId === task?.id
+          ? task
+          : this.#journaled.tasks.get(canonical.taskId)
     const attempt = canonical === undefined || record === undefined ? undefined : attemptOf(record, canonical.epoch)
-    return canonical === undefined || attempt?.outcome !== 'rendered' ? undefined : { ...canonical, files: attempt.files ?? [] }
+    return canonical === undefined || attempt?.outcome !== 'rendered'
+      ? undefined
+      : { ...canonical, files: attempt.files ?? [] }
   }
 
   #allHere(taskId: TaskId, epoch: number, files: readonly ResultFile[]): boolean {
-    return files.every((file) => this.#around.bytesOf(attemptKey(this.#journaled.job.id, taskId, epoch, file.name)) === file.bytes)
+    return files.every(
+      (file) => this.#around.bytesOf(attemptKey(this.#journaled.job.id, taskId, epoch, file.name)) === file.bytes,
+    )
   }
 }
 
@@ -239,8 +311,19 @@ class Shelf {
  */
 function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: number): TaskRecord[] {
   const made = Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
-  const answered = (audit: TaskRecord | undefined): audit is TaskRecord => audit?.state === 'completed' && store.ownFilesHere(audit)
-  const seen = [...new Set([task, ...made.slice(task.auditsFrom ?? 0).map((id) => tasks.get(id)).filter(answered)].flatMap((each) => resultOf(each)?.workerId ?? []))]
+  const answered = (audit: TaskRecord | undefined): audit is TaskRecord =>
+    audit?.state === 'completed' && store.ownFilesHere(audit)
+  const seen = [
+    ...new Set(
+      [
+        task,
+        ...made
+          .slice(task.auditsFrom ?? 0)
+          .map((id) => tasks.get(id))
+          .filter(answered),
+      ].flatMap((each) => resultOf(each)?.workerId ?? []),
+    ),
+  ]
   return made.flatMap((id, round): TaskRecord[] => {
     const known = tasks.get(id)
     const asked = () => newAudit(task, round + 1, { avoid: seen })
@@ -256,7 +339,12 @@ function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: 
 /** Nobody holds it: leases of the lost state are over, and nobody is to blame for that. */
 function closed(task: TaskRecord, now: number): TaskRecord {
   if (task.attempts.every((attempt) => attempt.outcome !== 'running')) return task
-  return { ...task, attempts: task.attempts.map((attempt) => (attempt.outcome === 'running' ? { ...attempt, outcome: 'released', endedAt: now } : attempt)) }
+  return {
+    ...task,
+    attempts: task.attempts.map((attempt) =>
+      attempt.outcome === 'running' ? { ...attempt, outcome: 'released', endedAt: now } : attempt,
+    ),
+  }
 }
 
 /** As it is when its time is over: nobody goes on with it. */
@@ -267,6 +355,8 @@ function ended(task: TaskRecord, now: number): TaskRecord {
 /** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
 function again(task: TaskRecord, now: number): TaskRecord {
   const { canonical: _result, note: _note, ...rest } = closed(task, now)
-  const attempts = rest.attempts.map((attempt): Attempt => (attempt.outcome === 'rendered' ? { ...attempt, outcome: 'released' } : attempt))
+  const attempts = rest.attempts.map((attempt): Attempt =>
+    attempt.outcome === 'rendered' ? { ...attempt, outcome: 'released' } : attempt,
+  )
   return { ...rest, attempts, state: 'queued', verdict: 'unverified' }
 }

@@ -6,15 +6,23 @@ export const DENOISER_NEEDED = 'needs Blender with OpenImageDenoise'
 /** Why a worker cannot have a job's tasks: what is needed and what it has. Empty when it can. */
 export function shortfalls(requirement: Requirement, capabilities: Capabilities): string[] {
   const reasons: string[] = []
-  const { deviceKinds, gpuMemoryBytesMin, memoryBytesMin, blenderVersionMin, blenderVersionMax, denoiser, tags } = requirement
-  const devices = deviceKinds === undefined ? capabilities.devices : capabilities.devices.filter((device) => deviceKinds.includes(device.kind))
+  const { deviceKinds, gpuMemoryBytesMin, memoryBytesMin, blenderVersionMin, blenderVersionMax, denoiser, tags } =
+    requirement
+  const devices =
+    deviceKinds === undefined
+      ? capabilities.devices
+      : capabilities.devices.filter((device) => deviceKinds.includes(device.kind))
   if (deviceKinds !== undefined && devices.length === 0) reasons.push(`needs a ${deviceKinds.join(' or ')} device`)
-  if (gpuMemoryBytesMin !== undefined && largestGpuMemory(devices) < gpuMemoryBytesMin) reasons.push(`needs ${gib(gpuMemoryBytesMin)} GiB of GPU memory`)
-  if (memoryBytesMin !== undefined && capabilities.memoryBytes < memoryBytesMin) reasons.push(`needs ${gib(memoryBytesMin)} GiB of memory`)
+  if (gpuMemoryBytesMin !== undefined && largestGpuMemory(devices) < gpuMemoryBytesMin)
+    reasons.push(`needs ${gib(gpuMemoryBytesMin)} GiB of GPU memory`)
+  if (memoryBytesMin !== undefined && capabilities.memoryBytes < memoryBytesMin)
+    reasons.push(`needs ${gib(memoryBytesMin)} GiB of memory`)
   const { version, hasDenoiser } = capabilities.blender
   const exactly = blenderVersionMin !== undefined && blenderVersionMin === blenderVersionMax
-  if (blenderVersionMin !== undefined && compareVersions(version, blenderVersionMin) < 0) reasons.push(`needs Blender ${blenderVersionMin}${exactly ? '' : ' or newer'}`)
-  if (blenderVersionMax !== undefined && newerThan(version, blenderVersionMax)) reasons.push(`needs Blender ${blenderVersionMax}${exactly ? '' : ' or older'}`)
+  if (blenderVersionMin !== undefined && compareVersions(version, blenderVersionMin) < 0)
+    reasons.push(`needs Blender ${blenderVersionMin}${exactly ? '' : ' or newer'}`)
+  if (blenderVersionMax !== undefined && newerThan(version, blenderVersionMax))
+    reasons.push(`needs Blender ${blenderVersionMax}${exactly ? '' : ' or older'}`)
   if (denoiser === true && hasDenoiser !== true) reasons.push(DENOISER_NEEDED)
   for (const tag of tags ?? []) if (!capabilities.tags.includes(tag)) reasons.push(`needs the tag "${tag}"`)
   return reasons
@@ -25,16 +33,30 @@ export function isEligible(requirement: Requirement, capabilities: Capabilities)
 }
 
 /** Whether what this Blender found may decide about a job with this requirement. */
-export function mayDecide({ blenderVersionMin: min, blenderVersionMax: max }: Requirement, { blenderVersion }: Pick<Inspection, 'blenderVersion'>): boolean {
-  return (min === undefined || compareVersions(blenderVersion, min) >= 0) && (max === undefined || !newerThan(blenderVersion, max))
+export function mayDecide(
+  { blenderVersionMin: min, blenderVersionMax: max }: Requirement,
+  { blenderVersion }: Pick<Inspection, 'blenderVersion'>,
+): boolean {
+  return (
+    (min === undefined || compareVersions(blenderVersion, min) >= 0) &&
+    (max === undefined || !newerThan(blenderVersion, max))
+  )
 }
 
 /**
  * What a job needs once Blender has looked at its scene. Two versions of Blender render different pixels, and what is exact differs
  * too: all tasks and audits of a job go to the version that looked.
  */
-export function boundTo(requirement: Requirement, { blenderVersion, denoiser }: Pick<Inspection, 'blenderVersion' | 'denoiser'>): Requirement {
-  return { ...requirement, blenderVersionMin: blenderVersion, blenderVersionMax: blenderVersion, ...(denoiser === undefined || denoiser === 'unneeded' ? {} : { denoiser: true }) }
+export function boundTo(
+  requirement: Requirement,
+  { blenderVersion, denoiser }: Pick<Inspection, 'blenderVersion' | 'denoiser'>,
+): Requirement {
+  return {
+    ...requirement,
+    blenderVersionMin: blenderVersion,
+    blenderVersionMax: blenderVersion,
+    ...(denoiser === undefined || denoiser === 'unneeded' ? {} : { denoiser: true }),
+  }
 }
 
 /** Bytes of the GPU with the most memory; a device that does not tell counts as 0. */

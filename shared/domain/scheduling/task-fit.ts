@@ -4,7 +4,13 @@ import type { Effect } from '../effect.ts'
 
 /** True when not every worker may have the task, so that it must be chosen by looking and not taken in turn. */
 export function isPicky(task: TaskRecord): boolean {
-  return task.avoid.length > 0 || task.only !== undefined || task.kind === 'finish' || task.notBefore !== undefined || task.outgrew !== undefined
+  return (
+    task.avoid.length > 0 ||
+    task.only !== undefined ||
+    task.kind === 'finish' ||
+    task.notBefore !== undefined ||
+    task.outgrew !== undefined
+  )
 }
 
 /** What puts queued tasks into the queue of their job; the picky ones among them are found without it. */
@@ -22,12 +28,23 @@ export function queueing(tasks: readonly TaskRecord[]): Effect[] {
  * it goes to an anchor (`anchors`: those connected and eligible) while one is there that can and has not failed it.
  * Where somebody is there that may see it at all, somebody may have it.
  */
-export function mayHave(task: TaskRecord, workerId: WorkerId, others: readonly WorkerId[], anchors: readonly WorkerId[] = [], tooSmall: readonly WorkerId[] = []): boolean {
+export function mayHave(
+  task: TaskRecord,
+  workerId: WorkerId,
+  others: readonly WorkerId[],
+  anchors: readonly WorkerId[] = [],
+  tooSmall: readonly WorkerId[] = [],
+): boolean {
   const failedBy = (worker: WorkerId) => task.avoid.includes(worker)
   const hasLarger = [workerId, ...others].some((worker) => !tooSmall.includes(worker) && !failedBy(worker))
   const isTooSmall = (worker: WorkerId) => hasLarger && tooSmall.includes(worker)
   if (isTooSmall(workerId)) return false
-  if (task.kind === 'finish' && !anchors.includes(workerId) && anchors.some((anchor) => !failedBy(anchor) && !isTooSmall(anchor))) return false
+  if (
+    task.kind === 'finish' &&
+    !anchors.includes(workerId) &&
+    anchors.some((anchor) => !failedBy(anchor) && !isTooSmall(anchor))
+  )
+    return false
   if (task.only === workerId) return true
   if (task.only !== undefined && others.includes(task.only) && !isTooSmall(task.only)) return false
   if (!failedBy(workerId)) return true

@@ -11,7 +11,10 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
   const able = usable.filter((worker) => isEligible(requirement, worker.capabilities))
   const rests = able.map((worker) => (worker.restsUntil ?? now) - now)
-  if (able.length > 0 && rests.every((ms) => ms > 0)) return [`waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`]
+  if (able.length > 0 && rests.every((ms) => ms > 0))
+    return [
+      `waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`,
+    ]
   if (able.length > 0) return []
   const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))
   const missing = [...new Set(lacking.flat())]
@@ -22,12 +25,16 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
 
 function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly WorkerRecord[]): string {
   const offers = workers.map((worker) => worker.capabilities)
-  if (need.startsWith('needs the tag')) return `tags of connected workers: ${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
+  if (need.startsWith('needs the tag'))
+    return `tags of connected workers: ${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
   if (need.endsWith('of GPU memory')) {
-    const usable = offers.map((offer) => offer.devices.filter((device) => deviceKinds === undefined || deviceKinds.includes(device.kind)))
+    const usable = offers.map((offer) =>
+      offer.devices.filter((device) => deviceKinds === undefined || deviceKinds.includes(device.kind)),
+    )
     return `best connected worker has ${offered(Math.max(...usable.map(largestGpuMemory)))}`
   }
-  if (need.endsWith('of memory')) return `best connected worker has ${offered(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
+  if (need.endsWith('of memory'))
+    return `best connected worker has ${offered(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
   if (need === DENOISER_NEEDED) return `connected workers have ${versionsOf(offers)} without it`
   if (need.startsWith('needs Blender')) return `connected workers have ${versionsOf(offers)}`
   return `connected workers have ${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
@@ -39,5 +46,5 @@ function versionsOf(offers: readonly Capabilities[]): string {
 
 /** GiB, rounded down: what is just too little must not read as enough. */
 function offered(bytes: number): string {
-  return gib(Math.floor((bytes / 1024 ** 3) * 10) / 10 * 1024 ** 3)
+  return gib((Math.floor((bytes / 1024 ** 3) * 10) / 10) * 1024 ** 3)
 }

@@ -30,8 +30,16 @@ const NEVER_KEPT = 'replayed fluid'
  * laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`, `samples_not_splittable`,
  * `samples_invalid`, `frames_not_apart`, `files_too_many`, `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
  */
-export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, found: Inspection): { ok: true; plan: JobPlan } | Refusal {
-  if (!found.hasCamera) return refuse('scene_no_camera', `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > Camera), make it the scene's camera, save, and upload again`)
+export function applyInspection(
+  plan: JobPlan,
+  known: Pick<SceneRecord, 'missingFiles'>,
+  found: Inspection,
+): { ok: true; plan: JobPlan } | Refusal {
+  if (!found.hasCamera)
+    return refuse(
+      'scene_no_camera',
+      `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > Camera), make it the scene's camera, save, and upload again`,
+    )
   const size = checkSize(plan, found)
   if (!size.ok) return size
   const missing = checkFiles(plan, known, found)
@@ -40,14 +48,26 @@ export function applyInspection(plan: JobPlan, known: Pick<SceneRecord, 'missing
   if (!split.ok) return split
   const extras = checkExtraFiles({ ...plan, ...split.change }, found.extraFiles ?? 0)
   if (!extras.ok) return extras
-  const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) => note.slice(0, LIMITS.messageLengthMax))
-  return { ok: true, plan: { ...plan, ...split.change, ...(found.stereo ? { stereo: true } : {}), notes: notes.slice(0, LIMITS.notesPerPlanMax) } }
+  const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) =>
+    note.slice(0, LIMITS.messageLengthMax),
+  )
+  return {
+    ok: true,
+    plan: {
+      ...plan,
+      ...split.change,
+      ...(found.stereo ? { stereo: true } : {}),
+      notes: notes.slice(0, LIMITS.notesPerPlanMax),
+    },
+  }
 }
 
 /** Why tiles would not be exact, as parts of a sentence; empty when they are. */
 export function inspectedObstacles(found: Inspection): string[] {
   if (found.tiling.exact && found.history.length === 0) return []
-  return found.tiling.reasons.length > 0 ? [...found.tiling.reasons] : [found.history.length > 0 ? historyText(found) : 'Blender gives no reason']
+  return found.tiling.reasons.length > 0
+    ? [...found.tiling.reasons]
+    : [found.history.length > 0 ? historyText(found) : 'Blender gives no reason']
 }
 
 type Split = { ok: true; change: Partial<JobPlan>; notes: string[] } | Refusal
@@ -58,7 +78,10 @@ function checkSplit(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: 
   const ranges = checkRanges(plan, plan.samples, found)
   if (!ranges.ok) return ranges
   const { total } = ranges.samples
-  const notes = total === plan.samples.total ? [] : [`Blender says that the scene has ${total} samples, the file alone seemed to say ${plan.samples.total}`]
+  const notes =
+    total === plan.samples.total
+      ? []
+      : [`Blender says that the scene has ${total} samples, the file alone seemed to say ${plan.samples.total}`]
   return { ok: true, change: { ...tiled.change, samples: ranges.samples }, notes: [...tiled.notes, ...notes] }
 }
 
@@ -66,10 +89,18 @@ function checkTiles(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: 
   const obstacles = inspectedObstacles(found)
   // Frames of one tile are put together and finished as tiles are.
   if (obstacles.length > 0 && tilesPerFrame(plan) === 1) return refuseRanges(plan.sceneName, obstacles)
-  if (obstacles.length > 0) return refuse('tiles_not_exact', `tiles of scene "${plan.sceneName}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`)
+  if (obstacles.length > 0)
+    return refuse(
+      'tiles_not_exact',
+      `tiles of scene "${plan.sceneName}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`,
+    )
   const overscanPx = tilesPerFrame(plan) === 1 ? 0 : Math.max(tiles.overscanPx, found.tiling.overscanPx)
   if (overscanPx === tiles.overscanPx) return { ok: true, change: {}, notes: [] }
-  return { ok: true, change: { tiles: { ...tiles, overscanPx } }, notes: [`tiles have ${overscanPx} px of overscan because Blender asks for it`] }
+  return {
+    ok: true,
+    change: { tiles: { ...tiles, overscanPx } },
+    notes: [`tiles have ${overscanPx} px of overscan because Blender asks for it`],
+  }
 }
 
 /**
@@ -79,19 +110,40 @@ function checkTiles(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: 
 function keepOrder(plan: JobPlan, found: Inspection): Split {
   if (found.history.length === 0) return { ok: true, change: {}, notes: [] }
   const replayed = found.history.filter(({ kind }) => kind === NEVER_KEPT)
-  if (replayed.length > 0) return refuse('frames_not_apart', `${list(replayed.map(({ object }) => `"${object}"`))}: a fluid of the cache type Replay writes its cache while it is rendered, so a frame depends on what was rendered before. Choose Modular or All as type of its cache, bake, save, and upload again with the cache in the project .zip`)
-  if (plan.frameCount === 1) return { ok: true, change: {}, notes: [`${historyText(found)}; a single frame shows them as Blender does when it renders that frame of the file as it was saved`] }
+  if (replayed.length > 0)
+    return refuse(
+      'frames_not_apart',
+      `${list(replayed.map(({ object }) => `"${object}"`))}: a fluid of the cache type Replay writes its cache while it is rendered, so a frame depends on what was rendered before. Choose Modular or All as type of its cache, bake, save, and upload again with the cache in the project .zip`,
+    )
+  if (plan.frameCount === 1)
+    return {
+      ok: true,
+      change: {},
+      notes: [
+        `${historyText(found)}; a single frame shows them as Blender does when it renders that frame of the file as it was saved`,
+      ],
+    }
   const lost = found.history.filter(({ kind }) => !KEPT_IN_ORDER.includes(kind))
   if (lost.length > 0) {
-    return refuse('frames_not_apart', `${list(lost.map(({ object, kind }) => `${kind} of "${object}"`))}: a simulation of this kind must be baked to be rendered as Blender renders it. Bake it, save (a cache on disk must be in the project .zip), and upload again; or submit a single frame`)
+    return refuse(
+      'frames_not_apart',
+      `${list(lost.map(({ object, kind }) => `${kind} of "${object}"`))}: a simulation of this kind must be baked to be rendered as Blender renders it. Bake it, save (a cache on disk must be in the project .zip), and upload again; or submit a single frame`,
+    )
   }
   if (plan.frameCount > LIMITS.framesPerChunkMax) {
-    return refuse('frames_not_apart', `${historyText(found)}, so one worker must render all ${plan.frameCount} frames in order, and ${LIMITS.framesPerChunkMax} frames in one task is the limit. Bake the simulations in Blender, save (a cache on disk must be in the project .zip), and upload again; or submit at most ${LIMITS.framesPerChunkMax} frames`)
+    return refuse(
+      'frames_not_apart',
+      `${historyText(found)}, so one worker must render all ${plan.frameCount} frames in order, and ${LIMITS.framesPerChunkMax} frames in one task is the limit. Bake the simulations in Blender, save (a cache on disk must be in the project .zip), and upload again; or submit at most ${LIMITS.framesPerChunkMax} frames`,
+    )
   }
   const note = `${historyText(found)}: one worker renders all frames in order, and another one would begin anew; bake them to let many workers render`
   const notes = [note]
-  if (plan.chunk > 1 && plan.chunk < plan.frameCount) notes.push(`chunks of ${plan.chunk} frames would break that order and are not made`)
-  if (/[,:]/.test(plan.frames)) notes.push('a frame that does not follow the one before it by the scene\'s frame step begins the simulation anew, as rendering that frame alone does')
+  if (plan.chunk > 1 && plan.chunk < plan.frameCount)
+    notes.push(`chunks of ${plan.chunk} frames would break that order and are not made`)
+  if (/[,:]/.test(plan.frames))
+    notes.push(
+      "a frame that does not follow the one before it by the scene's frame step begins the simulation anew, as rendering that frame alone does",
+    )
   return { ok: true, change: { chunk: plan.frameCount, ordered: true, renderTaskCount: 1 }, notes }
 }
 
@@ -105,17 +157,33 @@ function checkSize(plan: JobPlan, found: Inspection): { ok: true } | Refusal {
   const { width, height, region, cropsToBorder } = found.image
   const written = cropsToBorder ? region : { width, height }
   const own = plan.region ?? { x: 0, y: 0, width: plan.width, height: plan.height }
-  const same = written.width === plan.width && written.height === plan.height && own.x === region.x && own.y === region.y && own.width === region.width && own.height === region.height
+  const same =
+    written.width === plan.width &&
+    written.height === plan.height &&
+    own.x === region.x &&
+    own.y === region.y &&
+    own.width === region.width &&
+    own.height === region.height
   if (same) return { ok: true }
-  return refuse('resolution_invalid', `scene "${plan.sceneName}": the file says ${plan.width}x${plan.height} with the region ${rectangle(own)}, Blender ${found.blenderVersion} renders ${written.width}x${written.height} with the region ${rectangle(region)}; open it in that Blender, save, and upload again, or ask for a resolution`)
+  return refuse(
+    'resolution_invalid',
+    `scene "${plan.sceneName}": the file says ${plan.width}x${plan.height} with the region ${rectangle(own)}, Blender ${found.blenderVersion} renders ${written.width}x${written.height} with the region ${rectangle(region)}; open it in that Blender, save, and upload again, or ask for a resolution`,
+  )
 }
 
-function checkFiles(plan: JobPlan, known: Pick<SceneRecord, 'missingFiles'>, found: Inspection): { ok: true; notes: string[] } | Refusal {
+function checkFiles(
+  plan: JobPlan,
+  known: Pick<SceneRecord, 'missingFiles'>,
+  found: Inspection,
+): { ok: true; notes: string[] } | Refusal {
   const fresh = found.missingFiles.filter(({ path }) => !known.missingFiles.some((file) => file.path === path))
   if (fresh.length === 0) return { ok: true, notes: [] }
   const text = `Blender does not find ${fresh.length} file(s) that the scene uses: ${list(fresh.map(({ kind, path }) => `${path} (${kind})`))}`
   if (plan.allowMissingFiles === true) return { ok: true, notes: [`rendered although ${text}`] }
-  return refuse('scene_missing_files', `${text}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`)
+  return refuse(
+    'scene_missing_files',
+    `${text}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`,
+  )
 }
 
 /** Whether a result can hold what File Output nodes write beside its frames. */
@@ -123,26 +191,54 @@ function checkExtraFiles(plan: JobPlan, extraFiles: number): { ok: true } | Refu
   const { extraFilesPerFrameMax, filesPerResultMax } = LIMITS
   const advice = 'Remove or mute some, or let them write several passes into one multilayer EXR'
   if (extraFiles > extraFilesPerFrameMax) {
-    return refuse('files_too_many', `File Output nodes of scene "${plan.sceneName}" write ${extraFiles} files beside each frame, ${extraFilesPerFrameMax} is the limit. ${advice}`)
+    return refuse(
+      'files_too_many',
+      `File Output nodes of scene "${plan.sceneName}" write ${extraFiles} files beside each frame, ${extraFilesPerFrameMax} is the limit. ${advice}`,
+    )
   }
   const perFrame = extraFiles + FILES_OF_FRAME_MAX
   if (plan.chunk * perFrame <= filesPerResultMax) return { ok: true }
-  const [asked, most] = [`${plan.chunk} frames in one task make ${plan.chunk * perFrame} files`, Math.floor(filesPerResultMax / perFrame)]
-  const otherwise = plan.ordered === true ? `or bake the simulations, so that the frames need not be one task` : `or ask for at most ${most} frames in a task`
-  return refuse('files_too_many', `${asked}, because File Output nodes write ${extraFiles} beside each; ${filesPerResultMax} is the limit. ${advice}; ${otherwise}`)
+  const [asked, most] = [
+    `${plan.chunk} frames in one task make ${plan.chunk * perFrame} files`,
+    Math.floor(filesPerResultMax / perFrame),
+  ]
+  const otherwise =
+    plan.ordered === true
+      ? `or bake the simulations, so that the frames need not be one task`
+      : `or ask for at most ${most} frames in a task`
+  return refuse(
+    'files_too_many',
+    `${asked}, because File Output nodes write ${extraFiles} beside each; ${filesPerResultMax} is the limit. ${advice}; ${otherwise}`,
+  )
 }
 
 /** What does not stop a job, but that its artist should know. */
 function oddities(plan: JobPlan, found: Inspection): string[] {
   const notes: string[] = []
-  if (found.engine !== plan.engine) notes.push(`the file names the engine ${plan.engine}, Blender ${found.blenderVersion} renders with ${found.engine || 'none'}`)
-  if (found.denoiser === 'here') notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
-  if (found.leftOut !== undefined && found.leftOut.length > 0) notes.push(`Blender shows nothing of ${list(found.leftOut.map(({ object, kind }) => `the ${kind} of "${object}"`))}, because it is not baked`)
-  if (found.burnsStamp) notes.push('the render time and the like are burned into the images, so no two renders of a frame are equal')
-  if (found.gpuCompositor === true) notes.push('the compositor is set to the GPU: farms run it on the processor, so that all machines agree, and some nodes round otherwise there (Lens Distortion with dispersion visibly)')
-  if (found.timeLimitSeconds > 0) notes.push(`the scene limits the render time to ${found.timeLimitSeconds} s, so the speed of a machine decides its pixels`)
-  if (found.blockedScripts.length > 0) notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)
-  if (found.fileOutputs.length > 0) notes.push(`what File Output nodes write is delivered beside the frames: ${list(found.fileOutputs)}`)
+  if (found.engine !== plan.engine)
+    notes.push(
+      `the file names the engine ${plan.engine}, Blender ${found.blenderVersion} renders with ${found.engine || 'none'}`,
+    )
+  if (found.denoiser === 'here')
+    notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
+  if (found.leftOut !== undefined && found.leftOut.length > 0)
+    notes.push(
+      `Blender shows nothing of ${list(found.leftOut.map(({ object, kind }) => `the ${kind} of "${object}"`))}, because it is not baked`,
+    )
+  if (found.burnsStamp)
+    notes.push('the render time and the like are burned into the images, so no two renders of a frame are equal')
+  if (found.gpuCompositor === true)
+    notes.push(
+      'the compositor is set to the GPU: farms run it on the processor, so that all machines agree, and some nodes round otherwise there (Lens Distortion with dispersion visibly)',
+    )
+  if (found.timeLimitSeconds > 0)
+    notes.push(
+      `the scene limits the render time to ${found.timeLimitSeconds} s, so the speed of a machine decides its pixels`,
+    )
+  if (found.blockedScripts.length > 0)
+    notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)
+  if (found.fileOutputs.length > 0)
+    notes.push(`what File Output nodes write is delivered beside the frames: ${list(found.fileOutputs)}`)
   return notes
 }
 

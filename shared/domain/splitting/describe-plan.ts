@@ -38,19 +38,40 @@ export function describePlan(request: JobRequest, scene: SceneRecord): { ok: tru
     plan: {
       scene: { sha256: scene.sha256, name: scene.name },
       plan,
-      ...(refusal === undefined ? {} : { refusal: { code: refusal.code, detail: refusal.detail.slice(0, LIMITS.messageLengthMax) } }),
-      tasks: { inspect: inspection === undefined ? 1 : 0, render: plan.renderTaskCount, finish: finishCount(plan), audits: auditsExpected(plan), rule: ruleOf(plan) },
-      tiles: grid === undefined ? [] : Array.from({ length: tilesPerFrame(plan) }, (_, index) => placed(plan, grid, index)),
+      ...(refusal === undefined
+        ? {}
+        : { refusal: { code: refusal.code, detail: refusal.detail.slice(0, LIMITS.messageLengthMax) } }),
+      tasks: {
+        inspect: inspection === undefined ? 1 : 0,
+        render: plan.renderTaskCount,
+        finish: finishCount(plan),
+        audits: auditsExpected(plan),
+        rule: ruleOf(plan),
+      },
+      tiles:
+        grid === undefined ? [] : Array.from({ length: tilesPerFrame(plan) }, (_, index) => placed(plan, grid, index)),
       exactness: exactnessOf(plan, scene, inspection),
-      inspected: inspection === undefined ? null : { by: inspection.inspectedBy, at: inspection.inspectedAt, blenderVersion: inspection.blenderVersion },
+      inspected:
+        inspection === undefined
+          ? null
+          : { by: inspection.inspectedBy, at: inspection.inspectedAt, blenderVersion: inspection.blenderVersion },
       missingFiles: missingFiles(scene, inspection),
     },
   }
 }
 
-const withMissingFiles = { code: 'scene_missing_files', change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }) } as const
-const withoutTiles = { code: 'tiles_not_exact', change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request } as const
-const withoutRanges = { code: 'samples_not_splittable', change: ({ sampleRanges: _ranges, ...request }: JobRequest): JobRequest => request } as const
+const withMissingFiles = {
+  code: 'scene_missing_files',
+  change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }),
+} as const
+const withoutTiles = {
+  code: 'tiles_not_exact',
+  change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request,
+} as const
+const withoutRanges = {
+  code: 'samples_not_splittable',
+  change: ({ sampleRanges: _ranges, ...request }: JobRequest): JobRequest => request,
+} as const
 
 /** One render task at least and each finish, once auditing is on at all (verification/audit-draw.ts). */
 function auditsExpected(plan: JobPlan): number {
@@ -65,7 +86,9 @@ function ruleOf(plan: JobPlan): string {
     if (plan.samples === undefined) return `${frames}${tiles}, a task each; stitched, ${finished}`
     const { total, ranges } = plan.samples
     const split = `${total} samples in ${ranges} ranges, a task each`
-    return tiles === '' ? `${frames} is rendered as ${split}; merged by weight, ${finished}` : `${frames}${tiles}, each rendered as ${split}; merged by weight and stitched, ${finished}`
+    return tiles === ''
+      ? `${frames} is rendered as ${split}; merged by weight, ${finished}`
+      : `${frames}${tiles}, each rendered as ${split}; merged by weight and stitched, ${finished}`
   }
   if (plan.ordered === true) return `all ${plan.frameCount} frames are one task, because they depend on one another`
   if (plan.chunk > 1) return `${plan.chunk} frames to a task`
@@ -78,26 +101,59 @@ function placed(plan: JobPlan, grid: NonNullable<JobPlan['tiles']>, index: numbe
   return { placement: { ...placement, x: placement.x + x, y: placement.y + y }, window }
 }
 
-function exactnessOf(plan: JobPlan, scene: SceneRecord, inspection: SceneInspection | undefined): PlanView['exactness'] {
+function exactnessOf(
+  plan: JobPlan,
+  scene: SceneRecord,
+  inspection: SceneInspection | undefined,
+): PlanView['exactness'] {
   const facts = scene.facts.scenes.find((each) => each.name === plan.sceneName)
-  if (facts === undefined) throw new Error(`scene ${scene.sha256} has no scene "${plan.sceneName}", though a plan was made for it`)
+  if (facts === undefined)
+    throw new Error(`scene ${scene.sha256} has no scene "${plan.sceneName}", though a plan was made for it`)
   const against: string[] = []
-  if (inspection?.burnsStamp === true) against.push('the render time and the like are burned into the images: no two renders are equal')
-  if ((inspection?.timeLimitSeconds ?? 0) > 0) against.push('a time limit lets the speed of a machine decide the pixels')
+  if (inspection?.burnsStamp === true)
+    against.push('the render time and the like are burned into the images: no two renders are equal')
+  if ((inspection?.timeLimitSeconds ?? 0) > 0)
+    against.push('a time limit lets the speed of a machine decide the pixels')
   if (plan.samples !== undefined) against.push(RANGES_INEXACT)
-  const why = against.length > 0 ? against : [plan.tiles === undefined ? 'whole frames are rendered by Blender as it would without a farm' : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything after the render is done on the whole frame`]
-  if (inspection === undefined) why.push('so far the file alone was read; the job begins with a worker that looks at the scene in Blender, and fails early if that finds something against it')
-  const ranges = [...new Set([...rangeObstacles(facts), ...(inspection === undefined ? [] : [...inspectedRangeObstacles(inspection), ...inspectedObstacles(inspection)])])]
-  const reasons = [...new Set([...tileObstacles(facts), ...(inspection === undefined ? [] : inspectedObstacles(inspection))])]
+  const why =
+    against.length > 0
+      ? against
+      : [
+          plan.tiles === undefined
+            ? 'whole frames are rendered by Blender as it would without a farm'
+            : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything after the render is done on the whole frame`,
+        ]
+  if (inspection === undefined)
+    why.push(
+      'so far the file alone was read; the job begins with a worker that looks at the scene in Blender, and fails early if that finds something against it',
+    )
+  const ranges = [
+    ...new Set([
+      ...rangeObstacles(facts),
+      ...(inspection === undefined ? [] : [...inspectedRangeObstacles(inspection), ...inspectedObstacles(inspection)]),
+    ]),
+  ]
+  const reasons = [
+    ...new Set([...tileObstacles(facts), ...(inspection === undefined ? [] : inspectedObstacles(inspection))]),
+  ]
   return {
     exact: against.length === 0,
     why,
-    tiles: { exact: reasons.length === 0, overscanPx: Math.max(overscanFor(facts).px, inspection?.tiling.overscanPx ?? 0), reasons },
+    tiles: {
+      exact: reasons.length === 0,
+      overscanPx: Math.max(overscanFor(facts).px, inspection?.tiling.overscanPx ?? 0),
+      reasons,
+    },
     samples: { splittable: ranges.length === 0, reasons: ranges },
   }
 }
 
 function missingFiles(scene: SceneRecord, inspection: SceneInspection | undefined): PlanView['missingFiles'] {
-  const seen = (inspection?.missingFiles ?? []).filter(({ path }) => !scene.missingFiles.some((file) => file.path === path))
-  return [...scene.missingFiles, ...seen.map(({ path, kind }) => ({ path, reason: `Blender does not find this ${kind}` }))].slice(0, 1_000)
+  const seen = (inspection?.missingFiles ?? []).filter(
+    ({ path }) => !scene.missingFiles.some((file) => file.path === path),
+  )
+  return [
+    ...scene.missingFiles,
+    ...seen.map(({ path, kind }) => ({ path, reason: `Blender does not find this ${kind}` })),
+  ].slice(0, 1_000)
 }

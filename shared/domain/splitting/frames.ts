@@ -17,17 +17,30 @@ export function parseFrames(text: string): { ok: true; frames: number[] } | Refu
       return refuse('frames_invalid', `frames: nothing between two commas in "${text}"`)
     }
     const match = PART.exec(part)
-    if (match === null) return refuse('frames_invalid', `frames: "${part}" is not a frame, a range first-last, or first-last:step; write something like 1-10, 15, 20-40:2`)
+    if (match === null)
+      return refuse(
+        'frames_invalid',
+        `frames: "${part}" is not a frame, a range first-last, or first-last:step; write something like 1-10, 15, 20-40:2`,
+      )
     const first = Number(match[1])
     const last = match[2] === undefined ? first : Number(match[2])
     const step = match[3] === undefined ? 1 : Number(match[3])
     if (step === 0) return refuse('frames_invalid', `frames: the step of "${part}" is 0; it must be 1 or more`)
-    if (last < first) return refuse('frames_empty', `frames: "${part}" runs backwards and holds no frame; write ${last}-${first}`)
+    if (last < first)
+      return refuse('frames_empty', `frames: "${part}" runs backwards and holds no frame; write ${last}-${first}`)
     for (const frame of [first, last]) {
-      if (frame < LIMITS.frameNumberMin || frame > LIMITS.frameNumberMax) return refuse('frames_too_many', `frames: ${frame} is outside of what Blender can render (${LIMITS.frameNumberMin} to ${LIMITS.frameNumberMax})`)
+      if (frame < LIMITS.frameNumberMin || frame > LIMITS.frameNumberMax)
+        return refuse(
+          'frames_too_many',
+          `frames: ${frame} is outside of what Blender can render (${LIMITS.frameNumberMin} to ${LIMITS.frameNumberMax})`,
+        )
     }
     count += Math.floor((last - first) / step) + 1
-    if (count > LIMITS.framesPerJobMax) return refuse('frames_too_many', `frames: "${text}" holds more than ${LIMITS.framesPerJobMax} frames; split the job`)
+    if (count > LIMITS.framesPerJobMax)
+      return refuse(
+        'frames_too_many',
+        `frames: "${text}" holds more than ${LIMITS.framesPerJobMax} frames; split the job`,
+      )
     ranges.push({ first, last, step })
   }
   const frames = new Set<number>()
@@ -38,7 +51,7 @@ export function parseFrames(text: string): { ok: true; frames: number[] } | Refu
 /** The shortest text for an ascending frame list: runs of equal step, singles elsewhere. Its parse gives the list again. */
 export function formatFrames(frames: readonly number[]): string {
   const parts: string[] = []
-  for (let start = 0; start < frames.length; ) {
+  for (let start = 0; start < frames.length;) {
     const first = frames[start] ?? 0
     const step = (frames[start + 1] ?? first) - first
     let end = start

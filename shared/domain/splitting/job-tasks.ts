@@ -23,13 +23,17 @@ export function finishCount(plan: Pick<JobPlan, 'tiles' | 'frameCount'>): number
 }
 
 /** The part of a frame that a task is about, as it stands in its record. */
-export function partOf({ tile, sampleRange }: Pick<TaskRecord, 'tile' | 'sampleRange'>): Pick<TaskRecord, 'tile' | 'sampleRange'> {
+export function partOf({
+  tile,
+  sampleRange,
+}: Pick<TaskRecord, 'tile' | 'sampleRange'>): Pick<TaskRecord, 'tile' | 'sampleRange'> {
   return { ...(tile === undefined ? {} : { tile }), ...(sampleRange === undefined ? {} : { sampleRange }) }
 }
 
 /** The `index`-th render task of a plan (from 0), as it is before anything happened to it. */
 export function newRenderTask(plan: JobPlan, frames: readonly number[], index: number): TaskRecord {
-  if (plan.tiles === undefined) return blankTask(renderTaskId(index), 'render', frames.slice(index * plan.chunk, (index + 1) * plan.chunk))
+  if (plan.tiles === undefined)
+    return blankTask(renderTaskId(index), 'render', frames.slice(index * plan.chunk, (index + 1) * plan.chunk))
   const [parts, ranges] = [tasksPerFrame(plan), rangesPerTile(plan)]
   const [position, part] = [Math.floor(index / parts), index % parts]
   return {
@@ -48,10 +52,25 @@ export function newFrame(plan: JobPlan, number: number, position: number): Frame
 }
 
 /** The render tasks `from` to `to` (exclusive) of a plan, and the frames that they begin. */
-export function plannedPart(plan: JobPlan, frames: readonly number[], from: number, to: number): { tasks: TaskRecord[]; frames: FrameRecord[] } {
+export function plannedPart(
+  plan: JobPlan,
+  frames: readonly number[],
+  from: number,
+  to: number,
+): { tasks: TaskRecord[]; frames: FrameRecord[] } {
   const parts = tasksPerFrame(plan)
   const tasks = Array.from({ length: to - from }, (_, offset) => newRenderTask(plan, frames, from + offset))
-  const begun = tasks.flatMap((task, offset) => (plan.tiles === undefined || (from + offset) % parts === 0 ? task.frames.map((number, place) => newFrame(plan, number, plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / parts)) : []))
+  const begun = tasks.flatMap((task, offset) =>
+    plan.tiles === undefined || (from + offset) % parts === 0
+      ? task.frames.map((number, place) =>
+          newFrame(
+            plan,
+            number,
+            plan.tiles === undefined ? (from + offset) * plan.chunk + place : (from + offset) / parts,
+          ),
+        )
+      : [],
+  )
   return { tasks, frames: begun }
 }
 

@@ -22,15 +22,30 @@ export const PRIORITY_DEFAULT = 50
  * All that is decided about a job before anything runs, or why it cannot run: what the request leaves out comes from
  * the scene. Pure, so that it can be shown before it is done.
  */
-export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; plan: JobPlan; frames: number[] } | Refusal {
+export function planJob(
+  request: JobRequest,
+  scene: SceneRecord,
+): { ok: true; plan: JobPlan; frames: number[] } | Refusal {
   const wanted = request.settings?.scene ?? scene.facts.activeScene
   const facts = scene.facts.scenes.find((each) => each.name === wanted)
-  if (facts === undefined) return refuse('scene_not_in_file', `settings.scene: the file has no scene "${wanted}"; it has ${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`)
+  if (facts === undefined)
+    return refuse(
+      'scene_not_in_file',
+      `settings.scene: the file has no scene "${wanted}"; it has ${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`,
+    )
   if (facts.name === '' || facts.name.length > LIMITS.nameLengthMax || facts.engine === '') {
-    return refuse('blend_invalid', `scene "${facts.name.slice(0, LIMITS.nameLengthMax)}" (engine "${facts.engine}"): a scene needs a name of 1 to ${LIMITS.nameLengthMax} characters and an engine; rename it or choose an engine in Blender, save, and upload again`)
+    return refuse(
+      'blend_invalid',
+      `scene "${facts.name.slice(0, LIMITS.nameLengthMax)}" (engine "${facts.engine}"): a scene needs a name of 1 to ${LIMITS.nameLengthMax} characters and an engine; rename it or choose an engine in Blender, save, and upload again`,
+    )
   }
-  if (!facts.hasCamera) return refuse('scene_no_camera', `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), make it the scene's camera, save, and upload again`)
-  if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true) return refuse('scene_missing_files', missingText(scene))
+  if (!facts.hasCamera)
+    return refuse(
+      'scene_no_camera',
+      `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), make it the scene's camera, save, and upload again`,
+    )
+  if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true)
+    return refuse('scene_missing_files', missingText(scene))
 
   const frames = parseFrames(request.frames ?? sceneFrames(facts))
   if (!frames.ok) return frames
@@ -39,18 +54,27 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
   const format = imageFormat(facts, request.settings)
   if (!format.ok) return format
   const notes: string[] = [...format.notes]
-  if (scene.missingFiles.length > 0) notes.push(`rendered although ${missingText(scene)}`.slice(0, LIMITS.messageLengthMax))
+  if (scene.missingFiles.length > 0)
+    notes.push(`rendered although ${missingText(scene)}`.slice(0, LIMITS.messageLengthMax))
 
   const chunk = request.chunk ?? 1
   const split = splitFrame(request, facts, stitchedSize(size))
   if (!split.ok) return split
   notes.push(...split.notes)
   const { tiles, samples } = split
-  const renderTaskCount = tiles === undefined ? Math.ceil(frames.frames.length / chunk) : frames.frames.length * tasksPerFrame({ tiles, samples })
-  if (renderTaskCount > LIMITS.tasksPerJobMax) return refuse('too_many_tasks', `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles, sample ranges or frames, or larger chunks`)
+  const renderTaskCount =
+    tiles === undefined
+      ? Math.ceil(frames.frames.length / chunk)
+      : frames.frames.length * tasksPerFrame({ tiles, samples })
+  if (renderTaskCount > LIMITS.tasksPerJobMax)
+    return refuse(
+      'too_many_tasks',
+      `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles, sample ranges or frames, or larger chunks`,
+    )
   const settings: RenderSettings = { ...request.settings, scene: facts.name, format: format.settings }
   const text = formatFrames(frames.frames)
-  if (text.length > LIMITS.messageLengthMax * 4) return refuse('frames_invalid', 'frames: too many separate ranges; split the job')
+  if (text.length > LIMITS.messageLengthMax * 4)
+    return refuse('frames_invalid', 'frames: too many separate ranges; split the job')
   const plan: JobPlan = {
     sceneName: facts.name,
     ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
@@ -80,8 +104,17 @@ export function planJob(request: JobRequest, scene: SceneRecord): { ok: true; pl
 }
 
 /** What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet, or not for what this plan needs. */
-export function inspectionOf(scene: Pick<SceneRecord, 'inspections'>, plan: Pick<JobPlan, 'sceneName' | 'samples'>, requirement: Requirement = {}): SceneInspection | undefined {
-  return scene.inspections?.findLast((inspection) => inspection.scene === plan.sceneName && mayDecide(requirement, inspection) && (plan.samples === undefined || inspection.sampleRanges !== undefined))
+export function inspectionOf(
+  scene: Pick<SceneRecord, 'inspections'>,
+  plan: Pick<JobPlan, 'sceneName' | 'samples'>,
+  requirement: Requirement = {},
+): SceneInspection | undefined {
+  return scene.inspections?.findLast(
+    (inspection) =>
+      inspection.scene === plan.sceneName &&
+      mayDecide(requirement, inspection) &&
+      (plan.samples === undefined || inspection.sampleRanges !== undefined),
+  )
 }
 
 function missingText(scene: SceneRecord): string {
@@ -92,39 +125,84 @@ function missingText(scene: SceneRecord): string {
 
 function sceneFrames(facts: SceneSettings): string {
   const step = Math.max(1, facts.frameStep)
-  return facts.frameEnd === facts.frameStart ? String(facts.frameStart) : `${facts.frameStart}-${facts.frameEnd}${step === 1 ? '' : `:${step}`}`
+  return facts.frameEnd === facts.frameStart
+    ? String(facts.frameStart)
+    : `${facts.frameStart}-${facts.frameEnd}${step === 1 ? '' : `:${step}`}`
 }
 
 /** Pixels of the final image, and what is rendered of the whole one where that is not all. Blender computes percentages with whole numbers: size * percent / 100, cut off. */
-function imageSize(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; width: number; height: number; region?: PixelRectangle } | Refusal {
+function imageSize(
+  facts: SceneSettings,
+  settings: RenderSettings | undefined,
+): { ok: true; width: number; height: number; region?: PixelRectangle } | Refusal {
   const asked = settings?.resolution
-  const percentage = asked !== undefined && 'percentage' in asked ? asked.percentage : asked === undefined ? facts.resolutionPercentage : 100
+  const percentage =
+    asked !== undefined && 'percentage' in asked
+      ? asked.percentage
+      : asked === undefined
+        ? facts.resolutionPercentage
+        : 100
   const full = asked !== undefined && 'width' in asked ? asked : { width: facts.resolutionX, height: facts.resolutionY }
   const width = Math.trunc((full.width * percentage) / 100)
   const height = Math.trunc((full.height * percentage) / 100)
   if (width < 1 || height < 1 || width > LIMITS.resolutionMax || height > LIMITS.resolutionMax) {
-    return refuse('resolution_invalid', `settings.resolution: the image would have ${width}x${height} pixels; each side must be 1 to ${LIMITS.resolutionMax}`)
+    return refuse(
+      'resolution_invalid',
+      `settings.resolution: the image would have ${width}x${height} pixels; each side must be 1 to ${LIMITS.resolutionMax}`,
+    )
   }
   if (!facts.border.used) return { ok: true, width, height }
   const region = regionOf(facts.border, width, height)
   if (region.width < 1 || region.height < 1) {
-    return refuse('resolution_invalid', `the render region of the scene holds no pixel of ${width}x${height}; draw it anew or switch it off (Output > Format > Render Region), save, and upload again, or ask for a larger resolution`)
+    return refuse(
+      'resolution_invalid',
+      `the render region of the scene holds no pixel of ${width}x${height}; draw it anew or switch it off (Output > Format > Render Region), save, and upload again, or ask for a larger resolution`,
+    )
   }
-  return facts.border.crop ? { ok: true, width: region.width, height: region.height, region } : { ok: true, width, height, region }
+  return facts.border.crop
+    ? { ok: true, width: region.width, height: region.height, region }
+    : { ok: true, width, height, region }
 }
 
-const FROM_BLENDER: Readonly<Record<string, ImageFormat>> = { PNG: 'png', JPEG: 'jpeg', OPEN_EXR: 'exr', OPEN_EXR_MULTILAYER: 'exr-multilayer', TIFF: 'tiff', WEBP: 'webp' }
-const DEPTHS: Readonly<Record<ImageFormat, readonly string[]>> = { png: ['8', '16'], jpeg: ['8'], exr: ['16', '32'], 'exr-multilayer': ['16', '32'], tiff: ['8', '16'], webp: ['8'] }
+const FROM_BLENDER: Readonly<Record<string, ImageFormat>> = {
+  PNG: 'png',
+  JPEG: 'jpeg',
+  OPEN_EXR: 'exr',
+  OPEN_EXR_MULTILAYER: 'exr-multilayer',
+  TIFF: 'tiff',
+  WEBP: 'webp',
+}
+const DEPTHS: Readonly<Record<ImageFormat, readonly string[]>> = {
+  png: ['8', '16'],
+  jpeg: ['8'],
+  exr: ['16', '32'],
+  'exr-multilayer': ['16', '32'],
+  tiff: ['8', '16'],
+  webp: ['8'],
+}
 
-function imageFormat(facts: SceneSettings, settings: RenderSettings | undefined): { ok: true; file: ImageFormat; settings: RenderSettings['format']; notes: string[] } | Refusal {
+function imageFormat(
+  facts: SceneSettings,
+  settings: RenderSettings | undefined,
+): { ok: true; file: ImageFormat; settings: RenderSettings['format']; notes: string[] } | Refusal {
   const asked = settings?.format
   if (asked === undefined) {
     const known = FROM_BLENDER[facts.output.fileFormat]
     if (known !== undefined) return { ok: true, file: known, settings: undefined, notes: [] }
-    return { ok: true, file: 'png', settings: { file: 'png', colorDepth: '8' }, notes: [`the scene writes ${facts.output.fileFormat}, which is no still image format of this farm: frames are delivered as PNG`] }
+    return {
+      ok: true,
+      file: 'png',
+      settings: { file: 'png', colorDepth: '8' },
+      notes: [
+        `the scene writes ${facts.output.fileFormat}, which is no still image format of this farm: frames are delivered as PNG`,
+      ],
+    }
   }
   if (asked.colorDepth !== undefined && !DEPTHS[asked.file].includes(asked.colorDepth)) {
-    return refuse('format_invalid', `settings.format: ${asked.file} has ${DEPTHS[asked.file].join(' or ')} bits per channel, not ${asked.colorDepth}`)
+    return refuse(
+      'format_invalid',
+      `settings.format: ${asked.file} has ${DEPTHS[asked.file].join(' or ')} bits per channel, not ${asked.colorDepth}`,
+    )
   }
   return { ok: true, file: asked.file, settings: asked, notes: [] }
 }

@@ -12,7 +12,8 @@ const TILEABLE = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORK
 /** Why tiles of this scene would not be exact, as far as the file itself tells; Blender's inspection has the last word. One sentence part each. */
 export function tileObstacles(facts: SceneSettings): string[] {
   const obstacles: string[] = []
-  if (!TILEABLE.includes(facts.engine)) obstacles.push(`the engine ${facts.engine} is not known to render tiles exactly`)
+  if (!TILEABLE.includes(facts.engine))
+    obstacles.push(`the engine ${facts.engine} is not known to render tiles exactly`)
   if (facts.useSequencer && facts.hasSequencerStrips) obstacles.push('its image comes from the video sequencer')
   return obstacles
 }
@@ -21,6 +22,9 @@ export function tileObstacles(facts: SceneSettings): string[] {
 export function overscanFor(facts: SceneSettings): { px: number; why: string } {
   const adaptive = facts.engine === 'CYCLES' && facts.cycles.useAdaptiveSampling !== false
   return adaptive
-    ? { px: ADAPTIVE_OVERSCAN_PX, why: `tiles have ${ADAPTIVE_OVERSCAN_PX} px of overscan because the scene uses adaptive sampling` }
+    ? {
+        px: ADAPTIVE_OVERSCAN_PX,
+        why: `tiles have ${ADAPTIVE_OVERSCAN_PX} px of overscan because the scene uses adaptive sampling`,
+      }
     : { px: 0, why: 'tiles need no overscan: sampling is not adaptive' }
 }

@@ -68,7 +68,8 @@ function sizeOnly({ width, height }: PixelSize): PixelSize {
  * want two side by side, or one above the other.
  */
 export function sizesOf(
-  plan: Pick<JobPlan, 'width' | 'height' | 'region' | 'tiles' | 'stereo'>, tile?: number,
+  plan: Pick<JobPlan, 'width' | 'height' | 'region' | 'tiles' | 'stereo'>,
+  tile?: number,
 ): readonly PixelSize[] {
   if (tile !== undefined && plan.tiles !== undefined) return [sizeOnly(tileOfPlan(plan, plan.tiles, tile).window)]
   const { width, height } = plan
@@ -77,9 +78,16 @@ export function sizesOf(
 }
 
 /** Refused with `tiles_invalid` when a tile would have no pixel. */
-export function checkGrid(width: number, height: number, grid: { columns: number; rows: number }): { ok: true } | Refusal {
+export function checkGrid(
+  width: number,
+  height: number,
+  grid: { columns: number; rows: number },
+): { ok: true } | Refusal {
   if (grid.columns > width || grid.rows > height) {
-    return refuse('tiles_invalid', `tiles: ${grid.columns}x${grid.rows} tiles do not fit into ${width}x${height} pixels; every tile needs at least one pixel`)
+    return refuse(
+      'tiles_invalid',
+      `tiles: ${grid.columns}x${grid.rows} tiles do not fit into ${width}x${height} pixels; every tile needs at least one pixel`,
+    )
   }
   return { ok: true }
 }

@@ -9,7 +9,10 @@ export function attemptOf(task: TaskRecord, epoch: number): Attempt | undefined 
 }
 
 export function withAttempt(task: TaskRecord, epoch: number, change: Partial<Attempt>): TaskRecord {
-  return { ...task, attempts: task.attempts.map((attempt) => (attempt.epoch === epoch ? { ...attempt, ...change } : attempt)) }
+  return {
+    ...task,
+    attempts: task.attempts.map((attempt) => (attempt.epoch === epoch ? { ...attempt, ...change } : attempt)),
+  }
 }
 
 /** Attempts under way: one while the task is held, two while a straggler has a second one. */
@@ -19,7 +22,10 @@ export function liveAttempts(task: TaskRecord): Attempt[] {
 
 /** The attempt whose result the task has or is being sent; undefined before anybody has committed to one. */
 export function resultOf(task: TaskRecord): Attempt | undefined {
-  return task.attempts.findLast(({ outcome }) => outcome === 'rendered') ?? (task.state === 'delivering' ? liveAttempts(task)[0] : undefined)
+  return (
+    task.attempts.findLast(({ outcome }) => outcome === 'rendered') ??
+    (task.state === 'delivering' ? liveAttempts(task)[0] : undefined)
+  )
 }
 
 /** The epoch of the result, to name it by; that of the newest lease where there is none. */
@@ -28,7 +34,13 @@ export function resultEpoch(task: TaskRecord): number {
 }
 
 /** Takes back every attempt that is under way, except that of the epoch `but`. The task's state is left as it is. */
-export function withdraw(task: TaskRecord, outcome: 'canceled' | 'overtaken', reason: string, now: number, but?: number): { task: TaskRecord; effects: Effect[] } {
+export function withdraw(
+  task: TaskRecord,
+  outcome: 'canceled' | 'overtaken',
+  reason: string,
+  now: number,
+  but?: number,
+): { task: TaskRecord; effects: Effect[] } {
   const ended = liveAttempts(task).filter(({ epoch }) => epoch !== but)
   return {
     task: ended.reduce((rest, { epoch }) => withAttempt(rest, epoch, { outcome, endedAt: now }), task),
@@ -37,10 +49,19 @@ export function withdraw(task: TaskRecord, outcome: 'canceled' | 'overtaken', re
 }
 
 /** Refused with `lease_unknown` when the worker never had this attempt, `lease_stale` when it is over. */
-export function checkHolder(task: TaskRecord, workerId: WorkerId, epoch: number): { ok: true; attempt: Attempt } | Refusal {
+export function checkHolder(
+  task: TaskRecord,
+  workerId: WorkerId,
+  epoch: number,
+): { ok: true; attempt: Attempt } | Refusal {
   const attempt = attemptOf(task, epoch)
-  if (attempt === undefined || attempt.workerId !== workerId) return refuse('lease_unknown', `task ${task.id}, epoch ${epoch} was never leased to this worker`)
-  if (attempt.outcome !== 'running') return refuse('lease_stale', `task ${task.id}: the lease of epoch ${epoch} is over (${attempt.outcome}); the task is ${task.state} at epoch ${task.epoch}`)
+  if (attempt === undefined || attempt.workerId !== workerId)
+    return refuse('lease_unknown', `task ${task.id}, epoch ${epoch} was never leased to this worker`)
+  if (attempt.outcome !== 'running')
+    return refuse(
+      'lease_stale',
+      `task ${task.id}: the lease of epoch ${epoch} is over (${attempt.outcome}); the task is ${task.state} at epoch ${task.epoch}`,
+    )
   return { ok: true, attempt }
 }
 

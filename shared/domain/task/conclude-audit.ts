@@ -16,13 +16,20 @@ export const AUDIT_ROUNDS_MAX = 7
 export const AUDITS_OF_TASK_MAX = 2 * AUDIT_ROUNDS_MAX + LIMITS.triesPerTaskMax
 
 /** All that was rendered of one task: its own result first, then the completed audits. */
-export function candidatesOf(task: TaskRecord, audits: readonly TaskRecord[]): (Candidate & { taskId: TaskRecord['id']; epoch: number })[] {
+export function candidatesOf(
+  task: TaskRecord,
+  audits: readonly TaskRecord[],
+): (Candidate & { taskId: TaskRecord['id']; epoch: number })[] {
   const rendering = (record: TaskRecord, own: boolean) => {
     const result = resultOf(record)
-    return result === undefined ? [] : [{ key: keyOf(record), workerId: result.workerId, own, taskId: record.id, epoch: result.epoch }]
+    return result === undefined
+      ? []
+      : [{ key: keyOf(record), workerId: result.workerId, own, taskId: record.id, epoch: result.epoch }]
   }
   const own = rendering(task, true)
-  return own.length === 0 ? [] : [...own, ...audits.flatMap((audit) => (audit.state === 'completed' ? rendering(audit, false) : []))]
+  return own.length === 0
+    ? []
+    : [...own, ...audits.flatMap((audit) => (audit.state === 'completed' ? rendering(audit, false) : []))]
 }
 
 function keyOf(record: TaskRecord): string {
@@ -46,11 +53,16 @@ export interface Comparison {
  * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides render it
  * once more, and the dispute shows in the job until somebody can settle it.
  */
-export function concludeAudit(job: JobRecord, task: TaskRecord, { audits, frames, pairs, eligible, now }: Comparison): Decision {
+export function concludeAudit(
+  job: JobRecord,
+  task: TaskRecord,
+  { audits, frames, pairs, eligible, now }: Comparison,
+): Decision {
   if (job.state !== 'active' || task.state !== 'verifying') return { ok: true }
   const candidates = candidatesOf(task, audits)
   // A rendering that came while the others were compared brings a comparison of its own, with all of them.
-  if (candidates.length < 2 || audits.length < auditIds(task).length || !everyPairOf(candidates, pairs)) return { ok: true }
+  if (candidates.length < 2 || audits.length < auditIds(task).length || !everyPairOf(candidates, pairs))
+    return { ok: true }
   const settlement = settle(candidates, pairs)
   if (settlement.type === 'open') {
     return isUnreadable(candidates, pairs)
@@ -59,15 +71,22 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, { audits, frames
   }
   const canonical = candidates.find((candidate) => candidate.key === settlement.canonical)
   if (canonical === undefined) throw new Error(`task ${task.id}: no candidate ${settlement.canonical}`)
-  const verdictOf = (key: string) => (settlement.agreed.includes(key) ? 'agreed' : settlement.refuted.includes(key) ? 'refuted' : 'grey')
+  const verdictOf = (key: string) =>
+    settlement.agreed.includes(key) ? 'agreed' : settlement.refuted.includes(key) ? 'refuted' : 'grey'
   const judged = (record: TaskRecord): TaskRecord => {
     const verdict = verdictOf(keyOf(record))
     return withAttempt({ ...record, verdict }, resultEpoch(record), { verdict })
   }
-  const judgedAudits = audits.filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id)).map(judged)
+  const judgedAudits = audits
+    .filter((audit) => candidates.some((candidate) => candidate.taskId === audit.id))
+    .map(judged)
   const effects: (Effect | Credit)[] = candidates.flatMap((candidate): (Effect | Credit)[] => [
-    ...(settlement.refuted.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const] : []),
-    ...(candidate.own && settlement.agreed.includes(candidate.key) ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const] : []),
+    ...(settlement.refuted.includes(candidate.key)
+      ? [{ type: 'credit_worker', workerId: candidate.workerId, refuted: 1 } as const]
+      : []),
+    ...(candidate.own && settlement.agreed.includes(candidate.key)
+      ? [{ type: 'credit_worker', workerId: candidate.workerId, completed: 1 } as const]
+      : []),
   ])
   const dropped = dropOpen(audits, now)
   const { note: _settled, ...noted } = judged(task)
@@ -77,7 +96,14 @@ export function concludeAudit(job: JobRecord, task: TaskRecord, { audits, frames
     tasks: [...(accepted.tasks ?? []), ...judgedAudits, ...dropped.flatMap((change) => change.tasks ?? [])],
     effects: [...(accepted.effects ?? []), ...dropped.flatMap((change) => change.effects ?? [])],
     events: [
-      ...(settlement.refuted.length === 0 ? [] : settlement.refuted.map((key) => ({ type: 'result_refuted', message: `${key}: two other workers agree that this is not what the scene gives`, taskId: task.id, workerId: candidates.find((each) => each.key === key)?.workerId ?? '' }))),
+      ...(settlement.refuted.length === 0
+        ? []
+        : settlement.refuted.map((key) => ({
+            type: 'result_refuted',
+            message: `${key}: two other workers agree that this is not what the scene gives`,
+            taskId: task.id,
+            workerId: candidates.find((each) => each.key === key)?.workerId ?? '',
+          }))),
       { type: 'audit_settled', message: `${settlement.agreed.join(' and ')} agree`, taskId: task.id },
     ],
   }
@@ -90,8 +116,15 @@ function dropOpen(audits: readonly TaskRecord[], now: number): Change[] {
 
 /** The task's own result counts without a verdict: whoever delivers it or puts it together still looks at it by itself. */
 function countUnchecked(
-  job: JobRecord, task: TaskRecord,
-  { audits, frames, candidates, pairs, now }: Omit<Comparison, 'eligible'> & { readonly candidates: readonly Candidate[] },
+  job: JobRecord,
+  task: TaskRecord,
+  {
+    audits,
+    frames,
+    candidates,
+    pairs,
+    now,
+  }: Omit<Comparison, 'eligible'> & { readonly candidates: readonly Candidate[] },
 ): Change {
   const result = resultOf(task)
   if (result === undefined) throw new Error(`task ${task.id} has no result`)
@@ -127,8 +160,15 @@ function everyPairOf(candidates: readonly Candidate[], pairs: readonly Pair[]): 
 }
 
 function lookAgain(
-  job: JobRecord, task: TaskRecord,
-  { audits, candidates, pairs, eligible, now }: Omit<Comparison, 'frames'> & { readonly candidates: readonly Candidate[] },
+  job: JobRecord,
+  task: TaskRecord,
+  {
+    audits,
+    candidates,
+    pairs,
+    eligible,
+    now,
+  }: Omit<Comparison, 'frames'> & { readonly candidates: readonly Candidate[] },
 ): Change {
   if (audits.some((audit) => !isOver(audit.state))) return { ok: true } // somebody is still at it
   const seen = [...new Set(candidates.map((candidate) => candidate.workerId))]
@@ -142,18 +182,34 @@ function lookAgain(
     const message = uncompared
       ? `task ${task.id} was rendered ${candidates.length} times and nothing settles what counts: ${dispute}`
       : `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
-    return { ok: true, job: failJob(job, now, 'result_disputed', message), tasks: [act(task, 'fail', { note: message })], effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message, taskId: task.id }] }
+    return {
+      ok: true,
+      job: failJob(job, now, 'result_disputed', message),
+      tasks: [act(task, 'fail', { note: message })],
+      effects: [{ type: 'drop_queue' }],
+      events: [{ type: 'job_failed', message, taskId: task.id }],
+    }
   }
   const fresh = eligible.some((workerId) => !seen.includes(workerId))
   const renderedTwice = candidates.length > seen.length
   if (fresh || renderedTwice) {
-    const note = fresh ? `${dispute}; a third worker renders it` : `${dispute}, each twice; waiting for a worker other than these to settle it`
-    return { ok: true, tasks: [{ ...task, auditRounds: round, note }, newAudit(task, round, { avoid: seen })], effects: [{ type: 'announce_work' }], events: [{ type: 'result_disputed', message: note, taskId: task.id }] }
+    const note = fresh
+      ? `${dispute}; a third worker renders it`
+      : `${dispute}, each twice; waiting for a worker other than these to settle it`
+    return {
+      ok: true,
+      tasks: [{ ...task, auditRounds: round, note }, newAudit(task, round, { avoid: seen })],
+      effects: [{ type: 'announce_work' }],
+      events: [{ type: 'result_disputed', message: note, taskId: task.id }],
+    }
   }
   const note = `${dispute}; there is no third worker, so both render it again`
   return {
     ok: true,
-    tasks: [{ ...task, auditRounds: round + seen.length - 1, note }, ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId }))],
+    tasks: [
+      { ...task, auditRounds: round + seen.length - 1, note },
+      ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId })),
+    ],
     effects: [{ type: 'announce_work' }],
     events: [{ type: 'result_disputed', message: note, taskId: task.id }],
   }

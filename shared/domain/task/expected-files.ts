@@ -10,7 +10,10 @@ export function needsDisplay(plan: JobPlan): boolean {
 }
 
 /** What a task is about; an audit is about the same as what it checks. */
-export function workOf(plan: Pick<JobPlan, 'tiles'>, task: Pick<TaskRecord, 'kind' | 'tile'>): 'inspect' | 'tile' | 'frames' | 'finish' {
+export function workOf(
+  plan: Pick<JobPlan, 'tiles'>,
+  task: Pick<TaskRecord, 'kind' | 'tile'>,
+): 'inspect' | 'tile' | 'frames' | 'finish' {
   if (task.kind === 'inspect' || task.kind === 'finish') return task.kind
   if (task.tile !== undefined) return 'tile'
   // Where frames are cut, all that is rendered of the scene has a tile, so an audit of a whole frame is one of its finish.
@@ -43,29 +46,46 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
   const roles = rolesFor(plan, task)
   const names = new Set<string>()
   const seen = new Set<string>()
-  const pixels = task.tile === undefined || plan.tiles === undefined ? plan.width * plan.height : area(tileOfPlan(plan, plan.tiles, task.tile).window)
+  const pixels =
+    task.tile === undefined || plan.tiles === undefined
+      ? plan.width * plan.height
+      : area(tileOfPlan(plan, plan.tiles, task.tile).window)
   const bytesMax = pixels * 4 * CHANNELS_MAX + HEADER_BYTES_MAX
   for (const file of files) {
     const what = `file ${file.name} of task ${task.id}`
     if (names.has(file.name)) return refuse('result_invalid', `${what}: the name is given twice`)
     names.add(file.name)
-    if (!task.frames.includes(file.frame)) return refuse('result_invalid', `${what}: frame ${file.frame} is not of this task (${task.frames.join(', ')})`)
-    if (file.bytes > bytesMax) return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
+    if (!task.frames.includes(file.frame))
+      return refuse('result_invalid', `${what}: frame ${file.frame} is not of this task (${task.frames.join(', ')})`)
+    if (file.bytes > bytesMax)
+      return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
     if (file.role === 'extra') {
       if (task.tile !== undefined) return refuse('result_invalid', `${what}: a tile has no extra files`)
-      if (FRAME_FILE.test(file.name)) return refuse('result_invalid', `${what}: extra files are delivered beside the frames and must not be named like one`)
+      if (FRAME_FILE.test(file.name))
+        return refuse(
+          'result_invalid',
+          `${what}: extra files are delivered beside the frames and must not be named like one`,
+        )
       continue
     }
-    if (!roles.includes(file.role)) return refuse('result_invalid', `${what}: the task asks for ${roles.join(', ')}, not ${file.role}`)
+    if (!roles.includes(file.role))
+      return refuse('result_invalid', `${what}: the task asks for ${roles.join(', ')}, not ${file.role}`)
     const slot = `${file.frame} ${file.role}`
     if (seen.has(slot)) return refuse('result_invalid', `${what}: a second ${file.role} file of frame ${file.frame}`)
     seen.add(slot)
   }
   for (const frame of task.frames) {
     const extras = files.filter((file) => file.role === 'extra' && file.frame === frame).length
-    if (extras > LIMITS.extraFilesPerFrameMax) return refuse('files_too_many', `File Output nodes wrote ${extras} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`)
+    if (extras > LIMITS.extraFilesPerFrameMax)
+      return refuse(
+        'files_too_many',
+        `File Output nodes wrote ${extras} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
+      )
   }
-  for (const frame of task.frames) for (const role of roles) if (!seen.has(`${frame} ${role}`)) return refuse('result_invalid', `task ${task.id}: the ${role} file of frame ${frame} is missing`)
+  for (const frame of task.frames)
+    for (const role of roles)
+      if (!seen.has(`${frame} ${role}`))
+        return refuse('result_invalid', `task ${task.id}: the ${role} file of frame ${frame} is missing`)
   return { ok: true }
 }
 

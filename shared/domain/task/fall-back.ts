@@ -11,7 +11,16 @@ import { actOnJob, jobIsOver } from '../lifecycle/job.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { queueing } from '../scheduling/task-fit.ts'
 import {
-  attemptOf, checkHolder, currentAttempts, liveAttempts, resultOf, sceneFaults, triesUsed, unreadResults, withAttempt, withdraw,
+  attemptOf,
+  checkHolder,
+  currentAttempts,
+  liveAttempts,
+  resultOf,
+  sceneFaults,
+  triesUsed,
+  unreadResults,
+  withAttempt,
+  withdraw,
 } from './attempts.ts'
 import { frameTakenBack, mayTakeBack } from './frames.ts'
 import { act, isOver } from '../lifecycle/task.ts'
@@ -56,16 +65,30 @@ export type ResultFault = 'worker' | 'nobody' | 'farm'
  * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
  * out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that grows.
  */
-export function failAttempt(job: JobRecord, task: TaskRecord, { workerId, epoch, failure, machine, now }: FailedAttempt): Decision {
+export function failAttempt(
+  job: JobRecord,
+  task: TaskRecord,
+  { workerId, epoch, failure, machine, now }: FailedAttempt,
+): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
   const blame = FAILURES[failure.code]
   const effects: (Effect | Credit)[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
   const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
-  const [pausedUntil, outgrew] = [blame === 'farm' ? notBefore(failed, now) : undefined, outgrownBy(failed, failure, machine)]
-  const next = { ...failed, ...(pausedUntil === undefined ? {} : { notBefore: pausedUntil }), ...(outgrew === undefined ? {} : { outgrew }) }
-  return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, failure.message, { effects, events: [event] })
+  const [pausedUntil, outgrew] = [
+    blame === 'farm' ? notBefore(failed, now) : undefined,
+    outgrownBy(failed, failure, machine),
+  ]
+  const next = {
+    ...failed,
+    ...(pausedUntil === undefined ? {} : { notBefore: pausedUntil }),
+    ...(outgrew === undefined ? {} : { outgrew }),
+  }
+  return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, failure.message, {
+    effects,
+    events: [event],
+  })
 }
 
 /** The lease ran out: the worker is dead, stalled or silent. */
@@ -75,16 +98,38 @@ export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now
   const { workerId } = attempt
   const expired = avoiding(withAttempt(task, epoch, { outcome: 'expired', endedAt: now }), workerId)
   return tryAgain(job, expired, now, 'no answer in time', {
-    effects: [{ type: 'cancel_lease', workerId, taskId: task.id, epoch, reason: 'the lease ran out' }, { type: 'credit_worker', workerId, failed: 1 }],
-    events: [{ type: 'lease_expired', message: `nothing was heard of epoch ${epoch} in time; it goes to another worker`, taskId: task.id, workerId }],
+    effects: [
+      { type: 'cancel_lease', workerId, taskId: task.id, epoch, reason: 'the lease ran out' },
+      { type: 'credit_worker', workerId, failed: 1 },
+    ],
+    events: [
+      {
+        type: 'lease_expired',
+        message: `nothing was heard of epoch ${epoch} in time; it goes to another worker`,
+        taskId: task.id,
+        workerId,
+      },
+    ],
   })
 }
 
 /** The worker gives it back; nobody is to blame. */
-export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerId, epoch: number, now: number): Decision {
+export function releaseLease(
+  job: JobRecord,
+  task: TaskRecord,
+  workerId: WorkerId,
+  epoch: number,
+  now: number,
+): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
-  return tryAgain(job, withAttempt(task, epoch, { outcome: 'released', endedAt: now }), now, 'its worker gave it back', {})
+  return tryAgain(
+    job,
+    withAttempt(task, epoch, { outcome: 'released', endedAt: now }),
+    now,
+    'its worker gave it back',
+    {},
+  )
 }
 
 /**
@@ -96,26 +141,44 @@ export function releaseLease(job: JobRecord, task: TaskRecord, workerId: WorkerI
  * the job stops soon.
  */
 export function rejectResult(
-  job: JobRecord, task: TaskRecord, { frames, epoch, reason, related = [], fault = 'worker', now }: Rejection,
+  job: JobRecord,
+  task: TaskRecord,
+  { frames, epoch, reason, related = [], fault = 'worker', now }: Rejection,
 ): Decision {
   const attempt = task.attempts.find((each) => each.epoch === epoch)
-  if (attempt === undefined || attempt.outcome !== 'rendered' || task.state === 'queued' || task.state === 'failed' || task.state === 'canceled') return { ok: true }
+  if (
+    attempt === undefined ||
+    attempt.outcome !== 'rendered' ||
+    task.state === 'queued' ||
+    task.state === 'failed' ||
+    task.state === 'canceled'
+  )
+    return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
   // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
   const ownFault = fault === 'worker' && (task.canonical === undefined || task.canonical.taskId === task.id)
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, {
-    outcome: 'rejected', verdict: fault === 'worker' ? 'refuted' : 'unverified', endedAt: now,
-    ...(fault === 'farm' ? { failure: { code: 'result_unread', message: reason.slice(0, LIMITS.messageLengthMax) } } : {}),
+    outcome: 'rejected',
+    verdict: fault === 'worker' ? 'refuted' : 'unverified',
+    endedAt: now,
+    ...(fault === 'farm'
+      ? { failure: { code: 'result_unread', message: reason.slice(0, LIMITS.messageLengthMax) } }
+      : {}),
   })
   const message = fault === 'farm' ? `${reason} (the farm does not read it; its worker is not to blame)` : reason
   const checked = related.find((other) => other.id === task.audits)
   const author = checked === undefined ? undefined : resultOf(checked)?.workerId
   const blamed = avoiding({ ...rest, verdict: 'unverified' }, attempt.workerId)
   const rejected = author === undefined ? blamed : avoiding(blamed, author)
-  const overtaken = related.filter((other) => other.audits === task.id).map((audit) => cancelTask(audit, now, 'what it checks was rejected'))
+  const overtaken = related
+    .filter((other) => other.audits === task.id)
+    .map((audit) => cancelTask(audit, now, 'what it checks was rejected'))
   const again = tryAgain(job, rejected, now, reason, {
-    effects: [...(ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 } as const] : []), ...overtaken.flatMap((change) => change.effects ?? [])],
+    effects: [
+      ...(ownFault ? [{ type: 'credit_worker', workerId: attempt.workerId, failed: 1 } as const] : []),
+      ...overtaken.flatMap((change) => change.effects ?? []),
+    ],
     events: [{ type: 'result_rejected', message, taskId: task.id, workerId: attempt.workerId }],
   })
   const tasks = [...(again.tasks ?? []), ...overtaken.flatMap((change) => change.tasks ?? [])]
@@ -127,12 +190,24 @@ export function rejectResult(
  * Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. Left with
  * whoever else is at it where two were. `why`: what ended the last try.
  */
-function tryAgain(job: JobRecord, task: TaskRecord, now: number, why: string, also: Pick<Change, 'effects' | 'events'>): Change {
+function tryAgain(
+  job: JobRecord,
+  task: TaskRecord,
+  now: number,
+  why: string,
+  also: Pick<Change, 'effects' | 'events'>,
+): Change {
   if (jobIsOver(job.state)) {
     const left = withdraw(task, 'canceled', `the job is ${job.state}`, now)
-    return { ok: true, tasks: [isOver(task.state) ? task : act(left.task, 'cancel')], effects: [...(also.effects ?? []), ...left.effects], events: also.events ?? [] }
+    return {
+      ok: true,
+      tasks: [isOver(task.state) ? task : act(left.task, 'cancel')],
+      effects: [...(also.effects ?? []), ...left.effects],
+      events: also.events ?? [],
+    }
   }
-  if (liveAttempts(task).length > 0) return { ok: true, tasks: [task], effects: also.effects ?? [], events: also.events ?? [] }
+  if (liveAttempts(task).length > 0)
+    return { ok: true, tasks: [task], effects: also.effects ?? [], events: also.events ?? [] }
   const faults = sceneFaults(task)
   const last = [...task.attempts].reverse().find((attempt) => attempt.failure !== undefined)?.failure
   const unread = unreadResults(task)
@@ -151,14 +226,24 @@ function tryAgain(job: JobRecord, task: TaskRecord, now: number, why: string, al
     return stopJob(job, task, { now, code: 'tries_exhausted', message, last, also })
   }
   const queued = act(task, 'requeue')
-  return { ok: true, tasks: [queued], effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])], events: also.events ?? [] }
+  return {
+    ok: true,
+    tasks: [queued],
+    effects: [...queueing([queued]), { type: 'announce_work' }, ...(also.effects ?? [])],
+    events: also.events ?? [],
+  }
 }
 
 function memoryAdvice({ outgrew }: TaskRecord): string {
-  const sizes = [outgrew?.memoryBytes, outgrew?.gpuMemoryBytes].map((bytes) => (bytes === undefined ? undefined : gib(bytes)))
+  const sizes = [outgrew?.memoryBytes, outgrew?.gpuMemoryBytes].map((bytes) =>
+    bytes === undefined ? undefined : gib(bytes),
+  )
   if (sizes.every((size) => size === undefined)) return ''
   const [main, gpu] = sizes
-  const what = [...(main === undefined ? [] : [`${main} GiB of memory`]), ...(gpu === undefined ? [] : [`${gpu} GiB of GPU memory`])].join(' and ')
+  const what = [
+    ...(main === undefined ? [] : [`${main} GiB of memory`]),
+    ...(gpu === undefined ? [] : [`${gpu} GiB of GPU memory`]),
+  ].join(' and ')
   return `. ${what} was not enough: connect a machine with more, or make the scene smaller`
 }
 
@@ -177,12 +262,22 @@ function stopJob(job: JobRecord, task: TaskRecord, { code, message, last, also, 
     job: failJob(job, now, code, message, last?.lastWords),
     tasks: [act(task, 'fail', { note: message.slice(0, LIMITS.messageLengthMax) })],
     effects: [...(also.effects ?? []), { type: 'drop_queue' }],
-    events: [...(also.events ?? []), { type: 'job_failed', message: `${code}: ${message}`.slice(0, LIMITS.messageLengthMax), taskId: task.id }],
+    events: [
+      ...(also.events ?? []),
+      { type: 'job_failed', message: `${code}: ${message}`.slice(0, LIMITS.messageLengthMax), taskId: task.id },
+    ],
   }
 }
 
 export function failJob(job: JobRecord, now: number, code: ErrorCode, message: string, lastWords?: string): JobRecord {
-  return actOnJob(job, 'fail', { endedAt: now, failure: { code, message: message.slice(0, LIMITS.messageLengthMax), ...(lastWords === undefined ? {} : { lastWords }) } })
+  return actOnJob(job, 'fail', {
+    endedAt: now,
+    failure: {
+      code,
+      message: message.slice(0, LIMITS.messageLengthMax),
+      ...(lastWords === undefined ? {} : { lastWords }),
+    },
+  })
 }
 
 function avoiding(task: TaskRecord, workerId: WorkerId): TaskRecord {
@@ -193,6 +288,9 @@ function avoiding(task: TaskRecord, workerId: WorkerId): TaskRecord {
 export function cancelTask(task: TaskRecord, now: number, reason: string): Change {
   if (isOver(task.state)) return { ok: true }
   const left = withdraw(task, 'canceled', reason, now)
-  return { ok: true, tasks: [act(left.task, 'cancel')], ...(left.effects.length === 0 ? {} : { effects: left.effects }) }
+  return {
+    ok: true,
+    tasks: [act(left.task, 'cancel')],
+    ...(left.effects.length === 0 ? {} : { effects: left.effects }),
+  }
 }
-

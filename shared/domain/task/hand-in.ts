@@ -55,8 +55,17 @@ export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
   const [took, least] = [(now - holder.attempt.startedAt) / 1000, job.plan.secondsPerTaskMin ?? 0]
-  if (took < least && workOf(job.plan, task) !== 'finish') return refuse('result_invalid', `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`)
-  const committed = withAttempt(task, epoch, { files: [...result.files], renderSeconds: result.renderSeconds, peakMemoryBytes: result.peakMemoryBytes, drawnForAudit: result.drawn })
+  if (took < least && workOf(job.plan, task) !== 'finish')
+    return refuse(
+      'result_invalid',
+      `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`,
+    )
+  const committed = withAttempt(task, epoch, {
+    files: [...result.files],
+    renderSeconds: result.renderSeconds,
+    peakMemoryBytes: result.peakMemoryBytes,
+    drawnForAudit: result.drawn,
+  })
   const { task: alone, effects } = withdraw(committed, 'overtaken', OVERTAKEN, now, epoch)
   return { ok: true, tasks: [act(alone, 'commit_result')], effects }
 }
@@ -68,10 +77,14 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, { frames, worke
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
-  if (task.state !== 'delivering') return refuse('result_invalid', `task ${task.id}: nothing was committed to yet; send "result" first`)
+  if (task.state !== 'delivering')
+    return refuse('result_invalid', `task ${task.id}: nothing was committed to yet; send "result" first`)
   const rendered = withAttempt(task, epoch, { outcome: 'rendered', endedAt: now })
   if (task.kind === 'audit') return acceptAudit(job, rendered, workerId, epoch)
-  if (holder.attempt.drawnForAudit !== true) return acceptResult(job, rendered, frames, { taskId: task.id, epoch }, [{ type: 'credit_worker', workerId, completed: 1 }])
+  if (holder.attempt.drawnForAudit !== true)
+    return acceptResult(job, rendered, frames, { taskId: task.id, epoch }, [
+      { type: 'credit_worker', workerId, completed: 1 },
+    ])
   const round = (task.auditRounds ?? 0) + 1
   return {
     ok: true,
@@ -81,7 +94,13 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, { frames, worke
 }
 
 /** A result counts from here on: its frames come one task nearer, and what waits for them begins. */
-export function acceptResult(job: JobRecord, task: TaskRecord, frames: readonly FrameRecord[], canonical: NonNullable<TaskRecord['canonical']>, effects: readonly (Effect | Credit)[]): Change {
+export function acceptResult(
+  job: JobRecord,
+  task: TaskRecord,
+  frames: readonly FrameRecord[],
+  canonical: NonNullable<TaskRecord['canonical']>,
+  effects: readonly (Effect | Credit)[],
+): Change {
   const after = frames.map((frame) => frameNearer(job, task, frame))
   const steps = after.flatMap((frame): Effect[] => {
     const step = stepOfFrame(job.id, frame)

@@ -29,7 +29,11 @@ export interface Inspected {
  * nothing. A Blender without the denoiser that the scene needs does not decide: one that has it looks again. Refused with
  * `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's own.
  */
-export function takeInspected(job: JobRecord, task: TaskRecord, { scene, workerId, epoch, told, now }: Inspected): Decision {
+export function takeInspected(
+  job: JobRecord,
+  task: TaskRecord,
+  { scene, workerId, epoch, told, now }: Inspected,
+): Decision {
   const attempt = attemptOf(task, epoch)
   if (attempt?.workerId === workerId && attempt.outcome === 'rendered') return { ok: true }
   if (job.state !== 'inspecting') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -37,17 +41,28 @@ export function takeInspected(job: JobRecord, task: TaskRecord, { scene, workerI
   if (!holder.ok) return holder
   if (task.kind !== 'inspect') return refuse('result_invalid', `task ${task.id} is no inspection`)
   const { inspection, seconds } = told
-  if (inspection.scene !== job.plan.sceneName) return refuse('result_invalid', `asked for was the scene "${job.plan.sceneName}", told was "${inspection.scene}"`)
+  if (inspection.scene !== job.plan.sceneName)
+    return refuse('result_invalid', `asked for was the scene "${job.plan.sceneName}", told was "${inspection.scene}"`)
   // All tasks go to this version, so nobody may name one that is not there.
-  if (inspection.blenderVersion !== told.blenderVersion) return refuse('result_invalid', `the worker said that it has Blender ${told.blenderVersion}, and now that ${inspection.blenderVersion} looked; restart the worker`)
+  if (inspection.blenderVersion !== told.blenderVersion)
+    return refuse(
+      'result_invalid',
+      `the worker said that it has Blender ${told.blenderVersion}, and now that ${inspection.blenderVersion} looked; restart the worker`,
+    )
   if (inspection.denoiser === 'missing' && job.requirement.denoiser !== true) {
     const choosier: JobRecord = { ...job, requirement: { ...job.requirement, denoiser: true } }
     const message = `the scene is denoised, and Blender ${inspection.blenderVersion} of this worker has no OpenImageDenoise: one that has it looks again`
     const released = releaseLease(choosier, task, workerId, epoch, now)
-    return released.ok ? { ...released, job: choosier, events: [{ type: 'denoiser_wanted', message, taskId: task.id, workerId }] } : released
+    return released.ok
+      ? { ...released, job: choosier, events: [{ type: 'denoiser_wanted', message, taskId: task.id, workerId }] }
+      : released
   }
   const alone = withdraw(task, 'overtaken', OVERTAKEN, now, epoch)
-  const done = act(withAttempt(alone.task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }), 'inspected', { canonical: { taskId: task.id, epoch } })
+  const done = act(
+    withAttempt(alone.task, epoch, { outcome: 'rendered', endedAt: now, renderSeconds: seconds }),
+    'inspected',
+    { canonical: { taskId: task.id, epoch } },
+  )
   const credit = { type: 'credit_worker', workerId, completed: 1 } as const
   const planned = applyInspection(job.plan, scene, inspection)
   if (!planned.ok) {
@@ -64,6 +79,13 @@ export function takeInspected(job: JobRecord, task: TaskRecord, { scene, workerI
     job: actOnJob(job, 'plan', { plan: planned.plan, requirement: boundTo(job.requirement, inspection) }),
     tasks: [done],
     effects: [...alone.effects, credit],
-    events: [{ type: 'scene_inspected', message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`, taskId: task.id, workerId }],
+    events: [
+      {
+        type: 'scene_inspected',
+        message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`,
+        taskId: task.id,
+        workerId,
+      },
+    ],
   }
 }

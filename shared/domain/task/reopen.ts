@@ -16,11 +16,19 @@ export const HISTORY_KEPT = 16
 export function reopenTask(task: TaskRecord): Pick<Change, 'tasks' | 'effects'> {
   if (task.state !== 'failed' && task.state !== 'canceled') return {}
   const { note: _why, ...rest } = task
-  const fresh: TaskRecord = { ...rest, attempts: task.attempts.slice(-HISTORY_KEPT), triesFrom: task.epoch, ...(task.auditRounds === undefined ? {} : { auditsFrom: task.auditRounds }), avoid: [] }
+  const fresh: TaskRecord = {
+    ...rest,
+    attempts: task.attempts.slice(-HISTORY_KEPT),
+    triesFrom: task.epoch,
+    ...(task.auditRounds === undefined ? {} : { auditsFrom: task.auditRounds }),
+    avoid: [],
+  }
   const result = resultOf(task)
   if (result !== undefined) {
     const round = (task.auditRounds ?? 0) + 1
-    return { tasks: [act(fresh, 'check_again', { auditRounds: round }), newAudit(task, round, { avoid: [result.workerId] })] }
+    return {
+      tasks: [act(fresh, 'check_again', { auditRounds: round }), newAudit(task, round, { avoid: [result.workerId] })],
+    }
   }
   const queued = act(fresh, 'reopen')
   return { tasks: [queued], effects: queueing([queued]) }

@@ -25,7 +25,11 @@ export function isDue(task: TaskRecord, now: number): boolean {
 const OF_THE_GPU = /\b(gpu|vram|cuda|optix|hip|metal|oneapi)\b/i
 
 /** The memory that is known not to be enough for a task after `machine` ran out of it; as before for every other failure. */
-export function outgrownBy(task: TaskRecord, failure: Failure, machine: Capabilities | undefined): TaskRecord['outgrew'] {
+export function outgrownBy(
+  task: TaskRecord,
+  failure: Failure,
+  machine: Capabilities | undefined,
+): TaskRecord['outgrew'] {
   if (failure.code !== 'out_of_memory' || machine === undefined) return task.outgrew
   const gpuMemoryBytes = largestGpuMemory(machine.devices)
   const ofGpu = gpuMemoryBytes > 0 && OF_THE_GPU.test(`${failure.message} ${failure.lastWords ?? ''}`)
@@ -37,5 +41,8 @@ export function outgrownBy(task: TaskRecord, failure: Failure, machine: Capabili
 /** True when a machine has no more memory than one that ran out of it over this task. */
 export function isTooSmall(task: TaskRecord, machine: Capabilities): boolean {
   const { memoryBytes, gpuMemoryBytes } = task.outgrew ?? {}
-  return (memoryBytes !== undefined && machine.memoryBytes <= memoryBytes) || (gpuMemoryBytes !== undefined && largestGpuMemory(machine.devices) <= gpuMemoryBytes)
+  return (
+    (memoryBytes !== undefined && machine.memoryBytes <= memoryBytes) ||
+    (gpuMemoryBytes !== undefined && largestGpuMemory(machine.devices) <= gpuMemoryBytes)
+  )
 }

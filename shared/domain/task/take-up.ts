@@ -25,12 +25,17 @@ export interface Taker {
 }
 
 /** A worker gets the right to try. Refused with `conflict` when it may not, or not yet. */
-export function leaseTask(job: JobRecord, task: TaskRecord, { workerId, others, anchors = [], tooSmall = [], now }: Taker): Decision {
+export function leaseTask(
+  job: JobRecord,
+  task: TaskRecord,
+  { workerId, others, anchors = [], tooSmall = [], now }: Taker,
+): Decision {
   const rests = refuseRest(job, task)
   if (rests !== undefined) return rests
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is not to be tried yet`)
-  if (!mayHave(task, workerId, others, anchors, tooSmall)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  if (!mayHave(task, workerId, others, anchors, tooSmall))
+    return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease')] }
 }
 
@@ -38,20 +43,44 @@ export function leaseTask(job: JobRecord, task: TaskRecord, { workerId, others, 
  * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict` when it may
  * not, when two are at it already, or when both could not fail within the tries that are left.
  */
-export function leaseSecond(job: JobRecord, task: TaskRecord, { workerId, others, anchors = [], tooSmall = [], now }: Taker): Decision {
+export function leaseSecond(
+  job: JobRecord,
+  task: TaskRecord,
+  { workerId, others, anchors = [], tooSmall = [], now }: Taker,
+): Decision {
   const rests = refuseRest(job, task)
   if (rests !== undefined) return rests
   if (job.cap !== undefined) return refuse('conflict', `job ${job.id} has a cap: it gets no second attempts`)
   const live = liveAttempts(task)
-  if (task.state !== 'leased' || live.length !== 1) return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
-  if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX) return refuse('conflict', `task ${task.id} has no tries left for two at once`)
-  if (live[0]?.workerId === workerId || task.avoid.includes(workerId) || tooSmall.includes(workerId) || !mayHave(task, workerId, others, anchors)) return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
-  return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')], events: [{ type: 'second_attempt', message: `slow with ${live[0]?.workerId}: another worker tries as well`, taskId: task.id, workerId }] }
+  if (task.state !== 'leased' || live.length !== 1)
+    return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
+  if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX)
+    return refuse('conflict', `task ${task.id} has no tries left for two at once`)
+  if (
+    live[0]?.workerId === workerId ||
+    task.avoid.includes(workerId) ||
+    tooSmall.includes(workerId) ||
+    !mayHave(task, workerId, others, anchors)
+  )
+    return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+  return {
+    ok: true,
+    tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')],
+    events: [
+      {
+        type: 'second_attempt',
+        message: `slow with ${live[0]?.workerId}: another worker tries as well`,
+        taskId: task.id,
+        workerId,
+      },
+    ],
+  }
 }
 
 /** The refusal of a job that gives no such task out at present. */
 function refuseRest(job: JobRecord, task: TaskRecord): Refusal | undefined {
-  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active')) return refuse('conflict', `job ${job.id} is ${job.state}`)
+  if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active'))
+    return refuse('conflict', `job ${job.id} is ${job.state}`)
   return job.pausedAt === undefined ? undefined : refuse('conflict', `job ${job.id} is paused`)
 }
 
@@ -59,5 +88,9 @@ function withNewAttempt(job: JobRecord, task: TaskRecord, workerId: WorkerId, no
   // After a recovery nobody knows which epochs were given out last; those of the new time begin above all of them.
   const epoch = Math.max(task.epoch, job.epochsBefore ?? 0) + 1
   const { notBefore: _over, ...rest } = task
-  return { ...rest, epoch, attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }] }
+  return {
+    ...rest,
+    epoch,
+    attempts: [...task.attempts, { epoch, workerId, outcome: 'running', startedAt: now, verdict: 'unverified' }],
+  }
 }

@@ -26,7 +26,11 @@ export interface VerdictThresholds {
  * Up to here two renders agree. Honest pairs, other CPU kernels included, stayed below 0.06, 1.6 and 2.6,
  * so each bound leaves them a factor of eight or more; no visible cheat stayed below all three.
  */
-export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlockPercent: 12.5, slightlyDifferingPercent: 20 }
+export const AGREED_UP_TO: VerdictThresholds = {
+  differingPercent: 1,
+  worstBlockPercent: 12.5,
+  slightlyDifferingPercent: 20,
+}
 
 /**
  * Beyond any of these two renders contradict each other. Chosen just below what the mildest visible cheats
@@ -34,14 +38,20 @@ export const AGREED_UP_TO: VerdictThresholds = { differingPercent: 1, worstBlock
  * nine tenths of the samples 71, a gain of one percent 100. What lies between, such as a tampered
  * 8 x 8 px (25 in its block) or an unmeasured GPU, is grey: rendered again, and nobody is blamed.
  */
-export const REFUTED_ABOVE: VerdictThresholds = { differingPercent: 4, worstBlockPercent: 45, slightlyDifferingPercent: 60 }
+export const REFUTED_ABOVE: VerdictThresholds = {
+  differingPercent: 4,
+  worstBlockPercent: 45,
+  slightlyDifferingPercent: 60,
+}
 
 /**
  * The verdict on two renders. A sample that is finite in one only never agrees: a single infinite pixel spoils a
  * whole frame once a blur or glare has passed over it. Measures that are not numbers throw a RangeError.
  */
 export function imageVerdict(
-  measures: VerdictMeasures, agreedUpTo: VerdictThresholds = AGREED_UP_TO, refutedAbove: VerdictThresholds = REFUTED_ABOVE,
+  measures: VerdictMeasures,
+  agreedUpTo: VerdictThresholds = AGREED_UP_TO,
+  refutedAbove: VerdictThresholds = REFUTED_ABOVE,
 ): ImageVerdict {
   const { differingPercent, worstBlockPercent, slightlyDifferingPercent } = measures
   // NaN is neither above nor below any bound and would slip through as agreement.
@@ -53,7 +63,9 @@ export function imageVerdict(
 }
 
 function isAbove(measures: VerdictMeasures, bound: VerdictThresholds): boolean {
-  return measures.differingPercent > bound.differingPercent
-    || measures.worstBlockPercent > bound.worstBlockPercent
-    || measures.slightlyDifferingPercent > bound.slightlyDifferingPercent
+  return (
+    measures.differingPercent > bound.differingPercent ||
+    measures.worstBlockPercent > bound.worstBlockPercent ||
+    measures.slightlyDifferingPercent > bound.slightlyDifferingPercent
+  )
 }

@@ -21,7 +21,8 @@ export interface ToldVerdict {
  * that are read and do not go together (other channels, other sizes) contradict each other.
  */
 export function verdictOnUncompared(
-  a: Exclude<Readable, { state: 'damaged' }>, b: Exclude<Readable, { state: 'damaged' }>,
+  a: Exclude<Readable, { state: 'damaged' }>,
+  b: Exclude<Readable, { state: 'damaged' }>,
 ): ToldVerdict {
   if (a.state === 'read' && b.state === 'read') return { verdict: 'refuted' }
   if (a.state === 'unread' && b.state === 'unread' && a.why === b.why) return { verdict: 'unread', why: a.why }

@@ -19,7 +19,12 @@ export interface Pair {
 
 export type Settlement =
   /** `canonical` counts; the workers of `refuted` are blamed: two independent workers agree against each of them. */
-  | { readonly type: 'settled'; readonly canonical: string; readonly agreed: readonly string[]; readonly refuted: readonly string[] }
+  | {
+      readonly type: 'settled'
+      readonly canonical: string
+      readonly agreed: readonly string[]
+      readonly refuted: readonly string[]
+    }
   /** Nobody is blamed yet: somebody else must render it. */
   | { readonly type: 'open' }
 
@@ -30,24 +35,39 @@ export type Settlement =
  * blame. A grey or unread pair neither agrees nor refutes.
  */
 export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
-  const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined => pairs.find((pair) => (pair.a === a.key && pair.b === b.key) || (pair.a === b.key && pair.b === a.key))?.verdict
-  const groups = candidates.map((centre) => candidates.filter((other) => other === centre || verdictOf(centre, other) === 'agreed')).filter((group) => differentWorkers(group) >= 2)
+  const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined =>
+    pairs.find((pair) => (pair.a === a.key && pair.b === b.key) || (pair.a === b.key && pair.b === a.key))?.verdict
+  const groups = candidates
+    .map((centre) => candidates.filter((other) => other === centre || verdictOf(centre, other) === 'agreed'))
+    .filter((group) => differentWorkers(group) >= 2)
   if (groups.length === 0) return { type: 'open' }
   const largest = Math.max(...groups.map(differentWorkers))
   const best = groups.filter((group) => differentWorkers(group) === largest)
   const winner = best.find((group) => group.some((candidate) => candidate.own)) ?? best[0] ?? []
-  const rival = groups.some((group) => !group.some((candidate) => winner.includes(candidate)) && differentWorkers(group) >= 2)
+  const rival = groups.some(
+    (group) => !group.some((candidate) => winner.includes(candidate)) && differentWorkers(group) >= 2,
+  )
   if (rival) return settleAmongSteady(candidates, pairs)
   const canonical = winner.find((candidate) => candidate.own) ?? winner[0]
   if (canonical === undefined) return { type: 'open' }
-  const refuted = candidates.filter((candidate) => !winner.includes(candidate) && differentWorkers(winner.filter((member) => verdictOf(candidate, member) === 'refuted')) >= 2)
-  return { type: 'settled', canonical: canonical.key, agreed: winner.map((candidate) => candidate.key), refuted: refuted.map((candidate) => candidate.key) }
+  const refuted = candidates.filter(
+    (candidate) =>
+      !winner.includes(candidate) &&
+      differentWorkers(winner.filter((member) => verdictOf(candidate, member) === 'refuted')) >= 2,
+  )
+  return {
+    type: 'settled',
+    canonical: canonical.key,
+    agreed: winner.map((candidate) => candidate.key),
+    refuted: refuted.map((candidate) => candidate.key),
+  }
 }
 
 /** A worker that gave two results which refute each other speaks for neither. */
 function settleAmongSteady(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
   const keysOf = (workerId: WorkerId) => candidates.filter((each) => each.workerId === workerId).map(({ key }) => key)
-  const contradictsItself = ({ workerId }: Candidate) => pairs.some(({ a, b, verdict }) => verdict === 'refuted' && [a, b].every((key) => keysOf(workerId).includes(key)))
+  const contradictsItself = ({ workerId }: Candidate) =>
+    pairs.some(({ a, b, verdict }) => verdict === 'refuted' && [a, b].every((key) => keysOf(workerId).includes(key)))
   const steady = candidates.filter((candidate) => !contradictsItself(candidate))
   const settlement = steady.length < candidates.length ? settle(steady, pairs) : ({ type: 'open' } as const)
   return settlement.type === 'open' ? settlement : { ...settlement, refuted: [] }

@@ -39,7 +39,8 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
     count(taskCounters(plan, after), 1)
     const [held, holds] = [before === undefined ? [] : heldEpochs(before.value), heldEpochs(after)]
     for (const epoch of held) if (!holds.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: null })
-    for (const epoch of holds) if (!held.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: now + leaseMs })
+    for (const epoch of holds)
+      if (!held.includes(epoch)) leases.push({ taskId: after.id, epoch, expiresAt: now + leaseMs })
     const listed = before !== undefined && isListed(before.value)
     if (listed !== isListed(after)) picky.push({ taskId: after.id, listed: !listed })
     return { id: after.id, expected: before?.version ?? 0, value: after }
@@ -52,7 +53,9 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
   })
   const job = change.job ?? slice.job.value
   return {
-    ...(change.job === undefined ? { jobVersion: slice.job.version } : { job: { id: slice.job.value.id, expected: slice.job.version, value: change.job } }),
+    ...(change.job === undefined
+      ? { jobVersion: slice.job.version }
+      : { job: { id: slice.job.value.id, expected: slice.job.version, value: change.job } }),
     tasks,
     frames,
     // A lease is a commit of its own, so the cap of a job is kept to the task, whoever hands out.
@@ -63,17 +66,32 @@ export function commitOf(slice: Slice, change: Change, now: number, leaseMs: num
     effects: effectsOf(change),
     credits: (change.effects ?? []).filter((effect) => effect.type === 'credit_worker'),
     // What workers and Blender say goes into these; cut here, so that no event can outgrow what is read back.
-    events: (change.events ?? []).map((event) => ({ ...event, message: event.message.slice(0, LIMITS.messageLengthMax), at: now })),
+    events: (change.events ?? []).map((event) => ({
+      ...event,
+      message: event.message.slice(0, LIMITS.messageLengthMax),
+      at: now,
+    })),
     journal: {
       job: change.job !== undefined,
-      tasks: (change.tasks ?? []).filter((after) => !isHeld(after.state) && (slice.tasks.has(after.id) || !isAsPlanned(after))).map((after) => after.id),
-      frames: (change.frames ?? []).filter((after) => after.state !== 'rendering' || (slice.frames.get(after.number)?.value.state ?? 'rendering') !== 'rendering').map((after) => after.number),
+      tasks: (change.tasks ?? [])
+        .filter((after) => !isHeld(after.state) && (slice.tasks.has(after.id) || !isAsPlanned(after)))
+        .map((after) => after.id),
+      frames: (change.frames ?? [])
+        .filter(
+          (after) =>
+            after.state !== 'rendering' || (slice.frames.get(after.number)?.value.state ?? 'rendering') !== 'rendering',
+        )
+        .map((after) => after.number),
     },
   }
 }
 
 /** The counters of a job as its records give them: what the farm store keeps must always equal this. */
-export function recount(plan: JobPlan, tasks: readonly TaskRecord[], frames: readonly FrameRecord[]): Record<string, number> {
+export function recount(
+  plan: JobPlan,
+  tasks: readonly TaskRecord[],
+  frames: readonly FrameRecord[],
+): Record<string, number> {
   const counters: Record<string, number> = {}
   for (const amounts of [...tasks.map((task) => taskCounters(plan, task)), ...frames.map(frameCounters)]) {
     for (const [name, amount] of Object.entries(amounts)) counters[name] = (counters[name] ?? 0) + amount

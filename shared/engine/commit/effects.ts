@@ -5,7 +5,12 @@ import type { JobId } from '../../protocol/ids.ts'
 import type { Engine } from '../context.ts'
 
 /** Runs the effects of a commit and acknowledges them. What fails stays in the outbox for the sweeper. */
-export async function runEffects(engine: Engine, jobId: JobId, effects: readonly Effect[], ids: readonly string[]): Promise<void> {
+export async function runEffects(
+  engine: Engine,
+  jobId: JobId,
+  effects: readonly Effect[],
+  ids: readonly string[],
+): Promise<void> {
   if (effects.length === 0) return
   const done: string[] = []
   await Promise.all(
@@ -37,7 +42,14 @@ export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): P
     case 'run_step':
       return engine.queue.addStep(effect.step)
     case 'cancel_lease':
-      return engine.bulletin.publish({ type: 'lease_canceled', jobId, taskId: effect.taskId, epoch: effect.epoch, workerId: effect.workerId, reason: effect.reason })
+      return engine.bulletin.publish({
+        type: 'lease_canceled',
+        jobId,
+        taskId: effect.taskId,
+        epoch: effect.epoch,
+        workerId: effect.workerId,
+        reason: effect.reason,
+      })
     case 'drop_queue':
       return dropIfOver(engine, jobId)
     default:

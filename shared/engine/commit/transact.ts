@@ -29,7 +29,9 @@ export interface Facts {
   readonly frames: readonly FrameRecord[]
 }
 
-export type Transacted = { readonly ok: true; readonly change: Change; readonly counters: Readonly<Record<string, number>> | null } | Refusal
+export type Transacted =
+  | { readonly ok: true; readonly change: Change; readonly counters: Readonly<Record<string, number>> | null }
+  | Refusal
 
 const caches = new WeakMap<Engine, RecordCache>()
 
@@ -40,10 +42,15 @@ const caches = new WeakMap<Engine, RecordCache>()
  * The first try may decide on records that this process remembers. A commit that succeeds proves that they were right; a
  * lost race, a refusal or a decision to do nothing proves nothing, and is taken again on fresh ones.
  */
-export async function transact(engine: Engine, jobId: JobId, reading: Reading, decide: (facts: Facts, now: number) => Decision): Promise<Transacted> {
+export async function transact(
+  engine: Engine,
+  jobId: JobId,
+  reading: Reading,
+  decide: (facts: Facts, now: number) => Decision,
+): Promise<Transacted> {
   for (let race = 0; race < RACES_MAX; race++) {
     const leave = race === 0 ? null : await lineUp(engine, jobId)
-    let outcome: Transacted & { readonly effectIds?: readonly string[] } | 'again'
+    let outcome: (Transacted & { readonly effectIds?: readonly string[] }) | 'again'
     try {
       outcome = await tryOnce(engine, jobId, reading, decide, race === 0 && reading.fresh !== true)
     } finally {
@@ -57,7 +64,13 @@ export async function transact(engine: Engine, jobId: JobId, reading: Reading, d
   throw new Error(`job ${jobId}: lost ${RACES_MAX} races for ${JSON.stringify(reading)}`)
 }
 
-async function tryOnce(engine: Engine, jobId: JobId, reading: Reading, decide: (facts: Facts, now: number) => Decision, mayRemember: boolean): Promise<Transacted & { readonly effectIds?: readonly string[] } | 'again'> {
+async function tryOnce(
+  engine: Engine,
+  jobId: JobId,
+  reading: Reading,
+  decide: (facts: Facts, now: number) => Decision,
+  mayRemember: boolean,
+): Promise<(Transacted & { readonly effectIds?: readonly string[] }) | 'again'> {
   const cache = cacheOf(engine)
   const loaded = await load(engine, cache, jobId, reading, mayRemember)
   if (loaded === null) return refuse('not_found', `there is no job ${jobId}`)
@@ -76,7 +89,8 @@ async function tryOnce(engine: Engine, jobId: JobId, reading: Reading, decide: (
   if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
   const commit = commitOf(slice, decision, now, engine.times.leaseMs)
   const committed = await engine.store.commit(jobId, commit, now)
-  if (!committed.ok && committed.conflict === commit.room?.counter) return refuse('conflict', `job ${jobId} has ${commit.room.below} task(s) with workers, as many as its cap allows`)
+  if (!committed.ok && committed.conflict === commit.room?.counter)
+    return refuse('conflict', `job ${jobId} has ${commit.room.below} task(s) with workers, as many as its cap allows`)
   if (!committed.ok) return 'again'
   remember(cache, jobId, slice, decision)
   return { ok: true, change: decision, counters: committed.counters, effectIds: committed.effectIds }
@@ -107,7 +121,12 @@ async function lineUp(engine: Engine, jobId: JobId): Promise<() => void> {
  * A task as this process last knew it if that `will do`, else read anew; good for a look before a transaction, not for a
  * decision.
  */
-export async function readTask(engine: Engine, jobId: JobId, id: TaskId, willDo: (task: TaskRecord) => boolean): Promise<TaskRecord | null> {
+export async function readTask(
+  engine: Engine,
+  jobId: JobId,
+  id: TaskId,
+  willDo: (task: TaskRecord) => boolean,
+): Promise<TaskRecord | null> {
   const known = cacheOf(engine).task(jobId, id)
   if (known !== undefined && willDo(known.value)) return known.value
   const [task] = await engine.store.tasks(jobId, [id])
@@ -122,16 +141,30 @@ function cacheOf(engine: Engine): RecordCache {
   return cache
 }
 
-async function load(engine: Engine, cache: RecordCache, jobId: JobId, reading: Reading, mayRemember: boolean): Promise<{ slice: Slice; fresh: boolean } | null> {
+async function load(
+  engine: Engine,
+  cache: RecordCache,
+  jobId: JobId,
+  reading: Reading,
+  mayRemember: boolean,
+): Promise<{ slice: Slice; fresh: boolean } | null> {
   const ids = reading.tasks ?? []
   const knownJob = mayRemember ? cache.job(jobId) : undefined
   const knownTasks = mayRemember ? ids.map((id) => cache.task(jobId, id)) : []
   const allKnown = mayRemember && ids.length > 0 && knownTasks.every((task) => task !== undefined)
-  const [job, tasks] = await Promise.all([knownJob ?? engine.store.job(jobId), allKnown ? knownTasks : engine.store.tasks(jobId, ids)])
+  const [job, tasks] = await Promise.all([
+    knownJob ?? engine.store.job(jobId),
+    allKnown ? knownTasks : engine.store.tasks(jobId, ids),
+  ])
   if (job === null) return null
   if (knownJob === undefined) cache.keepJob(job)
   const found = tasks.flatMap((task) => task ?? [])
-  const numbers = [...new Set([...(reading.frames ?? []), ...(reading.framesOf === true ? found.flatMap((task) => task.value.frames) : [])])]
+  const numbers = [
+    ...new Set([
+      ...(reading.frames ?? []),
+      ...(reading.framesOf === true ? found.flatMap((task) => task.value.frames) : []),
+    ]),
+  ]
   const frames = numbers.length === 0 ? [] : await engine.store.frames(jobId, numbers)
   return {
     fresh: knownJob === undefined && !allKnown,
@@ -157,10 +190,18 @@ function factsOf(slice: Slice, reading: Reading): Facts {
   return {
     job: slice.job.value,
     task: (id) => slice.tasks.get(id)?.value,
-    frames: [...slice.frames.values()].map((frame) => frame.value).filter((frame) => reading.framesOf === true || (reading.frames ?? []).includes(frame.number)),
+    frames: [...slice.frames.values()]
+      .map((frame) => frame.value)
+      .filter((frame) => reading.framesOf === true || (reading.frames ?? []).includes(frame.number)),
   }
 }
 
 function isEmpty(change: Change): boolean {
-  return change.job === undefined && (change.tasks ?? []).length === 0 && (change.frames ?? []).length === 0 && (change.effects ?? []).length === 0 && (change.events ?? []).length === 0
+  return (
+    change.job === undefined &&
+    (change.tasks ?? []).length === 0 &&
+    (change.frames ?? []).length === 0 &&
+    (change.effects ?? []).length === 0 &&
+    (change.events ?? []).length === 0
+  )
 }

@@ -38,17 +38,32 @@ async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeco
   if (workOf(plan, task) === 'finish') {
     const [record] = await engine.store.frames(job.id, [frame])
     const stitched: FrameRecord['stitched'] = record?.value.stitched
-    if (stitched === undefined) throw new Error(`job ${job.id}: frame ${frameName(frame)} has no stitched image to finish`)
-    return { kind: 'finish', frame, stitched: { ...stitched, url: await engine.objects.signedGet(workKey(job.id, stitchedPath(frame)), { ttlSeconds }) }, settings: plan.settings, display }
+    if (stitched === undefined)
+      throw new Error(`job ${job.id}: frame ${frameName(frame)} has no stitched image to finish`)
+    return {
+      kind: 'finish',
+      frame,
+      stitched: {
+        ...stitched,
+        url: await engine.objects.signedGet(workKey(job.id, stitchedPath(frame)), { ttlSeconds }),
+      },
+      settings: plan.settings,
+      display,
+    }
   }
   return {
     kind: 'render',
     frames: task.frames,
-    ...(task.tile === undefined || plan.tiles === undefined ? {} : { window: tileOfPlan(plan, plan.tiles, task.tile).window }),
+    ...(task.tile === undefined || plan.tiles === undefined
+      ? {}
+      : { window: tileOfPlan(plan, plan.tiles, task.tile).window }),
     ...(task.sampleRange === undefined || plan.samples === undefined
       ? { settings: plan.settings }
       : // The total is said, too: a range is one of so many samples, whatever a worker's Blender takes for the default.
-        { settings: { ...plan.settings, samples: plan.samples.total }, sampleRange: sampleRangeOf(plan.samples, task.sampleRange) }),
+        {
+          settings: { ...plan.settings, samples: plan.samples.total },
+          sampleRange: sampleRangeOf(plan.samples, task.sampleRange),
+        }),
     ...(kindsWanted?.length === 1 && kindsWanted[0] !== undefined ? { device: kindsWanted[0] } : {}),
     display: display && task.tile === undefined,
   }

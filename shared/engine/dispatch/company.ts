@@ -25,7 +25,8 @@ export class Company {
   /** Connected workers other than `workerId` that could have tasks of the job. */
   othersFor(job: JobRecord, workerId: WorkerId): WorkerId[] {
     const others: WorkerId[] = []
-    for (const [id, capabilities] of this.#connected) if (id !== workerId && isEligible(job.requirement, capabilities)) others.push(id)
+    for (const [id, capabilities] of this.#connected)
+      if (id !== workerId && isEligible(job.requirement, capabilities)) others.push(id)
     return others
   }
 

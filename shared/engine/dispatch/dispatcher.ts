@@ -79,7 +79,11 @@ export class Dispatcher {
     const open = await this.#engine.store.openJobs()
     const still = new Set(open)
     for (const jobId of known) if (!still.has(jobId)) this.#forget(jobId)
-    await eachAtOnce(open, (jobId) => this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it')))
+    await eachAtOnce(open, (jobId) =>
+      this.refresh(jobId).catch((error: unknown) =>
+        this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'),
+      ),
+    )
   }
 
   /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
@@ -94,18 +98,30 @@ export class Dispatcher {
   async #read(jobId: JobId): Promise<void> {
     const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
     if (job === null || !mayDispatch(job.value)) return this.#forget(jobId)
-    this.#jobs.set(jobId, { record: job.value, running: counters[RUNNING] ?? 0, open: counters['waiting.open'] ?? 0, picky: counters['waiting.picky'] ?? 0, passed: new Set() })
+    this.#jobs.set(jobId, {
+      record: job.value,
+      running: counters[RUNNING] ?? 0,
+      open: counters['waiting.open'] ?? 0,
+      picky: counters['waiting.picky'] ?? 0,
+      passed: new Set(),
+    })
     this.kick()
   }
 
   /** Lets go of all that is held for a job that needs no dispatch any more. */
   #forget(jobId: JobId): void {
-    if (this.#jobs.delete(jobId)) this.#engine.queue.restJob(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
+    if (this.#jobs.delete(jobId))
+      this.#engine.queue
+        .restJob(jobId)
+        .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
   }
 
   /** A worker here holds a task of the job less; one that had no place under its cap may have it. */
   freed(jobId: JobId): void {
-    if (this.#jobs.get(jobId)?.record.cap !== undefined) this.refresh(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'))
+    if (this.#jobs.get(jobId)?.record.cap !== undefined)
+      this.refresh(jobId).catch((error: unknown) =>
+        this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'),
+      )
     this.kick()
   }
 
@@ -136,11 +152,16 @@ export class Dispatcher {
     const waiting = [...this.#jobs.values()].filter((job) => (job.open > 0 || job.picky > 0) && hasRoom(job))
     if (waiting.length === 0) return
     // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves none for that.
-    const plenty = waiting.filter((job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size))
+    const plenty = waiting.filter(
+      (job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size),
+    )
     for (const seat of this.#roomiest()) {
       if (this.#inFlight >= PARALLEL_MAX) return
       const order = (seat.busy() ? plenty : waiting)
-        .filter((job) => hasRoom(job) && !job.passed.has(seat.workerId) && isEligible(job.record.requirement, seat.capabilities))
+        .filter(
+          (job) =>
+            hasRoom(job) && !job.passed.has(seat.workerId) && isEligible(job.record.requirement, seat.capabilities),
+        )
         .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
       if (order.length === 0) continue
       const first = order[0]
@@ -196,7 +217,9 @@ export class Dispatcher {
         return false
       }
       // Nobody waits for this: an entry that stays comes back by and by, and its epoch tells that it is stale.
-      taken.done().catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
+      taken
+        .done()
+        .catch((error: unknown) => this.#engine.log.warn({ error, taskId: taken.taskId }, 'queue entry not removed'))
       if (given === 'given') {
         job.open = Math.max(0, job.open - 1)
         return true
@@ -207,7 +230,15 @@ export class Dispatcher {
   async #givePicky(seat: Seat, job: OpenJob): Promise<boolean> {
     const ids = await this.#engine.store.picky(job.record.id, PICKY_LOOK)
     if (ids.length === 0) job.picky = 0
-    return (await this.#giveOneOf(ids, seat, job)) || (ids.length === PICKY_LOOK && (await this.#giveOneOf((await this.#engine.store.picky(job.record.id, PICKY_LOOK_MAX)).slice(PICKY_LOOK), seat, job)))
+    return (
+      (await this.#giveOneOf(ids, seat, job)) ||
+      (ids.length === PICKY_LOOK &&
+        (await this.#giveOneOf(
+          (await this.#engine.store.picky(job.record.id, PICKY_LOOK_MAX)).slice(PICKY_LOOK),
+          seat,
+          job,
+        )))
+    )
   }
 
   async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
@@ -216,7 +247,13 @@ export class Dispatcher {
     const others = this.#company.othersFor(job.record, seat.workerId)
     const anchors = this.#company.anchorsFor(job.record)
     for (const task of tasks) {
-      if (task === null || task.value.state !== 'queued' || !isDue(task.value, now) || !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))) continue
+      if (
+        task === null ||
+        task.value.state !== 'queued' ||
+        !isDue(task.value, now) ||
+        !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))
+      )
+        continue
       const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
       if (given === 'not_now') return false
       if (given === 'given') {
@@ -228,7 +265,13 @@ export class Dispatcher {
   }
 
   async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
-    const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId, takeUp: asQueued(epoch) })
+    const given = await giveLease(this.#engine, {
+      company: this.#company,
+      seat,
+      job: job.record,
+      taskId,
+      takeUp: asQueued(epoch),
+    })
     if (given === 'not_now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
     return given
   }
@@ -238,17 +281,33 @@ export class Dispatcher {
    * it costs a look at the leases of a job and not one for each worker.
    */
   async serveStragglers(): Promise<void> {
-    for (const [jobId, job] of [...this.#jobs]) await this.#serveStragglersOf(job).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'))
+    for (const [jobId, job] of [...this.#jobs])
+      await this.#serveStragglersOf(job).catch((error: unknown) =>
+        this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'),
+      )
   }
 
   async #serveStragglersOf(job: OpenJob): Promise<void> {
     if (job.open > 0 || job.running === 0 || this.#stopped) return
-    const idle = [...this.#seats.values()].filter((seat) => seat.open() && !seat.busy() && seat.room() > 0 && isEligible(job.record.requirement, seat.capabilities) && !this.#hasWorkFor(seat))
+    const idle = [...this.#seats.values()].filter(
+      (seat) =>
+        seat.open() &&
+        !seat.busy() &&
+        seat.room() > 0 &&
+        isEligible(job.record.requirement, seat.capabilities) &&
+        !this.#hasWorkFor(seat),
+    )
     if (idle.length === 0) return
     for (const task of await findStragglers(this.#engine, job.record)) {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
-        const given = await giveLease(this.#engine, { company: this.#company, seat, job: job.record, taskId: task.id, takeUp: leaseSecond }).finally(free)
+        const given = await giveLease(this.#engine, {
+          company: this.#company,
+          seat,
+          job: job.record,
+          taskId: task.id,
+          takeUp: leaseSecond,
+        }).finally(free)
         if (given !== 'given') continue
         idle.splice(index, 1)
         break

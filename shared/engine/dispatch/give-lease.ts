@@ -22,7 +22,8 @@ export type TakeUp = typeof leaseTask
 
 /** The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants nothing. */
 export function asQueued(epoch: number): TakeUp {
-  return (job, task, taker) => (task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, taker) : { ok: true })
+  return (job, task, taker) =>
+    task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, taker) : { ok: true }
 }
 
 /** Which task of which job is to be given to whom. */
@@ -44,13 +45,22 @@ export async function giveLease(engine: Engine, { company, seat, job, taskId, ta
     const task = facts.task(taskId)
     if (task === undefined) return { ok: true }
     // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
-    const [others, anchors] = isPicky(task) ? [company.othersFor(facts.job, seat.workerId), company.anchorsFor(facts.job)] : [[], []]
-    const decision = takeUp(facts.job, task, { workerId: seat.workerId, others, anchors, tooSmall: company.tooSmallFor(task, seat), now })
+    const [others, anchors] = isPicky(task)
+      ? [company.othersFor(facts.job, seat.workerId), company.anchorsFor(facts.job)]
+      : [[], []]
+    const decision = takeUp(facts.job, task, {
+      workerId: seat.workerId,
+      others,
+      anchors,
+      tooSmall: company.tooSmallFor(task, seat),
+      now,
+    })
     leased = decision.ok ? decision.tasks?.[0] : undefined
     return decision
   })
   // A lease that was decided and refused by the store is one too many for the cap.
-  if (!outcome.ok && outcome.code === 'conflict' && (leased !== undefined || record.pausedAt !== undefined)) return 'not_now'
+  if (!outcome.ok && outcome.code === 'conflict' && (leased !== undefined || record.pausedAt !== undefined))
+    return 'not_now'
   if (!outcome.ok || leased === undefined) return 'not_this'
   let lease: Lease
   try {

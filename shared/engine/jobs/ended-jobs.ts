@@ -28,7 +28,8 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   if (!jobIsOver(job.value.state)) return false
   for await (const tasks of pages((cursor) => engine.store.listTasks(jobId, { limit: PAGE, ...cursor }))) {
     const left = tasks.filter((task) => !isOver(task.state)).map((task) => task.id)
-    for (let from = 0; from < left.length; from += CANCELED_AT_ONCE) await cancelTasks(engine, jobId, left.slice(from, from + CANCELED_AT_ONCE), `the job is ${job.value.state}`)
+    for (let from = 0; from < left.length; from += CANCELED_AT_ONCE)
+      await cancelTasks(engine, jobId, left.slice(from, from + CANCELED_AT_ONCE), `the job is ${job.value.state}`)
   }
   const outstanding = await engine.store.pendingEffects(jobId, Number.MAX_SAFE_INTEGER, 1)
   if (outstanding.length > 0) return false
@@ -60,7 +61,11 @@ async function cancelTasks(engine: Engine, jobId: JobId, ids: readonly TaskId[],
       const decision = record === undefined ? undefined : cancelTask(record, now, why)
       return decision?.ok === true ? [decision] : []
     })
-    return { ok: true, tasks: canceled.flatMap((each) => each.tasks ?? []), effects: canceled.flatMap((each) => each.effects ?? []) }
+    return {
+      ok: true,
+      tasks: canceled.flatMap((each) => each.tasks ?? []),
+      effects: canceled.flatMap((each) => each.effects ?? []),
+    }
   })
 }
 

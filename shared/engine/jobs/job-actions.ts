@@ -30,21 +30,33 @@ export async function viewOf(engine: Engine, job: JobRecord): Promise<JobView> {
   const counters = await engine.store.counters(job.id)
   const counts = countsOf(counters)
   const progress = progressOf(job, counts)
-  const { waiting, disputes } = hasTasksToGive(job.state) ? await explain(engine, job, counters) : { waiting: [], disputes: [] }
+  const { waiting, disputes } = hasTasksToGive(job.state)
+    ? await explain(engine, job, counters)
+    : { waiting: [], disputes: [] }
   return { ...job, counts, progress, secondsLeft: secondsLeft(job, progress, engine.clock.now()), waiting, disputes }
 }
 
-async function explain(engine: Engine, job: JobRecord, counters: Readonly<Record<string, number>>): Promise<{ waiting: string[]; disputes: string[] }> {
+async function explain(
+  engine: Engine,
+  job: JobRecord,
+  counters: Readonly<Record<string, number>>,
+): Promise<{ waiting: string[]; disputes: string[] }> {
   const picky = counters['waiting.picky'] ?? 0
   const queued = (counters['waiting.open'] ?? 0) + picky
   const disputed = counters['waiting.disputed'] ?? 0
-  if (job.pausedAt !== undefined) return { waiting: [`waiting: the job is paused${running(counters)}; resume it to go on`], disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
+  if (job.pausedAt !== undefined)
+    return {
+      waiting: [`waiting: the job is paused${running(counters)}; resume it to go on`],
+      disputes: disputed === 0 ? [] : await findDisputes(engine, job),
+    }
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
   const here = [...(await connectedWorkers(engine)).values()]
   const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now())
   const full = job.cap !== undefined && (counters[RUNNING] ?? 0) >= job.cap
-  if (waiting.length === 0 && queued > 0 && full) waiting.push(`waiting: ${queued} task(s) wait for a place, because the job has a cap of ${job.cap} at a time`)
-  if (waiting.length === 0 && picky > 0 && (counters[RUNNING] ?? 0) === 0) waiting.push(...(await explainPicky(engine, job, here)))
+  if (waiting.length === 0 && queued > 0 && full)
+    waiting.push(`waiting: ${queued} task(s) wait for a place, because the job has a cap of ${job.cap} at a time`)
+  if (waiting.length === 0 && picky > 0 && (counters[RUNNING] ?? 0) === 0)
+    waiting.push(...(await explainPicky(engine, job, here)))
   return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
 }
 
@@ -63,10 +75,18 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
     const pauseMs = (task.value.notBefore ?? 0) - engine.clock.now()
     if (pauseMs > 0) {
       const failure = task.value.attempts.at(-1)?.failure
-      reasons.add(`waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`.slice(0, LIMITS.messageLengthMax))
-    } else if (only !== undefined && !here.some((worker) => worker.id === only)) reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
+      reasons.add(
+        `waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`.slice(
+          0,
+          LIMITS.messageLengthMax,
+        ),
+      )
+    } else if (only !== undefined && !here.some((worker) => worker.id === only))
+      reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
     else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
-      reasons.add(`waiting: an audit needs a worker other than ${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; connect one more, or submit with an audit rate of 0`)
+      reasons.add(
+        `waiting: an audit needs a worker other than ${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; connect one more, or submit with an audit rate of 0`,
+      )
     }
   }
   return [...reasons]
@@ -75,18 +95,28 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
 async function findDisputes(engine: Engine, job: JobRecord): Promise<string[]> {
   const disputes: string[] = []
   for await (const tasks of pages((cursor) => engine.store.listTasks(job.id, { limit: PAGE, ...cursor }))) {
-    for (const task of tasks) if (task.state === 'verifying' && task.note !== undefined) disputes.push(`${task.id}: ${task.note}`)
+    for (const task of tasks)
+      if (task.state === 'verifying' && task.note !== undefined) disputes.push(`${task.id}: ${task.note}`)
     if (disputes.length >= DISPUTES_SHOWN) break
   }
   return disputes.slice(0, DISPUTES_SHOWN)
 }
 
 /** Stops a job: workers drop what they hold of it, frames already delivered stay. */
-export async function cancelJob(engine: Engine, jobId: JobId, why: string): Promise<{ ok: true; job: JobView } | Refusal> {
+export async function cancelJob(
+  engine: Engine,
+  jobId: JobId,
+  why: string,
+): Promise<{ ok: true; job: JobView } | Refusal> {
   const canceled = await transact(engine, jobId, {}, ({ job }, now) => {
     if (job.state === 'canceled') return { ok: true }
     if (!mayJob(job.state, 'cancel')) return refuse('conflict', `job ${jobId} is ${job.state} already`)
-    return { ok: true, job: actOnJob(job, 'cancel', { endedAt: now }), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_canceled', message: why }] }
+    return {
+      ok: true,
+      job: actOnJob(job, 'cancel', { endedAt: now }),
+      effects: [{ type: 'drop_queue' }],
+      events: [{ type: 'job_canceled', message: why }],
+    }
   })
   if (!canceled.ok) return canceled
   await engine.bulletin.publish({ type: 'job_changed', jobId })
@@ -113,5 +143,13 @@ export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: tru
 }
 
 function markDeleted(engine: Engine, jobId: JobId) {
-  return transact(engine, jobId, {}, ({ job: current }) => !mayJob(current.state, 'delete') ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`) : ({ ok: true, job: actOnJob(current, 'delete'), effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }] }))
+  return transact(engine, jobId, {}, ({ job: current }) =>
+    !mayJob(current.state, 'delete')
+      ? refuse('conflict', `job ${jobId} is ${current.state}; it cannot be deleted yet`)
+      : {
+          ok: true,
+          job: actOnJob(current, 'delete'),
+          effects: [{ type: 'drop_queue' }, { type: 'run_step', step: { step: 'erase', jobId } }],
+        },
+  )
 }

@@ -36,16 +36,28 @@ export async function plansEnded(engine: Engine): Promise<void> {
  * several may do it at once: each batch is one commit.
  */
 export async function planTasks(engine: Engine, jobId: JobId): Promise<void> {
-  let lists: { readonly revision: number | undefined; readonly asked: readonly number[]; readonly wanted: ReadonlySet<number> } | null = null
+  let lists: {
+    readonly revision: number | undefined
+    readonly asked: readonly number[]
+    readonly wanted: ReadonlySet<number>
+  } | null = null
   for (;;) {
     const versioned = await engine.store.job(jobId)
     if (versioned === null || !isBeingPlanned(versioned.value)) break
     const { plan, tasksPlanned: from, revision } = versioned.value
-    if (lists === null || lists.revision !== revision) lists = { revision, asked: askedFrames(plan), wanted: new Set(wantedFrames(plan)) }
+    if (lists === null || lists.revision !== revision)
+      lists = { revision, asked: askedFrames(plan), wanted: new Set(wantedFrames(plan)) }
     const to = Math.min(taskNumbers(plan), from + PLAN_BATCH)
     const batch: PlanBatch = { ...plannedPart(plan, lists.asked, from, to), wanted: lists.wanted }
     // The first time there is nothing to read: nobody else writes these records before the batch is committed.
-    const reading = revision === undefined ? {} : { fresh: true, tasks: await idsToRead(engine, versioned.value, batch), frames: batch.frames.map(({ number }) => number) }
+    const reading =
+      revision === undefined
+        ? {}
+        : {
+            fresh: true,
+            tasks: await idsToRead(engine, versioned.value, batch),
+            frames: batch.frames.map(({ number }) => number),
+          }
     await transact(engine, jobId, reading, (facts, now) => {
       const { job } = facts
       if (!isBeingPlanned(job) || job.tasksPlanned !== from || job.revision !== revision) return { ok: true }

@@ -16,16 +16,33 @@ const TASKS_LOOKED_AT = 500
 const JOBS_PASSED_OVER_MAX = 50
 
 /** What a job of this request would be, and how long it would take. Writes nothing. `owner` sees the pace of own jobs only, null that of all. */
-export async function planRequest(engine: Engine, owner: string | null, request: JobRequest): Promise<{ ok: true; plan: PlanView } | Refusal> {
+export async function planRequest(
+  engine: Engine,
+  owner: string | null,
+  request: JobRequest,
+): Promise<{ ok: true; plan: PlanView } | Refusal> {
   const stored = await engine.store.scene(request.scene)
-  if (stored === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  if (stored === null)
+    return refuse(
+      'scene_unknown',
+      `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`,
+    )
   const scene = await withUsableInspections(engine, stored, request.requirement)
   const described = describePlan(request, scene)
   if (!described.ok) return described
-  return { ok: true, plan: { ...described.plan, estimate: await estimate(engine, owner, request, scene, described.plan) } }
+  return {
+    ok: true,
+    plan: { ...described.plan, estimate: await estimate(engine, owner, request, scene, described.plan) },
+  }
 }
 
-async function estimate(engine: Engine, owner: string | null, request: JobRequest, scene: SceneRecord, { plan, tasks }: Pick<PlanView, 'plan' | 'tasks'>): Promise<PlanView['estimate']> {
+async function estimate(
+  engine: Engine,
+  owner: string | null,
+  request: JobRequest,
+  scene: SceneRecord,
+  { plan, tasks }: Pick<PlanView, 'plan' | 'tasks'>,
+): Promise<PlanView['estimate']> {
   const facts = scene.facts.scenes.find((each) => each.name === plan.sceneName)
   if (facts === undefined) return null
   let pace = NO_PACE
@@ -35,12 +52,26 @@ async function estimate(engine: Engine, owner: string | null, request: JobReques
   for (const id of ids) {
     if (jobs === JOBS_LOOKED_AT) break
     const job = await engine.store.job(id)
-    if (job === null || (owner !== null && job.value.owner !== owner) || job.value.plan.sceneName !== plan.sceneName) continue
-    const after = addPace(pace, job.value.plan, facts, (await engine.store.listTasks(id, { limit: TASKS_LOOKED_AT })).items)
+    if (job === null || (owner !== null && job.value.owner !== owner) || job.value.plan.sceneName !== plan.sceneName)
+      continue
+    const after = addPace(
+      pace,
+      job.value.plan,
+      facts,
+      (await engine.store.listTasks(id, { limit: TASKS_LOOKED_AT })).items,
+    )
     if (after.renderTasks > pace.renderTasks) jobs += 1
     pace = after
   }
   const found = inspectionOf(scene, plan, request.requirement)
-  const able = await ableWorkers(engine, found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found))
-  return estimateOf(plan, facts, { audits: tasks.audits, pace, fromJobs: jobs, slots: able.reduce((sum, worker) => sum + worker.capabilities.slots, 0) })
+  const able = await ableWorkers(
+    engine,
+    found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found),
+  )
+  return estimateOf(plan, facts, {
+    audits: tasks.audits,
+    pace,
+    fromJobs: jobs,
+    slots: able.reduce((sum, worker) => sum + worker.capabilities.slots, 0),
+  })
 }

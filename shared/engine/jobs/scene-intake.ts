@@ -44,19 +44,31 @@ export type TakenScene = { readonly ok: true; readonly scene: SceneRecord; reado
  */
 export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<TakenScene | Refusal> {
   if (file.declaredSha256 !== undefined && file.declaredSha256 !== file.sha256) {
-    return refuse('upload_hash_mismatch', `the file was declared to have SHA-256 ${file.declaredSha256}, the ${file.bytes} bytes that came have ${file.sha256}; send it again`)
+    return refuse(
+      'upload_hash_mismatch',
+      `the file was declared to have SHA-256 ${file.declaredSha256}, the ${file.bytes} bytes that came have ${file.sha256}; send it again`,
+    )
   }
   const key = blobKey(file.sha256)
   const blob = await intake.objects.head(key)
   const blobIsHere = blob !== null && blob.bytes === file.bytes
   const known = await intake.store.scene(file.sha256)
-  if (known !== null && blobIsHere && (file.main === undefined || file.main === known.mainBlend)) return { ok: true, scene: known, known: true }
+  if (known !== null && blobIsHere && (file.main === undefined || file.main === known.mainBlend))
+    return { ok: true, scene: known, known: true }
 
-  const found = await intake.scenes.inspect(file.filePath, { scratchDir: file.scratchDir, ...(file.main === undefined ? {} : { main: file.main }) })
+  const found = await intake.scenes.inspect(file.filePath, {
+    scratchDir: file.scratchDir,
+    ...(file.main === undefined ? {} : { main: file.main }),
+  })
   if (!found.ok) return found
   if (!blobIsHere) {
-    const stored = await intake.objects.put(key, { filePath: file.filePath }, { contentType: contentTypeOf(found.kind), bytes: file.bytes, sha256: file.sha256 })
-    if (!stored.ok) return refuse('upload_hash_mismatch', `the file changed while it was stored: ${stored.message}; send it again`)
+    const stored = await intake.objects.put(
+      key,
+      { filePath: file.filePath },
+      { contentType: contentTypeOf(found.kind), bytes: file.bytes, sha256: file.sha256 },
+    )
+    if (!stored.ok)
+      return refuse('upload_hash_mismatch', `the file changed while it was stored: ${stored.message}; send it again`)
   }
   const scene = await recordOf(intake.store, file, found)
   await noteScene(intake.objects, scene)
@@ -68,7 +80,10 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
  * Forgets a scene and its bytes. Refused with not_found, and with conflict while a job uses it, be it one that was
  * submitted at the same moment: the record goes first, and comes back when a job turns out to need it.
  */
-export async function forgetScene({ store, objects }: Pick<SceneIntake, 'store' | 'objects'>, sha256: Sha256): Promise<{ readonly ok: true } | Refusal> {
+export async function forgetScene(
+  { store, objects }: Pick<SceneIntake, 'store' | 'objects'>,
+  sha256: Sha256,
+): Promise<{ readonly ok: true } | Refusal> {
   const scene = await store.scene(sha256)
   if (scene === null) return refuse('not_found', `there is no scene ${sha256}; GET /v1/scenes lists those there are`)
   const users = await store.jobsOfScene(sha256)
@@ -88,11 +103,18 @@ export async function forgetScene({ store, objects }: Pick<SceneIntake, 'store' 
 export function sceneName(proposed: string | undefined): string {
   const last = (proposed ?? '').split(/[\\/]/).at(-1) ?? ''
   const plain = last.replaceAll(/\p{C}/gu, '').trim()
-  return Array.from(plain).slice(0, LIMITS.nameLengthMax / 2).join('') || 'scene'
+  return (
+    Array.from(plain)
+      .slice(0, LIMITS.nameLengthMax / 2)
+      .join('') || 'scene'
+  )
 }
 
 function inUse(sha256: Sha256, users: readonly string[]): Refusal {
-  return refuse('conflict', `the scene ${sha256} is used by ${users.length === 1 ? 'the job' : `${users.length} jobs, among them`} ${users[0]}; delete the jobs of it first`)
+  return refuse(
+    'conflict',
+    `the scene ${sha256} is used by ${users.length === 1 ? 'the job' : `${users.length} jobs, among them`} ${users[0]}; delete the jobs of it first`,
+  )
 }
 
 async function recordOf(store: FarmStore, file: SceneFile, found: SceneFinding): Promise<SceneRecord> {

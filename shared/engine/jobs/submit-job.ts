@@ -16,18 +16,35 @@ import { runEffects } from '../commit/effects.ts'
  * Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind.
  * Done again with the same `id`, at the same time or later, it gives the job that was made first.
  */
-export async function submitJob(engine: Engine, owner: string, request: JobRequest, id: JobId = newJobId(engine.clock.now(), engine.random.bytes(16))): Promise<{ ok: true; job: JobRecord } | Refusal> {
+export async function submitJob(
+  engine: Engine,
+  owner: string,
+  request: JobRequest,
+  id: JobId = newJobId(engine.clock.now(), engine.random.bytes(16)),
+): Promise<{ ok: true; job: JobRecord } | Refusal> {
   const before = await engine.store.job(id)
   if (before !== null) return { ok: true, job: before.value }
   const stored = await engine.store.scene(request.scene)
-  if (stored === null) return refuse('scene_unknown', `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`)
+  if (stored === null)
+    return refuse(
+      'scene_unknown',
+      `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`,
+    )
   const scene = await withUsableInspections(engine, stored, request.requirement)
   const planned = planJob(request, scene)
   if (!planned.ok) return planned
   const open = await engine.store.openJobs()
-  if (open.length >= LIMITS.openJobsMax) return refuse('too_many_jobs', `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`)
+  if (open.length >= LIMITS.openJobsMax)
+    return refuse(
+      'too_many_jobs',
+      `${open.length} jobs are open, ${LIMITS.openJobsMax} is the limit; wait for some to end`,
+    )
   const own = await engine.store.countOpenJobs(owner)
-  if (own >= LIMITS.openJobsPerOwnerMax) return refuse('too_many_jobs', `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} is the limit for one owner; wait for some to end`)
+  if (own >= LIMITS.openJobsPerOwnerMax)
+    return refuse(
+      'too_many_jobs',
+      `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} is the limit for one owner; wait for some to end`,
+    )
   const inspection = inspectionOf(scene, planned.plan, request.requirement)
   const inspected = inspection !== undefined
   const now = engine.clock.now()
@@ -40,18 +57,31 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
     ...(request.cap === undefined ? {} : { cap: request.cap }),
-    requirement: inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
+    requirement:
+      inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
     createdAt: timeOfSortable(id),
     tasksPlanned: 0,
     files: [],
   }
   // Into the journal first: an outage then leaves no job behind of which its sender heard nothing.
-  await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
+  await engine.objects.put(journalKey(id, 'job.json'), Buffer.from(JSON.stringify(job)), {
+    contentType: 'application/json',
+  })
   const change: Change = {
     ok: true,
     job,
-    ...(inspected ? {} : { tasks: [blankTask(INSPECT_TASK_ID, 'inspect', planned.frames.slice(0, 1))], effects: [{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 0 }] }, { type: 'announce_work' }] }),
-    events: [{ type: 'job_submitted', message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)${inspected ? '' : ', as far as the file tells; a worker looks at the scene first'}` }],
+    ...(inspected
+      ? {}
+      : {
+          tasks: [blankTask(INSPECT_TASK_ID, 'inspect', planned.frames.slice(0, 1))],
+          effects: [{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 0 }] }, { type: 'announce_work' }],
+        }),
+    events: [
+      {
+        type: 'job_submitted',
+        message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)${inspected ? '' : ', as far as the file tells; a worker looks at the scene first'}`,
+      },
+    ],
   }
   const nothing: Slice = { job: { version: 0, value: job }, tasks: new Map(), frames: new Map() }
   const created = await engine.store.commit(id, commitOf(nothing, change, now, engine.times.leaseMs), now)
@@ -68,5 +98,8 @@ export async function submitJob(engine: Engine, owner: string, request: JobReque
   await engine.store.eraseJob(id)
   await engine.queue.dropJob(id)
   await engine.objects.deletePrefix(jobPrefix(id))
-  return refuse('scene_unknown', `scene: the scene ${request.scene} was deleted at this moment; upload it again with POST /v1/scenes`)
+  return refuse(
+    'scene_unknown',
+    `scene: the scene ${request.scene} was deleted at this moment; upload it again with POST /v1/scenes`,
+  )
 }

@@ -2,8 +2,21 @@
  * What is written down of the farm besides its jobs: scenes, tokens, workers, and which jobs were deleted.
  */
 import { JobId, type Sha256 } from '../../protocol/ids.ts'
-import { type DeletedNote, JOURNAL_VERSION, type SceneNote, type TokenNote, type WorkersNote } from '../../protocol/journal.ts'
-import { FARM_WORKERS_KEY, farmKey, farmPrefix, jobPrefix, type ObjectKey, parseFarmKey } from '../../protocol/object-keys.ts'
+import {
+  type DeletedNote,
+  JOURNAL_VERSION,
+  type SceneNote,
+  type TokenNote,
+  type WorkersNote,
+} from '../../protocol/journal.ts'
+import {
+  FARM_WORKERS_KEY,
+  farmKey,
+  farmPrefix,
+  jobPrefix,
+  type ObjectKey,
+  parseFarmKey,
+} from '../../protocol/object-keys.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { WorkerRecord } from '../../protocol/worker.ts'
 import { LIST_LIMIT_MAX, type ObjectStore } from '../../ports/object-store.ts'
@@ -13,7 +26,9 @@ import type { z } from 'zod'
 type Note<T extends z.ZodType> = Omit<z.infer<T>, 'journal'>
 
 async function note(objects: ObjectStore, key: ObjectKey, what: object): Promise<void> {
-  await objects.put(key, Buffer.from(JSON.stringify({ journal: JOURNAL_VERSION, ...what })), { contentType: 'application/json' })
+  await objects.put(key, Buffer.from(JSON.stringify({ journal: JOURNAL_VERSION, ...what })), {
+    contentType: 'application/json',
+  })
 }
 
 export async function noteScene(objects: ObjectStore, scene: SceneRecord): Promise<void> {
@@ -45,7 +60,12 @@ export async function noteDeleted({ objects, clock }: Pick<Engine, 'objects' | '
  * Removes what arrived of deleted jobs after they were erased (an upload whose address was still good, a segment whose writer
  * stood still, a queue filled by whoever died at it), once nothing more can arrive, and forgets them then.
  */
-export async function eraseLate({ objects, queue, clock, times }: Pick<Engine, 'objects' | 'queue' | 'clock' | 'times'>): Promise<void> {
+export async function eraseLate({
+  objects,
+  queue,
+  clock,
+  times,
+}: Pick<Engine, 'objects' | 'queue' | 'clock' | 'times'>): Promise<void> {
   const { keys } = await objects.list(farmPrefix('deleted'), { limit: LIST_LIMIT_MAX })
   for (const { key } of keys) {
     const jobId = JobId.safeParse(parseFarmKey('deleted', key)).data

@@ -34,7 +34,9 @@ export async function journalJob(engine: Engine, jobId: JobId): Promise<boolean>
 
 /** Null when there is nothing to write. */
 function segmentOf(jobId: JobId, due: readonly Unjournaled[], now: number): string | null {
-  const lines = due.flatMap(({ what, version, record }) => (record === null ? [] : [`{"what":"${what}","version":${version},"record":${record}}\n`]))
+  const lines = due.flatMap(({ what, version, record }) =>
+    record === null ? [] : [`{"what":"${what}","version":${version},"record":${record}}\n`],
+  )
   const head: SegmentHead = { journal: JOURNAL_VERSION, jobId, writtenAt: now, lines: lines.length }
   return lines.length === 0 ? null : `${JSON.stringify(head)}\n${lines.join('')}`
 }

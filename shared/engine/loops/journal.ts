@@ -14,9 +14,12 @@ const ERASE_LATE_EVERY_MS = 10 * 60_000
  */
 export async function journalFarm(engine: Engine): Promise<void> {
   if (!(await engine.store.takeTurn('journal', JOURNAL_EVERY_MS))) return
-  const workers = (await engine.store.takeTurn('journal workers', WORKERS_EVERY_MS)) ? await engine.store.listWorkers() : null
+  const workers = (await engine.store.takeTurn('journal workers', WORKERS_EVERY_MS))
+    ? await engine.store.listWorkers()
+    : null
   let failed: unknown
-  for (const jobId of await engine.store.openJobs()) await journalJob(engine, jobId).catch((error: unknown) => (failed = error))
+  for (const jobId of await engine.store.openJobs())
+    await journalJob(engine, jobId).catch((error: unknown) => (failed = error))
   if (failed !== undefined) throw failed
   if (workers !== null) await noteWorkers(engine.objects, workers, engine.clock.now())
   if (await engine.store.takeTurn('erase late', ERASE_LATE_EVERY_MS)) await eraseLate(engine)

@@ -15,7 +15,12 @@ const EFFECT_GRACE_MS = 5_000
 /** Runs what a process left in the outbox when it died. */
 export async function sweepOutbox(engine: Engine, jobId: JobId, graceMs = EFFECT_GRACE_MS): Promise<number> {
   const pending = await engine.store.pendingEffects(jobId, engine.clock.now() - graceMs, PAGE)
-  await runEffects(engine, jobId, pending.map((each) => each.effect), pending.map((each) => each.id))
+  await runEffects(
+    engine,
+    jobId,
+    pending.map((each) => each.effect),
+    pending.map((each) => each.id),
+  )
   return pending.length
 }
 
@@ -26,7 +31,8 @@ export async function sweepOutbox(engine: Engine, jobId: JobId, graceMs = EFFECT
 export async function reconcileJob(engine: Engine, job: JobRecord): Promise<void> {
   const counters = await engine.store.counters(job.id)
   if ((counters['waiting.open'] ?? 0) > (await engine.queue.waitingTasks(job.id))) await requeueTasks(engine, job.id)
-  if ((counters['render.verifying'] ?? 0) + (counters['finish.verifying'] ?? 0) > 0) await askForComparisons(engine, job.id)
+  if ((counters['render.verifying'] ?? 0) + (counters['finish.verifying'] ?? 0) > 0)
+    await askForComparisons(engine, job.id)
   if (STATES_WITH_STEP.some((state) => (counters[`frames.${state}`] ?? 0) > 0)) await askForFrames(engine, job.id)
   if (job.state === 'encoding') await engine.queue.addStep({ step: 'encode', jobId: job.id })
   await endRendering(engine, job.id)
@@ -34,7 +40,9 @@ export async function reconcileJob(engine: Engine, job: JobRecord): Promise<void
 
 async function requeueTasks(engine: Engine, jobId: JobId): Promise<void> {
   for await (const tasks of pages((cursor) => engine.store.listTasks(jobId, { limit: PAGE, ...cursor }))) {
-    const queued: { taskId: TaskId; epoch: number }[] = tasks.filter((task) => task.state === 'queued' && !isPicky(task)).map((task) => ({ taskId: task.id, epoch: task.epoch }))
+    const queued: { taskId: TaskId; epoch: number }[] = tasks
+      .filter((task) => task.state === 'queued' && !isPicky(task))
+      .map((task) => ({ taskId: task.id, epoch: task.epoch }))
     if (queued.length > 0) await engine.queue.addTasks(jobId, queued)
   }
   await engine.bulletin.publish({ type: 'work_waiting', jobId })
@@ -42,7 +50,9 @@ async function requeueTasks(engine: Engine, jobId: JobId): Promise<void> {
 
 async function askForComparisons(engine: Engine, jobId: JobId): Promise<void> {
   for await (const tasks of pages((cursor) => engine.store.listTasks(jobId, { limit: PAGE, ...cursor }))) {
-    for (const task of tasks) if (task.kind !== 'audit' && task.state === 'verifying') await engine.queue.addStep({ step: 'compare', jobId, taskId: task.id, round: task.auditRounds ?? 1 })
+    for (const task of tasks)
+      if (task.kind !== 'audit' && task.state === 'verifying')
+        await engine.queue.addStep({ step: 'compare', jobId, taskId: task.id, round: task.auditRounds ?? 1 })
   }
 }
 

@@ -73,7 +73,9 @@ export class Rounds {
     this.#count += 1
     // Beside the round: an object store that is slow must not keep leases from being taken back.
     this.#journaling ??= journalFarm(this.#engine)
-      .catch((error: unknown) => this.#engine.log.warn({ error }, 'not everything could be journaled, it is tried again'))
+      .catch((error: unknown) =>
+        this.#engine.log.warn({ error }, 'not everything could be journaled, it is tried again'),
+      )
       .finally(() => (this.#journaling = null))
     if (this.#count % SWEEP_EVERY === 0) {
       this.#sweeping ??= sweepFarm(this.#engine)
@@ -81,7 +83,11 @@ export class Rounds {
         .finally(() => (this.#sweeping = null))
     }
     await this.#tellConnected()
-    await eachAtOnce(await this.#engine.store.openJobs(), (jobId) => this.#look(jobId).catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'round over this job failed, the next one tries again')))
+    await eachAtOnce(await this.#engine.store.openJobs(), (jobId) =>
+      this.#look(jobId).catch((error: unknown) =>
+        this.#engine.log.warn({ jobId, error }, 'round over this job failed, the next one tries again'),
+      ),
+    )
     await this.#dispatcher.refreshAll()
     await this.#dispatcher.serveStragglers()
   }
@@ -89,7 +95,10 @@ export class Rounds {
   async #tellConnected(): Promise<void> {
     const connected = await connectedWorkers(this.#engine)
     const usable = [...connected.values()].filter(isUsable)
-    this.#dispatcher.setConnected(new Map(usable.map((worker) => [worker.id, worker.capabilities])), new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)))
+    this.#dispatcher.setConnected(
+      new Map(usable.map((worker) => [worker.id, worker.capabilities])),
+      new Set(usable.filter((worker) => worker.anchor === true).map((worker) => worker.id)),
+    )
   }
 
   async #look(jobId: JobId): Promise<void> {

@@ -4,7 +4,17 @@
  */
 import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { JobId } from '../../protocol/ids.ts'
-import { attemptsPrefix, behindJob, farmPrefix, journalKey, JOBS_PREFIX, jobPrefix, parseFarmKey, parseJobOfKey, workPrefix } from '../../protocol/object-keys.ts'
+import {
+  attemptsPrefix,
+  behindJob,
+  farmPrefix,
+  journalKey,
+  JOBS_PREFIX,
+  jobPrefix,
+  parseFarmKey,
+  parseJobOfKey,
+  workPrefix,
+} from '../../protocol/object-keys.ts'
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import { StoreUnavailable } from '../../ports/object-store.ts'
 import type { Engine } from '../context.ts'
@@ -33,7 +43,12 @@ export async function sweepFarm(engine: Engine): Promise<void> {
 }
 
 /** Removes what workers sent of jobs that had ended already, once nothing more can arrive. A job that runs again by then is left alone. */
-export async function eraseLateAttempts({ store, objects, clock, times }: Pick<Engine, 'store' | 'objects' | 'clock' | 'times'>): Promise<void> {
+export async function eraseLateAttempts({
+  store,
+  objects,
+  clock,
+  times,
+}: Pick<Engine, 'store' | 'objects' | 'clock' | 'times'>): Promise<void> {
   const { keys } = await objects.list(farmPrefix('ended'), { limit: PIECE })
   for (const { key } of keys) {
     const jobId = JobId.safeParse(parseFarmKey('ended', key))
@@ -55,7 +70,11 @@ const places = new WeakMap<object, string | null>()
  * Removes what is left of submissions whose process died between the journal and the farm state: jobs nobody knows of, of which
  * there is a first line and nothing else. Whatever has more than that may be all that is left of a job, and stays.
  */
-export async function eraseLostSubmissions({ store, objects, clock }: Pick<Engine, 'store' | 'objects' | 'clock'>): Promise<void> {
+export async function eraseLostSubmissions({
+  store,
+  objects,
+  clock,
+}: Pick<Engine, 'store' | 'objects' | 'clock'>): Promise<void> {
   let place = places.get(objects) ?? ''
   for (let looked = 0; looked < PIECE; looked++) {
     const { keys } = await objects.list(JOBS_PREFIX, { limit: 2, startAfter: place })
@@ -66,9 +85,19 @@ export async function eraseLostSubmissions({ store, objects, clock }: Pick<Engin
       break
     }
     place = jobId.success ? behindJob(jobId.data) : first.key
-    if (!jobId.success || first.key !== journalKey(jobId.data, 'job.json') || second?.key.startsWith(jobPrefix(jobId.data)) === true) continue
+    if (
+      !jobId.success ||
+      first.key !== journalKey(jobId.data, 'job.json') ||
+      second?.key.startsWith(jobPrefix(jobId.data)) === true
+    )
+      continue
     const writtenAt = (await objects.head(first.key))?.modifiedAtMs
-    if (writtenAt === undefined || clock.now() - writtenAt < SUBMISSION_MS_MAX || (await store.job(jobId.data)) !== null) continue
+    if (
+      writtenAt === undefined ||
+      clock.now() - writtenAt < SUBMISSION_MS_MAX ||
+      (await store.job(jobId.data)) !== null
+    )
+      continue
     await objects.delete(first.key)
   }
   places.set(objects, place)
@@ -80,7 +109,8 @@ export async function forgetWorkers({ store, clock }: Pick<Engine, 'store' | 'cl
   for (;;) {
     const ids = await store.workersUnseen(now - WORKER_UNSEEN_MS_MAX, PIECE, kept)
     for (const worker of await store.workers(ids)) {
-      const before = now - (worker.tasksRefuted > 0 || worker.quarantined ? CONVICTED_UNSEEN_MS_MAX : WORKER_UNSEEN_MS_MAX)
+      const before =
+        now - (worker.tasksRefuted > 0 || worker.quarantined ? CONVICTED_UNSEEN_MS_MAX : WORKER_UNSEEN_MS_MAX)
       if (worker.lastSeenAt >= before || !(await store.forgetWorker(worker.id, before))) kept += 1
     }
     if (ids.length < PIECE) return

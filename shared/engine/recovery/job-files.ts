@@ -1,11 +1,21 @@
 import { JobId } from '../../protocol/ids.ts'
-import { behindJob, JOBS_PREFIX, jobPrefix, type ObjectKey, type ObjectPrefix, parseJobOfKey, parseJournalKey } from '../../protocol/object-keys.ts'
+import {
+  behindJob,
+  JOBS_PREFIX,
+  jobPrefix,
+  type ObjectKey,
+  type ObjectPrefix,
+  parseJobOfKey,
+  parseJournalKey,
+} from '../../protocol/object-keys.ts'
 import { LIST_LIMIT_MAX, type ObjectPage, type ObjectStore } from '../../ports/object-store.ts'
 
 /** The jobs of which anything lies in the store, oldest first: one look for each, whatever it holds. */
 export async function* jobsInStore(objects: ObjectStore): AsyncGenerator<JobId> {
-  for (let startAfter: string | null = null; ; ) {
-    const { keys: [first] }: ObjectPage = await objects.list(JOBS_PREFIX, { limit: 1, ...(startAfter === null ? {} : { startAfter }) })
+  for (let startAfter: string | null = null; ;) {
+    const {
+      keys: [first],
+    }: ObjectPage = await objects.list(JOBS_PREFIX, { limit: 1, ...(startAfter === null ? {} : { startAfter }) })
     if (first === undefined) return
     const found = parseJobOfKey(first.key)
     startAfter = found === null ? first.key : behindJob(found.jobId)
@@ -15,7 +25,10 @@ export async function* jobsInStore(objects: ObjectStore): AsyncGenerator<JobId> 
 }
 
 /** Lengths of all files of a job by their keys, and which of them are segments of its journal. */
-export async function filesOfJob(objects: ObjectStore, jobId: JobId): Promise<{ bytes: Map<string, number>; segments: ObjectKey[] }> {
+export async function filesOfJob(
+  objects: ObjectStore,
+  jobId: JobId,
+): Promise<{ bytes: Map<string, number>; segments: ObjectKey[] }> {
   const bytes = new Map<string, number>()
   const segments: ObjectKey[] = []
   for await (const file of everyObject(objects, jobPrefix(jobId))) {
@@ -26,8 +39,11 @@ export async function filesOfJob(objects: ObjectStore, jobId: JobId): Promise<{ 
   return { bytes, segments }
 }
 
-export async function* everyObject(objects: ObjectStore, prefix: ObjectPrefix): AsyncGenerator<{ key: ObjectKey; bytes: number }> {
-  for (let begin: { startAfter?: string } | null = {}; begin !== null; ) {
+export async function* everyObject(
+  objects: ObjectStore,
+  prefix: ObjectPrefix,
+): AsyncGenerator<{ key: ObjectKey; bytes: number }> {
+  for (let begin: { startAfter?: string } | null = {}; begin !== null;) {
     const page: ObjectPage = await objects.list(prefix, { limit: LIST_LIMIT_MAX, ...begin })
     yield* page.keys
     begin = page.next === null ? null : { startAfter: page.next }

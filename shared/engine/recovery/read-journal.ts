@@ -17,12 +17,19 @@ interface Newest<T> {
  * The newest records of a job that its journal has; null when it has no beginning, which is how an erased job looks of which
  * something came late. What cannot be read is told to `damaged` and left out.
  */
-export async function readJournal(objects: ObjectStore, jobId: JobId, segments: readonly ObjectKey[], damaged: (what: string) => void): Promise<JournaledJob | null> {
+export async function readJournal(
+  objects: ObjectStore,
+  jobId: JobId,
+  segments: readonly ObjectKey[],
+  damaged: (what: string) => void,
+): Promise<JournaledJob | null> {
   const first = await readText(objects, journalKey(jobId, 'job.json'))
   if (first === null) return null
   const submitted = JobRecord.safeParse(json(first))
-  let job: Newest<JobRecord> | null = submitted.success && submitted.data.id === jobId ? { version: 0, record: submitted.data } : null
-  if (job === null) damaged(`${journalKey(jobId, 'job.json')} is no job: ${submitted.error?.issues[0]?.message ?? 'it is another one'}`)
+  let job: Newest<JobRecord> | null =
+    submitted.success && submitted.data.id === jobId ? { version: 0, record: submitted.data } : null
+  if (job === null)
+    damaged(`${journalKey(jobId, 'job.json')} is no job: ${submitted.error?.issues[0]?.message ?? 'it is another one'}`)
   const tasks = new Map<TaskId, Newest<TaskRecord>>()
   const frames = new Map<number, Newest<FrameRecord>>()
   await eachAtOnce(segments, async (key) => {
@@ -60,7 +67,8 @@ function linesOf(key: ObjectKey, whole: string, jobId: JobId, damaged: (what: st
     const line = text === '' ? null : SegmentLine.safeParse(json(text))
     if (line?.success === true) lines.push(line.data)
   }
-  if (lines.length !== head.data.lines) damaged(`${key} should have ${head.data.lines} records, ${lines.length} can be read; the others are left out`)
+  if (lines.length !== head.data.lines)
+    damaged(`${key} should have ${head.data.lines} records, ${lines.length} can be read; the others are left out`)
   return lines
 }
 

@@ -4,7 +4,16 @@ import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import { SceneNote, TokenNote, WorkersNote } from '../../protocol/journal.ts'
-import { attemptsPrefix, blobKey, FARM_WORKERS_KEY, type FarmFolder, farmPrefix, jobPrefix, parseFarmKey, workPrefix } from '../../protocol/object-keys.ts'
+import {
+  attemptsPrefix,
+  blobKey,
+  FARM_WORKERS_KEY,
+  type FarmFolder,
+  farmPrefix,
+  jobPrefix,
+  parseFarmKey,
+  workPrefix,
+} from '../../protocol/object-keys.ts'
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -51,20 +60,30 @@ export type Progress = { readonly at: 'farm' } | { readonly at: 'job'; readonly 
  * holds a farm, with `not_found` where the object store holds none. May be cut off at any moment and run again: the farm is open only when all is there, and jobs that are, are
  * left as they are.
  */
-export async function recoverFarm({ store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock }, options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {}): Promise<Recovery | Refusal> {
+export async function recoverFarm(
+  { store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock },
+  options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
+): Promise<Recovery | Refusal> {
   const standing = await store.standing()
   if (standing?.open === true || (standing === null && (await store.holdsJobs()))) {
-    return refuse('conflict', 'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost')
+    return refuse(
+      'conflict',
+      'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost',
+    )
   }
   if (standing === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
-    return refuse('not_found', 'the object store holds no farm: neither a term nor a job; check that it is the right bucket or folder')
+    return refuse(
+      'not_found',
+      'the object store holds no farm: neither a term nor a job; check that it is the right bucket or folder',
+    )
   }
   // What was lost was the first term at least, whether or not it was noted.
   const term = standing?.term ?? Math.max(1, await lastTerm(objects)) + 1
   // The store hears of the term first: whatever becomes of this Redis, no later term is the same.
   await noteTerm(objects, term, clock.now())
   const closed = { term, open: false }
-  if (standing === null && !(await store.changeStanding(null, closed))) return refuse('conflict', 'somebody else begins a farm in this Redis at this moment')
+  if (standing === null && !(await store.changeStanding(null, closed)))
+    return refuse('conflict', 'somebody else begins a farm in this Redis at this moment')
 
   const damage: string[] = []
   const damaged = (what: string) => void damage.push(what)
@@ -75,7 +94,8 @@ export async function recoverFarm({ store, objects, clock }: { store: FarmStore;
   const workers = await recoverWorkers(store, objects, damaged)
 
   const deleted = new Set<string>()
-  for await (const { key } of everyObject(objects, farmPrefix('deleted'))) deleted.add(parseFarmKey('deleted', key) ?? '')
+  for await (const { key } of everyObject(objects, farmPrefix('deleted')))
+    deleted.add(parseFarmKey('deleted', key) ?? '')
   const jobs: RecoveredJob[] = []
   let [before, leftOut] = [0, 0]
   for await (const jobId of jobsInStore(objects)) {
@@ -88,15 +108,24 @@ export async function recoverFarm({ store, objects, clock }: { store: FarmStore;
     else jobs.push(...(await recoverJob({ store, objects, clock }, jobId, term, damaged)))
   }
   options.signal?.throwIfAborted()
-  if (!(await store.changeStanding(closed, { term, open: true }))) return refuse('conflict', 'somebody else has changed this Redis meanwhile; run the recovery again')
+  if (!(await store.changeStanding(closed, { term, open: true })))
+    return refuse('conflict', 'somebody else has changed this Redis meanwhile; run the recovery again')
   return { ok: true, term, tokens: tokens.length, scenes, workers, jobs, before, deleted: leftOut, damage }
 }
 
-async function recoverJob({ store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock }, jobId: JobId, term: number, damaged: (what: string) => void): Promise<RecoveredJob[]> {
+async function recoverJob(
+  { store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock },
+  jobId: JobId,
+  term: number,
+  damaged: (what: string) => void,
+): Promise<RecoveredJob[]> {
   const { bytes, segments } = await filesOfJob(objects, jobId)
   const journaled = await readJournal(objects, jobId, segments, damaged)
   if (journaled === null || journaled.job.state === 'deleting') {
-    if (journaled === null) damaged(`there are ${bytes.size + segments.length} file(s) of ${jobId}, and no journal that tells what job it was; it is left out`)
+    if (journaled === null)
+      damaged(
+        `there are ${bytes.size + segments.length} file(s) of ${jobId}, and no journal that tells what job it was; it is left out`,
+      )
     return []
   }
   for (const text of [journaled.job.plan.frames, ...(journaled.job.plan.asked ?? [])]) {
@@ -110,8 +139,17 @@ async function recoverJob({ store, objects, clock }: { store: FarmStore; objects
   const open = rebuilt.tasks.filter((task) => task.state === 'queued').length
   const { job, kept, filesMissing } = rebuilt
   // What an ended job has no use for was to be removed yet: whoever settles ended jobs does it.
-  const unsettled = jobIsOver(job.state) && !keepsFiles(job.state) && [...bytes.keys()].some((key) => key.startsWith(attemptsPrefix(jobId)) || key.startsWith(workPrefix(jobId)))
-  await writeJob(store, rebuilt, now, unsettled ? [{ type: 'drop_queue' }] : [], `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`)
+  const unsettled =
+    jobIsOver(job.state) &&
+    !keepsFiles(job.state) &&
+    [...bytes.keys()].some((key) => key.startsWith(attemptsPrefix(jobId)) || key.startsWith(workPrefix(jobId)))
+  await writeJob(
+    store,
+    rebuilt,
+    now,
+    unsettled ? [{ type: 'drop_queue' }] : [],
+    `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`,
+  )
   return [{ jobId, name: job.name, state: job.state, kept, open, filesMissing: filesMissing.length }]
 }
 
@@ -121,14 +159,21 @@ async function recoverScenes(store: FarmStore, objects: ObjectStore, damaged: (w
   const notes = await readNotes(objects, 'scenes', SceneNote, damaged)
   await eachAtOnce(notes, async ({ scene }) => {
     const bytes = (await objects.head(blobKey(scene.sha256)))?.bytes
-    if (bytes !== scene.bytes) return damaged(`the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes in the store instead of ${scene.bytes}; it is left out`)
+    if (bytes !== scene.bytes)
+      return damaged(
+        `the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes in the store instead of ${scene.bytes}; it is left out`,
+      )
     await store.putScene(scene)
     count += 1
   })
   return count
 }
 
-async function recoverWorkers(store: FarmStore, objects: ObjectStore, damaged: (what: string) => void): Promise<number> {
+async function recoverWorkers(
+  store: FarmStore,
+  objects: ObjectStore,
+  damaged: (what: string) => void,
+): Promise<number> {
   const told = await readText(objects, FARM_WORKERS_KEY)
   const note = told === null ? null : WorkersNote.safeParse(json(told))
   if (note?.success === false) damaged(`${FARM_WORKERS_KEY} cannot be read; what was counted for workers begins anew`)
@@ -137,7 +182,12 @@ async function recoverWorkers(store: FarmStore, objects: ObjectStore, damaged: (
   return workers.length
 }
 
-async function readNotes<T extends z.ZodType>(objects: ObjectStore, folder: FarmFolder, schema: T, damaged: (what: string) => void): Promise<z.output<T>[]> {
+async function readNotes<T extends z.ZodType>(
+  objects: ObjectStore,
+  folder: FarmFolder,
+  schema: T,
+  damaged: (what: string) => void,
+): Promise<z.output<T>[]> {
   const keys: Parameters<ObjectStore['head']>[0][] = []
   for await (const { key } of everyObject(objects, farmPrefix(folder))) keys.push(key)
   const notes: z.output<T>[] = []

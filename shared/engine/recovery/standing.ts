@@ -11,11 +11,20 @@ import type { z } from 'zod'
  * knows of none either. Throws FarmStateLost when the object store holds a farm whose state is gone: to serve an empty one then
  * would look like having lost everything, and tell its workers that nobody knows them.
  */
-export async function beginFarm({ store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock }): Promise<void> {
+export async function beginFarm({
+  store,
+  objects,
+  clock,
+}: {
+  store: FarmStore
+  objects: ObjectStore
+  clock: Clock
+}): Promise<void> {
   const standing = await store.standing()
   if (standing?.open === true) return
   // A farm from before there were terms has none, and its jobs.
-  if (standing !== null || ((await lastTerm(objects)) > 0 && !(await store.holdsJobs()))) throw new FarmStateLost(standing)
+  if (standing !== null || ((await lastTerm(objects)) > 0 && !(await store.holdsJobs())))
+    throw new FarmStateLost(standing)
   await noteTerm(objects, 1, clock.now())
   await store.changeStanding(null, { term: 1, open: true })
 }
@@ -23,12 +32,15 @@ export async function beginFarm({ store, objects, clock }: { store: FarmStore; o
 /** The highest term that was ever begun; 0 if none was. */
 export async function lastTerm(objects: ObjectStore): Promise<number> {
   let last = 0
-  for await (const { key } of everyObject(objects, farmPrefix('terms'))) last = Math.max(last, Number(parseFarmKey('terms', key) ?? 0))
+  for await (const { key } of everyObject(objects, farmPrefix('terms')))
+    last = Math.max(last, Number(parseFarmKey('terms', key) ?? 0))
   return last
 }
 
 /** Known to the store before anything is done in the term, so that no later one can be the same. */
 export async function noteTerm(objects: ObjectStore, term: number, now: number): Promise<void> {
   const note: z.infer<typeof TermNote> = { journal: JOURNAL_VERSION, term, begunAt: now }
-  await objects.put(farmKey('terms', String(term).padStart(7, '0')), Buffer.from(JSON.stringify(note)), { contentType: 'application/json' })
+  await objects.put(farmKey('terms', String(term).padStart(7, '0')), Buffer.from(JSON.stringify(note)), {
+    contentType: 'application/json',
+  })
 }

@@ -12,11 +12,28 @@ const BATCH = 500
  * Writes a rebuilt job into a farm that is being recovered. The event comes last and tells that all of it is there: a job of which a
  * recovery that was cut off wrote a part only is taken away first.
  */
-export async function writeJob(store: FarmStore, rebuilt: RebuiltJob, now: number, effects: readonly Effect[], message: string): Promise<void> {
+export async function writeJob(
+  store: FarmStore,
+  rebuilt: RebuiltJob,
+  now: number,
+  effects: readonly Effect[],
+  message: string,
+): Promise<void> {
   const { job, tasks, frames } = rebuilt
   await store.eraseJob(job.id)
   for (let from = 0; from === 0 || from < Math.max(tasks.length, frames.length); from += BATCH) {
-    await write(store, job.id, { ok: true, ...(from === 0 ? { job } : {}), tasks: tasks.slice(from, from + BATCH), frames: frames.slice(from, from + BATCH) }, rebuilt, now)
+    await write(
+      store,
+      job.id,
+      {
+        ok: true,
+        ...(from === 0 ? { job } : {}),
+        tasks: tasks.slice(from, from + BATCH),
+        frames: frames.slice(from, from + BATCH),
+      },
+      rebuilt,
+      now,
+    )
   }
   await write(store, job.id, { ok: true, effects, events: [{ type: 'job_recovered', message }] }, rebuilt, now)
 }
@@ -30,5 +47,6 @@ async function write(store: FarmStore, jobId: JobId, change: Change, { job }: Re
   // Nobody holds anything, so there are no leases. What the journal has it need not be told again.
   const { jobVersion: _, journal: __, ...commit } = commitOf(nothing, change, now, 0)
   const committed = await store.commit(jobId, { ...commit, recovered: true }, now)
-  if (!committed.ok) throw new Error(`job ${jobId}: somebody else writes into the farm that is being recovered (${committed.conflict})`)
+  if (!committed.ok)
+    throw new Error(`job ${jobId}: somebody else writes into the farm that is being recovered (${committed.conflict})`)
 }

@@ -9,7 +9,13 @@ import { reportStepFailed } from './step-reports.ts'
  * One try at a background step. An outage is nobody's fault and is tried for as long as it lasts (the reconciler asks again when
  * the queue has given up); anything else that still fails at the last try stops the job with `code` and says why.
  */
-export async function attemptStep(engine: Engine, step: BackgroundStep, code: ErrorCode, attempt: { lastAttempt: boolean; signal: AbortSignal }, perform: () => Promise<void>): Promise<void> {
+export async function attemptStep(
+  engine: Engine,
+  step: BackgroundStep,
+  code: ErrorCode,
+  attempt: { lastAttempt: boolean; signal: AbortSignal },
+  perform: () => Promise<void>,
+): Promise<void> {
   try {
     await perform()
   } catch (error) {
@@ -17,7 +23,12 @@ export async function attemptStep(engine: Engine, step: BackgroundStep, code: Er
     const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable || attempt.signal.aborted
     if (attempt.lastAttempt && !outage && step.step !== 'erase') {
       const what = 'frame' in step ? ` of frame ${step.frame}` : 'taskId' in step ? ` of task ${step.taskId}` : ''
-      await reportStepFailed(engine, step.jobId, code, `${step.step}${what}: ${error instanceof Error ? error.message : String(error)}`)
+      await reportStepFailed(
+        engine,
+        step.jobId,
+        code,
+        `${step.step}${what}: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
     throw error
   }

@@ -24,7 +24,11 @@ export interface SignedFile extends SignedPut {
 }
 
 /** A worker commits to its result; the answer is where to send which of its files. */
-export async function takeResult(engine: Engine, lease: HeldLease, result: { files: readonly ResultFile[]; renderSeconds: number; peakMemoryBytes: number }): Promise<{ ok: true; upload: SignedFile[] } | Refusal> {
+export async function takeResult(
+  engine: Engine,
+  lease: HeldLease,
+  result: { files: readonly ResultFile[]; renderSeconds: number; peakMemoryBytes: number },
+): Promise<{ ok: true; upload: SignedFile[] } | Refusal> {
   let current: TaskRecord | undefined
   const known = await readTask(engine, lease.jobId, lease.taskId, () => true) // its kind never changes
   const byAnchor = known?.kind === 'finish' && (await engine.store.worker(lease.workerId))?.anchor === true
@@ -32,7 +36,12 @@ export async function takeResult(engine: Engine, lease: HeldLease, result: { fil
     const record = task(lease.taskId)
     if (record === undefined) return unknownTask(lease)
     const drawn = drawAudit(engine.secret, job, record, result.files, byAnchor)
-    const decision = commitResult(job, record, { workerId: lease.workerId, epoch: lease.epoch, result: { ...result, drawn }, now })
+    const decision = commitResult(job, record, {
+      workerId: lease.workerId,
+      epoch: lease.epoch,
+      result: { ...result, drawn },
+      now,
+    })
     current = decision.ok ? (decision.tasks?.[0] ?? record) : undefined
     return decision
   })
@@ -57,33 +66,50 @@ export async function takeResult(engine: Engine, lease: HeldLease, result: { fil
 }
 
 /** The worker says its files are sent: they are looked up, and then the result is accepted or audited. */
-export async function takeDelivery(engine: Engine, lease: HeldLease): Promise<{ ok: true; state: TaskRecord['state'] } | Refusal> {
+export async function takeDelivery(
+  engine: Engine,
+  lease: HeldLease,
+): Promise<{ ok: true; state: TaskRecord['state'] } | Refusal> {
   const isOnItsWay = (task: TaskRecord) => task.state === 'delivering' && resultEpoch(task) === lease.epoch
   const task = await readTask(engine, lease.jobId, lease.taskId, isOnItsWay)
   const attempt = task === null ? undefined : attemptOf(task, lease.epoch)
   if (task === null || attempt === undefined) return unknownTask(lease)
   if (isOnItsWay(task)) {
     const sent = filesToSend(task, attempt.files ?? [], attempt.drawnForAudit === true)
-    const heads = await Promise.all(sent.map((file) => engine.objects.head(attemptKey(lease.jobId, lease.taskId, lease.epoch, file.name))))
-    const lacking = sent.flatMap((file, index) => (heads[index]?.bytes === file.bytes ? [] : [`${file.name} has ${heads[index]?.bytes ?? 'no'} bytes in the store instead of ${file.bytes}`]))
+    const heads = await Promise.all(
+      sent.map((file) => engine.objects.head(attemptKey(lease.jobId, lease.taskId, lease.epoch, file.name))),
+    )
+    const lacking = sent.flatMap((file, index) =>
+      heads[index]?.bytes === file.bytes
+        ? []
+        : [`${file.name} has ${heads[index]?.bytes ?? 'no'} bytes in the store instead of ${file.bytes}`],
+    )
     if (lacking.length > 0) return refuse('upload_incomplete', lacking.join('; '))
   }
   let after: TaskRecord['state'] = task.state
-  const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId], framesOf: true }, ({ job, task: find, frames }, now) => {
-    const record = find(lease.taskId)
-    if (record === undefined) return unknownTask(lease)
-    const decision = acceptDelivery(job, record, { frames, workerId: lease.workerId, epoch: lease.epoch, now })
-    if (decision.ok) after = decision.tasks?.[0]?.state ?? record.state
-    return decision
-  })
+  const taken = await transact(
+    engine,
+    lease.jobId,
+    { tasks: [lease.taskId], framesOf: true },
+    ({ job, task: find, frames }, now) => {
+      const record = find(lease.taskId)
+      if (record === undefined) return unknownTask(lease)
+      const decision = acceptDelivery(job, record, { frames, workerId: lease.workerId, epoch: lease.epoch, now })
+      if (decision.ok) after = decision.tasks?.[0]?.state ?? record.state
+      return decision
+    },
+  )
   return taken.ok ? { ok: true, state: after } : taken
 }
 
 export async function takeFailure(engine: Engine, lease: HeldLease, failure: Failure) {
-  const machine = failure.code === 'out_of_memory' ? (await engine.store.worker(lease.workerId))?.capabilities : undefined
+  const machine =
+    failure.code === 'out_of_memory' ? (await engine.store.worker(lease.workerId))?.capabilities : undefined
   return transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
-    return record === undefined ? unknownTask(lease) : failAttempt(job, record, { workerId: lease.workerId, epoch: lease.epoch, failure, now, machine })
+    return record === undefined
+      ? unknownTask(lease)
+      : failAttempt(job, record, { workerId: lease.workerId, epoch: lease.epoch, failure, now, machine })
   })
 }
 
@@ -95,5 +121,8 @@ export async function takeBack(engine: Engine, lease: HeldLease) {
 }
 
 function unknownTask(lease: HeldLease): Refusal {
-  return refuse('lease_unknown', `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`)
+  return refuse(
+    'lease_unknown',
+    `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`,
+  )
 }

@@ -4,9 +4,24 @@ import type { JobRecord } from '../../protocol/job.ts'
 import type { ResultFile, TaskRecord } from '../../protocol/task.ts'
 
 /** Draws over what the worker has just committed to, keyed by the farm's secret: it can neither be known before nor be chosen. */
-export function drawAudit(secret: string, job: JobRecord, task: TaskRecord, files: readonly ResultFile[], byAnchor: boolean): boolean {
-  const committed = files.map((file) => `${file.name} ${file.sha256}`).sort().join('\n')
-  return isDrawn(job, task, fraction(secret, `draw ${job.id} ${task.id} ${task.epoch}\n${committed}`), fraction(secret, `lucky ${job.id}`), byAnchor)
+export function drawAudit(
+  secret: string,
+  job: JobRecord,
+  task: TaskRecord,
+  files: readonly ResultFile[],
+  byAnchor: boolean,
+): boolean {
+  const committed = files
+    .map((file) => `${file.name} ${file.sha256}`)
+    .sort()
+    .join('\n')
+  return isDrawn(
+    job,
+    task,
+    fraction(secret, `draw ${job.id} ${task.id} ${task.epoch}\n${committed}`),
+    fraction(secret, `lucky ${job.id}`),
+    byAnchor,
+  )
 }
 
 /** 0 <= x < 1 from the first 48 bits of an HMAC-SHA-256. */

@@ -19,8 +19,15 @@ import { transact } from '../commit/transact.ts'
  */
 
 /** The tile images of a frame are one image now. */
-export async function reportStitched(engine: Engine, jobId: JobId, frame: number, stitched: NonNullable<FrameRecord['stitched']>): Promise<void> {
-  await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) => (frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched)))
+export async function reportStitched(
+  engine: Engine,
+  jobId: JobId,
+  frame: number,
+  stitched: NonNullable<FrameRecord['stitched']>,
+): Promise<void> {
+  await transact(engine, jobId, { frames: [frame] }, ({ job, frames }) =>
+    frames[0] === undefined ? { ok: true } : frameStitched(job, frames[0], stitched),
+  )
 }
 
 /** A result that cannot count: which one, and why. `fault`: whose it is, its worker's when nothing is said. */
@@ -30,17 +37,30 @@ export interface RejectedResult extends LeaseRef {
 }
 
 /** A file that was handed in is not what was committed to, or is no such image: the task goes to another worker. */
-export async function reportRejected(engine: Engine, { jobId, taskId, epoch, reason, fault = 'worker' }: RejectedResult): Promise<void> {
+export async function reportRejected(
+  engine: Engine,
+  { jobId, taskId, epoch, reason, fault = 'worker' }: RejectedResult,
+): Promise<void> {
   const [known] = await engine.store.tasks(jobId, [taskId])
   if (known == null) return
   const { audits: checked, auditsFrom: from = 0 } = known.value
   // More rounds may have begun since anybody looked: all there can be are read, those that do not exist cost nothing.
-  const related = checked === undefined ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, from + round + 1)) : [checked]
+  const related =
+    checked === undefined
+      ? Array.from({ length: AUDITS_OF_TASK_MAX }, (_, round) => auditTaskId(taskId, from + round + 1))
+      : [checked]
   await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)
     // Taken up again since: whoever reads its files then says so again.
     if (record === undefined || (checked === undefined && (record.auditsFrom ?? 0) !== from)) return { ok: true }
-    return rejectResult(job, record, { frames: frames.filter(({ number }) => record.frames.includes(number)), epoch, reason, now, related: related.flatMap((id) => task(id) ?? []), fault })
+    return rejectResult(job, record, {
+      frames: frames.filter(({ number }) => record.frames.includes(number)),
+      epoch,
+      reason,
+      now,
+      related: related.flatMap((id) => task(id) ?? []),
+      fault,
+    })
   })
 }
 
@@ -48,7 +68,13 @@ export async function reportRejected(engine: Engine, { jobId, taskId, epoch, rea
  * The files of a frame lie in `final/`, read back and whole. `source` is the task they came from, as it was read: a result that
  * was rejected and rendered anew meanwhile is delivered by a step of its own. The last frame of a job begins its video.
  */
-export async function reportDelivered(engine: Engine, jobId: JobId, frame: number, files: readonly FinalFile[], source: Pick<TaskRecord, 'id' | 'canonical'>): Promise<void> {
+export async function reportDelivered(
+  engine: Engine,
+  jobId: JobId,
+  frame: number,
+  files: readonly FinalFile[],
+  source: Pick<TaskRecord, 'id' | 'canonical'>,
+): Promise<void> {
   await transact(engine, jobId, { tasks: [source.id], frames: [frame] }, ({ job, task, frames }) => {
     const record = frames[0]
     if (record === undefined) return { ok: true }
@@ -66,7 +92,12 @@ export async function endRendering(engine: Engine, jobId: JobId): Promise<void> 
   if ((counters['frames.delivered'] ?? 0) < job.value.plan.frameCount) return
   await transact(engine, jobId, {}, ({ job: current }) =>
     current.state === 'active' && current.revision === job.value.revision && !isBeingPlanned(current)
-      ? { ok: true, job: actOnJob(current, 'encode'), effects: [{ type: 'run_step', step: { step: 'encode', jobId } }], events: [{ type: 'frames_delivered', message: `all ${current.plan.frameCount} frame(s) are delivered` }] }
+      ? {
+          ok: true,
+          job: actOnJob(current, 'encode'),
+          effects: [{ type: 'run_step', step: { step: 'encode', jobId } }],
+          events: [{ type: 'frames_delivered', message: `all ${current.plan.frameCount} frame(s) are delivered` }],
+        }
       : { ok: true },
   )
 }
@@ -74,14 +105,28 @@ export async function endRendering(engine: Engine, jobId: JobId): Promise<void> 
 /** Video, previews and manifest are there: the job is done. */
 export async function reportEncoded(engine: Engine, jobId: JobId, files: JobRecord['files']): Promise<void> {
   await transact(engine, jobId, {}, ({ job }, now) =>
-    job.state === 'encoding' ? { ok: true, job: actOnJob(job, 'complete', { endedAt: now, files: [...files] }), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_completed', message: `${files.length} file(s) beside the frames` }] } : { ok: true },
+    job.state === 'encoding'
+      ? {
+          ok: true,
+          job: actOnJob(job, 'complete', { endedAt: now, files: [...files] }),
+          effects: [{ type: 'drop_queue' }],
+          events: [{ type: 'job_completed', message: `${files.length} file(s) beside the frames` }],
+        }
+      : { ok: true },
   )
 }
 
 /** A step failed for good: the job stops and says why. */
 export async function reportStepFailed(engine: Engine, jobId: JobId, code: ErrorCode, message: string): Promise<void> {
   await transact(engine, jobId, {}, ({ job }, now) =>
-    mayJob(job.state, 'fail') ? { ok: true, job: failJob(job, now, code, message), effects: [{ type: 'drop_queue' }], events: [{ type: 'job_failed', message: `${code}: ${message}` }] } : { ok: true },
+    mayJob(job.state, 'fail')
+      ? {
+          ok: true,
+          job: failJob(job, now, code, message),
+          effects: [{ type: 'drop_queue' }],
+          events: [{ type: 'job_failed', message: `${code}: ${message}` }],
+        }
+      : { ok: true },
   )
 }
 
@@ -102,13 +147,21 @@ export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId):
 
 /** Every pair of renderings has been compared. What came since it was loaded begins a comparison of its own, and this one decides nothing. */
 export async function reportCompared(engine: Engine, audited: Audited, pairs: readonly Pair[]): Promise<void> {
-  const { job: { id: jobId, requirement }, task: { id: taskId } } = audited
+  const {
+    job: { id: jobId, requirement },
+    task: { id: taskId },
+  } = audited
   const eligible: WorkerId[] = (await ableWorkers(engine, requirement)).map((worker) => worker.id)
-  await transact(engine, jobId, { tasks: [taskId, ...auditIds(audited.task)], framesOf: true }, ({ job: current, task, frames }, now) => {
-    const record = task(taskId)
-    if (record === undefined) return { ok: true }
-    const audits = auditIds(record).flatMap((id) => task(id) ?? [])
-    const own = frames.filter((frame) => record.frames.includes(frame.number))
-    return concludeAudit(current, record, { audits, frames: own, pairs, eligible, now })
-  })
+  await transact(
+    engine,
+    jobId,
+    { tasks: [taskId, ...auditIds(audited.task)], framesOf: true },
+    ({ job: current, task, frames }, now) => {
+      const record = task(taskId)
+      if (record === undefined) return { ok: true }
+      const audits = auditIds(record).flatMap((id) => task(id) ?? [])
+      const own = frames.filter((frame) => record.frames.includes(frame.number))
+      return concludeAudit(current, record, { audits, frames: own, pairs, eligible, now })
+    },
+  )
 }

@@ -13,21 +13,42 @@ import { transact } from '../commit/transact.ts'
  * A worker tells what it found in a scene: its job is planned with it, and the next jobs of that scene need no inspection. One that
  * tells of something else has failed the task.
  */
-export async function takeInspection(engine: Engine, lease: HeldLease, told: { inspection: Inspection; seconds: number }): Promise<{ ok: true } | Refusal> {
+export async function takeInspection(
+  engine: Engine,
+  lease: HeldLease,
+  told: { inspection: Inspection; seconds: number },
+): Promise<{ ok: true } | Refusal> {
   const job = await engine.store.job(lease.jobId)
   if (job === null) return refuse('lease_unknown', `there is no job ${lease.jobId}`)
-  const [scene, worker] = await Promise.all([engine.store.scene(job.value.scene.sha256), engine.store.worker(lease.workerId)])
+  const [scene, worker] = await Promise.all([
+    engine.store.scene(job.value.scene.sha256),
+    engine.store.worker(lease.workerId),
+  ])
   const blenderVersion = worker?.capabilities.blender.version ?? told.inspection.blenderVersion
   let decided: JobRecord | undefined
   const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job: current, task }, now) => {
     const record = task(lease.taskId)
-    if (record === undefined) return refuse('lease_unknown', `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`)
-    const decision = takeInspected(current, record, { scene: scene ?? { missingFiles: [] }, workerId: lease.workerId, epoch: lease.epoch, told: { ...told, blenderVersion }, now })
+    if (record === undefined)
+      return refuse(
+        'lease_unknown',
+        `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`,
+      )
+    const decision = takeInspected(current, record, {
+      scene: scene ?? { missingFiles: [] },
+      workerId: lease.workerId,
+      epoch: lease.epoch,
+      told: { ...told, blenderVersion },
+      now,
+    })
     decided = decision.ok && decision.job?.state !== 'inspecting' ? decision.job : undefined
     return decision
   })
   if (!taken.ok) {
-    if (taken.code === 'result_invalid') await takeFailure(engine, lease, { code: 'output_invalid', message: taken.detail.slice(0, LIMITS.messageLengthMax) })
+    if (taken.code === 'result_invalid')
+      await takeFailure(engine, lease, {
+        code: 'output_invalid',
+        message: taken.detail.slice(0, LIMITS.messageLengthMax),
+      })
     return taken
   }
   // After the commit: only the worker that held the lease may say what the scene is like.
@@ -45,6 +66,13 @@ async function keepInspection(engine: Engine, job: JobRecord, lease: HeldLease, 
 }
 
 function withInspection(scene: SceneRecord, { workerId }: HeldLease, inspection: Inspection, now: number): SceneRecord {
-  const others = (scene.inspections ?? []).filter((each) => each.scene !== inspection.scene || each.blenderVersion !== inspection.blenderVersion)
-  return { ...scene, inspections: [...others, { ...inspection, inspectedBy: workerId, inspectedAt: now }].slice(-LIMITS.inspectionsPerSceneKept) }
+  const others = (scene.inspections ?? []).filter(
+    (each) => each.scene !== inspection.scene || each.blenderVersion !== inspection.blenderVersion,
+  )
+  return {
+    ...scene,
+    inspections: [...others, { ...inspection, inspectedBy: workerId, inspectedAt: now }].slice(
+      -LIMITS.inspectionsPerSceneKept,
+    ),
+  }
 }

@@ -23,7 +23,9 @@ export async function compareBytes(pathA: string, pathB: string, alsoOfTheRun?: 
   const [a, b] = [takeApart(bytesA), takeApart(bytesB)]
   if (!a.rest.equals(b.rest)) return 'differ'
   const names = new Set([...a.notes.keys(), ...b.notes.keys()])
-  const other = [...names].filter((name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name) && name !== alsoOfTheRun)
+  const other = [...names].filter(
+    (name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name) && name !== alsoOfTheRun,
+  )
   return other.length === 0 ? 'equal but for date and time' : `metadata differs: ${other.slice(0, 6).join(', ')}`
 }
 
@@ -38,7 +40,7 @@ function takeApart(bytes: Buffer): Parts {
 function pngParts(bytes: Buffer): Parts {
   const notes = new Map<string, string>()
   const rest: Buffer[] = []
-  for (let at = 8; at + 12 <= bytes.length; ) {
+  for (let at = 8; at + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(at)
     const kind = bytes.subarray(at + 4, at + 8).toString('latin1')
     const value = bytes.subarray(at + 8, at + 8 + length)

@@ -24,12 +24,29 @@ import { markdown, summary, verdictOf } from './table.ts'
 const EFFECTS_SCRIPT = sourceFile('test/fixtures/driver/build_effects.py')
 /** Scenes whose frames are rendered one after the other besides. */
 const CHUNKED = [
-  'motion blur, rolling shutter', 'animated settings, camera markers', 'drivers, paths', 'geometry nodes', 'unbaked particles', 'keyed exposure, gamma, dithering',
-  'keyed shutter, film, filter, sky', 'settings moved by NLA and drivers', 'time at half speed, saved between frames', 'keyed strip',
+  'motion blur, rolling shutter',
+  'animated settings, camera markers',
+  'drivers, paths',
+  'geometry nodes',
+  'unbaked particles',
+  'keyed exposure, gamma, dithering',
+  'keyed shutter, film, filter, sky',
+  'settings moved by NLA and drivers',
+  'time at half speed, saved between frames',
+  'keyed strip',
 ]
 
 const { values } = parseArgs({
-  options: { scene: { type: 'string' }, frame: { type: 'string' }, only: { type: 'string' }, skip: { type: 'string' }, summary: { type: 'boolean' }, resume: { type: 'boolean', default: false }, overscan: { type: 'boolean' }, picture: { type: 'string' } },
+  options: {
+    scene: { type: 'string' },
+    frame: { type: 'string' },
+    only: { type: 'string' },
+    skip: { type: 'string' },
+    summary: { type: 'boolean' },
+    resume: { type: 'boolean', default: false },
+    overscan: { type: 'boolean' },
+    picture: { type: 'string' },
+  },
 })
 if (values.picture !== undefined) {
   // Late: it brings a whole farm along.
@@ -55,7 +72,10 @@ const [major = 0, minor = 0] = blender.split('.').map(Number)
 const isSince53 = major > 5 || (major === 5 && minor >= 3)
 const run = { commit: commitHere(), blender, cores: availableParallelism() }
 await mkdir('.benchmarks', { recursive: true })
-const recordPath = join('.benchmarks', `exactness-${values.scene === undefined ? '' : `${basename(values.scene, '.blend')}-`}${blender}.json`)
+const recordPath = join(
+  '.benchmarks',
+  `exactness-${values.scene === undefined ? '' : `${basename(values.scene, '.blend')}-`}${blender}.json`,
+)
 const record = await RunRecord.open(recordPath, run, values.resume).catch(async (error: unknown) => {
   await close()
   console.error(error instanceof Error ? error.message : error)
@@ -69,11 +89,15 @@ try {
 }
 
 const rows = record.rows
-console.log(`\nBlender ${blender}, ${run.cores} cores, commit ${run.commit}, ${Math.round((performance.now() - begun) / 60_000)} minutes${values.resume ? ' since it was resumed' : ''}\n`)
+console.log(
+  `\nBlender ${blender}, ${run.cores} cores, commit ${run.commit}, ${Math.round((performance.now() - begun) / 60_000)} minutes${values.resume ? ' since it was resumed' : ''}\n`,
+)
 console.log(values.summary === true ? summary(rows) : markdown(rows))
 const broken = rows.filter((row) => verdictOf(row) === 'NOT EXACT')
 const promised = rows.filter((row) => row.promised)
-console.log(`\n${promised.length - broken.length} of ${promised.length} promised rows are exact; of ${rows.length - promised.length} that are not promised, ${rows.filter((row) => verdictOf(row) === 'exact, not promised').length} are exact too`)
+console.log(
+  `\n${promised.length - broken.length} of ${promised.length} promised rows are exact; of ${rows.length - promised.length} that are not promised, ${rows.filter((row) => verdictOf(row) === 'exact, not promised').length} are exact too`,
+)
 if (interrupted) console.log('interrupted: --resume goes on')
 process.exitCode = broken.length === 0 && !interrupted ? 0 : 1
 
@@ -86,12 +110,17 @@ async function close(): Promise<void> {
 async function measureMatrix(): Promise<void> {
   const wanted = [...SCENES, ...OUTPUTS].filter(({ about, features }) => {
     const words = `${about} ${features}`
-    return new RegExp(values.only ?? '', 'i').test(words) && (values.skip === undefined || !new RegExp(values.skip, 'i').test(words))
+    return (
+      new RegExp(values.only ?? '', 'i').test(words) &&
+      (values.skip === undefined || !new RegExp(values.skip, 'i').test(words))
+    )
   })
   for (const [index, each] of wanted.entries()) {
     if (interrupted) return
-    if (each.since53 === true && !isSince53) console.error(`        ${each.about}: left out, Blender has it from 5.3 on`)
-    else if (each.features.includes('denoising') && !hasDenoiser) console.error(`        ${each.about}: left out, this Blender was built without OpenImageDenoise`)
+    if (each.since53 === true && !isSince53)
+      console.error(`        ${each.about}: left out, Blender has it from 5.3 on`)
+    else if (each.features.includes('denoising') && !hasDenoiser)
+      console.error(`        ${each.about}: left out, this Blender was built without OpenImageDenoise`)
     else await measured(nameOf(each), `${index + 1}/${wanted.length}`, () => measureScene(each))
   }
 }
@@ -105,7 +134,11 @@ async function measureScene(each: MatrixScene): Promise<Row[]> {
   else await copyFile(await lab.scene(each.features), path)
   const third = each.features.includes('tiny') ? SMALLEST : ROTATED[index % ROTATED.length]
   const subject = { name: nameOf(each), path, frame: each.frame }
-  const found = await measureFrame(workers, subject, OUTPUTS.includes(each) || third === undefined ? [QUARTERS] : [QUARTERS, third])
+  const found = await measureFrame(
+    workers,
+    subject,
+    OUTPUTS.includes(each) || third === undefined ? [QUARTERS] : [QUARTERS, third],
+  )
   return CHUNKED.includes(each.about) ? [...found, ...(await measureChunk(workers, subject))] : found
 }
 
@@ -121,7 +154,9 @@ async function measureFile(file: string): Promise<void> {
   if (!('frames' in facts.value)) throw new Error(`${file} was not inspected`)
   const frame = values.frame === undefined ? facts.value.frames.current : Number(values.frame)
   if (!Number.isInteger(frame)) throw new Error(`--frame ${values.frame}: a whole number is wanted`)
-  await measured(basename(file), '1/1', () => measureFrame(workers, { name: basename(file), path: file, frame }, [QUARTERS, ...ROTATED]))
+  await measured(basename(file), '1/1', () =>
+    measureFrame(workers, { name: basename(file), path: file, frame }, [QUARTERS, ...ROTATED]),
+  )
 }
 
 /** A scene that cannot even be rendered bare is a row like any other; the rest goes on. */
@@ -134,11 +169,15 @@ async function measured(name: string, place: string, measure: () => Promise<Row[
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     console.error(`${place}  ${name}: ${message.slice(0, 1_000)}`)
-    found = [{ scene: name, split: '', output: '', promised: true, reasons: [], pixels: message.slice(0, 300), bytes: 'none' }]
+    found = [
+      { scene: name, split: '', output: '', promised: true, reasons: [], pixels: message.slice(0, 300), bytes: 'none' },
+    ]
   }
   // What was broken off says nothing of the scene: a signal at a terminal ends Blender too.
   if (interrupted && found.some((row) => verdictOf(row) === 'NOT EXACT')) return
   const seconds = (performance.now() - start) / 1000
   await record.add(name, seconds, found)
-  console.error(`${place}  ${seconds.toFixed(0).padStart(4)} s  ${name}: ${found.map((row) => `${row.split} ${verdictOf(row)}${verdictOf(row).startsWith('exact') ? '' : ` (${row.pixels}/${row.passPixels ?? ''})`}`).join(', ')}`)
+  console.error(
+    `${place}  ${seconds.toFixed(0).padStart(4)} s  ${name}: ${found.map((row) => `${row.split} ${verdictOf(row)}${verdictOf(row).startsWith('exact') ? '' : ` (${row.pixels}/${row.passPixels ?? ''})`}`).join(', ')}`,
+  )
 }

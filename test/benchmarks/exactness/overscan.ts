@@ -5,7 +5,18 @@ import type { Workers } from './measure.ts'
 import { differingPixels } from './pixels.ts'
 
 /** Words for build_scene.py. Threshold and samples of `adaptive` make for four checks, of `loosely-adaptive` for twelve. */
-const SCENES = ['plain', 'adaptive', 'adaptive,dof', 'adaptive,volume', 'adaptive,many-lights', 'adaptive,hair', 'adaptive,glass,texture', 'loosely-adaptive', 'loosely-adaptive,dof,many-lights', 'long-adaptive']
+const SCENES = [
+  'plain',
+  'adaptive',
+  'adaptive,dof',
+  'adaptive,volume',
+  'adaptive,many-lights',
+  'adaptive,hair',
+  'adaptive,glass,texture',
+  'loosely-adaptive',
+  'loosely-adaptive,dof,many-lights',
+  'long-adaptive',
+]
 const WIDTHS_PX = [0, 1, 2, 3, 4]
 /** Seams everywhere: 9 x 9 tiles of an image of 96 x 54 px. */
 const GRID = { columns: 9, rows: 9 }
@@ -19,15 +30,32 @@ export async function measureOverscan({ lab, first }: Workers): Promise<string> 
     const facts = await first.run('inspect', {})
     if (!facts.ok) throw new Error(`${features}: ${facts.message}`)
     const whole = lab.path(`${name}-whole.exr`)
-    const rendered = await first.run('render', { mode: 'frame', frame: 1, outputs: { final: lab.path(`${name}.png`), raw: whole }, device: 'CPU' })
+    const rendered = await first.run('render', {
+      mode: 'frame',
+      frame: 1,
+      outputs: { final: lab.path(`${name}.png`), raw: whole },
+      device: 'CPU',
+    })
     if (!rendered.ok) throw new Error(`${features}: ${rendered.message}`)
     const found: string[] = []
     for (const overscanPx of WIDTHS_PX) {
-      const stitched = await lab.tiles(first, { frame: 1, region: facts.value.image.region, ...GRID, overscanPx, name: `${name}-${overscanPx}` })
+      const stitched = await lab.tiles(first, {
+        frame: 1,
+        region: facts.value.image.region,
+        ...GRID,
+        overscanPx,
+        name: `${name}-${overscanPx}`,
+      })
       found.push(String(await differingPixels(whole, stitched)))
     }
     console.error(`${features}: ${found.join(', ')}`)
     rows.push([features, String(facts.value.tiling.overscanPx), ...found])
   }
-  return [['scene', 'overscan used', ...WIDTHS_PX.map((width) => `${width} px`)], ['---', ...Array.from({ length: WIDTHS_PX.length + 1 }, () => '---:')], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return [
+    ['scene', 'overscan used', ...WIDTHS_PX.map((width) => `${width} px`)],
+    ['---', ...Array.from({ length: WIDTHS_PX.length + 1 }, () => '---:')],
+    ...rows,
+  ]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
 }

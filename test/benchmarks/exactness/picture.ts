@@ -41,7 +41,10 @@ export async function drawPicture(path: string): Promise<number | string> {
       { image: bare, caption: 'one Blender, un-split' },
       { image: farm, caption: `${COLUMNS}x${ROWS} tiles, two workers, put together by Tilework`, marked: true },
       { image: difference(bare, farm), caption: `their difference x ${GAIN}: ${differing} of ${total} pixels` },
-      { image: difference(bare, byHand), caption: `the same if each tile is finished alone: ${countDifferent(bare, byHand)} of ${total}` },
+      {
+        image: difference(bare, byHand),
+        caption: `the same if each tile is finished alone: ${countDifferent(bare, byHand)} of ${total}`,
+      },
     ])
     return differing
   } finally {
@@ -50,7 +53,15 @@ export async function drawPicture(path: string): Promise<number | string> {
 }
 
 async function bareFrame(folder: string): Promise<string> {
-  await blender(['--background', SCENE, '-noaudio', '--render-output', join(folder, 'bare_####'), '--render-frame', String(FRAME)])
+  await blender([
+    '--background',
+    SCENE,
+    '-noaudio',
+    '--render-output',
+    join(folder, 'bare_####'),
+    '--render-frame',
+    String(FRAME),
+  ])
   return join(folder, `bare_${String(FRAME).padStart(4, '0')}.png`)
 }
 
@@ -60,10 +71,18 @@ async function byFarm(folder: string): Promise<string> {
     await farm.addWorker('one', { threads: 1 })
     await farm.addWorker('two', { threads: 2 })
     const scene = await farm.upload(SCENE, 'sample.blend')
-    const job = await farm.submit({ scene: scene.sha256, frames: String(FRAME), tiles: { columns: COLUMNS, rows: ROWS }, video: 'none', auditRate: 0 })
+    const job = await farm.submit({
+      scene: scene.sha256,
+      frames: String(FRAME),
+      tiles: { columns: COLUMNS, rows: ROWS },
+      video: 'none',
+      auditRate: 0,
+    })
     const ended = await farm.ended(job.id)
     if (ended.state !== 'completed') throw new Error(`the job ${ended.state}: ${ended.failure?.message}`)
-    const frame = (await farm.artifacts(job.id)).find((artifact) => artifact.path.endsWith('.png') && artifact.path.includes('frames/'))
+    const frame = (await farm.artifacts(job.id)).find(
+      (artifact) => artifact.path.endsWith('.png') && artifact.path.includes('frames/'),
+    )
     if (frame === undefined) throw new Error('the farm delivered no frame')
     const kept = join(folder, 'farm.png')
     await copyFile(await farm.download(frame, 'frame.png'), kept)
@@ -74,13 +93,30 @@ async function byFarm(folder: string): Promise<string> {
 }
 
 async function tilesByHand(folder: string): Promise<Image> {
-  await blender(['--background', SCENE, '-noaudio', '--python', sourceFile('test/fixtures/driver/tiles_by_hand.py'), '--', String(FRAME), String(COLUMNS), String(ROWS), folder])
+  await blender([
+    '--background',
+    SCENE,
+    '-noaudio',
+    '--python',
+    sourceFile('test/fixtures/driver/tiles_by_hand.py'),
+    '--',
+    String(FRAME),
+    String(COLUMNS),
+    String(ROWS),
+    folder,
+  ])
   const { width, height } = await read(join(folder, `bare_${String(FRAME).padStart(4, '0')}.png`))
   const pixels = Buffer.alloc(width * height * 3)
   for (let index = 0; index < COLUMNS * ROWS; index += 1) {
     const { placement } = tileAt(width, height, { columns: COLUMNS, rows: ROWS, overscanPx: 0 }, index)
     const tile = await read(join(folder, `${index}.png`))
-    for (let row = 0; row < tile.height; row += 1) tile.pixels.copy(pixels, ((placement.y + row) * width + placement.x) * 3, row * tile.width * 3, (row + 1) * tile.width * 3)
+    for (let row = 0; row < tile.height; row += 1)
+      tile.pixels.copy(
+        pixels,
+        ((placement.y + row) * width + placement.x) * 3,
+        row * tile.width * 3,
+        (row + 1) * tile.width * 3,
+      )
   }
   return { width, height, pixels }
 }
@@ -95,12 +131,16 @@ async function read(path: string): Promise<Image> {
 }
 
 function difference(one: Image, other: Image): Image {
-  return { ...one, pixels: Buffer.from(one.pixels.map((value, at) => Math.min(255, GAIN * Math.abs(value - (other.pixels[at] ?? 0))))) }
+  return {
+    ...one,
+    pixels: Buffer.from(one.pixels.map((value, at) => Math.min(255, GAIN * Math.abs(value - (other.pixels[at] ?? 0))))),
+  }
 }
 
 function countDifferent(one: Image, other: Image): number {
   let count = 0
-  for (let at = 0; at < one.pixels.length; at += 3) if (one.pixels.compare(other.pixels, at, at + 3, at, at + 3) !== 0) count += 1
+  for (let at = 0; at < one.pixels.length; at += 3)
+    if (one.pixels.compare(other.pixels, at, at + 3, at, at + 3) !== 0) count += 1
   return count
 }
 
@@ -113,12 +153,27 @@ interface Panel {
 
 async function draw(path: string, { width, height }: Image, panels: readonly Panel[]): Promise<void> {
   const pitch = { x: width + 8, y: height + CAPTION_PX }
-  const at = (index: number): { left: number; top: number } => ({ left: (index % 2) * pitch.x, top: Math.floor(index / 2) * pitch.y })
-  const texts = panels.map(({ caption }, index) => `<text x="${at(index).left + 4}" y="${at(index).top + height + 22}" font-family="DejaVu Sans, sans-serif" font-size="15" fill="#ddd">${caption}</text>`)
+  const at = (index: number): { left: number; top: number } => ({
+    left: (index % 2) * pitch.x,
+    top: Math.floor(index / 2) * pitch.y,
+  })
+  const texts = panels.map(
+    ({ caption }, index) =>
+      `<text x="${at(index).left + 4}" y="${at(index).top + height + 22}" font-family="DejaVu Sans, sans-serif" font-size="15" fill="#ddd">${caption}</text>`,
+  )
   const ticks = panels.flatMap(({ marked }, index) => (marked === true ? seamTicks(width, height, at(index)) : []))
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width + 8}" height="${2 * pitch.y}">${texts.join('')}${ticks.join('')}</svg>`
-  const layers = panels.map(({ image }, index) => ({ input: image.pixels, raw: { width, height, channels: 3 as const }, ...at(index) }))
-  const canvas = await sharp({ create: { width: 2 * width + 8, height: 2 * pitch.y, channels: 3, background: '#1b1b1b' } }).composite([...layers, { input: Buffer.from(svg), left: 0, top: 0 }]).png().toBuffer()
+  const layers = panels.map(({ image }, index) => ({
+    input: image.pixels,
+    raw: { width, height, channels: 3 as const },
+    ...at(index),
+  }))
+  const canvas = await sharp({
+    create: { width: 2 * width + 8, height: 2 * pitch.y, channels: 3, background: '#1b1b1b' },
+  })
+    .composite([...layers, { input: Buffer.from(svg), left: 0, top: 0 }])
+    .png()
+    .toBuffer()
   for (let quality = 88; quality >= 40; quality -= 6) {
     const jpeg = await sharp(canvas).jpeg({ quality, mozjpeg: true }).toBuffer()
     if (jpeg.length > PICTURE_BYTES_MAX) continue
@@ -128,9 +183,18 @@ async function draw(path: string, { width, height }: Image, panels: readonly Pan
   throw new Error(`the picture does not fit into ${PICTURE_BYTES_MAX} bytes`)
 }
 
-function seamTicks(width: number, height: number, { left, top }: { readonly left: number; readonly top: number }): string[] {
-  const line = (x1: number, y1: number, x2: number, y2: number): string => `<line x1="${left + x1}" y1="${top + y1}" x2="${left + x2}" y2="${top + y2}" stroke="#fff" stroke-width="1.5"/>`
-  const across = Array.from({ length: COLUMNS - 1 }, (_, index) => Math.floor((width * (index + 1)) / COLUMNS)).flatMap((x) => [line(x, 0, x, 9), line(x, height - 9, x, height)])
-  const down = Array.from({ length: ROWS - 1 }, (_, index) => Math.floor((height * (index + 1)) / ROWS)).flatMap((y) => [line(0, y, 9, y), line(width - 9, y, width, y)])
+function seamTicks(
+  width: number,
+  height: number,
+  { left, top }: { readonly left: number; readonly top: number },
+): string[] {
+  const line = (x1: number, y1: number, x2: number, y2: number): string =>
+    `<line x1="${left + x1}" y1="${top + y1}" x2="${left + x2}" y2="${top + y2}" stroke="#fff" stroke-width="1.5"/>`
+  const across = Array.from({ length: COLUMNS - 1 }, (_, index) => Math.floor((width * (index + 1)) / COLUMNS)).flatMap(
+    (x) => [line(x, 0, x, 9), line(x, height - 9, x, height)],
+  )
+  const down = Array.from({ length: ROWS - 1 }, (_, index) => Math.floor((height * (index + 1)) / ROWS)).flatMap(
+    (y) => [line(0, y, 9, y), line(width - 9, y, width, y)],
+  )
   return [...across, ...down]
 }

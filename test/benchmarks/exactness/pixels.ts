@@ -31,7 +31,8 @@ async function differingExr(pathA: string, pathB: string): Promise<number | stri
       for (const { type } of channels) {
         const sampleBytes = EXR_SAMPLE_BYTES[type]
         for (let x = 0; x < width; x += 1, at += sampleBytes) {
-          if (bytesA.compare(bytesB, rowB + at, rowB + at + sampleBytes, rowA + at, rowA + at + sampleBytes) !== 0) differs[y * width + x] = 1
+          if (bytesA.compare(bytesB, rowB + at, rowB + at + sampleBytes, rowA + at, rowA + at + sampleBytes) !== 0)
+            differs[y * width + x] = 1
         }
       }
       return true
@@ -64,11 +65,19 @@ async function differingDisplay(pathA: string, pathB: string): Promise<number | 
   return differing
 }
 
-async function decode(path: string): Promise<{ readonly shape: string; readonly samples: Buffer; readonly pixelBytes: number }> {
+async function decode(
+  path: string,
+): Promise<{ readonly shape: string; readonly samples: Buffer; readonly pixelBytes: number }> {
   const { width, height, channels, depth, space } = await sharp(path).metadata()
   const sampleBytes = depth === 'ushort' ? 2 : 1
   // Without the color space sharp turns gray into RGB and 16 bits into 8.
   const image = sharp(path, { ignoreIcc: true })
-  const samples = await (space === undefined ? image : image.toColourspace(space)).raw({ depth: sampleBytes === 2 ? 'ushort' : 'uchar' }).toBuffer()
-  return { shape: `${width} x ${height} px, ${channels} channels of ${depth} (${space})`, samples, pixelBytes: channels * sampleBytes }
+  const samples = await (space === undefined ? image : image.toColourspace(space))
+    .raw({ depth: sampleBytes === 2 ? 'ushort' : 'uchar' })
+    .toBuffer()
+  return {
+    shape: `${width} x ${height} px, ${channels} channels of ${depth} (${space})`,
+    samples,
+    pixelBytes: channels * sampleBytes,
+  }
 }

@@ -68,7 +68,8 @@ export class RunRecord {
 
 /** The commit that is checked out, with `+` if files were changed since; `unknown` outside of a repository. */
 export function commitHere(): string {
-  const git = (...words: string[]): string => execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  const git = (...words: string[]): string =>
+    execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     return git('rev-parse', '--short=10', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
   } catch {

@@ -11,7 +11,11 @@ export interface TileSplit {
 /** One pixel each needs a task for every pixel; beyond this the strips are higher. */
 const TILES_MAX = 60
 
-const tiles = (name: string, columns: number, rows: number, twoWorkers = false): TileSplit => ({ name, grid: (region) => ({ columns: Math.min(columns, region.width), rows: Math.min(rows, region.height) }), twoWorkers })
+const tiles = (name: string, columns: number, rows: number, twoWorkers = false): TileSplit => ({
+  name,
+  grid: (region) => ({ columns: Math.min(columns, region.width), rows: Math.min(rows, region.height) }),
+  twoWorkers,
+})
 
 export const QUARTERS = tiles('2x2', 2, 2)
 
@@ -26,6 +30,9 @@ export const ROTATED: readonly TileSplit[] = [
 /** Tiles of one pixel where the image is small enough, else of one row. */
 export const SMALLEST: TileSplit = {
   name: 'tiles of 1 px',
-  grid: (region) => (region.width * region.height <= TILES_MAX ? { columns: region.width, rows: region.height } : { columns: 1, rows: Math.min(region.height, TILES_MAX) }),
+  grid: (region) =>
+    region.width * region.height <= TILES_MAX
+      ? { columns: region.width, rows: region.height }
+      : { columns: 1, rows: Math.min(region.height, TILES_MAX) },
   twoWorkers: false,
 }

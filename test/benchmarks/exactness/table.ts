@@ -12,12 +12,28 @@ export function verdictOf(row: Row): Verdict {
 /** The matrix as a Markdown table, a row each, promises that were broken first. */
 export function markdown(rows: readonly Row[]): string {
   const lines = rows.map((row) => {
-    const pixels = row.passPixels === undefined || row.passPixels === row.pixels ? String(row.pixels) : `${row.pixels} (passes: ${row.passPixels})`
-    return [row.scene, row.split, row.output, row.promised ? 'yes' : `no: ${row.reasons.join('; ')}`, pixels, row.bytes, verdictOf(row)]
+    const pixels =
+      row.passPixels === undefined || row.passPixels === row.pixels
+        ? String(row.pixels)
+        : `${row.pixels} (passes: ${row.passPixels})`
+    return [
+      row.scene,
+      row.split,
+      row.output,
+      row.promised ? 'yes' : `no: ${row.reasons.join('; ')}`,
+      pixels,
+      row.bytes,
+      verdictOf(row),
+    ]
   })
   const broken = lines.filter((line) => line[6] === 'NOT EXACT')
   const rest = lines.filter((line) => line[6] !== 'NOT EXACT')
-  return [['scene', 'split', 'output', 'promised', 'pixels that differ', 'file bytes', 'verdict'], Array.from({ length: 7 }, () => '---'), ...broken, ...rest]
+  return [
+    ['scene', 'split', 'output', 'promised', 'pixels that differ', 'file bytes', 'verdict'],
+    Array.from({ length: 7 }, () => '---'),
+    ...broken,
+    ...rest,
+  ]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '/').replaceAll('\n', ' ')).join(' | ')} |`)
     .join('\n')
 }
@@ -27,11 +43,34 @@ export function summary(rows: readonly Row[]): string {
   const lines = [...new Set(rows.map((row) => row.scene))].map((scene) => {
     const own = rows.filter((row) => row.scene === scene)
     const tiled = own.filter((row) => row.split !== 'frame' && !row.split.startsWith('frames '))
-    const of = (some: readonly Row[]): string => (some.length === 0 ? '' : String(some.reduce<number | string>((worst, row) => worstOf(worst, row), 0)))
+    const of = (some: readonly Row[]): string =>
+      some.length === 0 ? '' : String(some.reduce<number | string>((worst, row) => worstOf(worst, row), 0))
     const whole = own.filter((row) => row.split === 'frame' || row.split.startsWith('frames '))
-    return [scene, own[0]?.output ?? '', of(whole), worstBytes(whole), of(tiled), worstBytes(tiled), tiled.every((row) => row.promised) ? 'yes' : 'no', tiled.map((row) => row.split).join(', ')]
+    return [
+      scene,
+      own[0]?.output ?? '',
+      of(whole),
+      worstBytes(whole),
+      of(tiled),
+      worstBytes(tiled),
+      tiled.every((row) => row.promised) ? 'yes' : 'no',
+      tiled.map((row) => row.split).join(', '),
+    ]
   })
-  return [['scene', 'output', 'whole: pixels that differ', 'whole: file bytes', 'split: pixels that differ', 'split: file bytes', 'split promised', 'splits'], Array.from({ length: 8 }, () => '---'), ...lines]
+  return [
+    [
+      'scene',
+      'output',
+      'whole: pixels that differ',
+      'whole: file bytes',
+      'split: pixels that differ',
+      'split: file bytes',
+      'split promised',
+      'splits',
+    ],
+    Array.from({ length: 8 }, () => '---'),
+    ...lines,
+  ]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n')
 }

@@ -27,12 +27,17 @@ const SCENES: readonly (readonly [string, string])[] = [
   ['transparent film, animated seed', 'mergeable-passes,transparent,animated-seed,samples-64'],
   ['motion blur, rolling shutter', 'no-cryptomatte,motion-blur,samples-64'],
   ['Glare (streaks, fog glow, ghosts, star)', 'no-cryptomatte,glares,samples-64'],
-  ['two view layers, curve-mapped view, dithered', 'mergeable-passes,two-layers-composited,layers-alike,curves,dithered,samples-64'],
+  [
+    'two view layers, curve-mapped view, dithered',
+    'mergeable-passes,two-layers-composited,layers-alike,curves,dithered,samples-64',
+  ],
   ['AOVs, light groups, denoising data', 'all-passes,mergeable-passes,samples-64'],
   ['image larger than the tiles of Cycles', 'mergeable-passes,auto-tile,samples-64'],
 ]
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, ranges: { type: 'string' }, scene: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, ranges: { type: 'string' }, scene: { type: 'string' } },
+})
 const counts = (values.ranges ?? '2,4,7').split(',').map(Number)
 
 interface Row {
@@ -53,7 +58,10 @@ try {
   const probed = await blender.run('probe', {})
   if (!probed.ok) throw new Error(probed.message)
   version = probed.value.blenderVersion
-  for (const [index, [about, features]] of (values.scene === undefined ? SCENES : [[values.scene, values.scene] as const]).entries()) {
+  for (const [index, [about, features]] of (values.scene === undefined
+    ? SCENES
+    : [[values.scene, values.scene] as const]
+  ).entries()) {
     if (!new RegExp(values.only ?? '', 'i').test(`${about} ${features}`)) continue
     try {
       for (const row of await measure(blender, about, features, `scene-${index}`)) rows.push(row)
@@ -67,7 +75,10 @@ try {
 }
 console.log(`\nBlender ${version}\n\n${table(rows)}`)
 await mkdir('.benchmarks', { recursive: true })
-await writeFile('.benchmarks/sample-ranges.json', `${JSON.stringify({ benchmark: 'sample-ranges', blender: version, rows }, null, 1)}\n`)
+await writeFile(
+  '.benchmarks/sample-ranges.json',
+  `${JSON.stringify({ benchmark: 'sample-ranges', blender: version, rows }, null, 1)}\n`,
+)
 
 /** One scene in each number of ranges, against what Blender renders of it in one go. */
 async function measure(by: BlenderProcess, about: string, features: string, name: string): Promise<Row[]> {
@@ -79,7 +90,16 @@ async function measure(by: BlenderProcess, about: string, features: string, name
   if (samples === null) throw new Error('it has no samples')
   const window = inspected.image.region
   const render = async (file: string, sampleRange?: SampleRange): Promise<string> => {
-    must(await by.run('render', { mode: 'tile', frame: 1, settings: { sampleRange }, window, outputs: { raw: lab.path(file) }, device: 'CPU' }))
+    must(
+      await by.run('render', {
+        mode: 'tile',
+        frame: 1,
+        settings: { sampleRange },
+        window,
+        outputs: { raw: lab.path(file) },
+        device: 'CPU',
+      }),
+    )
     return lab.path(file)
   }
   const whole = await render(`${name}-whole.exr`)
@@ -88,7 +108,8 @@ async function measure(by: BlenderProcess, about: string, features: string, name
     const ranges = splitSamples(samples, count)
     if (!ranges.ok) throw new Error(ranges.detail)
     const parts = []
-    for (const [index, range] of ranges.value.entries()) parts.push({ path: await render(`${name}-${count}-${index}.exr`, range), samples: range.count })
+    for (const [index, range] of ranges.value.entries())
+      parts.push({ path: await render(`${name}-${count}-${index}.exr`, range), samples: range.count })
     const merged = lab.path(`${name}-${count}.exr`)
     const result = await mergeSamples(parts, merged)
     if (!result.ok) throw new Error(result.message)
@@ -97,14 +118,28 @@ async function measure(by: BlenderProcess, about: string, features: string, name
     const passes = await passDistances(whole, merged)
     const combined = passes.get('Combined')
     if (combined === undefined) throw new Error('there is no Combined pass')
-    const [worstPass, worst] = [...passes].filter(([pass]) => pass !== 'Combined').sort((a, b) => b[1].relative - a[1].relative)[0] ?? ['none', { relative: 0 }]
-    found.push({ scene: about, samples, ranges: count, combined, worstPass, worstPassRelative: worst.relative, display: await displayDistance(bare, final) })
+    const [worstPass, worst] = [...passes]
+      .filter(([pass]) => pass !== 'Combined')
+      .sort((a, b) => b[1].relative - a[1].relative)[0] ?? ['none', { relative: 0 }]
+    found.push({
+      scene: about,
+      samples,
+      ranges: count,
+      combined,
+      worstPass,
+      worstPassRelative: worst.relative,
+      display: await displayDistance(bare, final),
+    })
   }
   console.error(`        ${about}: done`)
   return found
 }
 
-function must<T>(outcome: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly message: string }): T {
+function must<T>(
+  outcome:
+    | { readonly ok: true; readonly value: T }
+    | { readonly ok: false; readonly code: string; readonly message: string },
+): T {
   if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`)
   return outcome.value
 }
@@ -112,8 +147,29 @@ function must<T>(outcome: { readonly ok: true; readonly value: T } | { readonly 
 function table(measured: readonly Row[]): string {
   const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 2 : 0)} %`
   const lines = measured.map((row) => [
-    row.scene, String(row.samples), String(row.ranges), percent(row.combined.differing), row.combined.absolute.toExponential(1), row.combined.relative.toExponential(1),
-    `${row.worstPass} ${row.worstPassRelative.toExponential(1)}`, row.display.differing === 0 ? '0' : `${percent(row.display.differing)}, by ${row.display.steps}`,
+    row.scene,
+    String(row.samples),
+    String(row.ranges),
+    percent(row.combined.differing),
+    row.combined.absolute.toExponential(1),
+    row.combined.relative.toExponential(1),
+    `${row.worstPass} ${row.worstPassRelative.toExponential(1)}`,
+    row.display.differing === 0 ? '0' : `${percent(row.display.differing)}, by ${row.display.steps}`,
   ])
-  return [['scene', 'samples', 'ranges', 'Combined: floats that differ', 'most, absolute', 'most, relative', 'worst other pass, relative', '8-bit pixels that differ'], Array.from({ length: 8 }, () => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return [
+    [
+      'scene',
+      'samples',
+      'ranges',
+      'Combined: floats that differ',
+      'most, absolute',
+      'most, relative',
+      'worst other pass, relative',
+      '8-bit pixels that differ',
+    ],
+    Array.from({ length: 8 }, () => '---'),
+    ...lines,
+  ]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
 }

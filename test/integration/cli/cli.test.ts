@@ -38,7 +38,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const as = (token: string, ...args: string[]): Promise<CommandRun> => tilework(args, { env: { TILEWORK_URL: url, TILEWORK_TOKEN: token, XDG_STATE_HOME: join(folder, 'state') } })
+const as = (token: string, ...args: string[]): Promise<CommandRun> =>
+  tilework(args, { env: { TILEWORK_URL: url, TILEWORK_TOKEN: token, XDG_STATE_HOME: join(folder, 'state') } })
 const ada = (...args: string[]) => as(TOKENS.ada, ...args)
 
 async function submitted(...options: string[]): Promise<JobView> {
@@ -51,7 +52,14 @@ describe('planning', () => {
   test('shows what a job would be, and makes none', async () => {
     const run = await ada('plan', blend, '--frames', '1-3', '--tiles', '2x1', '--audit', '0')
     expect(run.exitCode).toBe(0)
-    for (const line of [/^tasks +6 to render, 3 to finish, about 0 audits$/m, /^tiles +160 x 180 at 0,0, rendered as 168 x 180 at 0,0$/m, /^exact +yes: /m, /^missing +no files$/m, /^estimate +none: /m]) expect(run.stdout).toMatch(line)
+    for (const line of [
+      /^tasks +6 to render, 3 to finish, about 0 audits$/m,
+      /^tiles +160 x 180 at 0,0, rendered as 168 x 180 at 0,0$/m,
+      /^exact +yes: /m,
+      /^missing +no files$/m,
+      /^estimate +none: /m,
+    ])
+      expect(run.stdout).toMatch(line)
     expect((await ada('jobs')).stdout).toBe('no jobs\n')
   })
 
@@ -66,7 +74,10 @@ describe('planning', () => {
     await inspectScene(farm.store, scene)
     const record = await farm.store.scene(scene)
     if (record?.inspections === undefined) throw new Error('no inspection')
-    await farm.store.putScene({ ...record, inspections: record.inspections.map((each) => ({ ...each, missingFiles: [{ kind: 'font', path: '//a.ttf' }] })) })
+    await farm.store.putScene({
+      ...record,
+      inspections: record.inspections.map((each) => ({ ...each, missingFiles: [{ kind: 'font', path: '//a.ttf' }] })),
+    })
     const run = await ada('plan', blend)
     expect(run.exitCode).toBe(1)
     expect(run.stdout).toMatch(/^missing +\/\/a\.ttf: Blender does not find this font$/m)
@@ -100,8 +111,44 @@ describe('submitting', () => {
   })
 
   test('carries the options into the job', async () => {
-    const job = await submitted('--frames', '1-4', '--tiles', '2x3', '--samples', '16', '--resolution', '320x180', '--format', 'png', '--video', 'none', '--audit', '20%', '--priority', '70', '--name', 'a sea', '--tag', 'night', '--tag', 'studio')
-    expect(job).toMatchObject({ name: 'a sea', priority: 70, plan: { frameCount: 4, width: 320, height: 180, video: 'none', auditRate: 0.2, tiles: { columns: 2, rows: 3 }, settings: { samples: 16 } }, requirement: { tags: ['night', 'studio'] } })
+    const job = await submitted(
+      '--frames',
+      '1-4',
+      '--tiles',
+      '2x3',
+      '--samples',
+      '16',
+      '--resolution',
+      '320x180',
+      '--format',
+      'png',
+      '--video',
+      'none',
+      '--audit',
+      '20%',
+      '--priority',
+      '70',
+      '--name',
+      'a sea',
+      '--tag',
+      'night',
+      '--tag',
+      'studio',
+    )
+    expect(job).toMatchObject({
+      name: 'a sea',
+      priority: 70,
+      plan: {
+        frameCount: 4,
+        width: 320,
+        height: 180,
+        video: 'none',
+        auditRate: 0.2,
+        tiles: { columns: 2, rows: 3 },
+        settings: { samples: 16 },
+      },
+      requirement: { tags: ['night', 'studio'] },
+    })
   })
 
   test('what the farm refuses is told with its code, and leaves no job', async () => {
@@ -153,7 +200,12 @@ describe('an upload that is cut', () => {
     const cuts: number[] = []
     const client = new FarmClient({ url: proxy.url, token: TOKENS.ada })
     // Parts larger than what goes over the line at once, so that the farm has a piece of the one that was cut.
-    const uploaded = await uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'notes')), partBytes: 4 * partBytes, firstPauseMs: 1, onCut: (_why, at) => cuts.push(at) })
+    const uploaded = await uploadScene(client, scene, {
+      notes: new UploadNotes(join(folder, 'notes')),
+      partBytes: 4 * partBytes,
+      firstPauseMs: 1,
+      onCut: (_why, at) => cuts.push(at),
+    })
     expect(uploaded).toEqual({ known: false, resumedAt: 0 })
     expect([proxy.cuts, cuts.length]).toEqual([2, 2])
     expect(proxy.bytes).toBeLessThan(2 * bytes)
@@ -167,7 +219,12 @@ describe('an upload that is cut', () => {
     const notes = new UploadNotes(join(folder, 'notes'))
     const client = new FarmClient({ url: proxy.url, token: TOKENS.ada })
     // The line breaks for good: from the first cut on, every byte is one too many.
-    const first = uploadScene(client, scene, { notes, partBytes, firstPauseMs: 1, onCut: () => proxy?.cutAfter(1, 1_000) })
+    const first = uploadScene(client, scene, {
+      notes,
+      partBytes,
+      firstPauseMs: 1,
+      onCut: () => proxy?.cutAfter(1, 1_000),
+    })
     await expect(first).rejects.toMatchObject({ exitCode: 5 })
     proxy.cutAfter(Infinity, 0)
     const second = await uploadScene(client, scene, { notes, partBytes, firstPauseMs: 1 })
@@ -205,7 +262,9 @@ describe('looking at jobs', () => {
 
   test('lists as many as were asked for, and of the state that was asked for', async () => {
     for (const name of ['one', 'two', 'three']) await submitted('--name', name)
-    expect(JSON.parse((await ada('jobs', '--limit', '2', '--json')).stdout).items.map((job: JobView) => job.name)).toEqual(['three', 'two'])
+    expect(
+      JSON.parse((await ada('jobs', '--limit', '2', '--json')).stdout).items.map((job: JobView) => job.name),
+    ).toEqual(['three', 'two'])
     expect((await ada('jobs', '--state', 'failed')).stdout).toBe('no jobs\n')
     expect((await ada('jobs', '--state', 'nonsense')).exitCode).toBe(2)
     expect((await ada('jobs', '--limit', '0')).exitCode).toBe(2)
@@ -215,7 +274,8 @@ describe('looking at jobs', () => {
     const { id } = await submitted('--frames', '1-2', '--tiles', '2x2', '--video', 'mp4')
     const { stdout, exitCode } = await ada('status', id)
     expect(exitCode).toBe(0)
-    for (const stage of ['render', 'verify', 'finish', 'deliver', 'video']) expect(stdout).toMatch(new RegExp(`^  ${stage} +·+ 0/`, 'm'))
+    for (const stage of ['render', 'verify', 'finish', 'deliver', 'video'])
+      expect(stdout).toMatch(new RegExp(`^  ${stage} +·+ 0/`, 'm'))
     expect(JobView.parse(JSON.parse((await ada('status', id, '--json')).stdout)).id).toBe(id)
   })
 
@@ -234,13 +294,19 @@ describe('looking at jobs', () => {
 
   test('one that is deleted is gone for the one who looks', async () => {
     const { id } = await submitted()
-    expect(await ada('delete', id, '--json')).toMatchObject({ exitCode: 0, stdout: `${JSON.stringify({ deleted: id }, null, 2)}\n` })
+    expect(await ada('delete', id, '--json')).toMatchObject({
+      exitCode: 0,
+      stdout: `${JSON.stringify({ deleted: id }, null, 2)}\n`,
+    })
     expect(['not_found', 'deleting']).toContain(await stateOf(id))
   })
 
   test('one that delivered nothing yet has nothing to fetch', async () => {
     const { id } = await submitted()
-    expect(await ada('download', id, '--to', join(folder, 'out'))).toMatchObject({ exitCode: 0, stdout: 'there is nothing to download yet\n' })
+    expect(await ada('download', id, '--to', join(folder, 'out'))).toMatchObject({
+      exitCode: 0,
+      stdout: 'there is nothing to download yet\n',
+    })
   })
 
   async function stateOf(id: string): Promise<string> {
@@ -270,25 +336,44 @@ describe('changing a job', () => {
 
   test('gives it another priority, cap and name', async () => {
     const { id } = await submitted('--cap', '9')
-    expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({ exitCode: 0, stdout: `${id} active, frames 1-24, priority 7, cap 3\n` })
-    expect(JSON.parse((await ada('change', id, '--cap', 'none', '--name', 'night', '--json')).stdout)).toMatchObject({ name: 'night', priority: 7 })
-    for (const args of [[], ['--cap', '0'], ['--cap', 'many'], ['--priority', '101']]) expect((await ada('change', id, ...args)).exitCode).toBe(2)
+    expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({
+      exitCode: 0,
+      stdout: `${id} active, frames 1-24, priority 7, cap 3\n`,
+    })
+    expect(JSON.parse((await ada('change', id, '--cap', 'none', '--name', 'night', '--json')).stdout)).toMatchObject({
+      name: 'night',
+      priority: 7,
+    })
+    for (const args of [[], ['--cap', '0'], ['--cap', 'many'], ['--priority', '101']])
+      expect((await ada('change', id, ...args)).exitCode).toBe(2)
   })
 })
 
 describe('exit codes', () => {
-  test.each(['status', 'cancel', 'delete', 'download', 'pause', 'resume', 'retry'])('%s of an unknown job is 3', async (verb) => {
-    const run = await ada(verb, UNKNOWN_JOB)
-    expect([run.exitCode, run.stdout, run.stderr]).toEqual([3, '', expect.stringContaining('error: not_found: ')])
-  })
+  test.each(['status', 'cancel', 'delete', 'download', 'pause', 'resume', 'retry'])(
+    '%s of an unknown job is 3',
+    async (verb) => {
+      const run = await ada(verb, UNKNOWN_JOB)
+      expect([run.exitCode, run.stdout, run.stderr]).toEqual([3, '', expect.stringContaining('error: not_found: ')])
+    },
+  )
 
   test('a name that cannot be a job is no job of the farm', async () => {
     expect((await ada('status', 'nonsense')).exitCode).toBe(3)
   })
 
   test('a wrong token, a missing one, and one without the right are 4', async () => {
-    for (const run of [await as('wrong', 'jobs'), await tilework(['jobs', '--url', url]), await as(TOKENS.worker, 'jobs'), await as('wrong', 'submit', blend)]) {
-      expect([run.exitCode, run.stdout, run.stderr]).toEqual([4, '', expect.stringMatching(/^error: (unauthorized|forbidden): /)])
+    for (const run of [
+      await as('wrong', 'jobs'),
+      await tilework(['jobs', '--url', url]),
+      await as(TOKENS.worker, 'jobs'),
+      await as('wrong', 'submit', blend),
+    ]) {
+      expect([run.exitCode, run.stdout, run.stderr]).toEqual([
+        4,
+        '',
+        expect.stringMatching(/^error: (unauthorized|forbidden): /),
+      ])
     }
   })
 
@@ -308,7 +393,24 @@ describe('exit codes', () => {
     expect(await tilework(['--version'])).toMatchObject({ exitCode: 0, stdout: '0.0.0-test\n' })
   })
 
-  test.each(['submit', 'jobs', 'status', 'cancel', 'delete', 'download', 'pause', 'resume', 'retry', 'change', 'workers', 'worker', 'up', 'coordinator', 'verifier', 'assembler'])('%s explains itself', async (verb) => {
+  test.each([
+    'submit',
+    'jobs',
+    'status',
+    'cancel',
+    'delete',
+    'download',
+    'pause',
+    'resume',
+    'retry',
+    'change',
+    'workers',
+    'worker',
+    'up',
+    'coordinator',
+    'verifier',
+    'assembler',
+  ])('%s explains itself', async (verb) => {
     const run = await tilework([verb, '--help'])
     expect([run.exitCode, run.stdout]).toEqual([0, expect.stringContaining(`tilework ${verb}`)])
   })
@@ -316,7 +418,11 @@ describe('exit codes', () => {
 
 describe('for machines', () => {
   test('a failure is one JSON document, too', async () => {
-    for (const [args, code] of [[['status', UNKNOWN_JOB], 'not_found'], [['status', 'x', 'y'], 'usage'], [['submit', '/nowhere'], 'usage']] as const) {
+    for (const [args, code] of [
+      [['status', UNKNOWN_JOB], 'not_found'],
+      [['status', 'x', 'y'], 'usage'],
+      [['submit', '/nowhere'], 'usage'],
+    ] as const) {
       const run = await ada(...args, '--json')
       expect(JSON.parse(run.stdout).error.code).toBe(code)
     }

@@ -13,7 +13,12 @@ import type { CommandOptions, TestServer } from '../../support/cli.ts'
 import { jobView } from '../../unit/services/cli/job-views.ts'
 
 const JOB = jobView().id
-const FILES: Readonly<Record<string, Buffer>> = { 'video/sea.mp4': Buffer.alloc(50_000, 'v'), 'manifest.json': Buffer.from('{}'), 'frames/0001.png': Buffer.alloc(200_000, '1'), 'frames/0002.png': Buffer.alloc(100_000, '2') }
+const FILES: Readonly<Record<string, Buffer>> = {
+  'video/sea.mp4': Buffer.alloc(50_000, 'v'),
+  'manifest.json': Buffer.from('{}'),
+  'frames/0001.png': Buffer.alloc(200_000, '1'),
+  'frames/0002.png': Buffer.alloc(100_000, '2'),
+}
 
 /** What the double answers; a test changes it. */
 interface Double {
@@ -32,7 +37,12 @@ let folder: string
 let out: string
 
 beforeEach(async () => {
-  double = { views: [jobView({ state: 'completed' })], artifacts: Object.entries(FILES).map(([path, bytes]) => artifact(path, bytes)), onFile: () => false, asked: [] }
+  double = {
+    views: [jobView({ state: 'completed' })],
+    artifacts: Object.entries(FILES).map(([path, bytes]) => artifact(path, bytes)),
+    onFile: () => false,
+    asked: [],
+  }
   server = await serve(answer)
   folder = await mkdtemp(join(tmpdir(), 'tilework-cli-'))
   out = join(folder, 'out')
@@ -42,15 +52,23 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const run = (args: readonly string[], options: CommandOptions = {}) => tilework(args, { ...options, env: { TILEWORK_URL: server.url, TILEWORK_TOKEN: 'a-token' } })
+const run = (args: readonly string[], options: CommandOptions = {}) =>
+  tilework(args, { ...options, env: { TILEWORK_URL: server.url, TILEWORK_TOKEN: 'a-token' } })
 
 function artifact(path: string, bytes: Buffer): Artifact {
-  return { path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), contentType: 'application/octet-stream', url: `/files/${path}` }
+  return {
+    path,
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    contentType: 'application/octet-stream',
+    url: `/files/${path}`,
+  }
 }
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://farm')
-  const json = (value: unknown) => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+  const json = (value: unknown) =>
+    void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
   if (pathname.startsWith('/files/')) return answerFile(pathname.slice('/files/'.length), request, response)
   if (request.headers.authorization !== 'Bearer a-token') return void response.writeHead(401).end()
   if (pathname === '/v1') return json({ name: 'tilework', version: '0', workersConnected: 2, jobsOpen: 1 })
@@ -61,15 +79,20 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   if (pathname === `/v1/jobs/${JOB}/artifacts`) {
     // Two to a page, so that pages are turned.
     const from = Number(searchParams.get('cursor') ?? 0)
-    return json({ items: double.artifacts.slice(from, from + 2), next: from + 2 < double.artifacts.length ? String(from + 2) : null })
+    return json({
+      items: double.artifacts.slice(from, from + 2),
+      next: from + 2 < double.artifacts.length ? String(from + 2) : null,
+    })
   }
-  if (pathname.startsWith(`/v1/jobs/${JOB}/artifacts/`)) return void response.writeHead(302, { location: `/files/${pathname.split('/artifacts/')[1]}?fresh` }).end()
+  if (pathname.startsWith(`/v1/jobs/${JOB}/artifacts/`))
+    return void response.writeHead(302, { location: `/files/${pathname.split('/artifacts/')[1]}?fresh` }).end()
   response.writeHead(404).end()
 }
 
 function answerFile(path: string, request: IncomingMessage, response: ServerResponse): void {
   double.asked.push(`${path} ${request.headers.range ?? ''}`.trim())
-  if (request.headers.authorization !== undefined) return void response.writeHead(400).end('a token has no business here')
+  if (request.headers.authorization !== undefined)
+    return void response.writeHead(400).end('a token has no business here')
   if (double.onFile(path, request, response)) return
   const bytes = FILES[path] ?? Buffer.alloc(0)
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
@@ -78,7 +101,10 @@ function answerFile(path: string, request: IncomingMessage, response: ServerResp
 
 async function filesIn(place: string): Promise<string[]> {
   const entries = await readdir(place, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(place.length + 1)).sort()
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(place.length + 1))
+    .sort()
 }
 
 describe('fetching what was delivered', () => {
@@ -86,7 +112,8 @@ describe('fetching what was delivered', () => {
     const { exitCode, stdout } = await run(['download', JOB, '--to', out])
     expect([exitCode, stdout]).toEqual([0, `4 files, 342 KiB, in ${out}\n`])
     expect(await filesIn(out)).toEqual(['frames/0001.png', 'frames/0002.png', 'manifest.json', 'video/sea.mp4'])
-    for (const [path, bytes] of Object.entries(FILES)) expect((await readFile(join(out, path))).equals(bytes)).toBe(true)
+    for (const [path, bytes] of Object.entries(FILES))
+      expect((await readFile(join(out, path))).equals(bytes)).toBe(true)
   })
 
   test('a second time fetches nothing', async () => {
@@ -103,7 +130,9 @@ describe('fetching what was delivered', () => {
     double.asked = []
     await run(['download', JOB, '--to', out])
     expect(double.asked).toEqual(['frames/0002.png'])
-    expect((await readFile(join(out, 'frames/0002.png'))).equals(FILES['frames/0002.png'] ?? Buffer.alloc(0))).toBe(true)
+    expect((await readFile(join(out, 'frames/0002.png'))).equals(FILES['frames/0002.png'] ?? Buffer.alloc(0))).toBe(
+      true,
+    )
   })
 
   test('takes frames alone, or the video alone', async () => {
@@ -122,14 +151,18 @@ describe('fetching what was delivered', () => {
       response.writeHead(200, { 'content-length': '200000' })
       response.write(Buffer.alloc(80_000, '1'))
       // Cut once something has reached the disk; what is still on the way may be lost.
-      void vi.waitFor(async () => expect((await stat(join(out, 'frames/0001.png.part'))).size).toBeGreaterThan(0)).then(() => response.destroy())
+      void vi
+        .waitFor(async () => expect((await stat(join(out, 'frames/0001.png.part'))).size).toBeGreaterThan(0))
+        .then(() => response.destroy())
       return true
     }
     expect((await run(['download', JOB, '--to', out, '--frames-only'])).exitCode).toBe(0)
     const resumed = double.asked.filter((asked) => asked.startsWith('frames/0001.png bytes='))
     expect(resumed).toHaveLength(1)
     expect(Number(/bytes=(\d+)-/.exec(resumed[0] ?? '')?.[1])).toBeGreaterThan(0)
-    expect((await readFile(join(out, 'frames/0001.png'))).equals(FILES['frames/0001.png'] ?? Buffer.alloc(0))).toBe(true)
+    expect((await readFile(join(out, 'frames/0001.png'))).equals(FILES['frames/0001.png'] ?? Buffer.alloc(0))).toBe(
+      true,
+    )
   })
 
   test('asks for a fresh address when the one it has is not taken any more', async () => {
@@ -145,17 +178,23 @@ describe('fetching what was delivered', () => {
   test('never keeps under its name what has the wrong hash', async () => {
     double.artifacts = [{ ...artifact('frames/0001.png', Buffer.alloc(200_000, 'x')) }]
     const { exitCode, stderr } = await run(['download', JOB, '--to', out])
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('frames/0001.png could not be fetched: the bytes that came do not have the hash')])
+    expect([exitCode, stderr]).toEqual([
+      1,
+      expect.stringContaining('frames/0001.png could not be fetched: the bytes that came do not have the hash'),
+    ])
     expect(await filesIn(out)).toEqual([])
   })
 
-  test.each(['../escaped.png', '/etc/escaped.png', 'frames/../../escaped.png', 'frames//a.png', 'frames/.hidden', ''])('refuses to write to %o', async (path) => {
-    double.artifacts = [{ ...artifact('frames/0001.png', FILES['frames/0001.png'] ?? Buffer.alloc(0)), path }]
-    await mkdir(out)
-    const { exitCode, stderr } = await run(['download', JOB, '--to', out])
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('bad_answer')])
-    expect([await filesIn(folder), double.asked]).toEqual([[], []])
-  })
+  test.each(['../escaped.png', '/etc/escaped.png', 'frames/../../escaped.png', 'frames//a.png', 'frames/.hidden', ''])(
+    'refuses to write to %o',
+    async (path) => {
+      double.artifacts = [{ ...artifact('frames/0001.png', FILES['frames/0001.png'] ?? Buffer.alloc(0)), path }]
+      await mkdir(out)
+      const { exitCode, stderr } = await run(['download', JOB, '--to', out])
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining('bad_answer')])
+      expect([await filesIn(folder), double.asked]).toEqual([[], []])
+    },
+  )
 })
 
 describe('watching a job', () => {
@@ -172,15 +211,26 @@ describe('watching a job', () => {
   })
 
   test('ends with 1 and the reason when the job fails', async () => {
-    double.views = [jobView({ state: 'failed', failure: { code: 'poison_scene', message: 'the scene fails by its own fault', lastWords: 'Error: boom' } })]
+    double.views = [
+      jobView({
+        state: 'failed',
+        failure: { code: 'poison_scene', message: 'the scene fails by its own fault', lastWords: 'Error: boom' },
+      }),
+    ]
     const { exitCode, stdout } = await run(['status', JOB, '--watch'])
-    expect([exitCode, stdout]).toEqual([1, `${JOB} failed: poison_scene: the scene fails by its own fault\nLast words of Blender:\n  Error: boom\n`])
+    expect([exitCode, stdout]).toEqual([
+      1,
+      `${JOB} failed: poison_scene: the scene fails by its own fault\nLast words of Blender:\n  Error: boom\n`,
+    ])
   })
 
   test('that is interrupted leaves the job alone and tells how to come back', async () => {
     double.views = [jobView()]
     const interrupt = new AbortController()
-    const { exitCode, stdout, stderr } = await run(['status', JOB, '--watch'], { signal: interrupt.signal, onStderr: (text) => text.includes('render 40/96') && interrupt.abort() })
+    const { exitCode, stdout, stderr } = await run(['status', JOB, '--watch'], {
+      signal: interrupt.signal,
+      onStderr: (text) => text.includes('render 40/96') && interrupt.abort(),
+    })
     expect([exitCode, stdout]).toEqual([130, ''])
     expect(stderr).toContain(`The job goes on. Watch it again with: tilework status ${JOB} --watch`)
   })
@@ -195,5 +245,8 @@ describe('watching a job', () => {
 test('an answer of something that is no farm is told as that', async () => {
   double.views = [404]
   const { exitCode, stderr } = await run(['status', JOB])
-  expect([exitCode, stderr]).toEqual([5, expect.stringContaining('what answers there (with 404) is not a Tilework farm')])
+  expect([exitCode, stderr]).toEqual([
+    5,
+    expect.stringContaining('what answers there (with 404) is not a Tilework farm'),
+  ])
 })

@@ -27,7 +27,9 @@ afterEach(async () => {
 })
 
 function start(...args: string[]): Promise<number | null> {
-  const started = spawn(process.execPath, [QUICKSTART, '--yes', '--data-dir', folder, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const started = spawn(process.execPath, [QUICKSTART, '--yes', '--data-dir', folder, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   child = started
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk) => (said += String(chunk)))
   return new Promise((done) => started.once('close', done))
@@ -43,24 +45,39 @@ async function noneLeft(): Promise<void> {
   expect(left).toEqual([])
 }
 
-test('renders, checks and fetches the sample scene, says where it is, and stops what it started', async () => {
-  expect([await start('--frames', '7'), said]).toEqual([0, expect.stringContaining('1 frame, the video, previews and the manifest are there and decode')])
-  expect(await readdir(join(folder, 'output'))).toEqual(['frames', 'manifest.json', 'previews', 'video'])
-  expect(await readdir(join(folder, 'output', 'frames'))).toEqual(['0007.png'])
-  expect(said).toMatch(/documentation {2}http:\/\/127\.0\.0\.1:\d+\/docs/)
-  expect(said).toMatch(/render \d+\.\d s, .*s in all/)
-  await noneLeft()
-}, 4 * MINUTES)
+test(
+  'renders, checks and fetches the sample scene, says where it is, and stops what it started',
+  async () => {
+    expect([await start('--frames', '7'), said]).toEqual([
+      0,
+      expect.stringContaining('1 frame, the video, previews and the manifest are there and decode'),
+    ])
+    expect(await readdir(join(folder, 'output'))).toEqual(['frames', 'manifest.json', 'previews', 'video'])
+    expect(await readdir(join(folder, 'output', 'frames'))).toEqual(['0007.png'])
+    expect(said).toMatch(/documentation {2}http:\/\/127\.0\.0\.1:\d+\/docs/)
+    expect(said).toMatch(/render \d+\.\d s, .*s in all/)
+    await noneLeft()
+  },
+  4 * MINUTES,
+)
 
-test('leaves no process behind when it is killed', async () => {
-  const ended = start('--frames', '1-24')
-  await vi.waitFor(() => expect(said).toContain('Rendering 24 frames'), { timeout: 2 * MINUTES, interval: 100 })
-  child?.kill('SIGKILL')
-  await ended
-  await vi.waitFor(noneLeft, { timeout: MINUTES, interval: 100 })
-}, 4 * MINUTES)
+test(
+  'leaves no process behind when it is killed',
+  async () => {
+    const ended = start('--frames', '1-24')
+    await vi.waitFor(() => expect(said).toContain('Rendering 24 frames'), { timeout: 2 * MINUTES, interval: 100 })
+    child?.kill('SIGKILL')
+    await ended
+    await vi.waitFor(noneLeft, { timeout: MINUTES, interval: 100 })
+  },
+  4 * MINUTES,
+)
 
-test('stops what it started when the farm refuses the job, and tells why', async () => {
-  expect([await start('--frames', 'nonsense'), said]).toEqual([1, expect.stringContaining('error: frames_invalid: ')])
-  await noneLeft()
-}, 4 * MINUTES)
+test(
+  'stops what it started when the farm refuses the job, and tells why',
+  async () => {
+    expect([await start('--frames', 'nonsense'), said]).toEqual([1, expect.stringContaining('error: frames_invalid: ')])
+    await noneLeft()
+  },
+  4 * MINUTES,
+)

@@ -24,7 +24,9 @@ async function answering(statuses: Readonly<Record<string, number>>): Promise<{ 
 }
 
 async function makeBucket(env: Readonly<Record<string, string>>): Promise<{ status: number | null; said: string }> {
-  const child = spawn(process.execPath, [SCRIPT], { env: { S3_BUCKET: 'frames', S3_ACCESS_KEY_ID: 'key', S3_SECRET_ACCESS_KEY: 'secret', ...env } })
+  const child = spawn(process.execPath, [SCRIPT], {
+    env: { S3_BUCKET: 'frames', S3_ACCESS_KEY_ID: 'key', S3_SECRET_ACCESS_KEY: 'secret', ...env },
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const [status] = await once(child, 'close')
@@ -46,7 +48,10 @@ describe('docker/s3/make-bucket.mjs', () => {
 
   it('tells wrong keys in one line, and makes nothing', async () => {
     const { endpoint, asked } = await answering({ HEAD: 403 })
-    expect(await makeBucket({ S3_ENDPOINT: endpoint })).toEqual({ status: 1, said: `the bucket frames at ${endpoint} cannot be made: the server does not take these keys (403)` })
+    expect(await makeBucket({ S3_ENDPOINT: endpoint })).toEqual({
+      status: 1,
+      said: `the bucket frames at ${endpoint} cannot be made: the server does not take these keys (403)`,
+    })
     expect(asked.filter((line) => line.startsWith('PUT'))).toEqual([])
   })
 

@@ -25,8 +25,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function check(service: string, env: Readonly<Record<string, string>>): Promise<{ status: number | null; said: string }> {
-  const child = spawn(process.execPath, [join(HEALTH, 'check.mjs'), service], { env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+async function check(
+  service: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ status: number | null; said: string }> {
+  const child = spawn(process.execPath, [join(HEALTH, 'check.mjs'), service], {
+    env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const [status] = await once(child, 'close')
@@ -50,14 +56,26 @@ async function listening<T extends Server>(server: T): Promise<{ server: T; port
 
 describe('the heartbeat', () => {
   it('names the process it was loaded into, and does not keep it alive', () => {
-    const ran = spawnSync(process.execPath, ['--import', join(HEALTH, 'heartbeat.mjs'), '--print', `process.pid + ' ' + fs.readFileSync('${join(folder, 'tilework-heartbeat')}', 'utf8').trim()`], { env: { TMPDIR: folder }, encoding: 'utf8' })
+    const ran = spawnSync(
+      process.execPath,
+      [
+        '--import',
+        join(HEALTH, 'heartbeat.mjs'),
+        '--print',
+        `process.pid + ' ' + fs.readFileSync('${join(folder, 'tilework-heartbeat')}', 'utf8').trim()`,
+      ],
+      { env: { TMPDIR: folder }, encoding: 'utf8' },
+    )
     const [own, beaten] = ran.stdout.trim().split(' ')
     expect(own).toMatch(/^\d+$/)
     expect(beaten).toBe(own)
   })
 
   it('says once why it cannot be written, and lets the service run', () => {
-    const ran = spawnSync(process.execPath, ['--import', join(HEALTH, 'heartbeat.mjs'), '--print', '"service"'], { env: { TMPDIR: join(folder, 'missing') }, encoding: 'utf8' })
+    const ran = spawnSync(process.execPath, ['--import', join(HEALTH, 'heartbeat.mjs'), '--print', '"service"'], {
+      env: { TMPDIR: join(folder, 'missing') },
+      encoding: 'utf8',
+    })
     expect(ran.stdout).toBe('service\n')
     expect(ran.stderr).toMatch(/^the heartbeat .*missing.* cannot be written/)
   })
@@ -65,14 +83,21 @@ describe('the heartbeat', () => {
 
 describe('the check', () => {
   it('asks which service is meant', async () => {
-    expect(await check('dashboard', {})).toEqual({ status: 1, said: 'say of which service: coordinator, verifier, assembler, worker' })
+    expect(await check('dashboard', {})).toEqual({
+      status: 1,
+      said: 'say of which service: coordinator, verifier, assembler, worker',
+    })
   })
 })
 
 describe('the check of a coordinator', () => {
   it('follows /readyz', async () => {
     let status = 200
-    const { port } = await listening(createHttpServer((request, response) => response.writeHead(request.url === '/readyz' ? status : 404).end('{"code":"redis_unavailable"}')))
+    const { port } = await listening(
+      createHttpServer((request, response) =>
+        response.writeHead(request.url === '/readyz' ? status : 404).end('{"code":"redis_unavailable"}'),
+      ),
+    )
     expect(await check('coordinator', { PORT: String(port) })).toEqual({ status: 0, said: 'ready' })
     status = 503
     const failing = await check('coordinator', { PORT: String(port) })
@@ -83,7 +108,10 @@ describe('the check of a coordinator', () => {
   it('fails where nothing listens', async () => {
     const { server, port } = await listening(createServer())
     server.close()
-    expect(await check('coordinator', { PORT: String(port) })).toMatchObject({ status: 1, said: expect.stringContaining('does not answer') })
+    expect(await check('coordinator', { PORT: String(port) })).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('does not answer'),
+    })
   })
 })
 
@@ -105,14 +133,20 @@ describe('the check of a worker', () => {
     peer.destroy()
     socket.destroy()
     await closed
-    expect(await check('worker', env)).toMatchObject({ status: 1, said: expect.stringContaining('no connection to port') })
+    expect(await check('worker', env)).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('no connection to port'),
+    })
   })
 
   it('fails without a heartbeat and with an old one', async () => {
     const env = { TILEWORK_WORKER_URL: 'ws://127.0.0.1:8470' }
     expect(await check('worker', env)).toMatchObject({ status: 1, said: expect.stringContaining('has not started') })
     beat(process.pid, 120_000)
-    expect(await check('worker', env)).toMatchObject({ status: 1, said: 'the last heartbeat is 120 s old: the process hangs' })
+    expect(await check('worker', env)).toMatchObject({
+      status: 1,
+      said: 'the last heartbeat is 120 s old: the process hangs',
+    })
   })
 })
 

@@ -19,7 +19,8 @@ async function farmWithAnchor(): Promise<{ farm: EngineFarm; anna: ScriptedWorke
 /** Renders every tile, audits included, until only the finish is left. */
 async function renderTiles(farm: EngineFarm, workers: readonly ScriptedWorker[]): Promise<void> {
   for (let turn = 0; turn < 6; turn++) {
-    for (const worker of workers) for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)
+    for (const worker of workers)
+      for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)
     await farm.allSteps()
     await farm.rounds.round()
     await farm.quiet()
@@ -45,7 +46,8 @@ test('an anchor is known as one from the moment it sits down', async () => {
   farm.dispatcher.setConnected(new Map([[bert.workerId, bert.capabilities]])) // as of the last round, before she came
   farm.dispatcher.seat(Object.defineProperty(anna, 'anchor', { value: true }))
   for (let turn = 0; turn < 6; turn++) {
-    for (const worker of [bert, anna]) for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)
+    for (const worker of [bert, anna])
+      for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)
     await farm.allSteps()
     await farm.dispatcher.refresh(id)
     await farm.quiet()
@@ -61,7 +63,9 @@ test('a finish goes to anybody when no anchor is connected, and is checked by an
   const carl = await farm.connect('carl', { slots: 4 })
   const id = await farm.submit(TILED)
   await renderTiles(farm, [bert, carl])
-  const holder = [bert, carl].find((worker) => [...worker.leases.values()].some(({ lease }) => lease.work.kind === 'finish'))
+  const holder = [bert, carl].find((worker) =>
+    [...worker.leases.values()].some(({ lease }) => lease.work.kind === 'finish'),
+  )
   if (holder === undefined) throw new Error('nobody finishes')
   for (const { lease } of holder.leases.values()) await holder.finish(lease)
   const finish = (await farm.tasks(id)).find((task) => task.id === finishTaskId(0))

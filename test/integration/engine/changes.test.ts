@@ -10,18 +10,35 @@ describe('a paused job', () => {
     const id = await farm.submit({ frames: '1-6' })
     expect(anna.leases.size).toBe(2)
     const paused = await pauseJob(farm.engine, id, {}, 'ada')
-    expect(paused).toMatchObject({ ok: true, job: { state: 'active', waiting: ['waiting: the job is paused, 2 task(s) are still with workers and will count; resume it to go on'] } })
+    expect(paused).toMatchObject({
+      ok: true,
+      job: {
+        state: 'active',
+        waiting: ['waiting: the job is paused, 2 task(s) are still with workers and will count; resume it to go on'],
+      },
+    })
     await anna.finishAll()
     await farm.rounds.round()
     await farm.allSteps()
     expect(anna.leases.size).toBe(0)
-    expect(await viewJob(farm.engine, id)).toMatchObject({ state: 'active', secondsLeft: null, counts: { frames: { delivered: 2, rendering: 4 } } })
+    expect(await viewJob(farm.engine, id)).toMatchObject({
+      state: 'active',
+      secondsLeft: null,
+      counts: { frames: { delivered: 2, rendering: 4 } },
+    })
     await resumeJob(farm.engine, id, 'ada')
     while (await farm.quiet().then(() => anna.leases.size > 0)) await anna.finishAll()
     await farm.allSteps()
     expect((await farm.job(id)).state).toBe('completed')
     expect(await farm.faults(id)).toEqual([])
-    expect((await farm.store.events(id, { limit: 100 })).items.map(({ type }) => type)).toEqual(['job_submitted', 'job_started', 'job_paused', 'job_resumed', 'frames_delivered', 'job_completed'])
+    expect((await farm.store.events(id, { limit: 100 })).items.map(({ type }) => type)).toEqual([
+      'job_submitted',
+      'job_started',
+      'job_paused',
+      'job_resumed',
+      'frames_delivered',
+      'job_completed',
+    ])
   })
 
   test('takes back what is rendered when it shall stop at once, and loses no task by it', async () => {
@@ -85,10 +102,16 @@ describe('a cap', () => {
     for (let number = 0; number < 6; number++) await farm.connect(`worker-${number}`)
     await farm.quiet()
     expect(held(farm)).toBe(3)
-    expect(await viewJob(farm.engine, id)).toMatchObject({ waiting: ['waiting: 17 task(s) wait for a place, because the job has a cap of 3 at a time'] })
+    expect(await viewJob(farm.engine, id)).toMatchObject({
+      waiting: ['waiting: 17 task(s) wait for a place, because the job has a cap of 3 at a time'],
+    })
     const other = await farm.submit({ frames: '1-20' })
     await farm.quiet()
-    expect([...farm.workers.values()].flatMap((worker) => [...worker.leases.values()].map(({ lease }) => lease.jobId)).filter((jobId) => jobId === other).length).toBeGreaterThanOrEqual(3)
+    expect(
+      [...farm.workers.values()]
+        .flatMap((worker) => [...worker.leases.values()].map(({ lease }) => lease.jobId))
+        .filter((jobId) => jobId === other).length,
+    ).toBeGreaterThanOrEqual(3)
     expect(await farm.faults(id)).toEqual([])
   })
 

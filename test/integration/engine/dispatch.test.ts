@@ -6,7 +6,10 @@ import { EngineFarm } from './engine-farm.ts'
 const GIB = 1024 ** 3
 
 function share(farm: EngineFarm, id: JobId): number {
-  return [...farm.workers.values()].reduce((sum, worker) => sum + [...worker.leases.values()].filter(({ lease }) => lease.jobId === id).length, 0)
+  return [...farm.workers.values()].reduce(
+    (sum, worker) => sum + [...worker.leases.values()].filter(({ lease }) => lease.jobId === id).length,
+    0,
+  )
 }
 
 async function crowd(farm: EngineFarm, count: number): Promise<void> {
@@ -45,7 +48,10 @@ describe('an idle worker', () => {
 
   test('never gets a task of a job it is not eligible for', async () => {
     const farm = new EngineFarm()
-    const [small, large] = [await farm.connect('small', { devices: [{ kind: 'CUDA', name: '', memoryBytes: 8 * GIB }] }), await farm.connect('large', { devices: [{ kind: 'CUDA', name: '', memoryBytes: 24 * GIB }] })]
+    const [small, large] = [
+      await farm.connect('small', { devices: [{ kind: 'CUDA', name: '', memoryBytes: 8 * GIB }] }),
+      await farm.connect('large', { devices: [{ kind: 'CUDA', name: '', memoryBytes: 24 * GIB }] }),
+    ]
     await farm.submit({ frames: '1-6', requirement: { gpuMemoryBytesMin: 12 * GIB } })
     expect(small.given).toEqual([])
     expect(large.leases.size).toBe(2)
@@ -60,7 +66,9 @@ describe('several jobs', () => {
     expect(Math.abs(share(farm, one) - share(farm, other))).toBeLessThanOrEqual(1)
     expect(share(farm, one) + share(farm, other)).toBe(12)
     for (let turn = 0; turn < 4; turn++) {
-      const worker = [...farm.workers.values()].find((each) => [...each.leases.values()].some(({ lease }) => lease.jobId === one))
+      const worker = [...farm.workers.values()].find((each) =>
+        [...each.leases.values()].some(({ lease }) => lease.jobId === one),
+      )
       const mine = [...(worker?.leases.values() ?? [])].find(({ lease }) => lease.jobId === one)
       if (mine !== undefined) await worker?.finish(mine.lease)
       await farm.rounds.round()
@@ -105,13 +113,16 @@ describe('a task that not everybody may have', () => {
     const farm = new EngineFarm()
     const anna = await farm.connect('anna', { memoryBytes: 16 * GIB })
     await farm.submit({ frames: '1' })
-    const [bert, carl] = [await farm.connect('bert', { memoryBytes: 16 * GIB }), await farm.connect('carl', { memoryBytes: 64 * GIB })]
+    const [bert, carl] = [
+      await farm.connect('bert', { memoryBytes: 16 * GIB }),
+      await farm.connect('carl', { memoryBytes: 64 * GIB }),
+    ]
     await anna.fail(anna.next(), 'out_of_memory')
     await farm.quiet()
     expect([bert.leases.size, carl.leases.size]).toEqual([0, 1])
   })
 
-  test('failed by the farm\'s own fault waits, says so, and is found behind many others that wait', async () => {
+  test("failed by the farm's own fault waits, says so, and is found behind many others that wait", async () => {
     const farm = new EngineFarm()
     const anna = await farm.connect('anna')
     const id = await farm.submit({ frames: '1' })
@@ -120,7 +131,9 @@ describe('a task that not everybody may have', () => {
     await anna.fail(anna.next(), 'upload_failed')
     await farm.quiet()
     expect(anna.leases.size).toBe(0)
-    expect((await viewJob(farm.engine, id))?.waiting).toEqual([expect.stringMatching(/farm's own fault \(upload_failed.* tried again in 1 s/)])
+    expect((await viewJob(farm.engine, id))?.waiting).toEqual([
+      expect.stringMatching(/farm's own fault \(upload_failed.* tried again in 1 s/),
+    ])
     farm.clock.advance(1_000)
     await farm.rounds.round()
     await farm.quiet()
@@ -191,7 +204,10 @@ describe('near the end of a job', () => {
       expect(task?.attempts.map(({ outcome }) => outcome).sort()).toEqual(['overtaken', 'rendered'])
       expect((await farm.job(id)).state).toBe('completed')
       expect(await farm.faults(id)).toEqual([])
-      expect([await farm.store.worker(first.workerId), await farm.store.worker(second.workerId)]).toMatchObject([{ tasksFailed: 0 }, { tasksFailed: 0 }])
+      expect([await farm.store.worker(first.workerId), await farm.store.worker(second.workerId)]).toMatchObject([
+        { tasksFailed: 0 },
+        { tasksFailed: 0 },
+      ])
     }
   })
 
@@ -243,7 +259,10 @@ describe('with things going wrong', () => {
     const id = await farm.submit({ frames: '1-3' })
     const [first] = await farm.tasks(id)
     await farm.queue.dropJob(id)
-    await farm.queue.addTasks(id, [{ taskId: first?.id ?? (await farm.tasks(id))[0]!.id, epoch: 7 }, { taskId: (await farm.tasks(id))[1]!.id, epoch: 0 }])
+    await farm.queue.addTasks(id, [
+      { taskId: first?.id ?? (await farm.tasks(id))[0]!.id, epoch: 7 },
+      { taskId: (await farm.tasks(id))[1]!.id, epoch: 0 },
+    ])
     const anna = await farm.connect('anna')
     expect(anna.next().taskId).toBe('r0000001')
   })
@@ -262,10 +281,17 @@ describe('with things going wrong', () => {
     const farm = new EngineFarm()
     const id = await farm.submit({ frames: '1-2', tiles: { columns: 5, rows: 2 } })
     await crowd(farm, 20)
-    await Promise.all([...farm.workers.values()].flatMap((worker) => [...worker.leases.values()].map(({ lease }) => worker.finish(lease))))
+    await Promise.all(
+      [...farm.workers.values()].flatMap((worker) =>
+        [...worker.leases.values()].map(({ lease }) => worker.finish(lease)),
+      ),
+    )
     await farm.quiet()
     expect(await farm.faults(id)).toEqual([])
-    expect((await farm.frames(id)).map((frame) => [frame.state, frame.tasksLeft])).toEqual([['stitching', 0], ['stitching', 0]])
+    expect((await farm.frames(id)).map((frame) => [frame.state, frame.tasksLeft])).toEqual([
+      ['stitching', 0],
+      ['stitching', 0],
+    ])
     expect(farm.logged).toEqual([])
   })
 
@@ -273,7 +299,11 @@ describe('with things going wrong', () => {
     const farm = new EngineFarm()
     const id = await farm.submit({ frames: '1', tiles: { columns: 15, rows: 10 } })
     await crowd(farm, 150)
-    const answers = await Promise.all([...farm.workers.values()].flatMap((worker) => [...worker.leases.values()].map(({ lease }) => worker.finish(lease))))
+    const answers = await Promise.all(
+      [...farm.workers.values()].flatMap((worker) =>
+        [...worker.leases.values()].map(({ lease }) => worker.finish(lease)),
+      ),
+    )
     expect(answers.filter((answer) => !answer.ok)).toEqual([])
     expect((await farm.frames(id))[0]).toMatchObject({ state: 'stitching', tasksLeft: 0 })
     expect(await farm.faults(id)).toEqual([])

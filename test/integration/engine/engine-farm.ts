@@ -19,10 +19,23 @@ import type { Pair } from '../../../shared/domain/verification/settle-dispute.ts
 import { type Engine, ENGINE_TIMES } from '../../../shared/engine/context.ts'
 import { Dispatcher } from '../../../shared/engine/dispatch/dispatcher.ts'
 import { eraseJob } from '../../../shared/engine/jobs/ended-jobs.ts'
-import { type HeldLease, takeBack, takeDelivery, takeFailure, takeResult } from '../../../shared/engine/results/hand-in.ts'
+import {
+  type HeldLease,
+  takeBack,
+  takeDelivery,
+  takeFailure,
+  takeResult,
+} from '../../../shared/engine/results/hand-in.ts'
 import { Rounds } from '../../../shared/engine/loops/rounds.ts'
 import type { Seat } from '../../../shared/engine/dispatch/seat.ts'
-import { loadAudited, reportCompared, reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../../shared/engine/results/step-reports.ts'
+import {
+  loadAudited,
+  reportCompared,
+  reportDelivered,
+  reportEncoded,
+  reportRejected,
+  reportStitched,
+} from '../../../shared/engine/results/step-reports.ts'
 import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
 import { submitJob } from '../../../shared/engine/jobs/submit-job.ts'
 import { takeInspection } from '../../../shared/engine/results/take-inspection.ts'
@@ -81,7 +94,8 @@ export class EngineFarm {
   readonly objects = new MemoryObjectStore({
     nowMs: () => this.clock.now(),
     beforeCall: () => {
-      if (this.objectsAway) throw new StoreUnavailable('the object store was told to be away', { cause: null, retryable: true })
+      if (this.objectsAway)
+        throw new StoreUnavailable('the object store was told to be away', { cause: null, retryable: true })
     },
   })
   readonly bulletin = new MemoryBulletin()
@@ -104,7 +118,10 @@ export class EngineFarm {
       bulletin: this.bulletin,
       objects: this.objects,
       clock: this.clock,
-      random: { float: () => 0.5, bytes: (count) => Uint8Array.from({ length: count }, () => (this.#noise = (this.#noise * 31 + 7) % 251)) },
+      random: {
+        float: () => 0.5,
+        bytes: (count) => Uint8Array.from({ length: count }, () => (this.#noise = (this.#noise * 31 + 7) % 251)),
+      },
       log: pino({ level: 'error' }, { write: (line: string) => void this.logged.push(JSON.parse(line)) }),
       secret: 'secret',
       times: ENGINE_TIMES,
@@ -112,7 +129,8 @@ export class EngineFarm {
     this.dispatcher = new Dispatcher(this.engine)
     this.rounds = new Rounds(this.engine, this.dispatcher)
     void this.bulletin.subscribe((notice) => {
-      if (notice.type === 'lease_canceled') return this.workers.get(notice.workerId)?.canceled(notice.jobId, notice.taskId, notice.epoch)
+      if (notice.type === 'lease_canceled')
+        return this.workers.get(notice.workerId)?.canceled(notice.jobId, notice.taskId, notice.epoch)
       void this.dispatcher.refresh(notice.jobId).catch(() => undefined)
       return undefined
     })
@@ -143,7 +161,13 @@ export class EngineFarm {
 
   async tellConnected(): Promise<void> {
     const connected = await this.store.connectedWorkers()
-    this.dispatcher.setConnected(new Map([...this.workers.values()].filter((worker) => connected.has(worker.workerId)).map((worker) => [worker.workerId, worker.capabilities])))
+    this.dispatcher.setConnected(
+      new Map(
+        [...this.workers.values()]
+          .filter((worker) => connected.has(worker.workerId))
+          .map((worker) => [worker.workerId, worker.capabilities]),
+      ),
+    )
   }
 
   /** Until everything that was begun has come to rest. */
@@ -153,7 +177,10 @@ export class EngineFarm {
 
   /** One background step, if any waits. */
   async step(): Promise<boolean> {
-    return (await this.queue.runStep('assemble', (step) => this.perform(step))) || (await this.queue.runStep('verify', (step) => this.perform(step)))
+    return (
+      (await this.queue.runStep('assemble', (step) => this.perform(step))) ||
+      (await this.queue.runStep('verify', (step) => this.perform(step)))
+    )
   }
 
   async allSteps(): Promise<void> {
@@ -163,11 +190,16 @@ export class EngineFarm {
 
   async perform(step: BackgroundStep): Promise<void> {
     switch (step.step) {
-      case 'stitch': return this.#stitch(step.jobId, step.frame)
-      case 'deliver': return this.#deliver(step.jobId, step.frame)
-      case 'encode': return reportEncoded(this.engine, step.jobId, [])
-      case 'erase': return eraseJob(this.engine, step.jobId)
-      case 'compare': return this.#compare(step.jobId, step.taskId)
+      case 'stitch':
+        return this.#stitch(step.jobId, step.frame)
+      case 'deliver':
+        return this.#deliver(step.jobId, step.frame)
+      case 'encode':
+        return reportEncoded(this.engine, step.jobId, [])
+      case 'erase':
+        return eraseJob(this.engine, step.jobId)
+      case 'compare':
+        return this.#compare(step.jobId, step.taskId)
     }
   }
 
@@ -192,38 +224,89 @@ export class EngineFarm {
     const [job, tasks, frames] = [versioned.value, await this.tasks(id), await this.frames(id)]
     const wrong: string[] = []
     const expect = (fine: boolean, what: string) => void (fine || wrong.push(what))
-    for (const [schema, records] of [[JobRecord, [job]], [TaskRecord, tasks], [FrameRecord, frames], [JobEvent, (await this.store.events(id, { limit: 1e6 })).items]] as const) {
-      for (const record of records) expect(schema.safeParse(record).success, `cannot be stored: ${JSON.stringify(record)}`)
+    for (const [schema, records] of [
+      [JobRecord, [job]],
+      [TaskRecord, tasks],
+      [FrameRecord, frames],
+      [JobEvent, (await this.store.events(id, { limit: 1e6 })).items],
+    ] as const) {
+      for (const record of records)
+        expect(schema.safeParse(record).success, `cannot be stored: ${JSON.stringify(record)}`)
     }
     wrong.push(...(await recountFaults(this.store, id)))
 
     for (const task of tasks) {
       const running = task.attempts.filter((attempt) => attempt.outcome === 'running')
-      expect(task.state === 'leased' ? running.length === 1 || running.length === 2 : running.length === (isHeld(task.state) ? 1 : 0), `${task.id} is ${task.state} with ${running.length} running attempts`)
+      expect(
+        task.state === 'leased'
+          ? running.length === 1 || running.length === 2
+          : running.length === (isHeld(task.state) ? 1 : 0),
+        `${task.id} is ${task.state} with ${running.length} running attempts`,
+      )
       // Epochs rise by one, but where a recovery leaves out all that may have been given out before.
-      const follows = (epoch: number, last: number) => epoch === last + 1 || (job.epochsBefore !== undefined && epoch > last && epoch <= job.epochsBefore + 1)
-      expect(task.attempts.every((attempt, index) => follows(attempt.epoch, task.attempts[index - 1]?.epoch ?? 0)) && task.epoch === (task.attempts.at(-1)?.epoch ?? 0), `${task.id}: epochs ${task.attempts.map((attempt) => attempt.epoch).join()} at ${task.epoch}`)
-      expect((task.state === 'completed') === (task.canonical !== undefined), `${task.id} is ${task.state}, canonical ${JSON.stringify(task.canonical)}`)
+      const follows = (epoch: number, last: number) =>
+        epoch === last + 1 || (job.epochsBefore !== undefined && epoch > last && epoch <= job.epochsBefore + 1)
+      expect(
+        task.attempts.every((attempt, index) => follows(attempt.epoch, task.attempts[index - 1]?.epoch ?? 0)) &&
+          task.epoch === (task.attempts.at(-1)?.epoch ?? 0),
+        `${task.id}: epochs ${task.attempts.map((attempt) => attempt.epoch).join()} at ${task.epoch}`,
+      )
+      expect(
+        (task.state === 'completed') === (task.canonical !== undefined),
+        `${task.id} is ${task.state}, canonical ${JSON.stringify(task.canonical)}`,
+      )
     }
     if (job.state !== 'planning') {
       for (const frame of frames) {
-        const own = renderTasksOfFrame(job.plan, frame.position).map((taskId) => tasks.find((task) => task.id === taskId))
+        const own = renderTasksOfFrame(job.plan, frame.position).map((taskId) =>
+          tasks.find((task) => task.id === taskId),
+        )
         const left = own.filter((task) => task?.state !== 'completed').length
-        if (job.state === 'active' || job.state === 'encoding' || job.state === 'completed') expect(frame.tasksLeft === left, `frame ${frame.number}: ${frame.tasksLeft} tasks left, really ${left}`)
+        if (job.state === 'active' || job.state === 'encoding' || job.state === 'completed')
+          expect(frame.tasksLeft === left, `frame ${frame.number}: ${frame.tasksLeft} tasks left, really ${left}`)
         if (frame.state === 'canceled') continue
-        expect((frame.state === 'rendering') === (frame.tasksLeft > 0), `frame ${frame.number} is ${frame.state} with ${frame.tasksLeft} tasks left`)
+        expect(
+          (frame.state === 'rendering') === frame.tasksLeft > 0,
+          `frame ${frame.number} is ${frame.state} with ${frame.tasksLeft} tasks left`,
+        )
         const finish = tasks.find((task) => task.id === finishTaskId(frame.position))
-        if (frame.state === 'finishing') expect(finish !== undefined && finish.state !== 'completed', `frame ${frame.number} waits for a finish that is ${finish?.state}`)
-        if (finish !== undefined) expect(frame.state === 'finishing' || finish.state === 'completed' || job.state === 'failed' || job.state === 'canceled', `frame ${frame.number} is ${frame.state} while its finish is ${finish.state}`)
+        if (frame.state === 'finishing')
+          expect(
+            finish !== undefined && finish.state !== 'completed',
+            `frame ${frame.number} waits for a finish that is ${finish?.state}`,
+          )
+        if (finish !== undefined)
+          expect(
+            frame.state === 'finishing' ||
+              finish.state === 'completed' ||
+              job.state === 'failed' ||
+              job.state === 'canceled',
+            `frame ${frame.number} is ${frame.state} while its finish is ${finish.state}`,
+          )
       }
-      expect(frames.filter((frame) => frame.state !== 'canceled').length === job.plan.frameCount || job.tasksPlanned < taskNumbers(job.plan), `${frames.length} frames of ${job.plan.frameCount}`)
+      expect(
+        frames.filter((frame) => frame.state !== 'canceled').length === job.plan.frameCount ||
+          job.tasksPlanned < taskNumbers(job.plan),
+        `${frames.length} frames of ${job.plan.frameCount}`,
+      )
     }
-    if (job.state === 'encoding' || job.state === 'completed') expect(frames.every((frame) => frame.state === 'canceled' || frame.state === 'delivered' && (frame.files?.length ?? 0) > 0), `${job.state} with frames ${frames.map((frame) => frame.state).join()}`)
+    if (job.state === 'encoding' || job.state === 'completed')
+      expect(
+        frames.every(
+          (frame) => frame.state === 'canceled' || (frame.state === 'delivered' && (frame.files?.length ?? 0) > 0),
+        ),
+        `${job.state} with frames ${frames.map((frame) => frame.state).join()}`,
+      )
     return wrong
   }
 
   /** The line of text a file holds, or why it is not what was committed to. */
-  async #fetch(jobId: JobId, taskId: TaskId, epoch: number, file: ResultFile): Promise<{ ok: true; line: string } | { ok: false; why: string }> {
+  async #fetch(
+    jobId: JobId,
+    taskId: TaskId,
+    epoch: number,
+    file: ResultFile,
+  ): Promise<{ ok: true; line: string } | { ok: false; why: string }> {
     const key = attemptKey(jobId, taskId, epoch, file.name)
     if (this.readFault()) return { ok: false, why: `${file.name}: cut while it was read` }
     if ((await this.objects.head(key)) === null) return { ok: false, why: `${file.name}: there is no object` }
@@ -241,7 +324,13 @@ export class EngineFarm {
       const canonical = task.value.canonical
       if (raw === undefined || canonical === undefined) throw new Error('nothing to stitch')
       const fetched = await this.#fetch(jobId, canonical.taskId, canonical.epoch, raw)
-      if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: task.value.id, epoch: resultEpoch(task.value), reason: fetched.why })
+      if (!fetched.ok)
+        return reportRejected(this.engine, {
+          jobId,
+          taskId: task.value.id,
+          epoch: resultEpoch(task.value),
+          reason: fetched.why,
+        })
     }
     await reportStitched(this.engine, jobId, number, { bytes: 1, sha256: HASH })
   }
@@ -254,8 +343,27 @@ export class EngineFarm {
     const final = withRole(await canonicalFiles(this.engine, jobId, source.value, number), 'final')
     if (final === undefined) throw new Error('nothing to deliver')
     const fetched = await this.#fetch(jobId, source.value.canonical.taskId, source.value.canonical.epoch, final)
-    if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: source.value.id, epoch: resultEpoch(source.value), reason: fetched.why })
-    await reportDelivered(this.engine, jobId, number, [{ path: `frames/${number}: ${fetched.line}`, bytes: fetched.line.length, sha256: final.sha256, contentType: 'text/plain' }], source.value)
+    if (!fetched.ok)
+      return reportRejected(this.engine, {
+        jobId,
+        taskId: source.value.id,
+        epoch: resultEpoch(source.value),
+        reason: fetched.why,
+      })
+    await reportDelivered(
+      this.engine,
+      jobId,
+      number,
+      [
+        {
+          path: `frames/${number}: ${fetched.line}`,
+          bytes: fetched.line.length,
+          sha256: final.sha256,
+          contentType: 'text/plain',
+        },
+      ],
+      source.value,
+    )
   }
 
   async #compare(jobId: JobId, taskId: TaskId): Promise<void> {
@@ -269,12 +377,24 @@ export class EngineFarm {
       const contents: string[] = []
       for (const file of record === undefined ? [] : (attemptOf(record, candidate.epoch)?.files ?? [])) {
         const fetched = await this.#fetch(jobId, candidate.taskId, candidate.epoch, file)
-        if (!fetched.ok) return reportRejected(this.engine, { jobId, taskId: candidate.taskId, epoch: candidate.epoch, reason: fetched.why })
+        if (!fetched.ok)
+          return reportRejected(this.engine, {
+            jobId,
+            taskId: candidate.taskId,
+            epoch: candidate.epoch,
+            reason: fetched.why,
+          })
         contents.push(`${file.frame} ${file.role} ${fetched.line}`)
       }
       lines.set(candidate.key, contents.sort().join('\n'))
     }
-    const pairs: Pair[] = candidates.flatMap((a, index) => candidates.slice(index + 1).map((b): Pair => ({ a: a.key, b: b.key, verdict: lines.get(a.key) === lines.get(b.key) ? 'agreed' : 'refuted' })))
+    const pairs: Pair[] = candidates.flatMap((a, index) =>
+      candidates.slice(index + 1).map((b): Pair => ({
+        a: a.key,
+        b: b.key,
+        verdict: lines.get(a.key) === lines.get(b.key) ? 'agreed' : 'refuted',
+      })),
+    )
     await reportCompared(this.engine, known, pairs)
   }
 }
@@ -349,7 +469,11 @@ export class ScriptedWorker implements Seat {
 
   async heartbeat(): Promise<void> {
     for (const { lease } of this.leases.values()) {
-      const gone = await this.#farm.engine.store.renew(lease.jobId, [{ taskId: lease.taskId, epoch: lease.epoch }], this.#farm.clock.now() + ENGINE_TIMES.leaseMs)
+      const gone = await this.#farm.engine.store.renew(
+        lease.jobId,
+        [{ taskId: lease.taskId, epoch: lease.epoch }],
+        this.#farm.clock.now() + ENGINE_TIMES.leaseMs,
+      )
       if (gone.length > 0) this.#drop(lease)
     }
   }
@@ -358,11 +482,20 @@ export class ScriptedWorker implements Seat {
     const { work } = lease
     if (work.kind === 'inspect') return []
     const frames = work.kind === 'finish' ? [work.frame] : work.frames
-    const roles: ResultFile['role'][] = work.kind === 'finish' ? ['final'] : work.window === undefined ? ['final', 'raw'] : ['raw']
-    return [...frames].flatMap((frame) => roles.map((role) => {
-      const line = honesty === 'lie' ? `lie of ${this.workerId}: frame ${frame}` : `frame ${frame} ${role} ${JSON.stringify(work.kind === 'finish' ? 'finished' : (work.window ?? 'whole'))}`
-      return { file: { name: `${role}-${frame}`, frame, role, bytes: line.length, sha256: Sha256.parse(hashOf(line)) }, line }
-    }))
+    const roles: ResultFile['role'][] =
+      work.kind === 'finish' ? ['final'] : work.window === undefined ? ['final', 'raw'] : ['raw']
+    return [...frames].flatMap((frame) =>
+      roles.map((role) => {
+        const line =
+          honesty === 'lie'
+            ? `lie of ${this.workerId}: frame ${frame}`
+            : `frame ${frame} ${role} ${JSON.stringify(work.kind === 'finish' ? 'finished' : (work.window ?? 'whole'))}`
+        return {
+          file: { name: `${role}-${frame}`, frame, role, bytes: line.length, sha256: Sha256.parse(hashOf(line)) },
+          line,
+        }
+      }),
+    )
   }
 
   heldLease(lease: Lease): HeldLease {
@@ -372,7 +505,11 @@ export class ScriptedWorker implements Seat {
   /** Commits to a result and uploads what is asked for. */
   async commit(lease: Lease, honesty: Honesty = 'honest') {
     const made = this.filesOf(lease, honesty)
-    const taken = await takeResult(this.#farm.engine, this.heldLease(lease), { files: made.map(({ file }) => file), renderSeconds: 1, peakMemoryBytes: 1 })
+    const taken = await takeResult(this.#farm.engine, this.heldLease(lease), {
+      files: made.map(({ file }) => file),
+      renderSeconds: 1,
+      peakMemoryBytes: 1,
+    })
     if (!taken.ok) {
       this.#drop(lease)
       return taken
@@ -381,7 +518,9 @@ export class ScriptedWorker implements Seat {
       const own = made.find(({ file }) => file.name === asked.name)
       if (own === undefined) throw new Error(`nobody made ${asked.name}`)
       const body = honesty === 'garbage' ? 'x'.repeat(own.line.length) : own.line
-      await this.#farm.objects.put(attemptKey(lease.jobId, lease.taskId, lease.epoch, asked.name), Buffer.from(body), { contentType: 'application/octet-stream' })
+      await this.#farm.objects.put(attemptKey(lease.jobId, lease.taskId, lease.epoch, asked.name), Buffer.from(body), {
+        contentType: 'application/octet-stream',
+      })
     }
     this.leases.set(keyOf(lease), { lease, delivering: true })
     return taken

@@ -24,7 +24,8 @@ async function finishAll(farm: EngineFarm, id: JobId): Promise<void> {
   await farm.allSteps()
 }
 
-const framesAre = async (farm: EngineFarm, id: JobId) => (await farm.frames(id)).map(({ number, state }) => `${number} ${state}`)
+const framesAre = async (farm: EngineFarm, id: JobId) =>
+  (await farm.frames(id)).map(({ number, state }) => `${number} ${state}`)
 
 async function started(request: Partial<JobRequest>): Promise<{ farm: EngineFarm; anna: ScriptedWorker; id: JobId }> {
   const farm = new EngineFarm()
@@ -37,7 +38,12 @@ describe.each([{}, { tiles: { columns: 2, rows: 1 } }])('the frames of a running
     const { farm, anna, id } = await started({ frames: '5-6', ...cut })
     const before = (await farm.tasks(id)).map((task) => [task.id, task.frames])
     await reframe(farm, id, '4-8')
-    expect((await farm.tasks(id)).filter((task) => task.kind === 'render').slice(0, before.length).map((task) => [task.id, task.frames])).toEqual(before)
+    expect(
+      (await farm.tasks(id))
+        .filter((task) => task.kind === 'render')
+        .slice(0, before.length)
+        .map((task) => [task.id, task.frames]),
+    ).toEqual(before)
     expect((await farm.job(id)).plan).toMatchObject({ frames: '4-8', frameCount: 5, asked: ['5-6', '4, 7-8'] })
     await finishAll(farm, id)
     expect(await framesAre(farm, id)).toEqual([4, 5, 6, 7, 8].map((number) => `${number} delivered`))
@@ -78,7 +84,9 @@ describe.each([{}, { tiles: { columns: 2, rows: 1 } }])('the frames of a running
     expect((await farm.frames(id))[0]?.state).toBe('delivered')
     await finishAll(farm, id)
     expect((await framesAre(farm, id)).join()).toBe('1 delivered,2 delivered,3 delivered,4 delivered')
-    expect(anna.given.filter(({ work }) => work.kind === 'render' && work.frames[0] === 1).length).toBe(cut.tiles === undefined ? 1 : 2)
+    expect(anna.given.filter(({ work }) => work.kind === 'render' && work.frames[0] === 1).length).toBe(
+      cut.tiles === undefined ? 1 : 2,
+    )
     expect(await farm.faults(id)).toEqual([])
   })
 })
@@ -88,7 +96,10 @@ test('audits of what was taken out are taken back, too', async () => {
   await anna.finish(anna.next())
   expect((await farm.tasks(id)).find((task) => task.id === 'r0000000')?.state).toBe('verifying')
   await reframe(farm, id, '2-3')
-  expect((await farm.tasks(id)).filter((task) => task.frames[0] === 1).map((task) => task.state)).toEqual(['canceled', 'canceled'])
+  expect((await farm.tasks(id)).filter((task) => task.frames[0] === 1).map((task) => task.state)).toEqual([
+    'canceled',
+    'canceled',
+  ])
   await farm.connect('bert')
   await finishAll(farm, id)
   expect([(await farm.job(id)).state, await farm.faults(id)]).toEqual(['completed', []])

@@ -18,7 +18,13 @@ async function newScene(request: Partial<JobRequest> = {}): Promise<{ farm: Engi
 }
 
 async function submit(farm: EngineFarm, request: Partial<JobRequest> = {}): Promise<JobId> {
-  const submitted = await submitJob(farm.engine, 'ada', { scene: HASH, auditRate: 0, video: 'none', frames: '1-3', ...request })
+  const submitted = await submitJob(farm.engine, 'ada', {
+    scene: HASH,
+    auditRate: 0,
+    video: 'none',
+    frames: '1-3',
+    ...request,
+  })
   if (!submitted.ok) throw new Error(submitted.detail)
   await farm.quiet()
   return submitted.job.id
@@ -50,7 +56,11 @@ describe('a job of a scene that nobody has looked at', () => {
 
   test('waits with the reason while no worker is there', async () => {
     const { farm, id } = await newScene()
-    expect(await viewJob(farm.engine, id)).toMatchObject({ state: 'inspecting', waiting: ['waiting: no worker is connected'], counts: { inspect: { queued: 1 } } })
+    expect(await viewJob(farm.engine, id)).toMatchObject({
+      state: 'inspecting',
+      waiting: ['waiting: no worker is connected'],
+      counts: { inspect: { queued: 1 } },
+    })
   })
 
   test('leaves what was found with the scene, so that the next job needs no inspection', async () => {
@@ -68,11 +78,19 @@ describe('a job of a scene that nobody has looked at', () => {
     await farm.quiet()
     expect(ann.held()).toBe(0)
     expect((await farm.store.scene(HASH))?.inspections).toBeUndefined()
-    expect(await viewJob(farm.engine, id)).toMatchObject({ state: 'inspecting', waiting: ['waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'] })
-    const bob = await farm.connect('bob', { blender: { ...ann.capabilities.blender, version: '5.0.1', hasDenoiser: true } })
+    expect(await viewJob(farm.engine, id)).toMatchObject({
+      state: 'inspecting',
+      waiting: ['waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'],
+    })
+    const bob = await farm.connect('bob', {
+      blender: { ...ann.capabilities.blender, version: '5.0.1', hasDenoiser: true },
+    })
     await bob.inspected(bob.next(), anInspection({ denoiser: 'here', blenderVersion: '5.0.1' }))
     await finishJob(farm, id)
-    expect(await farm.job(id)).toMatchObject({ state: 'completed', requirement: { denoiser: true, blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' } })
+    expect(await farm.job(id)).toMatchObject({
+      state: 'completed',
+      requirement: { denoiser: true, blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' },
+    })
     expect(ann.held()).toBe(0)
     expect((await farm.store.worker(ann.workerId))?.tasksFailed).toBe(0)
   })
@@ -90,8 +108,13 @@ describe('a job of a scene that nobody has looked at', () => {
     expect((await farm.job(again)).state).toBe('inspecting')
     await bob.inspected(bob.next(), anInspection({ blenderVersion: '5.0.1' }))
     await finishJob(farm, again)
-    expect((await farm.store.scene(HASH))?.inspections).toMatchObject([{ blenderVersion: '3.4.1' }, { blenderVersion: '5.0.1' }])
-    expect(await submitJob(farm.engine, 'ada', { scene: HASH, requirement: { blenderVersionMin: '4.0' } })).toMatchObject({ ok: true, job: { state: 'planning', requirement: { blenderVersionMin: '5.0.1' } } })
+    expect((await farm.store.scene(HASH))?.inspections).toMatchObject([
+      { blenderVersion: '3.4.1' },
+      { blenderVersion: '5.0.1' },
+    ])
+    expect(
+      await submitJob(farm.engine, 'ada', { scene: HASH, requirement: { blenderVersionMin: '4.0' } }),
+    ).toMatchObject({ ok: true, job: { state: 'planning', requirement: { blenderVersionMin: '5.0.1' } } })
   })
 
   test('takes the worker by its first word: told again, otherwise, it changes nothing', async () => {
@@ -100,7 +123,9 @@ describe('a job of a scene that nobody has looked at', () => {
     const lease = ann.next()
     await ann.inspected(lease)
     const before = await farm.store.scene(HASH)
-    expect(await ann.inspected(lease, anInspection({ history: [{ object: 'Flag', kind: 'cloth' }] }))).toEqual({ ok: true })
+    expect(await ann.inspected(lease, anInspection({ history: [{ object: 'Flag', kind: 'cloth' }] }))).toEqual({
+      ok: true,
+    })
     expect(await farm.store.scene(HASH)).toEqual(before)
   })
 
@@ -116,9 +141,20 @@ describe('a job of a scene that nobody has looked at', () => {
   test('fails early with the reason, and its next submission at once', async () => {
     const { farm, id } = await newScene({ tiles: { columns: 2, rows: 2 } })
     const ann = await farm.connect('ann')
-    await ann.inspected(ann.next(), anInspection({ tiling: { exact: false, overscanPx: 0, reasons: ['grease pencil is drawn over the whole image'] } }))
-    expect(await farm.job(id)).toMatchObject({ state: 'failed', failure: { code: 'tiles_not_exact', message: expect.stringMatching(/grease pencil/) } })
-    expect(await submitJob(farm.engine, 'ada', { scene: HASH, tiles: { columns: 2, rows: 2 } })).toMatchObject({ ok: false, code: 'tiles_not_exact' })
+    await ann.inspected(
+      ann.next(),
+      anInspection({
+        tiling: { exact: false, overscanPx: 0, reasons: ['grease pencil is drawn over the whole image'] },
+      }),
+    )
+    expect(await farm.job(id)).toMatchObject({
+      state: 'failed',
+      failure: { code: 'tiles_not_exact', message: expect.stringMatching(/grease pencil/) },
+    })
+    expect(await submitJob(farm.engine, 'ada', { scene: HASH, tiles: { columns: 2, rows: 2 } })).toMatchObject({
+      ok: false,
+      code: 'tiles_not_exact',
+    })
     await farm.rounds.round()
     expect(await farm.store.openJobs()).toEqual([])
     expect(await farm.faults(id)).toEqual([])
@@ -130,7 +166,9 @@ describe('a job of a scene that nobody has looked at', () => {
     await ann.inspected(ann.next(), anInspection({ history: [{ object: 'Flag', kind: 'cloth' }] }))
     await farm.rounds.round()
     await farm.quiet()
-    expect((await farm.tasks(id)).filter((task) => task.kind === 'render').map((task) => task.frames)).toEqual([[1, 2, 3]])
+    expect((await farm.tasks(id)).filter((task) => task.kind === 'render').map((task) => task.frames)).toEqual([
+      [1, 2, 3],
+    ])
     await finishJob(farm, id)
     expect((await farm.job(id)).state).toBe('completed')
   })
@@ -168,8 +206,14 @@ describe('an inspection that goes wrong', () => {
   test('is a failure of the worker that tells of another scene', async () => {
     const { farm, id } = await newScene()
     const ann = await farm.connect('ann')
-    expect(await ann.inspected(ann.next(), anInspection({ scene: 'Another' }))).toMatchObject({ ok: false, code: 'result_invalid' })
-    expect((await farm.tasks(id))[0]?.attempts[0]).toMatchObject({ outcome: 'failed', failure: { code: 'output_invalid' } })
+    expect(await ann.inspected(ann.next(), anInspection({ scene: 'Another' }))).toMatchObject({
+      ok: false,
+      code: 'result_invalid',
+    })
+    expect((await farm.tasks(id))[0]?.attempts[0]).toMatchObject({
+      outcome: 'failed',
+      failure: { code: 'output_invalid' },
+    })
     expect((await farm.store.scene(HASH))?.inspections).toBeUndefined()
   })
 
@@ -177,7 +221,9 @@ describe('an inspection that goes wrong', () => {
     const { farm } = await newScene()
     const ann = await farm.connect('ann')
     const lease = ann.next()
-    expect(await takeResult(farm.engine, ann.heldLease(lease), { files: [], renderSeconds: 1, peakMemoryBytes: 1 })).toMatchObject({ ok: false })
+    expect(
+      await takeResult(farm.engine, ann.heldLease(lease), { files: [], renderSeconds: 1, peakMemoryBytes: 1 }),
+    ).toMatchObject({ ok: false })
   })
 
   test('of a job that was canceled is taken back, and tells nothing to the scene', async () => {
@@ -213,12 +259,19 @@ test('inspections kept with a file are bounded, the oldest goes first', async ()
   const farm = new EngineFarm()
   const names = Array.from({ length: LIMITS.inspectionsPerSceneKept + 2 }, (_, index) => `Scene ${index}`)
   const [settings] = aScene().facts.scenes
-  await farm.store.putScene(aScene({}, { facts: { ...aScene().facts, scenes: names.map((name) => ({ ...settings!, name })), activeScene: 'Scene 0' } }))
+  await farm.store.putScene(
+    aScene(
+      {},
+      { facts: { ...aScene().facts, scenes: names.map((name) => ({ ...settings!, name })), activeScene: 'Scene 0' } },
+    ),
+  )
   const ann = await farm.connect('ann')
   for (const name of names) {
     await submit(farm, { settings: { scene: name } })
     await farm.quiet()
-    const lease = [...ann.leases.values()].map((held) => held.lease).find(({ work }) => work.kind === 'inspect' && work.settings.scene === name)
+    const lease = [...ann.leases.values()]
+      .map((held) => held.lease)
+      .find(({ work }) => work.kind === 'inspect' && work.settings.scene === name)
     if (lease === undefined) throw new Error(`no inspection of ${name}`)
     expect(await ann.inspected(lease, anInspection({ scene: name }))).toEqual({ ok: true })
   }
@@ -234,13 +287,19 @@ describe('a plan', () => {
     await finishJob(farm, id)
     const before = await farm.store.listJobs({ limit: 10 })
     const request: JobRequest = { scene: HASH, frames: '1-10', auditRate: 0, video: 'none' }
-    expect(await planRequest(farm.engine, 'ada', request)).toMatchObject({ ok: true, plan: { estimate: { workerSeconds: 10, seconds: 10, fromTasks: 2, fromJobs: 1 } } })
+    expect(await planRequest(farm.engine, 'ada', request)).toMatchObject({
+      ok: true,
+      plan: { estimate: { workerSeconds: 10, seconds: 10, fromTasks: 2, fromJobs: 1 } },
+    })
     expect(await planRequest(farm.engine, null, request)).toMatchObject({ plan: { estimate: { fromJobs: 1 } } })
     expect(await planRequest(farm.engine, 'ben', request)).toMatchObject({ plan: { estimate: null } })
     expect(await farm.store.listJobs({ limit: 10 })).toEqual(before)
   })
 
   test('of a scene that was not uploaded is refused', async () => {
-    expect(await planRequest(new EngineFarm().engine, 'ada', { scene: HASH })).toMatchObject({ ok: false, code: 'scene_unknown' })
+    expect(await planRequest(new EngineFarm().engine, 'ada', { scene: HASH })).toMatchObject({
+      ok: false,
+      code: 'scene_unknown',
+    })
   })
 })

@@ -15,7 +15,16 @@ import { renderTasksOfFrame } from '../../../shared/domain/splitting/job-tasks.t
 import { isOver } from '../../../shared/domain/lifecycle/task.ts'
 import { FarmStateLost } from '../../../shared/ports/farm-store.ts'
 import { auditTaskId, type JobId, renderTaskId, Sha256 } from '../../../shared/protocol/ids.ts'
-import { attemptKey, attemptsPrefix, blobKey, finalPrefix, jobPrefix, journalPrefix, type ObjectKey, type ObjectPrefix } from '../../../shared/protocol/object-keys.ts'
+import {
+  attemptKey,
+  attemptsPrefix,
+  blobKey,
+  finalPrefix,
+  jobPrefix,
+  journalPrefix,
+  type ObjectKey,
+  type ObjectPrefix,
+} from '../../../shared/protocol/object-keys.ts'
 import { reportRejected } from '../../../shared/engine/results/step-reports.ts'
 import { transact } from '../../../shared/engine/commit/transact.ts'
 import { performStep } from '../../simulation/steps.ts'
@@ -25,7 +34,8 @@ import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
 /** The engine's farm, with an assembler that puts its files where a recovery looks for them. */
 class MortalFarm extends EngineFarm {
   override perform(step: BackgroundStep): Promise<void> {
-    const readLine = async (key: ObjectKey) => ((await this.objects.head(key)) === null ? null : await text(await this.objects.read(key)))
+    const readLine = async (key: ObjectKey) =>
+      (await this.objects.head(key)) === null ? null : await text(await this.objects.read(key))
     return performStep(this.engine, step, { lastAttempt: false, signal: new AbortController().signal }, readLine)
   }
 
@@ -101,48 +111,80 @@ describe('a farm whose state is lost', () => {
 
     farm.lose()
     const recovery = await farm.recovered()
-    expect(recovery).toMatchObject({ term: 2, damage: [], jobs: [{ jobId: id, state: 'active', kept: 3, open: 3, filesMissing: 0 }] })
-    expect((await farm.frames(id)).map((frame) => frame.state)).toEqual(['delivered', 'delivering', 'delivering', 'rendering', 'rendering', 'rendering'])
+    expect(recovery).toMatchObject({
+      term: 2,
+      damage: [],
+      jobs: [{ jobId: id, state: 'active', kept: 3, open: 3, filesMissing: 0 }],
+    })
+    expect((await farm.frames(id)).map((frame) => frame.state)).toEqual([
+      'delivered',
+      'delivering',
+      'delivering',
+      'rendering',
+      'rendering',
+      'rendering',
+    ])
     expect(await farm.faults(id)).toEqual([])
 
     for (const lease of held) expect(await anna.finish(lease)).toMatchObject({ ok: false, code: 'lease_unknown' })
     await farm.finish(id)
     expect((await farm.job(id)).state).toBe('completed')
-    expect(anna.given.slice(before).map(({ taskId }) => taskId).sort()).toEqual(['r0000003', 'r0000004', 'r0000005'])
+    expect(
+      anna.given
+        .slice(before)
+        .map(({ taskId }) => taskId)
+        .sort(),
+    ).toEqual(['r0000003', 'r0000004', 'r0000005'])
     expect(anna.given.slice(before).every(({ epoch }) => epoch > epochsBefore(2))).toBe(true)
     expect(await farm.keys(finalPrefix(id))).toHaveLength(7)
   })
 
-  test.each([{}, { tiles: { columns: 2, rows: 1 } }])('keeps each task with its frame where the frames of a running job were changed (%j)', async (cut) => {
-    const farm = new MortalFarm()
-    const anna = await farm.connect('anna')
-    const id = await farm.submit({ frames: '5-8', ...cut })
-    while ((await farm.frames(id))[0]?.state !== 'delivered') {
+  test.each([{}, { tiles: { columns: 2, rows: 1 } }])(
+    'keeps each task with its frame where the frames of a running job were changed (%j)',
+    async (cut) => {
+      const farm = new MortalFarm()
+      const anna = await farm.connect('anna')
+      const id = await farm.submit({ frames: '5-8', ...cut })
+      while ((await farm.frames(id))[0]?.state !== 'delivered') {
+        await handIn(farm, anna)
+        await farm.allSteps()
+        await farm.quiet()
+      }
+      await farm.reframe(id, '1-2, 6-9') // the delivered frame 5 leaves, new ones come behind those that there were
       await handIn(farm, anna)
       await farm.allSteps()
-      await farm.quiet()
-    }
-    await farm.reframe(id, '1-2, 6-9') // the delivered frame 5 leaves, new ones come behind those that there were
-    await handIn(farm, anna)
-    await farm.allSteps()
-    await farm.journaled()
-    const framesOf = async () => Object.fromEntries((await farm.tasks(id)).filter(({ kind }) => kind === 'render').map((task) => [task.id, task.frames]))
-    const before = await framesOf()
+      await farm.journaled()
+      const framesOf = async () =>
+        Object.fromEntries(
+          (await farm.tasks(id)).filter(({ kind }) => kind === 'render').map((task) => [task.id, task.frames]),
+        )
+      const before = await framesOf()
 
-    farm.lose()
-    await farm.recovered()
-    expect(await framesOf()).toEqual(before)
-    expect((await farm.frames(id)).map(({ number, state }) => [number, state === 'canceled'])).toEqual([[1, false], [2, false], [5, true], [6, false], [7, false], [8, false], [9, false]])
-    expect(await farm.faults(id)).toEqual([])
-    const given = anna.given.length
-    await farm.reframe(id, '1-2, 5-9') // and what was delivered of it comes back unrendered
-    expect((await farm.frames(id)).find(({ number }) => number === 5)?.state).toBe('delivered')
-    await farm.finish(id)
-    expect((await farm.job(id)).state).toBe('completed')
-    const fifth = (await farm.frames(id)).find(({ number }) => number === 5)?.position ?? -1
-    expect(anna.given.slice(given).map(({ taskId }) => taskId)).not.toEqual(expect.arrayContaining([renderTasksOfFrame((await farm.job(id)).plan, fifth)[0]]))
-    expect((await farm.frames(id)).every(({ state }) => state === 'delivered')).toBe(true)
-  })
+      farm.lose()
+      await farm.recovered()
+      expect(await framesOf()).toEqual(before)
+      expect((await farm.frames(id)).map(({ number, state }) => [number, state === 'canceled'])).toEqual([
+        [1, false],
+        [2, false],
+        [5, true],
+        [6, false],
+        [7, false],
+        [8, false],
+        [9, false],
+      ])
+      expect(await farm.faults(id)).toEqual([])
+      const given = anna.given.length
+      await farm.reframe(id, '1-2, 5-9') // and what was delivered of it comes back unrendered
+      expect((await farm.frames(id)).find(({ number }) => number === 5)?.state).toBe('delivered')
+      await farm.finish(id)
+      expect((await farm.job(id)).state).toBe('completed')
+      const fifth = (await farm.frames(id)).find(({ number }) => number === 5)?.position ?? -1
+      expect(anna.given.slice(given).map(({ taskId }) => taskId)).not.toEqual(
+        expect.arrayContaining([renderTasksOfFrame((await farm.job(id)).plan, fifth)[0]]),
+      )
+      expect((await farm.frames(id)).every(({ state }) => state === 'delivered')).toBe(true)
+    },
+  )
 
   test('takes up tiles, stitched frames and finishes where they were', async () => {
     const farm = new MortalFarm()
@@ -182,7 +224,10 @@ describe('a farm whose state is lost', () => {
     expect(other.next().taskId).toBe('a0000000x1')
     farm.lose()
     await farm.recovered()
-    expect((await farm.tasks(id)).map((task) => [task.id, task.state])).toEqual([['a0000000x1', 'leased'], ['r0000000', 'verifying']])
+    expect((await farm.tasks(id)).map((task) => [task.id, task.state])).toEqual([
+      ['a0000000x1', 'leased'],
+      ['r0000000', 'verifying'],
+    ])
     expect(other.next().taskId).toBe('a0000000x1')
     expect(first.leases.size).toBe(0)
     await farm.finish(id)
@@ -190,24 +235,43 @@ describe('a farm whose state is lost', () => {
     expect(rendered(farm.workers.values()).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
   })
 
-  test.each(['known', 'lost'])('audits what is rendered anew after a rejected result, the answer to the older audit being %s', async (answer) => {
-    const farm = new MortalFarm()
-    for (const name of ['anna', 'bert', 'cora']) await farm.connect(name)
-    const id = await farm.submit({ frames: '1', auditRate: 1 })
-    const holder = () => [...farm.workers.values()].find(({ leases }) => leases.size > 0)!
-    await handIn(farm, holder())
-    await handIn(farm, holder())
-    await reportRejected(farm.engine, { jobId: id, taskId: renderTaskId(0), epoch: 1, reason: 'cut while it was read' })
-    const audit = auditTaskId(renderTaskId(0), 1)
-    if (answer === 'lost') await farm.store.journaled(id, (await farm.store.unjournaled(id, 100)).filter(({ mark }) => mark === `task ${audit}`))
-    await farm.journaled()
-    farm.lose()
-    await farm.recovered()
-    expect((await farm.tasks(id)).map((task) => [task.id, task.state, task.auditRounds])).toEqual([[audit, answer === 'known' ? 'completed' : 'canceled', undefined], ['r0000000', 'leased', 1]])
-    await farm.finish(id)
-    expect((await farm.job(id)).state).toBe('completed')
-    expect((await farm.tasks(id)).map((task) => [task.id, task.verdict])).toEqual([[audit, answer === 'known' ? 'agreed' : 'unverified'], ['a0000000x2', 'agreed'], ['r0000000', 'agreed']])
-  })
+  test.each(['known', 'lost'])(
+    'audits what is rendered anew after a rejected result, the answer to the older audit being %s',
+    async (answer) => {
+      const farm = new MortalFarm()
+      for (const name of ['anna', 'bert', 'cora']) await farm.connect(name)
+      const id = await farm.submit({ frames: '1', auditRate: 1 })
+      const holder = () => [...farm.workers.values()].find(({ leases }) => leases.size > 0)!
+      await handIn(farm, holder())
+      await handIn(farm, holder())
+      await reportRejected(farm.engine, {
+        jobId: id,
+        taskId: renderTaskId(0),
+        epoch: 1,
+        reason: 'cut while it was read',
+      })
+      const audit = auditTaskId(renderTaskId(0), 1)
+      if (answer === 'lost')
+        await farm.store.journaled(
+          id,
+          (await farm.store.unjournaled(id, 100)).filter(({ mark }) => mark === `task ${audit}`),
+        )
+      await farm.journaled()
+      farm.lose()
+      await farm.recovered()
+      expect((await farm.tasks(id)).map((task) => [task.id, task.state, task.auditRounds])).toEqual([
+        [audit, answer === 'known' ? 'completed' : 'canceled', undefined],
+        ['r0000000', 'leased', 1],
+      ])
+      await farm.finish(id)
+      expect((await farm.job(id)).state).toBe('completed')
+      expect((await farm.tasks(id)).map((task) => [task.id, task.verdict])).toEqual([
+        [audit, answer === 'known' ? 'agreed' : 'unverified'],
+        ['a0000000x2', 'agreed'],
+        ['r0000000', 'agreed'],
+      ])
+    },
+  )
 
   test('checks what nobody had checked when its frame was taken out, once the frame is asked for again', async () => {
     const farm = new MortalFarm()
@@ -219,36 +283,45 @@ describe('a farm whose state is lost', () => {
     farm.lose()
     await farm.recovered()
     await farm.reframe(id, '1-2')
-    expect((await farm.tasks(id)).find((task) => task.id === 'r0000000')).toMatchObject({ state: 'verifying', auditRounds: 2, auditsFrom: 1 })
+    expect((await farm.tasks(id)).find((task) => task.id === 'r0000000')).toMatchObject({
+      state: 'verifying',
+      auditRounds: 2,
+      auditsFrom: 1,
+    })
     await farm.connect('bert')
     await farm.finish(id)
     expect((await farm.job(id)).state).toBe('completed')
     expect(rendered(farm.workers.values()).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
   })
 
-  test.each([{}, { tiles: { columns: 2, rows: 1 } }])('goes on after a retry with all that a canceled job had done (%j)', async (cut) => {
-    const farm = new MortalFarm()
-    const anna = await farm.connect('anna')
-    const id = await farm.submit({ frames: '1-4', ...cut })
-    for (let count = 0; count < 3; count++) await handIn(farm, anna)
-    await farm.step() // something of it is stitched, or delivered
-    await farm.journaled()
-    expect(await cancelJob(farm.engine, id, 'enough')).toMatchObject({ ok: true })
-    await farm.rounds.round()
-    await farm.journaled()
-    const before = await farm.frames(id)
-    farm.lose()
-    await farm.recovered()
-    expect((await farm.job(id)).state).toBe('canceled')
-    expect(await farm.frames(id)).toEqual(before)
-    expect((await farm.tasks(id)).every(({ state }) => isOver(state))).toBe(true)
-    expect(await retryJob(farm.engine, id, 'ada')).toMatchObject({ ok: true })
-    const given = anna.given.length
-    await planTasks(farm.engine, id)
-    await farm.finish(id)
-    expect((await farm.job(id)).state).toBe('completed')
-    expect(anna.given.slice(given).filter(({ work }) => work.kind === 'render')).toHaveLength((await farm.tasks(id)).filter(({ kind }) => kind === 'render').length - 3)
-  })
+  test.each([{}, { tiles: { columns: 2, rows: 1 } }])(
+    'goes on after a retry with all that a canceled job had done (%j)',
+    async (cut) => {
+      const farm = new MortalFarm()
+      const anna = await farm.connect('anna')
+      const id = await farm.submit({ frames: '1-4', ...cut })
+      for (let count = 0; count < 3; count++) await handIn(farm, anna)
+      await farm.step() // something of it is stitched, or delivered
+      await farm.journaled()
+      expect(await cancelJob(farm.engine, id, 'enough')).toMatchObject({ ok: true })
+      await farm.rounds.round()
+      await farm.journaled()
+      const before = await farm.frames(id)
+      farm.lose()
+      await farm.recovered()
+      expect((await farm.job(id)).state).toBe('canceled')
+      expect(await farm.frames(id)).toEqual(before)
+      expect((await farm.tasks(id)).every(({ state }) => isOver(state))).toBe(true)
+      expect(await retryJob(farm.engine, id, 'ada')).toMatchObject({ ok: true })
+      const given = anna.given.length
+      await planTasks(farm.engine, id)
+      await farm.finish(id)
+      expect((await farm.job(id)).state).toBe('completed')
+      expect(anna.given.slice(given).filter(({ work }) => work.kind === 'render')).toHaveLength(
+        (await farm.tasks(id)).filter(({ kind }) => kind === 'render').length - 3,
+      )
+    },
+  )
 
   test('keeps what was rendered of a frame that had just been taken out', async () => {
     const farm = new MortalFarm()
@@ -259,7 +332,10 @@ describe('a farm whose state is lost', () => {
     await farm.journaled() // with the new frames, before the old one is gone over
     farm.lose()
     await farm.recovered()
-    expect((await farm.frames(id)).map(({ number, state, tasksLeft }) => [number, state, tasksLeft])).toEqual([[1, 'canceled', 1], [2, 'rendering', 2]])
+    expect((await farm.frames(id)).map(({ number, state, tasksLeft }) => [number, state, tasksLeft])).toEqual([
+      [1, 'canceled', 1],
+      [2, 'rendering', 2],
+    ])
     await changeJob(farm.engine, id, { frames: '1-2' }, 'ada')
     await planTasks(farm.engine, id)
     await farm.finish(id)
@@ -308,7 +384,11 @@ describe('a farm whose state is lost', () => {
   test('brings back ended jobs as they ended, and none that was deleted', async () => {
     const farm = new MortalFarm()
     const anna = await farm.connect('anna')
-    const [done, canceled, deleted] = [await farm.submit({ frames: '1' }), await farm.submit({ frames: '1-3' }), await farm.submit({ frames: '1' })]
+    const [done, canceled, deleted] = [
+      await farm.submit({ frames: '1' }),
+      await farm.submit({ frames: '1-3' }),
+      await farm.submit({ frames: '1' }),
+    ]
     while ((await farm.job(done)).state !== 'completed') await farm.finish(done)
     await cancelJob(farm.engine, canceled, 'enough')
     await farm.rounds.round()
@@ -317,7 +397,10 @@ describe('a farm whose state is lost', () => {
     const copy = [await everything(farm, done), await everything(farm, canceled)]
     farm.lose()
     const recovery = await farm.recovered()
-    expect(recovery.jobs.map(({ jobId, state }) => [jobId, state])).toEqual([[done, 'completed'], [canceled, 'canceled']])
+    expect(recovery.jobs.map(({ jobId, state }) => [jobId, state])).toEqual([
+      [done, 'completed'],
+      [canceled, 'canceled'],
+    ])
     expect(recovery.deleted).toBe(1)
     expect([await everything(farm, done), await everything(farm, canceled)]).toEqual(copy)
     const given = anna.given.length
@@ -387,7 +470,12 @@ describe('a farm whose state is lost', () => {
     expect(recovery.damage).toEqual([expect.stringContaining(missing.sha256)])
     expect(await farm.store.scene(scene.sha256)).toEqual(scene)
     expect(await farm.store.token(HASH)).toEqual({ name: 'ada', scopes: ['user'] })
-    expect(await farm.store.worker(anna.workerId)).toMatchObject({ tasksCompleted: 1, tasksFailed: 1, quarantined: true, state: 'offline' })
+    expect(await farm.store.worker(anna.workerId)).toMatchObject({
+      tasksCompleted: 1,
+      tasksFailed: 1,
+      quarantined: true,
+      state: 'offline',
+    })
     expect((await farm.job(id)).owner).toBe('ada')
   })
 })
@@ -404,7 +492,8 @@ describe('a journal', () => {
     const segments = (await farm.keys(journalPrefix(id))).filter((key) => key.includes('segment'))
     const [first, second, third, fourth] = segments.slice(-4)
     const textOf = async (key: ObjectKey | undefined) => text(await farm.objects.read(key!))
-    const put = (key: ObjectKey | undefined, body: string | Buffer) => farm.objects.put(key!, Buffer.from(body), { contentType: 'application/jsonl' })
+    const put = (key: ObjectKey | undefined, body: string | Buffer) =>
+      farm.objects.put(key!, Buffer.from(body), { contentType: 'application/jsonl' })
     await put(first, Buffer.from([0, 255, 10, 13, 0]))
     await put(second, (await textOf(second)).slice(0, -40))
     await put(third, (await textOf(third)).replace('"journal":1', '"journal":2'))
@@ -465,7 +554,11 @@ describe('a recovery', () => {
 
   test('that is cut off leaves the farm closed, and goes on where it stopped', async () => {
     const farm = new MortalFarm()
-    const ids = [await farm.submit({ frames: '1-600' }), await farm.submit({ frames: '1-600' }), await farm.submit({ frames: '1' })]
+    const ids = [
+      await farm.submit({ frames: '1-600' }),
+      await farm.submit({ frames: '1-600' }),
+      await farm.submit({ frames: '1' }),
+    ]
     await farm.journaled()
     farm.lose()
     let commits = 0
@@ -489,8 +582,17 @@ describe('a recovery', () => {
     const old = holder.next()
     const remembering = { ...farm.engine } // another coordinator, with a memory of its own
     const made = holder.filesOf(old)
-    for (const { file, line } of made) await farm.objects.put(attemptKey(id, old.taskId, old.epoch, file.name), Buffer.from(line), { contentType: 'x/x' })
-    expect(await takeResult(remembering, holder.heldLease(old), { files: made.map(({ file }) => file), renderSeconds: 1, peakMemoryBytes: 1 })).toMatchObject({ ok: true })
+    for (const { file, line } of made)
+      await farm.objects.put(attemptKey(id, old.taskId, old.epoch, file.name), Buffer.from(line), {
+        contentType: 'x/x',
+      })
+    expect(
+      await takeResult(remembering, holder.heldLease(old), {
+        files: made.map(({ file }) => file),
+        renderSeconds: 1,
+        peakMemoryBytes: 1,
+      }),
+    ).toMatchObject({ ok: true })
     farm.lose()
     await holder.disconnect()
     farm.workers.delete(holder.workerId)
@@ -532,7 +634,16 @@ async function handIn(farm: EngineFarm, worker: ScriptedWorker): Promise<void> {
 /** All that a recovery must give back of a job, without what counts writes or was in flight. */
 async function everything(farm: EngineFarm, id: JobId) {
   const { epochsBefore: _, ...job } = await farm.job(id)
-  const tasks = (await farm.tasks(id)).map(({ id: taskId, state, canonical, verdict }) => [taskId, state === 'leased' ? 'queued' : state, canonical, verdict])
-  const counters = Object.fromEntries(Object.entries(await farm.store.counters(id)).filter(([name, value]) => value !== 0 && /^(frames|verdicts)\./.test(name)))
+  const tasks = (await farm.tasks(id)).map(({ id: taskId, state, canonical, verdict }) => [
+    taskId,
+    state === 'leased' ? 'queued' : state,
+    canonical,
+    verdict,
+  ])
+  const counters = Object.fromEntries(
+    Object.entries(await farm.store.counters(id)).filter(
+      ([name, value]) => value !== 0 && /^(frames|verdicts)\./.test(name),
+    ),
+  )
   return JSON.parse(JSON.stringify({ job, tasks, frames: await farm.frames(id), counters }))
 }

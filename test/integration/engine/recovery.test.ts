@@ -5,7 +5,12 @@ import { cancelJob, deleteJob, viewJob } from '../../../shared/engine/jobs/job-a
 import { eraseLate } from '../../../shared/engine/journal/farm-journal.ts'
 import { reapLeases } from '../../../shared/engine/loops/lease-reaper.ts'
 import { reconcileJob, sweepOutbox } from '../../../shared/engine/loops/reconcile.ts'
-import { reportDelivered, reportEncoded, reportRejected, reportStitched } from '../../../shared/engine/results/step-reports.ts'
+import {
+  reportDelivered,
+  reportEncoded,
+  reportRejected,
+  reportStitched,
+} from '../../../shared/engine/results/step-reports.ts'
 import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
 import { finishTaskId, type JobId, renderTaskId } from '../../../shared/protocol/ids.ts'
 import { jobPrefix } from '../../../shared/protocol/object-keys.ts'
@@ -13,7 +18,12 @@ import { HASH } from '../../unit/domain/records.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 async function everything(farm: EngineFarm, id: JobId): Promise<string> {
-  return JSON.stringify([await farm.store.job(id), await farm.tasks(id), await farm.frames(id), await farm.store.counters(id)])
+  return JSON.stringify([
+    await farm.store.job(id),
+    await farm.tasks(id),
+    await farm.frames(id),
+    await farm.store.counters(id),
+  ])
 }
 
 /** Works until the job is over; everybody is honest. */
@@ -84,7 +94,10 @@ describe('a lease', () => {
     const [holder, other] = anna.leases.size > 0 ? [anna, bert] : [bert, anna]
     const before = await everything(farm, id)
     expect(await other.finish(holder.next())).toMatchObject({ ok: false, code: 'lease_unknown' })
-    expect(await holder.finish({ ...holder.next(), taskId: renderTaskId(99) })).toMatchObject({ ok: false, code: 'lease_unknown' })
+    expect(await holder.finish({ ...holder.next(), taskId: renderTaskId(99) })).toMatchObject({
+      ok: false,
+      code: 'lease_unknown',
+    })
     expect(await everything(farm, id)).toBe(before)
   })
 })
@@ -101,7 +114,12 @@ describe('a message said twice', () => {
           await worker.commit(lease)
           await worker.commit(lease)
           await worker.deliver(lease)
-          said.push(() => worker.commit(lease), () => worker.deliver(lease), () => worker.fail(lease), () => worker.release(lease))
+          said.push(
+            () => worker.commit(lease),
+            () => worker.deliver(lease),
+            () => worker.fail(lease),
+            () => worker.release(lease),
+          )
         }
       }
       const before = await everything(farm, id)
@@ -119,7 +137,14 @@ describe('a message said twice', () => {
     const id = await farm.submit({ frames: '1', tiles: { columns: 2, rows: 1 } })
     const reports = [
       () => reportStitched(farm.engine, id, 1, { bytes: 2, sha256: HASH }),
-      async () => reportDelivered(farm.engine, id, 1, [], (await farm.tasks(id)).find((task) => task.kind === 'finish') ?? { id: finishTaskId(0) }),
+      async () =>
+        reportDelivered(
+          farm.engine,
+          id,
+          1,
+          [],
+          (await farm.tasks(id)).find((task) => task.kind === 'finish') ?? { id: finishTaskId(0) },
+        ),
       () => reportEncoded(farm.engine, id, []),
       () => reportStitched(farm.engine, id, 77, { bytes: 2, sha256: HASH }),
     ]
@@ -127,7 +152,8 @@ describe('a message said twice', () => {
     for (let turn = 0; turn < 8; turn++) {
       const [frame] = await farm.frames(id)
       const before = await everything(farm, id)
-      for (const [index, report] of reports.entries()) if (index !== stages[frame?.state ?? ''] && (await farm.job(id)).state === 'active') await report()
+      for (const [index, report] of reports.entries())
+        if (index !== stages[frame?.state ?? ''] && (await farm.job(id)).state === 'active') await report()
       if ((await farm.job(id)).state === 'active') expect(await everything(farm, id)).toBe(before)
       for (const worker of farm.workers.values()) await worker.finishAll()
       await farm.step()
@@ -196,7 +222,10 @@ describe('what was committed but not done', () => {
     for (let turn = 0; turn < 80 && (await farm.job(id)).state !== 'completed'; turn++) {
       await farm.queue.dropJob(id)
       // every step that waits is lost
-      while ((await farm.queue.runStep('assemble', async () => undefined)) || (await farm.queue.runStep('verify', async () => undefined)));
+      while (
+        (await farm.queue.runStep('assemble', async () => undefined)) ||
+        (await farm.queue.runStep('verify', async () => undefined))
+      );
       await reconcileJob(farm.engine, await farm.job(id))
       await farm.dispatcher.refresh(id)
       await farm.quiet()
@@ -267,7 +296,11 @@ describe('a job that is ended by hand', () => {
     expect(await farm.faults(id)).toEqual([])
     expect(await farm.store.openJobs()).toEqual([])
     // For a retry; they go with the job.
-    expect((await farm.objects.list(jobPrefix(id), { limit: 100 })).keys.map(({ key }) => key).filter((key) => key.includes('/attempts/')).length).toBeGreaterThan(0)
+    expect(
+      (await farm.objects.list(jobPrefix(id), { limit: 100 })).keys
+        .map(({ key }) => key)
+        .filter((key) => key.includes('/attempts/')).length,
+    ).toBeGreaterThan(0)
   })
 
   test('and deleted leaves no key and no object, with workers still at it', async () => {
@@ -294,7 +327,8 @@ describe('a job that is ended by hand', () => {
     const farm = new EngineFarm()
     const id = await farm.submit({ frames: '1' })
     await deleteJob(farm.engine, id)
-    while (farm.queue.waitingSteps('assemble').length > 0) await farm.queue.runStep('assemble', () => Promise.reject(new Error('the store is away')))
+    while (farm.queue.waitingSteps('assemble').length > 0)
+      await farm.queue.runStep('assemble', () => Promise.reject(new Error('the store is away')))
     expect(await farm.job(id)).toMatchObject({ state: 'deleting' })
     farm.clock.advance(10_000)
     await farm.rounds.round()
@@ -342,7 +376,11 @@ describe('a dispute', () => {
     }
     await work()
     const view = await viewJob(farm.engine, id)
-    expect(view?.disputes).toEqual([expect.stringMatching(/^r0000000: wrk_\S+ and wrk_\S+ disagree about frame 1, each twice; waiting for a worker other than these/)])
+    expect(view?.disputes).toEqual([
+      expect.stringMatching(
+        /^r0000000: wrk_\S+ and wrk_\S+ disagree about frame 1, each twice; waiting for a worker other than these/,
+      ),
+    ])
     expect(view?.waiting).toEqual([expect.stringMatching(/^waiting: an audit needs a worker other than/)])
     expect((await farm.tasks(id)).filter((task) => task.kind === 'audit' && task.state === 'completed')).toHaveLength(3)
     expect((await farm.store.listWorkers()).map((worker) => worker.tasksRefuted)).toEqual([0, 0])
@@ -354,7 +392,9 @@ describe('a dispute', () => {
     await farm.allSteps()
     expect((await farm.job(id)).state).toBe('completed')
     expect((await farm.frames(id))[0]?.files?.[0]?.path).not.toContain('lie')
-    expect(Object.fromEntries((await farm.store.listWorkers()).map((worker) => [worker.name, worker.tasksRefuted > 0]))).toEqual({ anna: true, bert: false, carl: false })
+    expect(
+      Object.fromEntries((await farm.store.listWorkers()).map((worker) => [worker.name, worker.tasksRefuted > 0])),
+    ).toEqual({ anna: true, bert: false, carl: false })
     expect(await farm.faults(id)).toEqual([])
   })
 

@@ -19,7 +19,10 @@ async function retry(farm: EngineFarm, id: JobId) {
 
 async function finishAll(farm: EngineFarm, id: JobId): Promise<void> {
   for (let round = 0; (await farm.job(id)).state === 'active'; round++) {
-    if (round > 100) throw new Error(`the job does not end: ${JSON.stringify((await farm.tasks(id)).filter((task) => task.state !== 'completed'))}`)
+    if (round > 100)
+      throw new Error(
+        `the job does not end: ${JSON.stringify((await farm.tasks(id)).filter((task) => task.state !== 'completed'))}`,
+      )
     for (const worker of farm.workers.values()) await worker.finishAll()
     await farm.allSteps()
     await farm.dispatcher.refresh(id)
@@ -52,7 +55,7 @@ describe('a job that failed', () => {
 
     const before = rendered(farm)
     expect(await retry(farm, id)).toMatchObject({ ok: true, job: { state: 'active', revision: 1 } })
-    expect((await farm.job(id))).not.toHaveProperty('failure')
+    expect(await farm.job(id)).not.toHaveProperty('failure')
     expect(await farm.faults(id)).toEqual([])
     await finishAll(farm, id)
     expect((await farm.job(id)).state).toBe('completed')

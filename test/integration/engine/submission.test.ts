@@ -20,7 +20,9 @@ describe('a submission', () => {
     const farm = new EngineFarm()
     const id = await farm.submitUnplanned({ frames: '1-3' })
     expect(JobRecord.safeParse(await farm.job(id)).success).toBe(true)
-    expect((await farm.objects.list(JOBS_PREFIX, { limit: 10 })).keys.map(({ key }) => key)).toEqual([`jobs/${id}/journal/job.json`])
+    expect((await farm.objects.list(JOBS_PREFIX, { limit: 10 })).keys.map(({ key }) => key)).toEqual([
+      `jobs/${id}/journal/job.json`,
+    ])
   })
 
   test('that is refused leaves nothing behind', async () => {
@@ -45,7 +47,11 @@ describe('a submission', () => {
     const count = farm.store.countOpenJobs.bind(farm.store)
     farm.store.countOpenJobs = async (owner) => (await count(owner)) + LIMITS.openJobsPerOwnerMax - 1
     const second = await submitJob(farm.engine, 'ada', { scene: HASH })
-    expect(second).toMatchObject({ ok: false, code: 'too_many_jobs', detail: expect.stringContaining('500 jobs of ada are open') })
+    expect(second).toMatchObject({
+      ok: false,
+      code: 'too_many_jobs',
+      detail: expect.stringContaining('500 jobs of ada are open'),
+    })
     expect((await submitJob(farm.engine, 'ben', { scene: HASH })).ok).toBe(true)
     await cancelJob(farm.engine, first, 'enough')
     await farm.rounds.round()

@@ -8,7 +8,11 @@ async function work(farm: EngineFarm): Promise<void> {
     const before = [...farm.workers.values()].reduce((sum, worker) => sum + worker.given.length, 0)
     for (const worker of farm.workers.values()) await worker.finishAll()
     await farm.allSteps()
-    if (before === [...farm.workers.values()].reduce((sum, worker) => sum + worker.given.length, 0) && [...farm.workers.values()].every((worker) => worker.leases.size === 0)) return
+    if (
+      before === [...farm.workers.values()].reduce((sum, worker) => sum + worker.given.length, 0) &&
+      [...farm.workers.values()].every((worker) => worker.leases.size === 0)
+    )
+      return
   }
   throw new Error('the farm never came to rest')
 }
@@ -26,7 +30,9 @@ describe('a job that meets no trouble', () => {
     const id = await farm.submit({ frames: '1-5, 9' })
     await work(farm)
     await expectWhole(farm, id)
-    expect((await farm.frames(id)).map((frame) => frame.files?.[0]?.path)).toEqual([1, 2, 3, 4, 5, 9].map((number) => `frames/${number}: frame ${number} final "whole"`))
+    expect((await farm.frames(id)).map((frame) => frame.files?.[0]?.path)).toEqual(
+      [1, 2, 3, 4, 5, 9].map((number) => `frames/${number}: frame ${number} final "whole"`),
+    )
   })
 
   test('of chunks renders every frame once', async () => {
@@ -45,7 +51,9 @@ describe('a job that meets no trouble', () => {
     const id = await farm.submit({ frames: '-1-1', tiles: { columns: 3, rows: 2 } })
     await work(farm)
     await expectWhole(farm, id)
-    expect((await farm.tasks(id)).filter((task) => task.kind === 'finish' && task.state === 'completed')).toHaveLength(3)
+    expect((await farm.tasks(id)).filter((task) => task.kind === 'finish' && task.state === 'completed')).toHaveLength(
+      3,
+    )
     expect((await farm.frames(id)).every((frame) => frame.files?.[0]?.path.endsWith('"finished"'))).toBe(true)
   })
 

@@ -18,16 +18,26 @@ beforeEach(async () => {
 })
 afterEach(() => farm.close())
 
-const submit = (payload: unknown, headers: Record<string, string> = {}) => farm.ask('ada', { method: 'POST', url: '/v1/jobs', headers, payload: JSON.parse(JSON.stringify(payload)) })
+const submit = (payload: unknown, headers: Record<string, string> = {}) =>
+  farm.ask('ada', { method: 'POST', url: '/v1/jobs', headers, payload: JSON.parse(JSON.stringify(payload)) })
 
 test('a job takes from the scene what its request leaves out', async () => {
   const scene = await farm.addScene()
   const answer = await submit({ scene, name: 'tiny' })
   expect(answer.statusCode).toBe(201)
   const job = JobView.parse(answer.json())
-  expect(job).toMatchObject({ name: 'tiny', owner: 'ada', scene: { sha256: scene }, plan: { frameCount: 24, width: 320, height: 180, engine: 'CYCLES', fps: 25 } })
+  expect(job).toMatchObject({
+    name: 'tiny',
+    owner: 'ada',
+    scene: { sha256: scene },
+    plan: { frameCount: 24, width: 320, height: 180, engine: 'CYCLES', fps: 25 },
+  })
   expect(answer.headers.location).toBe(`/v1/jobs/${job.id}`)
-  expect((await farm.ask('ada', { url: `/v1/jobs/${job.id}` })).json()).toMatchObject({ id: job.id, state: 'active', progress: 0 })
+  expect((await farm.ask('ada', { url: `/v1/jobs/${job.id}` })).json()).toMatchObject({
+    id: job.id,
+    state: 'active',
+    progress: 0,
+  })
 })
 
 test.each([
@@ -50,7 +60,9 @@ test('an unknown key is named', async () => {
 })
 
 test('of a value with several forms each form says what it misses', async () => {
-  expect(problemOf(await submit({ scene: 'a'.repeat(64), settings: { resolution: { width: 10 } } })).detail).toMatch(/height.*percentage/)
+  expect(problemOf(await submit({ scene: 'a'.repeat(64), settings: { resolution: { width: 10 } } })).detail).toMatch(
+    /height.*percentage/,
+  )
 })
 
 test.each([
@@ -75,7 +87,10 @@ test.each([
   ['XML', 'application/xml', '<job/>', 'unsupported_media_type'],
   ['two megabytes', 'application/json', JSON.stringify({ scene: 'x'.repeat(2 * 1024 * 1024) }), 'too_large'],
 ])('%s instead of a job is refused', async (_what, type, payload, code) => {
-  expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/jobs', headers: { 'content-type': type }, payload })).code).toBe(code)
+  expect(
+    problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/jobs', headers: { 'content-type': type }, payload }))
+      .code,
+  ).toBe(code)
 })
 
 test('the same key and body give the same answer and one job', async () => {
@@ -92,21 +107,33 @@ test('a key is good for one request only, and for its owner only', async () => {
   const scene = await farm.addScene()
   const first = await submit({ scene }, { 'idempotency-key': 'k1' })
   expect(problemOf(await submit({ scene, frames: '2' }, { 'idempotency-key': 'k1' })).code).toBe('idempotency_mismatch')
-  const other = await farm.ask('ben', { method: 'POST', url: '/v1/jobs', headers: { 'idempotency-key': 'k1' }, payload: { scene } })
+  const other = await farm.ask('ben', {
+    method: 'POST',
+    url: '/v1/jobs',
+    headers: { 'idempotency-key': 'k1' },
+    payload: { scene },
+  })
   expect([other.statusCode, other.json().owner]).toEqual([201, 'ben'])
   expect(other.json().id).not.toBe(first.json().id)
 })
 
 test('two requests under one key at the same moment make one job', async () => {
   const scene = await farm.addScene()
-  const answers = await Promise.all([submit({ scene }, { 'idempotency-key': 'k' }), submit({ scene }, { 'idempotency-key': 'k' })])
+  const answers = await Promise.all([
+    submit({ scene }, { 'idempotency-key': 'k' }),
+    submit({ scene }, { 'idempotency-key': 'k' }),
+  ])
   expect((await farm.store.listJobs({ limit: 10 })).items).toHaveLength(1)
-  expect(answers.map((answer) => [answer.statusCode, answer.json().id])).toEqual(Array(2).fill([201, answers[0]?.json().id]))
+  expect(answers.map((answer) => [answer.statusCode, answer.json().id])).toEqual(
+    Array(2).fill([201, answers[0]?.json().id]),
+  )
 })
 
 test('a request whose coordinator died before it answered makes no second job when it is sent again', async () => {
   const scene = await farm.addScene()
-  const dying = vi.spyOn(farm.store, 'answerRequest').mockRejectedValue(new FarmStoreUnavailable(new Error('the process is gone')))
+  const dying = vi
+    .spyOn(farm.store, 'answerRequest')
+    .mockRejectedValue(new FarmStoreUnavailable(new Error('the process is gone')))
   expect((await submit({ scene }, { 'idempotency-key': 'k' })).statusCode).toBe(503)
   dying.mockRestore()
   const again = await submit({ scene }, { 'idempotency-key': 'k' })
@@ -122,15 +149,29 @@ test('a refused request frees its key', async () => {
 })
 
 test('a key with a space is a bad request', async () => {
-  expect(problemOf(await submit({ scene: 'a'.repeat(64) }, { 'idempotency-key': 'a b' })).errors?.[0]?.path).toBe('headers.idempotency-key')
+  expect(problemOf(await submit({ scene: 'a'.repeat(64) }, { 'idempotency-key': 'a b' })).errors?.[0]?.path).toBe(
+    'headers.idempotency-key',
+  )
 })
 
 test("somebody else's job is not there, in none of its parts and for no change", async () => {
   const job = await farm.addJob('ada')
-  for (const path of ['', '/tasks', '/tasks/r0000000', '/frames', '/events', '/artifacts', '/artifacts/manifest.json']) {
+  for (const path of [
+    '',
+    '/tasks',
+    '/tasks/r0000000',
+    '/frames',
+    '/events',
+    '/artifacts',
+    '/artifacts/manifest.json',
+  ]) {
     const mine = problemOf(await farm.ask('ben', { url: `/v1/jobs/${job}${path}` }))
     const nobodys = problemOf(await farm.ask('ben', { url: `/v1/jobs/${NO_JOB}${path}` }))
-    expect([path, mine.code, mine.detail.replace(job, '')]).toEqual([path, 'not_found', nobodys.detail.replace(NO_JOB, '')])
+    expect([path, mine.code, mine.detail.replace(job, '')]).toEqual([
+      path,
+      'not_found',
+      nobodys.detail.replace(NO_JOB, ''),
+    ])
   }
   expect(problemOf(await farm.ask('ben', { method: 'POST', url: `/v1/jobs/${job}/cancel` })).code).toBe('not_found')
   expect(problemOf(await farm.ask('ben', { method: 'DELETE', url: `/v1/jobs/${job}` })).code).toBe('not_found')
@@ -154,9 +195,12 @@ test('a list by state reads on until its page is full', async () => {
   expect([items.map(({ id }: { id: string }) => id), next]).toEqual([[jobs[0]], null])
 })
 
-test.each(['limit=0', 'limit=501', 'limit=x', 'state=done', 'stat=active', 'cursor=%20nonsense%20'])('the query ?%s is a bad request', async (query) => {
-  expect(problemOf(await farm.ask('ada', { url: `/v1/jobs?${query}` })).code).toBe('bad_request')
-})
+test.each(['limit=0', 'limit=501', 'limit=x', 'state=done', 'stat=active', 'cursor=%20nonsense%20'])(
+  'the query ?%s is a bad request',
+  async (query) => {
+    expect(problemOf(await farm.ask('ada', { url: `/v1/jobs?${query}` })).code).toBe('bad_request')
+  },
+)
 
 test('a job is canceled, and that again is no error', async () => {
   const job = await farm.addJob('ada')
@@ -165,7 +209,9 @@ test('a job is canceled, and that again is no error', async () => {
   expect((await farm.ask('ada', { method: 'POST', url: `/v1/jobs/${job}/cancel`, payload: {} })).statusCode).toBe(200)
   const { items } = (await farm.ask('ada', { url: `/v1/jobs/${job}/events` })).json()
   expect(items.map(({ type }: { type: string }) => type)).toContain('job_canceled')
-  expect(problemOf(await farm.ask('ada', { method: 'POST', url: `/v1/jobs/${job}/cancel`, payload: { why: 'x' } })).code).toBe('bad_request')
+  expect(
+    problemOf(await farm.ask('ada', { method: 'POST', url: `/v1/jobs/${job}/cancel`, payload: { why: 'x' } })).code,
+  ).toBe('bad_request')
 })
 
 test('a deleted job is on its way out', async () => {
@@ -178,10 +224,21 @@ test('tasks and frames of a job are listed, by state too, and a task is found by
   const job = await farm.addJob('ada', { frames: '1-5', tiles: { columns: 2, rows: 2 } })
   const tasks = (await farm.ask('ada', { url: `/v1/jobs/${job}/tasks?limit=500&state=queued` })).json()
   expect(tasks.items).toHaveLength(20)
-  expect((await farm.ask('ada', { url: `/v1/jobs/${job}/tasks?state=completed` })).json()).toEqual({ items: [], next: null })
-  expect((await farm.ask('ada', { url: `/v1/jobs/${job}/tasks/r0000003` })).json()).toMatchObject({ id: 'r0000003', tile: 3, frames: [1] })
+  expect((await farm.ask('ada', { url: `/v1/jobs/${job}/tasks?state=completed` })).json()).toEqual({
+    items: [],
+    next: null,
+  })
+  expect((await farm.ask('ada', { url: `/v1/jobs/${job}/tasks/r0000003` })).json()).toMatchObject({
+    id: 'r0000003',
+    tile: 3,
+    frames: [1],
+  })
   expect(problemOf(await farm.ask('ada', { url: `/v1/jobs/${job}/tasks/r0000099` })).code).toBe('not_found')
-  expect((await farm.ask('ada', { url: `/v1/jobs/${job}/frames?state=rendering` })).json().items.map((frame: { number: number }) => frame.number)).toEqual([1, 2, 3, 4, 5])
+  expect(
+    (await farm.ask('ada', { url: `/v1/jobs/${job}/frames?state=rendering` }))
+      .json()
+      .items.map((frame: { number: number }) => frame.number),
+  ).toEqual([1, 2, 3, 4, 5])
 })
 
 test('delivered files are listed in whole whatever the page size, with addresses that are good', async () => {
@@ -189,8 +246,12 @@ test('delivered files are listed in whole whatever the page size, with addresses
   const expected = await deliver(job, 6)
   for (const limit of [1, 2, 3, 5, 50]) {
     const seen: string[] = []
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const page: { items: { path: string; url?: string }[]; next: string | null } = (await farm.ask('ada', { url: `/v1/jobs/${job}/artifacts?urls=true&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}` })).json()
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: { items: { path: string; url?: string }[]; next: string | null } = (
+        await farm.ask('ada', {
+          url: `/v1/jobs/${job}/artifacts?urls=true&limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+        })
+      ).json()
       expect(page.items.length).toBeLessThanOrEqual(limit)
       for (const { path, url } of page.items) {
         seen.push(path)
@@ -208,8 +269,12 @@ test('the pages of delivered files may change their size on the way', async () =
   const expected = await deliver(job, 6)
   const seen: string[] = []
   const limits = [5, 1, 4, 1, 1, 50]
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: { items: { path: string }[]; next: string | null } = (await farm.ask('ada', { url: `/v1/jobs/${job}/artifacts?limit=${limits.shift() ?? 1}${cursor && `&cursor=${encodeURIComponent(cursor)}`}` })).json()
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page: { items: { path: string }[]; next: string | null } = (
+      await farm.ask('ada', {
+        url: `/v1/jobs/${job}/artifacts?limit=${limits.shift() ?? 1}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+      })
+    ).json()
     seen.push(...page.items.map(({ path }) => path))
     cursor = page.next
   }
@@ -227,7 +292,16 @@ test('a delivered file is fetched by a redirect to the store', async () => {
   }
 })
 
-test.each(['frames/0099.png', '../journal/job.json', 'journal/job.json', 'frames/..%2F..%2Fjournal%2Fjob.json', 'frames/', 'frames//x', '%00', `frames/${'x'.repeat(600)}`])('the path %s leads to no file', async (path) => {
+test.each([
+  'frames/0099.png',
+  '../journal/job.json',
+  'journal/job.json',
+  'frames/..%2F..%2Fjournal%2Fjob.json',
+  'frames/',
+  'frames//x',
+  '%00',
+  `frames/${'x'.repeat(600)}`,
+])('the path %s leads to no file', async (path) => {
   const job = JobId.parse(await farm.addJob('ada', { frames: '1' }))
   await deliver(job, 1)
   const answer = await farm.ask('ada', { url: `/v1/jobs/${job}/artifacts/${path}` })
@@ -236,14 +310,38 @@ test.each(['frames/0099.png', '../journal/job.json', 'journal/job.json', 'frames
 
 test('a worker whose coordinator died is shown as offline', async () => {
   const worker = {
-    id: 'wrk_test1', name: 'box', owner: 'box', agentVersion: '1', state: 'connected', leases: 0, tasksCompleted: 0, tasksFailed: 0, tasksRefuted: 0, quarantined: false, connectedAt: 1, lastSeenAt: 1,
-    capabilities: { blender: { version: '3.4.1', buildHash: 'x', path: '/usr/bin/blender', engines: ['CYCLES'] }, devices: [{ kind: 'CPU', name: 'cpu' }], memoryBytes: 1, cpuThreads: 1, os: 'x', slots: 1, tags: [] },
+    id: 'wrk_test1',
+    name: 'box',
+    owner: 'box',
+    agentVersion: '1',
+    state: 'connected',
+    leases: 0,
+    tasksCompleted: 0,
+    tasksFailed: 0,
+    tasksRefuted: 0,
+    quarantined: false,
+    connectedAt: 1,
+    lastSeenAt: 1,
+    capabilities: {
+      blender: { version: '3.4.1', buildHash: 'x', path: '/usr/bin/blender', engines: ['CYCLES'] },
+      devices: [{ kind: 'CPU', name: 'cpu' }],
+      memoryBytes: 1,
+      cpuThreads: 1,
+      os: 'x',
+      slots: 1,
+      tags: [],
+    },
   }
-  for (const id of ['wrk_test1', 'wrk_test2', 'wrk_test3']) await farm.store.putWorker(WorkerRecord.parse({ ...worker, id }))
+  for (const id of ['wrk_test1', 'wrk_test2', 'wrk_test3'])
+    await farm.store.putWorker(WorkerRecord.parse({ ...worker, id }))
   await farm.store.holdSession(WorkerRecord.parse(worker).id, 's', 60_000)
   const first = (await farm.ask('ada', { url: '/v1/workers?limit=2' })).json()
   const second = (await farm.ask('ada', { url: `/v1/workers?limit=2&cursor=${first.next}` })).json()
-  expect([...first.items, ...second.items].map(({ id, state }) => [id, state])).toEqual([['wrk_test1', 'connected'], ['wrk_test2', 'offline'], ['wrk_test3', 'offline']])
+  expect([...first.items, ...second.items].map(({ id, state }) => [id, state])).toEqual([
+    ['wrk_test1', 'connected'],
+    ['wrk_test2', 'offline'],
+    ['wrk_test3', 'offline'],
+  ])
   expect(second.next).toBeNull()
   expect((await farm.ask('ada', { url: '/v1/workers/wrk_test2' })).json().state).toBe('offline')
   expect(problemOf(await farm.ask('ada', { url: '/v1/workers/wrk_nobody' })).code).toBe('not_found')
@@ -256,17 +354,44 @@ async function deliver(jobId: JobId, frameCount: number): Promise<string[]> {
     await farm.objects.put(key, Buffer.from(path), { contentType: 'text/plain' })
     return { path, bytes: path.length, sha256: Sha256.parse(sha256Of(Buffer.from(path))), contentType: 'text/plain' }
   }
-  const own = [await put(finalKey(jobId, 'video', 'video.mp4'), 'video/video.mp4'), await put(finalManifestKey(jobId), 'manifest.json')]
+  const own = [
+    await put(finalKey(jobId, 'video', 'video.mp4'), 'video/video.mp4'),
+    await put(finalManifestKey(jobId), 'manifest.json'),
+  ]
   const frames: Write<number, FrameRecord>[] = []
-  for (const record of await farm.store.frames(jobId, Array.from({ length: frameCount }, (_, index) => index + 1))) {
+  for (const record of await farm.store.frames(
+    jobId,
+    Array.from({ length: frameCount }, (_, index) => index + 1),
+  )) {
     if (record === null) throw new Error('the job has fewer frames')
     const name = String(record.value.number).padStart(4, '0')
-    const files = [await put(finalKey(jobId, 'frames', `${name}.png`), `frames/${name}.png`), await put(finalKey(jobId, 'previews', `${name}.jpg`), `previews/${name}.jpg`)]
-    frames.push({ id: record.value.number, expected: record.version, value: { ...record.value, state: 'delivered', files } })
+    const files = [
+      await put(finalKey(jobId, 'frames', `${name}.png`), `frames/${name}.png`),
+      await put(finalKey(jobId, 'previews', `${name}.jpg`), `previews/${name}.jpg`),
+    ]
+    frames.push({
+      id: record.value.number,
+      expected: record.version,
+      value: { ...record.value, state: 'delivered', files },
+    })
   }
   const job = await farm.store.job(jobId)
   if (job === null) throw new Error('there is no such job')
-  const committed = await farm.store.commit(jobId, { job: { id: jobId, expected: job.version, value: { ...job.value, files: own } }, tasks: [], frames, counters: {}, leases: [], picky: [], effects: [], credits: [], events: [] }, Date.now())
+  const committed = await farm.store.commit(
+    jobId,
+    {
+      job: { id: jobId, expected: job.version, value: { ...job.value, files: own } },
+      tasks: [],
+      frames,
+      counters: {},
+      leases: [],
+      picky: [],
+      effects: [],
+      credits: [],
+      events: [],
+    },
+    Date.now(),
+  )
   expect(committed.ok).toBe(true)
   return [...own, ...frames.flatMap(({ value }) => value?.files ?? [])].map(({ path }) => path)
 }

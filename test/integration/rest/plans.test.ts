@@ -17,7 +17,13 @@ test('a plan tells the tasks, the tiles and the inspection to come, and leaves n
   const answer = await plan({ scene, frames: '1-4', tiles: { columns: 2, rows: 2 }, auditRate: 0.5 })
   expect(answer.statusCode).toBe(200)
   const view = PlanView.parse(answer.json())
-  expect(view).toMatchObject({ scene: { sha256: scene }, plan: { frameCount: 4 }, tasks: { inspect: 1, render: 16, finish: 4, audits: 12 }, inspected: null, estimate: null })
+  expect(view).toMatchObject({
+    scene: { sha256: scene },
+    plan: { frameCount: 4 },
+    tasks: { inspect: 1, render: 16, finish: 4, audits: 12 },
+    inspected: null,
+    estimate: null,
+  })
   expect(view.tiles).toHaveLength(4)
   expect((await farm.ask('ada', { url: '/v1/jobs' })).json().items).toEqual([])
   expect((await farm.store.scene(scene))?.inspections).toBeUndefined()
@@ -44,11 +50,18 @@ test('inexact tiles are told beside the plan without them', async () => {
   const scene = await farm.addScene()
   await inspectScene(farm.store, scene)
   const record = await farm.store.scene(scene)
-  const inspections = record?.inspections?.map((inspection) => ({ ...inspection, tiling: { exact: false, overscanPx: 0, reasons: ['it glows'] } }))
+  const inspections = record?.inspections?.map((inspection) => ({
+    ...inspection,
+    tiling: { exact: false, overscanPx: 0, reasons: ['it glows'] },
+  }))
   if (record === null || inspections === undefined) throw new Error('no scene')
   await farm.store.putScene({ ...record, inspections })
   const view = PlanView.parse((await plan({ scene, tiles: { columns: 2, rows: 2 } })).json())
-  expect(view).toMatchObject({ refusal: { code: 'tiles_not_exact', detail: expect.stringContaining('it glows') }, tiles: [], exactness: { tiles: { exact: false, reasons: ['it glows'] } } })
+  expect(view).toMatchObject({
+    refusal: { code: 'tiles_not_exact', detail: expect.stringContaining('it glows') },
+    tiles: [],
+    exactness: { tiles: { exact: false, reasons: ['it glows'] } },
+  })
 })
 
 test('what an inspection found is told of the scene itself, and left out of the list', async () => {
@@ -57,7 +70,9 @@ test('what an inspection found is told of the scene itself, and left out of the 
   const [listed] = (await farm.ask('ada', { url: '/v1/scenes' })).json().items
   expect(listed).toMatchObject({ sha256: scene })
   expect(listed.inspections).toBeUndefined()
-  expect((await farm.ask('ada', { url: `/v1/scenes/${scene}` })).json().inspections).toMatchObject([{ inspectedBy: 'wrk_seer', tiling: { exact: true } }])
+  expect((await farm.ask('ada', { url: `/v1/scenes/${scene}` })).json().inspections).toMatchObject([
+    { inspectedBy: 'wrk_seer', tiling: { exact: true } },
+  ])
 })
 
 test('a plan needs a token of a user', async () => {

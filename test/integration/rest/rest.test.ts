@@ -38,13 +38,21 @@ test.each([
   ['an empty token', 'Bearer '],
   ['a token of a megabyte', `Bearer ${'x'.repeat(4000)}`],
 ])('%s is unauthorized', async (_what, authorization) => {
-  const answer = await farm.app.inject({ url: '/v1/jobs', headers: authorization === undefined ? {} : { authorization } })
+  const answer = await farm.app.inject({
+    url: '/v1/jobs',
+    headers: authorization === undefined ? {} : { authorization },
+  })
   expect(problemOf(answer).code).toBe('unauthorized')
   expect(answer.headers['www-authenticate']).toContain('Bearer')
 })
 
 test('a worker may ask what farm this is, and nothing of the users', async () => {
-  expect((await farm.ask('worker', { url: '/v1' })).json()).toEqual({ name: 'tilework', version: '0.0.0-test', workersConnected: 0, jobsOpen: 0 })
+  expect((await farm.ask('worker', { url: '/v1' })).json()).toEqual({
+    name: 'tilework',
+    version: '0.0.0-test',
+    workersConnected: 0,
+    jobsOpen: 0,
+  })
   expect(problemOf(await farm.ask('worker', { url: '/v1/jobs' })).code).toBe('forbidden')
   expect(problemOf(await farm.ask('worker', { url: '/v1/workers' })).code).toBe('forbidden')
 })
@@ -62,14 +70,28 @@ test('figures are for admins, and count requests by the pattern of their route',
 
 test('the farm adds its own figures', async () => {
   await farm.close()
-  farm = await startRestFarm({ metrics: async () => [{ name: 'tilework_tasks', help: 'Tasks by state', values: [{ labels: { state: 'queued' }, value: 3 }, { labels: { state: 'leased' }, value: 1 }] }] })
+  farm = await startRestFarm({
+    metrics: async () => [
+      {
+        name: 'tilework_tasks',
+        help: 'Tasks by state',
+        values: [
+          { labels: { state: 'queued' }, value: 3 },
+          { labels: { state: 'leased' }, value: 1 },
+        ],
+      },
+    ],
+  })
   const first = await farm.ask('root', { url: '/metrics' })
   expect(first.body).toContain('tilework_tasks{state="queued"} 3')
   expect((await farm.ask('root', { url: '/metrics' })).statusCode).toBe(200)
 })
 
 test('an unknown route is not found, by a problem', async () => {
-  expect(problemOf(await farm.ask('ada', { url: '/v1/nonsense?token=secret' }))).toMatchObject({ code: 'not_found', detail: expect.not.stringContaining('secret') })
+  expect(problemOf(await farm.ask('ada', { url: '/v1/nonsense?token=secret' }))).toMatchObject({
+    code: 'not_found',
+    detail: expect.not.stringContaining('secret'),
+  })
 })
 
 test('an address that is none is a bad request', async () => {
@@ -107,6 +129,10 @@ test('no token gets into the log', async () => {
 
 test('answers may not be kept, guessed at or framed by a browser, and no other site is let in', async () => {
   const { headers } = await farm.ask('ada', { url: '/v1', headers: { origin: 'https://elsewhere.example' } })
-  expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' })
+  expect(headers).toMatchObject({
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+  })
   expect(headers['access-control-allow-origin']).toBeUndefined()
 })

@@ -26,7 +26,8 @@ beforeEach(async () => {
 })
 afterEach(() => farm.close())
 
-const post = (form: Parameters<typeof sceneForm>[0]) => farm.ask('ada', { method: 'POST', url: '/v1/scenes', ...sceneForm(form) })
+const post = (form: Parameters<typeof sceneForm>[0]) =>
+  farm.ask('ada', { method: 'POST', url: '/v1/scenes', ...sceneForm(form) })
 
 /** Nothing of a refused scene may be anywhere. */
 async function expectNothingLeft(): Promise<void> {
@@ -39,7 +40,14 @@ test('a .blend is read, stored under its hash and known from then on', async () 
   const first = await post({ scene: BLEND, fileName: 'folder/tiny scene.blend' })
   expect(first.statusCode).toBe(201)
   const scene = SceneRecord.parse(first.json())
-  expect(scene).toMatchObject({ sha256: HASH, kind: 'blend', bytes: BLEND.length, name: 'tiny scene.blend', missingFiles: [], facts: { activeScene: 'Tiny' } })
+  expect(scene).toMatchObject({
+    sha256: HASH,
+    kind: 'blend',
+    bytes: BLEND.length,
+    name: 'tiny scene.blend',
+    missingFiles: [],
+    facts: { activeScene: 'Tiny' },
+  })
   expect((await farm.objects.head(blobKey(HASH)))?.bytes).toBe(BLEND.length)
   expect(await farm.leftOnDisk()).toEqual([])
   const second = await post({ scene: BLEND, fileName: 'other.blend' })
@@ -94,24 +102,48 @@ test('of two .blends in an archive the sender says which, and may say it differe
   expect(problem.code).toBe('zip_invalid')
   expect(problem.detail).toMatch(/a\.blend.*b\.blend/)
   await expectNothingLeft()
-  expect((await post({ scene, before: { main: 'b.blend' } })).json()).toMatchObject({ mainBlend: 'b.blend', facts: { scenes: [{ frameEnd: 99 }] } })
-  expect((await post({ scene, before: { main: 'a.blend' } })).json()).toMatchObject({ mainBlend: 'a.blend', facts: { scenes: [{ frameEnd: 24 }] } })
+  expect((await post({ scene, before: { main: 'b.blend' } })).json()).toMatchObject({
+    mainBlend: 'b.blend',
+    facts: { scenes: [{ frameEnd: 99 }] },
+  })
+  expect((await post({ scene, before: { main: 'a.blend' } })).json()).toMatchObject({
+    mainBlend: 'a.blend',
+    facts: { scenes: [{ frameEnd: 24 }] },
+  })
   expect(problemOf(await post({ scene, after: { main: 'c.blend' } })).code).toBe('zip_invalid')
 })
 
 test('an archive that climbs out of its folder is refused and writes nothing', async () => {
   const scene = await zipOf({ 'aa/evil.blend': BLEND })
   // The writer refuses such names, so they are put in afterwards, of the same length.
-  const hostile = Buffer.from(scene.toString('latin1').replaceAll('aa/evil.blend', '../evil.blend'.slice(0, 13)), 'latin1')
+  const hostile = Buffer.from(
+    scene.toString('latin1').replaceAll('aa/evil.blend', '../evil.blend'.slice(0, 13)),
+    'latin1',
+  )
   expect(hostile.length).toBe(scene.length)
   expect(problemOf(await post({ scene: hostile })).code).toBe('zip_invalid')
   await expectNothingLeft()
 })
 
 test.each([
-  ['no file', { 'content-type': 'multipart/form-data; boundary=b' }, '--b\r\ncontent-disposition: form-data; name="name"\r\n\r\nx\r\n--b--\r\n', 'body.scene'],
-  ['the file as a value', { 'content-type': 'multipart/form-data; boundary=b' }, '--b\r\ncontent-disposition: form-data; name="scene"\r\n\r\nx\r\n--b--\r\n', 'body.scene'],
-  ['no end of the form', { 'content-type': 'multipart/form-data; boundary=b' }, '--b\r\ncontent-disposition: form-data; name="scene"; filename="x"\r\n\r\nBLENDER', 'body'],
+  [
+    'no file',
+    { 'content-type': 'multipart/form-data; boundary=b' },
+    '--b\r\ncontent-disposition: form-data; name="name"\r\n\r\nx\r\n--b--\r\n',
+    'body.scene',
+  ],
+  [
+    'the file as a value',
+    { 'content-type': 'multipart/form-data; boundary=b' },
+    '--b\r\ncontent-disposition: form-data; name="scene"\r\n\r\nx\r\n--b--\r\n',
+    'body.scene',
+  ],
+  [
+    'no end of the form',
+    { 'content-type': 'multipart/form-data; boundary=b' },
+    '--b\r\ncontent-disposition: form-data; name="scene"; filename="x"\r\n\r\nBLENDER',
+    'body',
+  ],
   ['a form without parts', { 'content-type': 'multipart/form-data; boundary=b' }, 'nothing', 'body'],
   ['a form without a boundary', { 'content-type': 'multipart/form-data' }, 'nothing', 'body'],
 ])('%s is a bad request and leaves nothing', async (_what, headers, payload, where) => {
@@ -133,20 +165,35 @@ test.each([
 })
 
 test('JSON instead of a form is of the wrong type', async () => {
-  expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/scenes', payload: { scene: 'x' } })).code).toBe('unsupported_media_type')
+  expect(problemOf(await farm.ask('ada', { method: 'POST', url: '/v1/scenes', payload: { scene: 'x' } })).code).toBe(
+    'unsupported_media_type',
+  )
 })
 
-test.each(['with its length said', 'in chunks'])('a file over the limit, %s, is refused while it comes', async (how) => {
-  const { payload, headers } = sceneForm({ scene: Buffer.alloc(3_000_000, 1) })
-  const answer = await farm.ask('ada', { method: 'POST', url: '/v1/scenes', headers: { ...headers, ...(how === 'in chunks' ? { 'transfer-encoding': 'chunked' } : {}) }, payload })
-  expect(problemOf(answer).code).toBe('too_large')
-  await expectNothingLeft()
-})
+test.each(['with its length said', 'in chunks'])(
+  'a file over the limit, %s, is refused while it comes',
+  async (how) => {
+    const { payload, headers } = sceneForm({ scene: Buffer.alloc(3_000_000, 1) })
+    const answer = await farm.ask('ada', {
+      method: 'POST',
+      url: '/v1/scenes',
+      headers: { ...headers, ...(how === 'in chunks' ? { 'transfer-encoding': 'chunked' } : {}) },
+      payload,
+    })
+    expect(problemOf(answer).code).toBe('too_large')
+    await expectNothingLeft()
+  },
+)
 
 test('an upload that is cut in the middle leaves nothing', async () => {
   const address = await listen()
   const { payload, headers } = sceneForm({ scene: BLEND })
-  const sending = httpRequest({ ...address, method: 'POST', path: '/v1/scenes', headers: { ...headers, 'content-length': payload.length, authorization: `Bearer ${TOKENS.ada}` } })
+  const sending = httpRequest({
+    ...address,
+    method: 'POST',
+    path: '/v1/scenes',
+    headers: { ...headers, 'content-length': payload.length, authorization: `Bearer ${TOKENS.ada}` },
+  })
   const ended = new Promise((resolve) => sending.on('error', resolve))
   sending.write(payload.subarray(0, 2000))
   await expect.poll(() => farm.leftOnDisk()).toEqual(['scene'])
@@ -158,13 +205,21 @@ test('an upload that is cut in the middle leaves nothing', async () => {
 
 test('a sender that goes on after its refusal gets the answer, and is cut off by and by', async () => {
   const address = await listen()
-  const sending = httpRequest({ ...address, method: 'POST', path: '/v1/nothing', headers: { 'content-type': 'application/json' } })
+  const sending = httpRequest({
+    ...address,
+    method: 'POST',
+    path: '/v1/nothing',
+    headers: { 'content-type': 'application/json' },
+  })
   const answered = new Promise((resolve) => sending.on('response', (response) => resolve(response.resume().statusCode)))
   let over = false
-  const cut = new Promise<void>((resolve) => sending.on('error', () => {}).on('close', () => resolve())).then(() => (over = true))
+  const cut = new Promise<void>((resolve) => sending.on('error', () => {}).on('close', () => resolve())).then(
+    () => (over = true),
+  )
   const piece = Buffer.alloc(4_000_000)
   let sentBytes = 0
-  for (; !over && sentBytes < 1_000_000_000; sentBytes += piece.length) await new Promise<void>((resolve) => sending.write(piece, () => setImmediate(resolve)))
+  for (; !over && sentBytes < 1_000_000_000; sentBytes += piece.length)
+    await new Promise<void>((resolve) => sending.write(piece, () => setImmediate(resolve)))
   await cut
   expect(await answered).toBe(413)
   expect(sentBytes).toBeLessThan(1_000_000_000)
@@ -200,7 +255,9 @@ test('a scene is forgotten with its bytes, but not while a job uses it', async (
 })
 
 test('a worker may not hand in scenes', async () => {
-  expect(problemOf(await farm.ask('worker', { method: 'POST', url: '/v1/scenes', ...sceneForm({ scene: BLEND }) })).code).toBe('forbidden')
+  expect(
+    problemOf(await farm.ask('worker', { method: 'POST', url: '/v1/scenes', ...sceneForm({ scene: BLEND }) })).code,
+  ).toBe('forbidden')
 })
 
 async function listen(): Promise<{ host: string; port: number }> {

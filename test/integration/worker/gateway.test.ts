@@ -24,12 +24,22 @@ let gateway: WorkerGateway
 let url: string
 const opened: WebSocket[] = []
 
-async function open(limits: ConstructorParameters<typeof WorkerGateway>[2] = {}, around: (store: MemoryFarmStore) => Engine['store'] = (each) => each): Promise<void> {
+async function open(
+  limits: ConstructorParameters<typeof WorkerGateway>[2] = {},
+  around: (store: MemoryFarmStore) => Engine['store'] = (each) => each,
+): Promise<void> {
   store = new MemoryFarmStore()
   const clock = new SystemClock()
   const engine: Engine = {
-    store: around(store), queue: new MemoryWorkQueue(), bulletin: new MemoryBulletin(), objects: new MemoryObjectStore({ nowMs: () => clock.now() }),
-    clock, random: new SystemRandom(), log: pino({ level: 'silent' }), secret: 'a secret of the test', times: ENGINE_TIMES,
+    store: around(store),
+    queue: new MemoryWorkQueue(),
+    bulletin: new MemoryBulletin(),
+    objects: new MemoryObjectStore({ nowMs: () => clock.now() }),
+    clock,
+    random: new SystemRandom(),
+    log: pino({ level: 'silent' }),
+    secret: 'a secret of the test',
+    times: ENGINE_TIMES,
   }
   gateway = new WorkerGateway(engine, new Dispatcher(engine), limits)
   app = Fastify()
@@ -59,7 +69,10 @@ const hello = (name: string) => JSON.stringify(aHello(`test_${name}`))
 async function welcomed(name: string, token?: string): Promise<WebSocket> {
   const socket = connect(token)
   socket.once('open', () => socket.send(hello(name)))
-  const answer = await Promise.race([once(socket, 'message').then(([text]) => JSON.parse(String(text))), ending(socket)])
+  const answer = await Promise.race([
+    once(socket, 'message').then(([text]) => JSON.parse(String(text))),
+    ending(socket),
+  ])
   expect(answer).toMatchObject({ type: 'welcome' })
   return socket
 }
@@ -140,7 +153,10 @@ describe('the door for workers', () => {
     await welcomed('known')
     const stranger = connect()
     stranger.once('open', () => stranger.send(hello('stranger')))
-    expect(await ending(stranger)).toMatchObject({ code: CLOSE_CODES.overloaded, reason: expect.stringContaining('the farm knows 100000 workers') })
+    expect(await ending(stranger)).toMatchObject({
+      code: CLOSE_CODES.overloaded,
+      reason: expect.stringContaining('the farm knows 100000 workers'),
+    })
   })
 })
 
@@ -162,7 +178,9 @@ describe('a connection of a worker', () => {
     await asked
     opened[0]?.terminate()
     await vi.waitFor(() => expect(app.server.listening).toBe(true))
-    await vi.waitFor(async () => expect(await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))).toBe(0))
+    await vi.waitFor(async () =>
+      expect(await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))).toBe(0),
+    )
     answer()
     await gateway.close()
     expect(gateway.connected()).toBe(0)
@@ -170,7 +188,10 @@ describe('a connection of a worker', () => {
 
   it('is told to come again when the farm cannot look its token up', async () => {
     store.away = true
-    expect(await ending(connect())).toEqual({ code: CLOSE_CODES.going_away, reason: 'the farm cannot answer now; connect again' })
+    expect(await ending(connect())).toEqual({
+      code: CLOSE_CODES.going_away,
+      reason: 'the farm cannot answer now; connect again',
+    })
     store.away = false
     await welcomed('later')
   })
@@ -195,9 +216,20 @@ describe('a connection of a worker', () => {
   it('is dropped with the reason when it does not read what it is sent', async () => {
     const slow = await welcomed('slow')
     slow.pause()
-    for (let count = 0; count < 6_000; count++) gateway.cancelLease({ type: 'lease_canceled', jobId: aJobId(1), taskId: renderTaskId(1), epoch: 1, workerId: 'wrk_test_slow', reason: 'x'.repeat(4_000) })
+    for (let count = 0; count < 6_000; count++)
+      gateway.cancelLease({
+        type: 'lease_canceled',
+        jobId: aJobId(1),
+        taskId: renderTaskId(1),
+        epoch: 1,
+        workerId: 'wrk_test_slow',
+        reason: 'x'.repeat(4_000),
+      })
     slow.resume()
-    expect(await ending(slow)).toEqual({ code: CLOSE_CODES.overloaded, reason: 'the worker does not read what it is sent' })
+    expect(await ending(slow)).toEqual({
+      code: CLOSE_CODES.overloaded,
+      reason: 'the worker does not read what it is sent',
+    })
     await vi.waitFor(() => expect(gateway.connected()).toBe(0))
   })
 

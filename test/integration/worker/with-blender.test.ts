@@ -36,9 +36,19 @@ let line: WorkerConnection
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tilework-worker-blender-'))
-  await promisify(execFile)('blender', ['--background', '--factory-startup', '--python-expr', BUILD_SCENE, '--', join(folder, 'scene.blend')])
+  await promisify(execFile)('blender', [
+    '--background',
+    '--factory-startup',
+    '--python-expr',
+    BUILD_SCENE,
+    '--',
+    join(folder, 'scene.blend'),
+  ])
   coordinator = await CoordinatorDouble.start(170_000)
-  const config = parseWorkerConfig({ url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), devices: 'cpu' }, {})
+  const config = parseWorkerConfig(
+    { url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), devices: 'cpu' },
+    {},
+  )
   if (!config.ok) throw new Error(config.detail)
   worker = await startWorker(config.value, { log: pino({ level: 'warn' }) })
   line = await coordinator.connection()
@@ -52,18 +62,37 @@ afterAll(async () => {
 
 async function lease(index: number, work: unknown, blend = 'scene.blend'): Promise<Lease> {
   const scene = { ...coordinator.serve(`/${blend}`, await readFile(join(folder, blend))), kind: 'blend' }
-  return Lease.parse({ type: 'lease', jobId: JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz'), taskId: renderTaskId(index), epoch: 1, leaseSeconds: 60, scene, work, noProgressSeconds: 50 })
+  return Lease.parse({
+    type: 'lease',
+    jobId: JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz'),
+    taskId: renderTaskId(index),
+    epoch: 1,
+    leaseSeconds: 60,
+    scene,
+    work,
+    noProgressSeconds: 50,
+  })
 }
-
 
 /** Has a lease rendered and all its files sent; gives them by role. */
 async function deliver(one: Lease): Promise<{ result: MessageOf<'result'>; files: Record<string, Buffer> }> {
   line.send(one)
   const result = await line.next('result')
-  line.send({ type: 'upload', ...leaseRef(one), files: result.files.map(({ name }) => ({ name, url: coordinator.uploadUrl(`${one.taskId}-${name}`), method: 'PUT', headers: {} })) })
+  line.send({
+    type: 'upload',
+    ...leaseRef(one),
+    files: result.files.map(({ name }) => ({
+      name,
+      url: coordinator.uploadUrl(`${one.taskId}-${name}`),
+      method: 'PUT',
+      headers: {},
+    })),
+  })
   await line.next('uploaded')
   line.send({ type: 'release', ...leaseRef(one) })
-  const sent = result.files.map(({ role, name }) => [role, coordinator.uploads.get(`/up/${one.taskId}-${name}`)?.bytes ?? Buffer.alloc(0)] as const)
+  const sent = result.files.map(
+    ({ role, name }) => [role, coordinator.uploads.get(`/up/${one.taskId}-${name}`)?.bytes ?? Buffer.alloc(0)] as const,
+  )
   return { result, files: Object.fromEntries(sent) }
 }
 
@@ -80,7 +109,12 @@ test(
 
     const settings = { format: { file: 'png' } }
     const whole = await deliver(await lease(1, { kind: 'render', frames: [1, 2], settings, display: false }))
-    expect(whole.result.files.map((file) => file.name)).toEqual(['0001.final.png', '0001.raw.exr', '0002.final.png', '0002.raw.exr'])
+    expect(whole.result.files.map((file) => file.name)).toEqual([
+      '0001.final.png',
+      '0001.raw.exr',
+      '0002.final.png',
+      '0002.raw.exr',
+    ])
     expect(whole.result.peakMemoryBytes).toBeGreaterThan(1024 * 1024)
 
     const window = { x: 0, y: 0, width: WIDTH, height: HEIGHT }
@@ -97,7 +131,7 @@ test(
 )
 
 test(
-  'a scene without a camera fails as the scene\'s own fault, and the worker renders on',
+  "a scene without a camera fails as the scene's own fault, and the worker renders on",
   { timeout: TIMEOUT_MS },
   async () => {
     line.send(await lease(4, { kind: 'render', frames: [1], settings: {}, display: false }, 'blind.blend'))

@@ -38,7 +38,17 @@ afterEach(async () => {
 })
 
 async function start(settings: Record<string, unknown> = {}): Promise<RunningWorker> {
-  const config = parseWorkerConfig({ url: coordinator.url, token: coordinator.token, dataDir: join(folder, 'data'), name: 'box', sandbox: 'off', ...settings }, {})
+  const config = parseWorkerConfig(
+    {
+      url: coordinator.url,
+      token: coordinator.token,
+      dataDir: join(folder, 'data'),
+      name: 'box',
+      sandbox: 'off',
+      ...settings,
+    },
+    {},
+  )
   if (!config.ok) throw new Error(config.detail)
   const worker = await startWorker(config.value, {
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
@@ -51,14 +61,25 @@ async function start(settings: Record<string, unknown> = {}): Promise<RunningWor
 }
 
 /** A worker that is connected and welcomed. */
-async function connected(settings: Record<string, unknown> = {}): Promise<{ worker: RunningWorker; line: WorkerConnection }> {
+async function connected(
+  settings: Record<string, unknown> = {},
+): Promise<{ worker: RunningWorker; line: WorkerConnection }> {
   const worker = await start(settings)
   const line = await coordinator.connection()
   await line.welcome()
   return { worker, line }
 }
 
-function lease(index: number, over: { frames?: number[]; scene?: Partial<Lease['scene']>; work?: unknown; noProgressSeconds?: number; epoch?: number } = {}): Lease {
+function lease(
+  index: number,
+  over: {
+    frames?: number[]
+    scene?: Partial<Lease['scene']>
+    work?: unknown
+    noProgressSeconds?: number
+    epoch?: number
+  } = {},
+): Lease {
   const served = coordinator.serve('/scene.blend', SCENE)
   return Lease.parse({
     type: 'lease',
@@ -72,9 +93,17 @@ function lease(index: number, over: { frames?: number[]; scene?: Partial<Lease['
   })
 }
 
-
 function asksFor(one: Lease, names: string[]) {
-  return { type: 'upload' as const, ...leaseRef(one), files: names.map((name) => ({ name, url: coordinator.uploadUrl(name), method: 'PUT' as const, headers: { 'x-amz-meta-a': 'b' } })) }
+  return {
+    type: 'upload' as const,
+    ...leaseRef(one),
+    files: names.map((name) => ({
+      name,
+      url: coordinator.uploadUrl(name),
+      method: 'PUT' as const,
+      headers: { 'x-amz-meta-a': 'b' },
+    })),
+  }
 }
 
 const resultsOnDisk = () => readdir(join(folder, 'data', 'results'))
@@ -119,7 +148,12 @@ describe('the way of a lease', () => {
     const one = lease(1, { frames: [7, -12] })
     line.send(one)
     const result = await line.next('result')
-    expect(result.files.map((file) => file.name)).toEqual(['0007.final.png', '0007.raw.exr', 'm0012.final.png', 'm0012.raw.exr'])
+    expect(result.files.map((file) => file.name)).toEqual([
+      '0007.final.png',
+      '0007.raw.exr',
+      'm0012.final.png',
+      'm0012.raw.exr',
+    ])
     expect(result).toMatchObject({ ...leaseRef(one), renderSeconds: 1, peakMemoryBytes: 1_000 })
     expect((await line.next('progress')).frame).toBe(7)
 
@@ -141,7 +175,9 @@ describe('the way of a lease', () => {
 
   test('a tile gives the raw file alone, and a finish works on the stitched image', async () => {
     const { line } = await connected()
-    const tile = lease(1, { work: { kind: 'render', frames: [3], window: { x: 0, y: 0, width: 8, height: 8 }, settings: {}, display: false } })
+    const tile = lease(1, {
+      work: { kind: 'render', frames: [3], window: { x: 0, y: 0, width: 8, height: 8 }, settings: {}, display: false },
+    })
     line.send(tile)
     expect((await line.next('result')).files.map((file) => file.name)).toEqual(['0003.raw.exr'])
 
@@ -159,7 +195,16 @@ describe('the way of a lease', () => {
     line.send(lease(3, { scene: other }))
     await line.next('result')
     // The probe closes its own Blender first.
-    expect(blender.log).toEqual(['close', 'open scene.blend', 'frame 1', 'open scene.blend', 'frame 1', 'close', 'open scene.blend', 'frame 1'])
+    expect(blender.log).toEqual([
+      'close',
+      'open scene.blend',
+      'frame 1',
+      'open scene.blend',
+      'frame 1',
+      'close',
+      'open scene.blend',
+      'frame 1',
+    ])
     expect(coordinator.requests.filter((request) => request.path === '/scene.blend')).toHaveLength(1)
   })
 
@@ -175,7 +220,16 @@ describe('the way of a lease', () => {
       await line.next('result')
     }
     expect(seen).toEqual([['scene.blend'], ['scene.blend'], ['scene.blend']])
-    expect(blender.log).toEqual(['close', 'open scene.blend', 'frame 1', 'open scene.blend', 'frame 1', 'close', 'open scene.blend', 'frame 1'])
+    expect(blender.log).toEqual([
+      'close',
+      'open scene.blend',
+      'frame 1',
+      'open scene.blend',
+      'frame 1',
+      'close',
+      'open scene.blend',
+      'frame 1',
+    ])
     expect(coordinator.requests.filter((request) => request.path === '/scene.blend')).toHaveLength(1)
   })
 
@@ -295,7 +349,11 @@ describe('a lost connection', () => {
     await logLine('lease failed')
     expect(hello.leases).toHaveLength(1)
     second.send({ type: 'welcome', protocolVersion: PROTOCOL_VERSION, heartbeatSeconds: 0.1, lost: [] })
-    expect((await second.next('failure')).failure).toEqual({ code: 'gpu_error', message: 'the card fell off', lastWords: 'CUDA error' })
+    expect((await second.next('failure')).failure).toEqual({
+      code: 'gpu_error',
+      message: 'the card fell off',
+      lastWords: 'CUDA error',
+    })
   })
 
   test('a coordinator that falls silent is left for a new connection', async () => {
@@ -394,10 +452,16 @@ describe('an end before the result', () => {
     blender.output = Buffer.from('all that is left of a full disk')
     const { line } = await connected()
     line.send(lease(1))
-    expect((await line.next('failure')).failure).toMatchObject({ code: 'output_invalid', message: expect.stringContaining('final file of frame 1') })
+    expect((await line.next('failure')).failure).toMatchObject({
+      code: 'output_invalid',
+      message: expect.stringContaining('final file of frame 1'),
+    })
     blender.output = Buffer.alloc(0)
     line.send(lease(2))
-    expect((await line.next('failure')).failure).toMatchObject({ code: 'output_invalid', message: expect.stringContaining('empty') })
+    expect((await line.next('failure')).failure).toMatchObject({
+      code: 'output_invalid',
+      message: expect.stringContaining('empty'),
+    })
   })
 
   test('a Blender that shows no progress is killed and reported', async () => {
@@ -411,7 +475,10 @@ describe('an end before the result', () => {
   test('a device that this worker does not offer is refused at once', async () => {
     const { line } = await connected()
     line.send(lease(1, { work: { kind: 'render', frames: [1], settings: {}, display: false, device: 'OPTIX' } }))
-    expect((await line.next('failure')).failure).toEqual({ code: 'device_missing', message: 'the lease asks for OPTIX; this worker offers CPU' })
+    expect((await line.next('failure')).failure).toEqual({
+      code: 'device_missing',
+      message: 'the lease asks for OPTIX; this worker offers CPU',
+    })
   })
 })
 
@@ -420,25 +487,34 @@ describe('transfers', () => {
     const { line } = await connected()
     const bytes = Buffer.alloc(300_000, 'scene')
     const part = join(folder, 'data', 'scenes', sha256Of(bytes), 'download.part')
-    const isWritten = (sentBytes: number) => expect.poll(async () => (await stat(part)).size, { interval: 5 }).toBe(sentBytes)
+    const isWritten = (sentBytes: number) =>
+      expect.poll(async () => (await stat(part)).size, { interval: 5 }).toBe(sentBytes)
     const scene = coordinator.serve('/big.blend', bytes, [100_000, 50_000], isWritten)
     line.send(lease(1, { scene }))
     await line.next('result')
-    expect(coordinator.requests.filter((request) => request.path === '/big.blend').map((request) => request.range)).toEqual([undefined, 'bytes=100000-', 'bytes=150000-'])
+    expect(
+      coordinator.requests.filter((request) => request.path === '/big.blend').map((request) => request.range),
+    ).toEqual([undefined, 'bytes=100000-', 'bytes=150000-'])
   })
 
   test('a scene with another content than promised is a typed failure, and is not kept', async () => {
     const { line } = await connected()
     const scene = coordinator.serve('/wrong.blend', SCENE)
     line.send(lease(1, { scene: { ...scene, sha256: sha256Of(Buffer.from('something else')) } }))
-    expect((await line.next('failure')).failure).toMatchObject({ code: 'scene_download_failed', message: expect.stringContaining('SHA-256') })
+    expect((await line.next('failure')).failure).toMatchObject({
+      code: 'scene_download_failed',
+      message: expect.stringContaining('SHA-256'),
+    })
     expect(blender.log).not.toContain('open scene.blend')
   })
 
   test('a scene larger than the cache is a typed failure that names both sizes', async () => {
     const { line } = await connected({ cacheBytesMax: 10 })
     line.send(lease(1))
-    expect((await line.next('failure')).failure).toMatchObject({ code: 'disk_full', message: expect.stringMatching(/30 bytes.*limited to 10 bytes/) })
+    expect((await line.next('failure')).failure).toMatchObject({
+      code: 'disk_full',
+      message: expect.stringMatching(/30 bytes.*limited to 10 bytes/),
+    })
   })
 
   test('an upload that meets an error of the store is sent again', async () => {
@@ -532,7 +608,10 @@ describe('leaving', () => {
 
   test('a wrong token ends the worker with a clear message', async () => {
     const worker = await start({ token: 'not-the-token' })
-    expect(await worker.stopped).toMatchObject({ why: 'unauthorized', message: expect.stringContaining('refused the token') })
+    expect(await worker.stopped).toMatchObject({
+      why: 'unauthorized',
+      message: expect.stringContaining('refused the token'),
+    })
   })
 
   test.each([
@@ -571,5 +650,7 @@ async function heldIs(line: WorkerConnection, count: number): Promise<void> {
 
 /** Waits for a line in the log. */
 async function logLine(message: string, also = ''): Promise<void> {
-  await expect.poll(() => logged.some((line) => line.includes(message) && line.includes(also)), { interval: 5 }).toBe(true)
+  await expect
+    .poll(() => logged.some((line) => line.includes(message) && line.includes(also)), { interval: 5 })
+    .toBe(true)
 }

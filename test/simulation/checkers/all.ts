@@ -20,5 +20,24 @@ import { truePixels } from './true-pixels.ts'
 
 /** Fresh checkers for one run; some remember what they saw. */
 export function allCheckers(): Checker[] {
-  return [oneLiveLease(), leasesEnd(), acceptedOnce(), truePixels(), noRefutedInFinal(), attemptsBounded(), countersRecount(), creditsRecount(), auditedByOthers(), honestNeverBlamed(), effectsFollowCommits(), barredGetNoLease(), pausedRests(), capKept(), recoveryKeeps(), noStarvation(), everythingEnds(), nothingLeftAfterDeletion()]
+  return [
+    oneLiveLease(),
+    leasesEnd(),
+    acceptedOnce(),
+    truePixels(),
+    noRefutedInFinal(),
+    attemptsBounded(),
+    countersRecount(),
+    creditsRecount(),
+    auditedByOthers(),
+    honestNeverBlamed(),
+    effectsFollowCommits(),
+    barredGetNoLease(),
+    pausedRests(),
+    capKept(),
+    recoveryKeeps(),
+    noStarvation(),
+    everythingEnds(),
+    nothingLeftAfterDeletion(),
+  ]
 }

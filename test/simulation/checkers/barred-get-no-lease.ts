@@ -18,7 +18,8 @@ export function barredGetNoLease(): Checker {
     async swept(world, report) {
       for (const id of leased.splice(0)) {
         const since = world.quarantinedSince.get(id)
-        if (since !== undefined && world.agenda.now() - since > KNOWN_AFTER_MS) report(`${id} is in quarantine for ${world.agenda.now() - since} ms and is given a lease`)
+        if (since !== undefined && world.agenda.now() - since > KNOWN_AFTER_MS)
+          report(`${id} is in quarantine for ${world.agenda.now() - since} ms and is given a lease`)
       }
     },
   }

@@ -19,7 +19,8 @@ export function capKept(): Checker {
         if (isHeld(after.state)) own.add(after.id)
         else own.delete(after.id)
       }
-      if (leased && job.cap !== undefined && own.size > job.cap) report(`${jobId} has ${own.size} tasks with workers, ${job.cap} are allowed`)
+      if (leased && job.cap !== undefined && own.size > job.cap)
+        report(`${jobId} has ${own.size} tasks with workers, ${job.cap} are allowed`)
     },
   }
 }

@@ -20,7 +20,14 @@ export function creditsRecount(): Checker {
     committed({ tasks, commit }) {
       if (commit.recovered === true) return
       for (const { before, after } of tasks) {
-        for (const is of after.attempts) count(countsOf(is.workerId), before, after, before?.attempts.find(({ epoch }) => epoch === is.epoch), is)
+        for (const is of after.attempts)
+          count(
+            countsOf(is.workerId),
+            before,
+            after,
+            before?.attempts.find(({ epoch }) => epoch === is.epoch),
+            is,
+          )
       }
     },
     async recovered(world, report) {
@@ -28,7 +35,14 @@ export function creditsRecount(): Checker {
         const record = await world.twin.worker(worker.id)
         const counted = countsOf(worker.id)
         if (record === null) forgotten.add(worker.id)
-        else if (record.tasksCompleted > counted.completed || record.tasksFailed > counted.failed || record.tasksRefuted > counted.refuted) report(`${worker.id} is credited ${JSON.stringify(countedFor(record))} after a recovery, and was never credited more than ${JSON.stringify(counted)}`)
+        else if (
+          record.tasksCompleted > counted.completed ||
+          record.tasksFailed > counted.failed ||
+          record.tasksRefuted > counted.refuted
+        )
+          report(
+            `${worker.id} is credited ${JSON.stringify(countedFor(record))} after a recovery, and was never credited more than ${JSON.stringify(counted)}`,
+          )
         else due.set(worker.id, countedFor(record))
       }
     },
@@ -39,7 +53,8 @@ export function creditsRecount(): Checker {
         const kept = countedFor(record)
         if (forgotten.delete(worker.id)) due.set(worker.id, kept)
         const wanted = countsOf(worker.id)
-        if (JSON.stringify(kept) !== JSON.stringify(wanted)) report(`${worker.id} is credited ${JSON.stringify(kept)}, its attempts say ${JSON.stringify(wanted)}`)
+        if (JSON.stringify(kept) !== JSON.stringify(wanted))
+          report(`${worker.id} is credited ${JSON.stringify(kept)}, its attempts say ${JSON.stringify(wanted)}`)
       }
     },
   }
@@ -49,11 +64,19 @@ function countedFor(record: WorkerRecord): Counts {
   return { completed: record.tasksCompleted, failed: record.tasksFailed, refuted: record.tasksRefuted }
 }
 
-function count(counts: Counts, before: TaskRecord | undefined, after: TaskRecord, was: Attempt | undefined, is: Attempt): void {
+function count(
+  counts: Counts,
+  before: TaskRecord | undefined,
+  after: TaskRecord,
+  was: Attempt | undefined,
+  is: Attempt,
+): void {
   const ended = was?.outcome !== is.outcome
-  if (ended && is.outcome === 'rendered' && (after.kind === 'audit' || after.state === 'completed')) counts.completed += 1
+  if (ended && is.outcome === 'rendered' && (after.kind === 'audit' || after.state === 'completed'))
+    counts.completed += 1
   if (ended && (is.outcome === 'expired' || (is.outcome === 'failed' && blameOf(is) === 'worker'))) counts.failed += 1
-  if (ended && is.outcome === 'rejected' && (before?.canonical === undefined || before.canonical.taskId === after.id)) counts.failed += 1
+  if (ended && is.outcome === 'rejected' && (before?.canonical === undefined || before.canonical.taskId === after.id))
+    counts.failed += 1
   const judged = was?.verdict !== is.verdict && is.outcome === 'rendered'
   if (judged && is.verdict === 'refuted') counts.refuted += 1
   if (judged && is.verdict === 'agreed' && after.kind !== 'audit') counts.completed += 1

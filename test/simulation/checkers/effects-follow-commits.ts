@@ -26,7 +26,8 @@ export function effectsFollowCommits(): Checker {
         if (step !== null) asked.add(`step ${stepId({ step, jobId, frame: after.number })}`)
       }
       for (const effect of commit.effects) {
-        if (effect.type === 'queue_tasks') for (const { taskId, epoch } of effect.tasks) open.set(`task ${jobId} ${taskId}-${epoch}`, jobId)
+        if (effect.type === 'queue_tasks')
+          for (const { taskId, epoch } of effect.tasks) open.set(`task ${jobId} ${taskId}-${epoch}`, jobId)
         else if (effect.type === 'run_step') {
           asked.add(`step ${stepId(effect.step)}`)
           open.set(`step ${stepId(effect.step)}`, jobId)
@@ -58,7 +59,8 @@ export function effectsFollowCommits(): Checker {
       }
     },
     async ended(world, report) {
-      for (const [name, jobId] of open) if (!gone.has(jobId)) report(`${name}: a commit asked for it, and nobody did it`)
+      for (const [name, jobId] of open)
+        if (!gone.has(jobId)) report(`${name}: a commit asked for it, and nobody did it`)
       for (const job of await world.jobs()) {
         const pending = await world.twin.pendingEffects(job.id, Number.MAX_SAFE_INTEGER, 10)
         if (pending.length > 0) report(`${job.id}: ${JSON.stringify(pending)} are still in the outbox`)

@@ -11,10 +11,17 @@ export function everythingEnds(): Checker {
       for (const job of await world.jobs()) {
         const tasks = (await world.twin.listTasks(job.id, { limit: 1e6 })).items
         const open = tasks.filter((task) => !isOver(task.state))
-        const story = `${job.state} ${JSON.stringify(job.failure ?? '')} ${open.slice(0, 5).map((task) => `${task.id} ${task.state} avoid ${task.avoid.join()} only ${task.only}: ${task.attempts.map((attempt) => `${attempt.workerId} ${attempt.outcome}`).join()}`).join('; ')}`
+        const story = `${job.state} ${JSON.stringify(job.failure ?? '')} ${open
+          .slice(0, 5)
+          .map(
+            (task) =>
+              `${task.id} ${task.state} avoid ${task.avoid.join()} only ${task.only}: ${task.attempts.map((attempt) => `${attempt.workerId} ${attempt.outcome}`).join()}`,
+          )
+          .join('; ')}`
         if (!['completed', 'failed', 'canceled'].includes(job.state)) report(`${job.id} does not end: ${story}`)
         else if (open.length > 0) report(`${job.id} is over, and some of its tasks are not: ${story}`)
-        if (job.state === 'failed' && !reasons.includes(job.failure?.code ?? '')) report(`${job.id} failed without a reason: ${story}`)
+        if (job.state === 'failed' && !reasons.includes(job.failure?.code ?? ''))
+          report(`${job.id} failed without a reason: ${story}`)
       }
       const listed = await world.twin.openJobs()
       if (listed.length > 0) report(`still listed as open: ${listed.join(', ')}`)

@@ -15,7 +15,8 @@ export function leasesEnd(): Checker {
       const now = world.agenda.now()
       for (const job of now < world.healedAt + UNTOLD_MS ? [] : await world.jobs()) {
         const overdue = await world.twin.expiredLeases(job.id, now - OVERDUE_MS, 10)
-        for (const { taskId, epoch } of overdue) report(`${job.id}: the lease of ${taskId}@${epoch} ran out ${OVERDUE_MS} ms ago and is still there`)
+        for (const { taskId, epoch } of overdue)
+          report(`${job.id}: the lease of ${taskId}@${epoch} ran out ${OVERDUE_MS} ms ago and is still there`)
       }
       const held = new Set<string>()
       for (const worker of world.workers) {
@@ -28,7 +29,8 @@ export function leasesEnd(): Checker {
           strangeSince.set(name, strangeSince.get(name) ?? now)
           if (world.network.weather.kind !== 'stream') continue
           const since = Math.max(strangeSince.get(name) ?? now, worker.connectedAt, world.disturbedUntil)
-          if (now - since > UNTOLD_MS) report(`${name}: for ${now - since} ms nobody told this worker that its lease is over`)
+          if (now - since > UNTOLD_MS)
+            report(`${name}: for ${now - since} ms nobody told this worker that its lease is over`)
         }
       }
       for (const name of strangeSince.keys()) if (!held.has(name)) strangeSince.delete(name)

@@ -16,13 +16,23 @@ export function noRefutedInFinal(): Checker {
         for (const frame of (await world.twin.listFrames(job.id, { limit: 1e6 })).items) {
           if (frame.state !== 'delivered') continue
           const finish = tasks.get(finishTaskId(frame.position))
-          for (const id of [...renderTasksOfFrame(job.plan, frame.position), ...(finish === undefined ? [] : [finish.id])]) {
+          for (const id of [
+            ...renderTasksOfFrame(job.plan, frame.position),
+            ...(finish === undefined ? [] : [finish.id]),
+          ]) {
             const canonical = tasks.get(id)?.canonical
-            const attempt = canonical === undefined ? undefined : tasks.get(canonical.taskId)?.attempts.find(({ epoch }) => epoch === canonical.epoch)
-            if (attempt === undefined || attempt.outcome !== 'rendered' || attempt.verdict === 'refuted') report(`${job.id}: frame ${frame.number} is delivered with ${id}, whose result is ${attempt?.outcome} and ${attempt?.verdict}`)
+            const attempt =
+              canonical === undefined
+                ? undefined
+                : tasks.get(canonical.taskId)?.attempts.find(({ epoch }) => epoch === canonical.epoch)
+            if (attempt === undefined || attempt.outcome !== 'rendered' || attempt.verdict === 'refuted')
+              report(
+                `${job.id}: frame ${frame.number} is delivered with ${id}, whose result is ${attempt?.outcome} and ${attempt?.verdict}`,
+              )
             if (id !== (finish?.id ?? id)) continue
             const key = finalKey(job.id, 'frames', frameFileName(frame.number, job.plan.format))
-            const stored = (await world.objects.head(key)) === null ? null : hashOf(await text(await world.objects.read(key)))
+            const stored =
+              (await world.objects.head(key)) === null ? null : hashOf(await text(await world.objects.read(key)))
             const file = attempt?.files?.find((each) => each.frame === frame.number && each.role === 'final')
             if (stored !== file?.sha256) report(`${key} is not the file of the result that counts`)
           }

@@ -30,12 +30,24 @@ export function noStarvation(): Checker {
 
 /** Queued tasks and a worker for each that idles and may have it. Only what is beyond doubt: nothing that others are to be asked first. */
 async function waitingOf(world: World, now: number): Promise<{ task: string; worker: string }[]> {
-  const jobs = await Promise.all((await world.jobs()).map(async (job) => ({ job, tasks: (await world.twin.listTasks(job.id, { limit: 1e6 })).items })))
+  const jobs = await Promise.all(
+    (await world.jobs()).map(async (job) => ({
+      job,
+      tasks: (await world.twin.listTasks(job.id, { limit: 1e6 })).items,
+    })),
+  )
   const running = (task: TaskRecord) => task.attempts.filter(({ outcome }) => outcome === 'running')
-  const busy = new Set(jobs.flatMap(({ tasks }) => tasks.flatMap((task) => running(task).map(({ workerId }) => workerId))))
-  const idle = world.workers.filter((worker) => worker.connected && !worker.draining && worker.leases.size === 0 && !busy.has(worker.id))
+  const busy = new Set(
+    jobs.flatMap(({ tasks }) => tasks.flatMap((task) => running(task).map(({ workerId }) => workerId))),
+  )
+  const idle = world.workers.filter(
+    (worker) => worker.connected && !worker.draining && worker.leases.size === 0 && !busy.has(worker.id),
+  )
   return jobs.flatMap(({ job, tasks }) => {
-    const rests = (job.state !== 'active' && job.state !== 'inspecting') || job.pausedAt !== undefined || tasks.filter((task) => running(task).length > 0).length >= (job.cap ?? Infinity)
+    const rests =
+      (job.state !== 'active' && job.state !== 'inspecting') ||
+      job.pausedAt !== undefined ||
+      tasks.filter((task) => running(task).length > 0).length >= (job.cap ?? Infinity)
     return (rests ? [] : tasks).flatMap((task) => {
       const due = task.state === 'queued' && (task.notBefore ?? 0) <= now && task.outgrew === undefined
       const worker = due ? idle.find((each) => mayTake(job, task, each)) : undefined
@@ -45,5 +57,9 @@ async function waitingOf(world: World, now: number): Promise<{ task: string; wor
 }
 
 function mayTake(job: JobRecord, task: TaskRecord, worker: SimulatedWorker): boolean {
-  return isEligible(job.requirement, worker.character.capabilities) && !task.avoid.includes(worker.id) && (task.only === undefined || task.only === worker.id)
+  return (
+    isEligible(job.requirement, worker.character.capabilities) &&
+    !task.avoid.includes(worker.id) &&
+    (task.only === undefined || task.only === worker.id)
+  )
 }

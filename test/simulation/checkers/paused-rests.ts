@@ -6,7 +6,9 @@ export function pausedRests(): Checker {
     name: 'paused-rests',
     committed({ jobId, job, tasks, commit }, report) {
       if (job.pausedAt === undefined || commit.recovered === true) return
-      for (const { before, after } of tasks) if (after.epoch > (before?.epoch ?? 0)) report(`${jobId} is paused, and ${after.id}@${after.epoch} is handed out`)
+      for (const { before, after } of tasks)
+        if (after.epoch > (before?.epoch ?? 0))
+          report(`${jobId} is paused, and ${after.id}@${after.epoch} is handed out`)
       if (!['inspecting', 'planning', 'active'].includes(job.state)) report(`${jobId} is ${job.state} and paused`)
     },
   }

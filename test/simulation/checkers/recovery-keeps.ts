@@ -22,7 +22,11 @@ export function recoveryKeeps(): Checker {
     async lost(world) {
       before = new Map()
       for (const job of (await world.twin.listJobs({ limit: 1_000 })).items) {
-        const [tasks, frames, unheard] = [(await world.twin.listTasks(job.id, { limit: 1e6 })).items, (await world.twin.listFrames(job.id, { limit: 1e6 })).items, await world.twin.unjournaled(job.id, 1e6)]
+        const [tasks, frames, unheard] = [
+          (await world.twin.listTasks(job.id, { limit: 1e6 })).items,
+          (await world.twin.listFrames(job.id, { limit: 1e6 })).items,
+          await world.twin.unjournaled(job.id, 1e6),
+        ]
         before.set(job.id, { job, tasks, frames, unheard: new Set(unheard.map(({ mark }) => mark)) })
       }
       gone = [...new Set([...world.jobIds].filter((id) => !before.has(id)).concat([...world.deleted]))]
@@ -40,16 +44,35 @@ export function recoveryKeeps(): Checker {
           continue
         }
         const heard = !kept.unheard.has(`job ${id}`)
-        if (heard && jobIsOver(kept.job.state) && after.state !== kept.job.state) report(`${id} was ${kept.job.state}, and is ${after.state} after a recovery`)
+        if (heard && jobIsOver(kept.job.state) && after.state !== kept.job.state)
+          report(`${id} was ${kept.job.state}, and is ${after.state} after a recovery`)
         if (jobIsOver(kept.job.state) && !heard) continue
         const tasks = new Map((await world.twin.listTasks(id, { limit: 1e6 })).items.map((task) => [task.id, task]))
-        const stood = (taskId: TaskId | undefined) => kept.tasks.some((task) => task.id === taskId && task.state === 'completed' && !kept.unheard.has(`task ${taskId}`) && (task.canonical?.taskId === taskId || !kept.unheard.has(`task ${task.canonical?.taskId}`)))
-        for (const { id: taskId } of kept.tasks) if (stood(taskId) && tasks.get(taskId)?.state !== 'completed') report(`${id} ${taskId} was completed, and is ${tasks.get(taskId)?.state} after a recovery`)
-        const frames = new Map((await world.twin.listFrames(id, { limit: 1e6 })).items.map((frame) => [frame.number, frame]))
+        const stood = (taskId: TaskId | undefined) =>
+          kept.tasks.some(
+            (task) =>
+              task.id === taskId &&
+              task.state === 'completed' &&
+              !kept.unheard.has(`task ${taskId}`) &&
+              (task.canonical?.taskId === taskId || !kept.unheard.has(`task ${task.canonical?.taskId}`)),
+          )
+        for (const { id: taskId } of kept.tasks)
+          if (stood(taskId) && tasks.get(taskId)?.state !== 'completed')
+            report(`${id} ${taskId} was completed, and is ${tasks.get(taskId)?.state} after a recovery`)
+        const frames = new Map(
+          (await world.twin.listFrames(id, { limit: 1e6 })).items.map((frame) => [frame.number, frame]),
+        )
         for (const frame of kept.frames) {
-          const sources = [...renderTasksOfFrame(kept.job.plan, frame.position), ...(kept.job.plan.tiles === undefined ? [] : [finishTaskId(frame.position)])]
-          if (frame.state !== 'delivered' || kept.unheard.has(`frame ${frame.number}`) || !sources.every(stood)) continue
-          if (frames.get(frame.number)?.state !== 'delivered') report(`${id}: frame ${frame.number} was delivered, and is ${frames.get(frame.number)?.state} after a recovery`)
+          const sources = [
+            ...renderTasksOfFrame(kept.job.plan, frame.position),
+            ...(kept.job.plan.tiles === undefined ? [] : [finishTaskId(frame.position)]),
+          ]
+          if (frame.state !== 'delivered' || kept.unheard.has(`frame ${frame.number}`) || !sources.every(stood))
+            continue
+          if (frames.get(frame.number)?.state !== 'delivered')
+            report(
+              `${id}: frame ${frame.number} was delivered, and is ${frames.get(frame.number)?.state} after a recovery`,
+            )
         }
       }
     },

@@ -16,7 +16,8 @@ export function truePixels(): Checker {
         for (const frame of (await world.twin.listFrames(job.id, { limit: 1e6 })).items) {
           if (frame.state !== 'delivered') continue
           const key = finalKey(job.id, 'frames', frameFileName(frame.number, job.plan.format))
-          const stored = (await world.objects.head(key)) === null ? 'nothing' : await text(await world.objects.read(key))
+          const stored =
+            (await world.objects.head(key)) === null ? 'nothing' : await text(await world.objects.read(key))
           const wanted = trueFinal(job, frame.number)
           if (stored !== wanted) report(`${key} shows "${stored}" instead of "${wanted}"`)
         }

@@ -33,7 +33,11 @@ test('an id file with something else in it is replaced', async () => {
 
 test('a folder in use is refused with the process that uses it', async () => {
   await granted()
-  expect(await openDataFolder(folder)).toMatchObject({ ok: false, code: 'locked', detail: expect.stringContaining(`process ${process.pid}`) })
+  expect(await openDataFolder(folder)).toMatchObject({
+    ok: false,
+    code: 'locked',
+    detail: expect.stringContaining(`process ${process.pid}`),
+  })
 })
 
 test.each([

@@ -4,9 +4,22 @@ import { countsOf, progressOf, secondsLeft } from '../../../shared/domain/progre
 import { JobCounts } from '../../../shared/protocol/job.ts'
 import { NOW, aJob, aPlan } from './records.ts'
 
-test('counters are sorted into their groups; the farm\'s own and those at zero stay out', () => {
-  const counts = countsOf({ 'render.queued': 3, 'render.leased': 0, 'frames.delivered': 1, 'verdicts.agreed': 2, 'waiting.open': 3, 'running.all': 1 })
-  expect(JobCounts.parse(counts)).toEqual({ render: { queued: 3 }, finish: {}, audit: {}, frames: { delivered: 1 }, verdicts: { agreed: 2 } })
+test("counters are sorted into their groups; the farm's own and those at zero stay out", () => {
+  const counts = countsOf({
+    'render.queued': 3,
+    'render.leased': 0,
+    'frames.delivered': 1,
+    'verdicts.agreed': 2,
+    'waiting.open': 3,
+    'running.all': 1,
+  })
+  expect(JobCounts.parse(counts)).toEqual({
+    render: { queued: 3 },
+    finish: {},
+    audit: {},
+    frames: { delivered: 1 },
+    verdicts: { agreed: 2 },
+  })
 })
 
 test('inspections are counted only where there are any', () => {
@@ -16,12 +29,15 @@ test('inspections are counted only where there are any', () => {
 
 test('progress grows with every task and frame, and is whole only when the job is completed', () => {
   const job = aJob({ plan: aPlan({ renderTaskCount: 10, frameCount: 5 }) })
-  fc.assert(fc.property(fc.nat(10), fc.nat(5), (rendered, delivered) => {
-    const at = (tasks: number, frames: number) => progressOf(job, countsOf({ 'render.completed': tasks, 'frames.delivered': frames }))
-    expect(at(rendered, delivered)).toBeGreaterThanOrEqual(0)
-    expect(at(rendered, delivered)).toBeLessThan(1)
-    if (rendered < 10) expect(at(rendered + 1, delivered)).toBeGreaterThan(at(rendered, delivered))
-  }))
+  fc.assert(
+    fc.property(fc.nat(10), fc.nat(5), (rendered, delivered) => {
+      const at = (tasks: number, frames: number) =>
+        progressOf(job, countsOf({ 'render.completed': tasks, 'frames.delivered': frames }))
+      expect(at(rendered, delivered)).toBeGreaterThanOrEqual(0)
+      expect(at(rendered, delivered)).toBeLessThan(1)
+      if (rendered < 10) expect(at(rendered + 1, delivered)).toBeGreaterThan(at(rendered, delivered))
+    }),
+  )
   expect(progressOf({ ...job, state: 'completed' }, countsOf({}))).toBe(1)
 })
 

@@ -16,7 +16,12 @@ describe('the name of a result file', () => {
         return false
       }
     }
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[A-Za-z0-9._-]{1,130}$/)), (name) => isTaken(name) === hasKey(name)))
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.stringMatching(/^[A-Za-z0-9._-]{1,130}$/)),
+        (name) => isTaken(name) === hasKey(name),
+      ),
+    )
   })
 
   test.each([

@@ -5,7 +5,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findPython, pythonFor } from '../../blender-versions/pythons.ts'
 
 describe('the Python for a version of bpy', () => {
-  test.each([['4.2.0', '3.11'], ['4.5.15', '3.11'], ['5.0.1', '3.11'], ['5.1.2', '3.13'], ['5.3.0', '3.13'], ['6.0.0', '3.13']])('%s runs on %s', (version, python) => {
+  test.each([
+    ['4.2.0', '3.11'],
+    ['4.5.15', '3.11'],
+    ['5.0.1', '3.11'],
+    ['5.1.2', '3.13'],
+    ['5.3.0', '3.13'],
+    ['6.0.0', '3.13'],
+  ])('%s runs on %s', (version, python) => {
     expect(pythonFor(version)).toBe(python)
   })
 })

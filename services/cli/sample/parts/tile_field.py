@@ -49,9 +49,7 @@ def _points_mesh():
     """A vertex per tile, with what is the tile's own: quarter turn, lean, and when it leaps."""
     dice = random.Random(SEED)
     cells = [
-        (column, row)
-        for row in range(FIRST_ROW, FIRST_ROW + ROWS)
-        for column in range(-COLUMNS // 2, COLUMNS // 2)
+        (column, row) for row in range(FIRST_ROW, FIRST_ROW + ROWS) for column in range(-COLUMNS // 2, COLUMNS // 2)
     ]
     mesh = bpy.data.meshes.new("cells")
     mesh.from_pydata([(c + 0.5, r + 0.5, 0.0) for c, r in cells], [], [])

@@ -84,27 +84,49 @@ export async function renderWithBlender(folder: string): Promise<BlenderRenders>
   ]
   await writeFile(join(folder, 'jobs.json'), JSON.stringify(jobs))
   await writeFile(join(folder, 'scene.py'), SCENE)
-  await promisify(execFile)('blender', [
-    '--background', '--factory-startup', '--python-exit-code', '1', '--python', join(folder, 'scene.py'), '--', join(folder, 'jobs.json'),
-  ], { timeout: 120_000 })
+  await promisify(execFile)(
+    'blender',
+    [
+      '--background',
+      '--factory-startup',
+      '--python-exit-code',
+      '1',
+      '--python',
+      join(folder, 'scene.py'),
+      '--',
+      join(folder, 'jobs.json'),
+    ],
+    { timeout: 120_000 },
+  )
   return {
-    rgbaFull: join(folder, 'rgba.exr'), rgbaTiles,
-    multilayerFull: join(folder, 'multilayer.exr'), multilayerTiles,
+    rgbaFull: join(folder, 'rgba.exr'),
+    rgbaTiles,
+    multilayerFull: join(folder, 'multilayer.exr'),
+    multilayerTiles,
     piz: join(folder, 'piz.exr'),
   }
 }
 
-function grid(folder: string, name: string, xs: readonly number[], ys: readonly number[], overscanPx: number): RenderedTile[] {
-  return ys.slice(0, -1).flatMap((y, row) => xs.slice(0, -1).map((x, column) => ({
-    path: join(folder, `${name}-${row}-${column}.exr`),
-    placement: { x, y, width: xs[column + 1]! - x, height: ys[row + 1]! - y },
-    crop: { left: Math.min(x, overscanPx), top: Math.min(y, overscanPx) },
-  })))
+function grid(
+  folder: string,
+  name: string,
+  xs: readonly number[],
+  ys: readonly number[],
+  overscanPx: number,
+): RenderedTile[] {
+  return ys.slice(0, -1).flatMap((y, row) =>
+    xs.slice(0, -1).map((x, column) => ({
+      path: join(folder, `${name}-${row}-${column}.exr`),
+      placement: { x, y, width: xs[column + 1]! - x, height: ys[row + 1]! - y },
+      crop: { left: Math.min(x, overscanPx), top: Math.min(y, overscanPx) },
+    })),
+  )
 }
 
 function windowOf({ placement, crop }: RenderedTile, overscanPx: number): readonly number[] {
   return [
-    placement.x - crop.left, placement.y - crop.top,
+    placement.x - crop.left,
+    placement.y - crop.top,
     Math.min(RENDER_SIZE.width, placement.x + placement.width + overscanPx),
     Math.min(RENDER_SIZE.height, placement.y + placement.height + overscanPx),
   ]

@@ -29,10 +29,21 @@ function deep(seed: number): Uint16Array {
 describe('display images are compared as they are stored', () => {
   test('the share that differs at all, and visibly, and by how much', async () => {
     const samples = noise(800).map((byte) => byte >> 1)
-    const changed = samples.map((byte, at) => (at === 0 ? byte + 1 : at === 5 ? byte + 2 : at === 799 ? byte + 100 : byte))
-    const [a, b] = [await file('a.png', image(samples, 4).png()), await file('b.webp', image(changed, 4).webp({ lossless: true, exact: true }))]
+    const changed = samples.map((byte, at) =>
+      at === 0 ? byte + 1 : at === 5 ? byte + 2 : at === 799 ? byte + 100 : byte,
+    )
+    const [a, b] = [
+      await file('a.png', image(samples, 4).png()),
+      await file('b.webp', image(changed, 4).webp({ lossless: true, exact: true })),
+    ]
     expect(await compareDisplayImages(a, b)).toEqual({
-      ok: true, ...SIZE, channels: 4, bitsPerSample: 8, differingPercent: 0.375, visiblyDifferingPercent: 0.125, differenceMax: 100,
+      ok: true,
+      ...SIZE,
+      channels: 4,
+      bitsPerSample: 8,
+      differingPercent: 0.375,
+      visiblyDifferingPercent: 0.125,
+      differenceMax: 100,
     })
     expect(await samePixels(a, b)).toMatchObject({ ok: true, same: false })
   })
@@ -45,7 +56,10 @@ describe('display images are compared as they are stored', () => {
     expect(await samePixels(a, a)).toEqual({ ok: true, same: true })
     const compared = await compareDisplayImages(a, b)
     expect(compared).toMatchObject({ ok: true, bitsPerSample: 16, differenceMax: 515 })
-    expect(compared).toMatchObject({ differingPercent: expect.closeTo(200 / 600), visiblyDifferingPercent: expect.closeTo(100 / 600) })
+    expect(compared).toMatchObject({
+      differingPercent: expect.closeTo(200 / 600),
+      visiblyDifferingPercent: expect.closeTo(100 / 600),
+    })
   })
 
   test('gray stays gray', async () => {
@@ -55,7 +69,10 @@ describe('display images are compared as they are stored', () => {
 
   test('a JPEG is the same as itself and not as its source', async () => {
     const samples = noise(600)
-    const [png, jpeg] = [await file('source.png', image(samples, 3).png()), await file('copy.jpg', image(samples, 3).jpeg({ quality: 98 }))]
+    const [png, jpeg] = [
+      await file('source.png', image(samples, 3).png()),
+      await file('copy.jpg', image(samples, 3).jpeg({ quality: 98 })),
+    ]
     expect(await samePixels(jpeg, jpeg)).toEqual({ ok: true, same: true })
     expect(await samePixels(png, jpeg)).toMatchObject({ ok: true, same: false })
   })
@@ -74,10 +91,18 @@ describe('refused', () => {
   test('other sizes, channels, depths and profiles', async () => {
     const a = await file('rgb.png', image(noise(600), 3).png())
     const other = async (name: string, content: Sharp): Promise<string> => file(name, content)
-    expect(await compareDisplayImages(a, await other('size.png', image(noise(600), 3, { width: 10, height: 20 }).png()))).toMatchObject({ code: 'sizes_differ' })
-    expect(await compareDisplayImages(a, await other('rgba.png', image(noise(800), 4).png()))).toMatchObject({ code: 'channels_differ' })
-    expect(await compareDisplayImages(a, await other('rgb16.png', image(deep(2), 3).toColourspace('rgb16').png()))).toMatchObject({ code: 'channels_differ' })
-    expect(await compareDisplayImages(a, await other('profile.png', image(noise(600), 3).withIccProfile('p3').png()))).toMatchObject({ code: 'profiles_differ' })
+    expect(
+      await compareDisplayImages(a, await other('size.png', image(noise(600), 3, { width: 10, height: 20 }).png())),
+    ).toMatchObject({ code: 'sizes_differ' })
+    expect(await compareDisplayImages(a, await other('rgba.png', image(noise(800), 4).png()))).toMatchObject({
+      code: 'channels_differ',
+    })
+    expect(
+      await compareDisplayImages(a, await other('rgb16.png', image(deep(2), 3).toColourspace('rgb16').png())),
+    ).toMatchObject({ code: 'channels_differ' })
+    expect(
+      await compareDisplayImages(a, await other('profile.png', image(noise(600), 3).withIccProfile('p3').png())),
+    ).toMatchObject({ code: 'profiles_differ' })
   })
 
   test('a file cut short, one that is no image, and one kind against the other', async () => {
@@ -97,7 +122,10 @@ describe('refused', () => {
   })
 
   test('files with several images, and ink instead of light', async () => {
-    const a = await file('pages.webp', sharp(noise(600), { raw: { width: 20, height: 10, channels: 3, pageHeight: 5 } }).webp())
+    const a = await file(
+      'pages.webp',
+      sharp(noise(600), { raw: { width: 20, height: 10, channels: 3, pageHeight: 5 } }).webp(),
+    )
     expect(await compareDisplayImages(a, a)).toMatchObject({ ok: false, code: 'unsupported' })
     const ink = await file('ink.tiff', image(noise(600), 3).toColourspace('cmyk').tiff())
     expect(await compareDisplayImages(ink, ink)).toMatchObject({ ok: false, code: 'unsupported' })

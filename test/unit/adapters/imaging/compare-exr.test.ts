@@ -25,13 +25,19 @@ async function measures(image: NewExr, ofA: Sample, ofB: Sample): Promise<ImageM
 describe('two renders are compared', () => {
   test('an image does not differ from itself', async () => {
     expect(await measures(RGBA_64, grey, grey)).toMatchObject({
-      width: 64, height: 64, differingPercent: 0, worstBlockPercent: 0, slightlyDifferingPercent: 0, worstDifference: 0,
+      width: 64,
+      height: 64,
+      differingPercent: 0,
+      worstBlockPercent: 0,
+      slightlyDifferingPercent: 0,
+      worstDifference: 0,
       notFinite: { a: 0, b: 0, mismatched: 0 },
     })
   })
 
   test('by relative differences over the pixel, the worst channel speaking for it, alpha too', async () => {
-    const tampered: Sample = (channel, x, y) => (y === 3 && ((channel === 'A' && x < 4) || (channel === 'R' && x < 2)) ? 0.6 : 0.5)
+    const tampered: Sample = (channel, x, y) =>
+      y === 3 && ((channel === 'A' && x < 4) || (channel === 'R' && x < 2)) ? 0.6 : 0.5
     const compared = await measures(RGBA_64, grey, tampered)
     expect(compared.differingPercent).toBeCloseTo((100 * 4) / 4096)
     expect(compared.worstBlockPercent).toBeCloseTo((100 * 4) / 256)
@@ -44,12 +50,24 @@ describe('two renders are compared', () => {
   })
 
   test('in the dark by a floor: two blacks that hardly differ agree', async () => {
-    expect(await measures(RGBA_64, () => 0, () => 1e-5)).toMatchObject({ slightlyDifferingPercent: 0 })
+    expect(
+      await measures(
+        RGBA_64,
+        () => 0,
+        () => 1e-5,
+      ),
+    ).toMatchObject({ slightlyDifferingPercent: 0 })
   })
 
   test('block by block, so local tampering stands out wherever it is', async () => {
-    for (const [left, top] of [[0, 0], [48, 48], [16, 32]] as const) {
-      const compared = await measures(RGBA_64, grey, (_, x, y) => (x >= left && x < left + 16 && y >= top && y < top + 16 ? 1 : 0.5))
+    for (const [left, top] of [
+      [0, 0],
+      [48, 48],
+      [16, 32],
+    ] as const) {
+      const compared = await measures(RGBA_64, grey, (_, x, y) =>
+        x >= left && x < left + 16 && y >= top && y < top + 16 ? 1 : 0.5,
+      )
       expect(compared).toMatchObject({ differingPercent: 6.25, worstBlockPercent: 100 })
     }
   })
@@ -58,12 +76,17 @@ describe('two renders are compared', () => {
     const image = { width: 33, height: 17, channels: RGBA_FLOAT }
     const compared = await measures(image, grey, (_, x, y) => (x === 32 && y === 16 ? 1 : 0.5))
     expect(compared.worstBlockPercent).toBeCloseTo(100 / (17 * 17))
-    const wider = await measures({ ...image, width: 40, height: 24 }, grey, (_, x, y) => (x === 39 && y === 23 ? 1 : 0.5))
+    const wider = await measures({ ...image, width: 40, height: 24 }, grey, (_, x, y) =>
+      x === 39 && y === 23 ? 1 : 0.5,
+    )
     expect(wider.worstBlockPercent).toBeCloseTo(100 / 64)
   })
 
   test('an image of one pixel', async () => {
-    expect(await measures({ width: 1, height: 1, channels: RGBA_FLOAT }, grey, () => 1)).toMatchObject({ differingPercent: 100, worstBlockPercent: 100 })
+    expect(await measures({ width: 1, height: 1, channels: RGBA_FLOAT }, grey, () => 1)).toMatchObject({
+      differingPercent: 100,
+      worstBlockPercent: 100,
+    })
   })
 
   test('whatever their compression and line order are', async () => {
@@ -75,9 +98,17 @@ describe('two renders are compared', () => {
 })
 
 describe('a sample that is not finite', () => {
-  const oneBad = (bad: number): Sample => (channel, x, y) => (channel === 'G' && x === 1 && y === 1 ? bad : 0.5)
+  const oneBad =
+    (bad: number): Sample =>
+    (channel, x, y) =>
+      channel === 'G' && x === 1 && y === 1 ? bad : 0.5
 
-  test.each([[NaN, 0.5], [Infinity, -Infinity], [Infinity, NaN], [0, Infinity]])('%d against %d is a mismatch', async (ofA, ofB) => {
+  test.each([
+    [NaN, 0.5],
+    [Infinity, -Infinity],
+    [Infinity, NaN],
+    [0, Infinity],
+  ])('%d against %d is a mismatch', async (ofA, ofB) => {
     const compared = await measures(RGBA_64, oneBad(ofA), oneBad(ofB))
     expect(compared).toMatchObject({ worstDifference: Infinity, notFinite: { mismatched: 1 } })
     expect(compared.differingPercent).toBeGreaterThan(0)
@@ -85,17 +116,27 @@ describe('a sample that is not finite', () => {
 
   test('is none when both files have the same', async () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
-      expect(await measures(RGBA_64, oneBad(bad), oneBad(bad))).toMatchObject({ worstDifference: 0, notFinite: { a: 1, b: 1, mismatched: 0 } })
+      expect(await measures(RGBA_64, oneBad(bad), oneBad(bad))).toMatchObject({
+        worstDifference: 0,
+        notFinite: { a: 1, b: 1, mismatched: 0 },
+      })
     }
   })
 })
 
 describe('every channel of every layer counts', () => {
-  const channels = [...RGBA_FLOAT.map((each) => each.name), 'ViewLayer.Depth.Z', 'ViewLayer.IndexOB.X', 'ViewLayer.CryptoObject00.r', 'ViewLayer.CryptoObject00.g']
-    .map((name) => ({ name, type: 'float' as const }))
+  const channels = [
+    ...RGBA_FLOAT.map((each) => each.name),
+    'ViewLayer.Depth.Z',
+    'ViewLayer.IndexOB.X',
+    'ViewLayer.CryptoObject00.r',
+    'ViewLayer.CryptoObject00.g',
+  ].map((name) => ({ name, type: 'float' as const }))
   const image = { width: 32, height: 32, channels }
-  const onlyIn = (changed: string, from: number, to: number): readonly [Sample, Sample] =>
-    [(channel) => (channel === changed ? from : 0.5), (channel) => (channel === changed ? to : 0.5)]
+  const onlyIn = (changed: string, from: number, to: number): readonly [Sample, Sample] => [
+    (channel) => (channel === changed ? from : 0.5),
+    (channel) => (channel === changed ? to : 0.5),
+  ]
 
   test.each<[string, number, number, string]>([
     ['ViewLayer.Depth.Z', 10, 11, 'quantity'],
@@ -109,11 +150,19 @@ describe('every channel of every layer counts', () => {
   })
 
   test('depth that is as far as can be does not differ from itself', async () => {
-    for (const far of [1e10, Infinity]) expect(await measures(image, ...onlyIn('ViewLayer.Depth.Z', far, far))).toMatchObject({ worstDifference: 0 })
+    for (const far of [1e10, Infinity])
+      expect(await measures(image, ...onlyIn('ViewLayer.Depth.Z', far, far))).toMatchObject({ worstDifference: 0 })
   })
 
   test('uint and half channels too', async () => {
-    const typed = { width: 2, height: 1, channels: [{ name: 'Id', type: 'uint' as const }, { name: 'R', type: 'half' as const }] }
+    const typed = {
+      width: 2,
+      height: 1,
+      channels: [
+        { name: 'Id', type: 'uint' as const },
+        { name: 'R', type: 'half' as const },
+      ],
+    }
     const row = (id: number, half: number): Buffer => {
       const bytes = Buffer.alloc(12)
       bytes.writeUInt32LE(id, 4)
@@ -122,9 +171,15 @@ describe('every channel of every layer counts', () => {
     }
     await writeImage(a, typed, row(4_000_000_000, 0x3c00))
     await writeImage(b, typed, row(4_000_000_001, 0x3c00))
-    expect(await compareExr(a, b)).toMatchObject({ differingPercent: 50, groups: [{ group: 'Id', differingPercent: 50 }, { differingPercent: 0 }] })
+    expect(await compareExr(a, b)).toMatchObject({
+      differingPercent: 50,
+      groups: [{ group: 'Id', differingPercent: 50 }, { differingPercent: 0 }],
+    })
     await writeImage(b, typed, row(4_000_000_000, 0x4000))
-    expect(await compareExr(a, b)).toMatchObject({ worstDifference: expect.closeTo(1 / 1.52, 5), groups: [{ differingPercent: 0 }, { differingPercent: 50 }] })
+    expect(await compareExr(a, b)).toMatchObject({
+      worstDifference: expect.closeTo(1 / 1.52, 5),
+      groups: [{ differingPercent: 0 }, { differingPercent: 50 }],
+    })
   })
 })
 

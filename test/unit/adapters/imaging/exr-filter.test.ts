@@ -9,14 +9,17 @@ function plainFilter(raw: Buffer): Buffer {
 }
 
 describe('the rearrangement before packing', () => {
-  test.each([1, 2, 3, 7, 8, 12, 16, 24, 1000, 4096, 4097])('follows the format for %i bytes and is undone', (length) => {
-    for (const raw of [noise(length), Buffer.alloc(length), Buffer.alloc(length, 255)]) {
-      const filtered = Buffer.allocUnsafeSlow(length)
-      applyFilter(raw, filtered)
-      expect(filtered.equals(plainFilter(raw))).toBe(true)
-      expect(undoFilter(filtered).equals(raw)).toBe(true)
-    }
-  })
+  test.each([1, 2, 3, 7, 8, 12, 16, 24, 1000, 4096, 4097])(
+    'follows the format for %i bytes and is undone',
+    (length) => {
+      for (const raw of [noise(length), Buffer.alloc(length), Buffer.alloc(length, 255)]) {
+        const filtered = Buffer.allocUnsafeSlow(length)
+        applyFilter(raw, filtered)
+        expect(filtered.equals(plainFilter(raw))).toBe(true)
+        expect(undoFilter(filtered).equals(raw)).toBe(true)
+      }
+    },
+  )
 
   test('does the same with memory that does not begin at a word', () => {
     const raw = Buffer.concat([Buffer.alloc(1), noise(64)]).subarray(1)

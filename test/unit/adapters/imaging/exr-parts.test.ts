@@ -34,9 +34,8 @@ const sampleAt: Sample = (channel, x, y) => {
   const letter = channel.codePointAt(channel.length - 1) ?? 0
   return channel.length * 1000 + letter + x + y / 64
 }
-const byName = <Named extends { readonly name: string }>(all: readonly Named[]): Named[] => (
+const byName = <Named extends { readonly name: string }>(all: readonly Named[]): Named[] =>
   all.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-)
 
 /** The same image in one part. */
 async function interleaved(name: string, size = SIZE, sample: Sample = sampleAt): Promise<string> {
@@ -51,7 +50,11 @@ async function inParts(name: string, parts: readonly NewPart[] = PASSES, sample:
   return path
 }
 
-interface ReadOutcome { readonly ok: boolean; readonly code?: string; readonly message?: string }
+interface ReadOutcome {
+  readonly ok: boolean
+  readonly code?: string
+  readonly message?: string
+}
 
 async function readPath(path: string): Promise<ReadOutcome> {
   const opened = await openExr(path)
@@ -88,10 +91,16 @@ describe('a file of several parts', () => {
     expect(await compareExr(one, several)).toMatchObject({ ok: true, differingPercent: 0, worstDifference: 0 })
     expect(await checkExr(several, SIZE)).toEqual({ ok: true })
     expect(await exrLayout(several)).toEqual(await exrLayout(one))
-    const brighter = await inParts('brighter.exr', PASSES, (channel, x, y) => (
-      sampleAt(channel, x, y) + (channel.endsWith('Depth.Z') && y === 20 ? 1e6 : 0)
-    ))
-    expect(await samePixels(brighter, one)).toEqual({ ok: true, same: false, reason: 'row 20 is the first that differs' })
+    const brighter = await inParts(
+      'brighter.exr',
+      PASSES,
+      (channel, x, y) => sampleAt(channel, x, y) + (channel.endsWith('Depth.Z') && y === 20 ? 1e6 : 0),
+    )
+    expect(await samePixels(brighter, one)).toEqual({
+      ok: true,
+      same: false,
+      reason: 'row 20 is the first that differs',
+    })
   })
 
   test('whose parts are packed each in another way', async () => {
@@ -104,9 +113,9 @@ describe('a file of several parts', () => {
 
   test('whose parts have samples of other types', async () => {
     const color = COMBINED.map((channel): ExrChannel => ({ ...channel, type: 'half' }))
-    const path = await inParts('types.exr', [{ ...PASSES[0]!, channels: color }, PASSES[1]!], (channel, x, y) => (
-      channel.endsWith('.Z') ? x - y : 100 + x + y
-    ))
+    const path = await inParts('types.exr', [{ ...PASSES[0]!, channels: color }, PASSES[1]!], (channel, x, y) =>
+      channel.endsWith('.Z') ? x - y : 100 + x + y,
+    )
     const { header, pixels } = await readImage(path)
     expect(header.channels).toEqual([...color, ...DEPTH])
     const row = 36 * header.rowBytes
@@ -123,7 +132,8 @@ describe('a file of several parts', () => {
     expect(header.channels.map(({ name }) => name)).toEqual([
       ...['A', 'B', 'G', 'R'].map((each) => `ViewLayer.Combined.left.${each}`),
       ...['A', 'B', 'G', 'R'].map((each) => `ViewLayer.Combined.right.${each}`),
-      'ViewLayer.Depth.left.Z', 'ViewLayer.Depth.right.Z',
+      'ViewLayer.Depth.left.Z',
+      'ViewLayer.Depth.right.Z',
     ])
     const listed = header.attributes.find(({ name }) => name === 'multiView')
     expect(listed?.value.toString('latin1')).toBe('\x04\0\0\0left\x05\0\0\0right')
@@ -137,7 +147,10 @@ describe('a file of several parts', () => {
   })
 
   test('is stitched with files of one part into a file of one part', async () => {
-    const left = await inParts('left.exr', PASSES.map((part) => ({ ...part, width: 4 })))
+    const left = await inParts(
+      'left.exr',
+      PASSES.map((part) => ({ ...part, width: 4 })),
+    )
     const right = await interleaved('right.exr', { ...SIZE, width: 3 }, (channel, x, y) => sampleAt(channel, x + 4, y))
     const tiles = [
       { path: left, placement: { ...SIZE, x: 0, y: 0, width: 4 }, crop: { left: 0, top: 0 } },
@@ -155,7 +168,13 @@ describe('a file of several parts', () => {
 
   test('is merged with others of its samples', async () => {
     const output = join(folder, 'merged.exr')
-    const merged = await mergeSamples([{ path: several, samples: 1 }, { path: one, samples: 3 }], output)
+    const merged = await mergeSamples(
+      [
+        { path: several, samples: 1 },
+        { path: one, samples: 3 },
+      ],
+      output,
+    )
     expect(merged).toMatchObject({ ok: true, samples: 4 })
     expect(await samePixels(output, one)).toEqual({ ok: true, same: true })
   })
@@ -164,29 +183,81 @@ describe('a file of several parts', () => {
 describe('refused with the reason', () => {
   const [combined, depth] = [partHeader(PASSES[0]!), partHeader(PASSES[1]!)]
   const changed = (change: Partial<NewPart>) => partHeader({ ...PASSES[1]!, ...change })
-  const tiled = { ...depth, attributes: depth.attributes.map((each) => (each.name === 'type' ? text('type', 'tiledimage') : each)) }
-  const many = <Each>(count: number, each: (index: number) => Each) => Array.from({ length: count }, (_, index) => each(index))
+  const tiled = {
+    ...depth,
+    attributes: depth.attributes.map((each) => (each.name === 'type' ? text('type', 'tiledimage') : each)),
+  }
+  const many = <Each>(count: number, each: (index: number) => Each) =>
+    Array.from({ length: count }, (_, index) => each(index))
   /** Parts of one column, with these channels and attributes each. */
-  const small = (part: number, channels: readonly string[], height = 1, attributes: readonly string[] = []) => partHeader({
-    width: 1, height, name: `p${part}`, compression: 'zips', channels: floats(...channels), attributes: attributes.map((name) => text(name, '')),
-  })
-  const tooManyChannels = many(3, (part) => small(part, many(400, (index) => `c${part}.${index}`)))
-  const tooManyAttributes = many(9, (part) => small(part, [`c${part}`], 1, many(4000, (index) => `a${index}`)))
+  const small = (part: number, channels: readonly string[], height = 1, attributes: readonly string[] = []) =>
+    partHeader({
+      width: 1,
+      height,
+      name: `p${part}`,
+      compression: 'zips',
+      channels: floats(...channels),
+      attributes: attributes.map((name) => text(name, '')),
+    })
+  const tooManyChannels = many(3, (part) =>
+    small(
+      part,
+      many(400, (index) => `c${part}.${index}`),
+    ),
+  )
+  const tooManyAttributes = many(9, (part) =>
+    small(
+      part,
+      [`c${part}`],
+      1,
+      many(4000, (index) => `a${index}`),
+    ),
+  )
 
   test.each<[string, string, string, Buffer]>([
     ['unsupported', 'parts of other sizes', 'part 1 has 7 x 36 px', headOf([combined, changed({ height: 36 })])],
-    ['unsupported', 'one channel twice', 'ViewLayer.Depth.Z is in parts 0 and 1', headOf([depth, changed({ name: 'again' })])],
+    [
+      'unsupported',
+      'one channel twice',
+      'ViewLayer.Depth.Z is in parts 0 and 1',
+      headOf([depth, changed({ name: 'again' })]),
+    ],
     ['unsupported', 'a part that is tiled', 'part 1: the file holds a "tiledimage"', headOf([combined, tiled])],
-    ['corrupt', 'two parts of one name', 'part 1 is named "ViewLayer.Depth"', headOf([depth, changed({ channels: COMBINED })])],
+    [
+      'corrupt',
+      'two parts of one name',
+      'part 1 is named "ViewLayer.Depth"',
+      headOf([depth, changed({ channels: COMBINED })]),
+    ],
     ['corrupt', 'a part without a name', 'part 0: a part must have a name', headOf([makeExrHeader(PASSES[0]!)])],
-    ['corrupt', 'another number of blocks', 'part 1: its chunkCount is not 3', headOf([combined, partHeader(PASSES[1]!, 2)])],
-    ['corrupt', 'no part at all', 'the file has no parts', Buffer.concat([headOf([depth]).subarray(0, 8), Buffer.alloc(1)])],
+    [
+      'corrupt',
+      'another number of blocks',
+      'part 1: its chunkCount is not 3',
+      headOf([combined, partHeader(PASSES[1]!, 2)]),
+    ],
+    [
+      'corrupt',
+      'no part at all',
+      'the file has no parts',
+      Buffer.concat([headOf([depth]).subarray(0, 8), Buffer.alloc(1)]),
+    ],
     ['too_large', 'too many parts', 'more than 1024 parts', headOf(many(1025, (part) => small(part, [`c${part}`])))],
     ['too_large', 'too many channels in all', 'more than 1024 channels', headOf(tooManyChannels)],
-    ['too_large', 'too many blocks', 'more than 4194304 blocks', headOf(many(70, (part) => small(part, [`c${part}`], 65_536)))],
+    [
+      'too_large',
+      'too many blocks',
+      'more than 4194304 blocks',
+      headOf(many(70, (part) => small(part, [`c${part}`], 65_536))),
+    ],
     ['too_large', 'too many attributes in all', 'attributes', headOf(tooManyAttributes)],
     ['truncated', 'blocks that the file is too short for', 'need at least', headOf([combined, depth])],
-    ['truncated', 'a header that does not end', 'part 1: attribute screenWindow', headOf([combined, depth]).subarray(0, -40)],
+    [
+      'truncated',
+      'a header that does not end',
+      'part 1: attribute screenWindow',
+      headOf([combined, depth]).subarray(0, -40),
+    ],
   ])('%s: %s', async (code, _, message, bytes) => {
     const path = join(folder, 'refused.exr')
     await writeFile(path, bytes)
@@ -205,7 +276,11 @@ describe('refused with the reason', () => {
 
   test('a file cut anywhere', async () => {
     const path = join(folder, 'cut.exr')
-    const bytes = await writeParts(path, PASSES.map((part) => ({ ...part, width: 2, height: 3 })), sampleAt)
+    const bytes = await writeParts(
+      path,
+      PASSES.map((part) => ({ ...part, width: 2, height: 3 })),
+      sampleAt,
+    )
     for (let length = bytes.length - 1; length >= 0; length -= 1) {
       await truncate(path, length)
       const outcome = await readPath(path)
@@ -215,14 +290,21 @@ describe('refused with the reason', () => {
 
   test('or read, whatever bits are flipped', async () => {
     const path = join(folder, 'flipped.exr')
-    const original = await writeParts(path, PASSES.map((part) => ({ ...part, width: 2, height: 18 })), sampleAt)
+    const original = await writeParts(
+      path,
+      PASSES.map((part) => ({ ...part, width: 2, height: 18 })),
+      sampleAt,
+    )
     const change = fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255))
-    await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), async (changes) => {
-      const bytes = Buffer.from(original)
-      for (const [where, value] of changes) bytes[Math.floor(where * bytes.length)] = value
-      await writeFile(path, bytes)
-      const outcome = await readPath(path)
-      expect(typeof (outcome.ok ? 'read' : outcome.message)).toBe('string')
-    }), { numRuns: 300 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), async (changes) => {
+        const bytes = Buffer.from(original)
+        for (const [where, value] of changes) bytes[Math.floor(where * bytes.length)] = value
+        await writeFile(path, bytes)
+        const outcome = await readPath(path)
+        expect(typeof (outcome.ok ? 'read' : outcome.message)).toBe('string')
+      }),
+      { numRuns: 300 },
+    )
   }, 60_000)
 })

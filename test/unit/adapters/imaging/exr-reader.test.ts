@@ -11,14 +11,20 @@ import { RGBA_FLOAT, noise, readImage, scratchFolder, writeImage } from './image
 
 const folder = scratchFolder()
 const MIXED: readonly ExrChannel[] = [
-  { name: 'Id', type: 'uint' }, { name: 'R', type: 'half' }, { name: 'Z', type: 'float' },
+  { name: 'Id', type: 'uint' },
+  { name: 'R', type: 'half' },
+  { name: 'Z', type: 'float' },
 ]
 const COMPRESSIONS: readonly ExrCompression[] = ['none', 'rle', 'zips', 'zip']
 
 /** For tests of many small files, where other work keeps the machine busy. */
 const LOADED_MACHINE_MS = 60_000
 
-interface ReadOutcome { readonly ok: boolean; readonly code?: string; readonly message?: string }
+interface ReadOutcome {
+  readonly ok: boolean
+  readonly code?: string
+  readonly message?: string
+}
 
 /** Opens a file made of `bytes` and reads every block: what comes of it. */
 async function readAll(bytes: Buffer, name = 'changed.exr'): Promise<ReadOutcome> {
@@ -59,7 +65,12 @@ function valueOffset(bytes: Buffer, attribute: string): number {
 describe('a file comes back as it was written', () => {
   for (const compression of COMPRESSIONS) {
     for (const lineOrder of ['increasing', 'decreasing'] as const) {
-      for (const [width, height] of [[1, 1], [1, 33], [7, 16], [33, 17]] as const) {
+      for (const [width, height] of [
+        [1, 1],
+        [1, 33],
+        [7, 16],
+        [33, 17],
+      ] as const) {
         test(`${compression}, ${lineOrder} rows, ${width} x ${height} px of mixed types`, async () => {
           for (const flat of [true, false]) {
             const image = { width, height, channels: MIXED, compression, lineOrder }
@@ -116,7 +127,8 @@ async function blockBytes(bytes: Buffer): Promise<number> {
 
 describe('refused with the reason', () => {
   test.each([
-    ['deep', 0x800], ['tiled', 0x200],
+    ['deep', 0x800],
+    ['tiled', 0x200],
   ])('a %s file', async (_, flag) => {
     const bytes = await sample()
     bytes.writeUInt32LE(2 | flag, 4)
@@ -129,14 +141,34 @@ describe('refused with the reason', () => {
   })
 
   test.each<[string, string, (bytes: Buffer) => void]>([
-    ['too_large', 'an image of two thousand million pixels a side', (bytes) => bytes.writeInt32LE(2 ** 31 - 1, valueOffset(bytes, 'dataWindow') + 8)],
-    ['truncated', 'a height that the file is too short for', (bytes) => bytes.writeInt32LE(60_000, valueOffset(bytes, 'dataWindow') + 12)],
-    ['corrupt', 'a data window that ends before it begins', (bytes) => bytes.writeInt32LE(-1, valueOffset(bytes, 'dataWindow') + 8)],
+    [
+      'too_large',
+      'an image of two thousand million pixels a side',
+      (bytes) => bytes.writeInt32LE(2 ** 31 - 1, valueOffset(bytes, 'dataWindow') + 8),
+    ],
+    [
+      'truncated',
+      'a height that the file is too short for',
+      (bytes) => bytes.writeInt32LE(60_000, valueOffset(bytes, 'dataWindow') + 12),
+    ],
+    [
+      'corrupt',
+      'a data window that ends before it begins',
+      (bytes) => bytes.writeInt32LE(-1, valueOffset(bytes, 'dataWindow') + 8),
+    ],
     ['corrupt', 'an unknown sample type', (bytes) => bytes.writeInt32LE(3, valueOffset(bytes, 'channels') + 3)],
     ['unsupported', 'a subsampled channel', (bytes) => bytes.writeInt32LE(2, valueOffset(bytes, 'channels') + 3 + 8)],
     ['corrupt', 'channels out of order', (bytes) => bytes.write('Zd', valueOffset(bytes, 'channels'))],
-    ['too_large', 'an attribute of 2 GiB', (bytes) => bytes.writeInt32LE(2 ** 31 - 1, valueOffset(bytes, 'pixelAspectRatio') - 4)],
-    ['corrupt', 'an attribute of negative size', (bytes) => bytes.writeInt32LE(-4, valueOffset(bytes, 'pixelAspectRatio') - 4)],
+    [
+      'too_large',
+      'an attribute of 2 GiB',
+      (bytes) => bytes.writeInt32LE(2 ** 31 - 1, valueOffset(bytes, 'pixelAspectRatio') - 4),
+    ],
+    [
+      'corrupt',
+      'an attribute of negative size',
+      (bytes) => bytes.writeInt32LE(-4, valueOffset(bytes, 'pixelAspectRatio') - 4),
+    ],
     ['unsupported', 'rows in random order', (bytes) => bytes.writeUInt8(2, valueOffset(bytes, 'lineOrder'))],
     ['corrupt', 'an unknown compression', (bytes) => bytes.writeUInt8(77, valueOffset(bytes, 'compression'))],
   ])('%s: %s', async (code, _, change) => {
@@ -179,7 +211,10 @@ describe('refused with the reason', () => {
       const rest = Buffer.alloc(16)
       rest.writeBigUInt64LE(BigInt(head.length + 8), 0)
       rest.writeInt32LE(packed.length, 12)
-      expect(await readAll(Buffer.concat([head, rest, Buffer.from(packed)]))).toMatchObject({ ok: false, code: 'corrupt' })
+      expect(await readAll(Buffer.concat([head, rest, Buffer.from(packed)]))).toMatchObject({
+        ok: false,
+        code: 'corrupt',
+      })
     }
   })
 
@@ -189,36 +224,58 @@ describe('refused with the reason', () => {
     const rest = Buffer.alloc(16 + 20)
     rest.writeBigUInt64LE(BigInt(head.length + 8), 0)
     rest.writeInt32LE(20, 12)
-    expect(await readAll(Buffer.concat([head, rest]))).toMatchObject({ ok: false, code: 'corrupt', message: expect.stringContaining('cannot yield') })
+    expect(await readAll(Buffer.concat([head, rest]))).toMatchObject({
+      ok: false,
+      code: 'corrupt',
+      message: expect.stringContaining('cannot yield'),
+    })
   })
 
-  test('a file cut anywhere', async () => {
-    for (const compression of COMPRESSIONS) {
-      const bytes = await sample(compression)
-      const path = join(folder, 'cut.exr')
-      await writeFile(path, bytes)
-      for (let length = bytes.length - 1; length >= 0; length -= 1) {
-        await truncate(path, length)
-        const outcome = await readPath(path)
-        if (outcome.ok || outcome.code !== 'truncated') throw new Error(`${compression} cut to ${length} of ${bytes.length}: ${JSON.stringify(outcome)}`)
+  test(
+    'a file cut anywhere',
+    async () => {
+      for (const compression of COMPRESSIONS) {
+        const bytes = await sample(compression)
+        const path = join(folder, 'cut.exr')
+        await writeFile(path, bytes)
+        for (let length = bytes.length - 1; length >= 0; length -= 1) {
+          await truncate(path, length)
+          const outcome = await readPath(path)
+          if (outcome.ok || outcome.code !== 'truncated')
+            throw new Error(`${compression} cut to ${length} of ${bytes.length}: ${JSON.stringify(outcome)}`)
+        }
       }
-    }
-  }, LOADED_MACHINE_MS)
+    },
+    LOADED_MACHINE_MS,
+  )
 
   test('a missing file is thrown, since that is not the fault of the file', async () => {
     await expect(openExr(join(folder, 'not-there.exr'))).rejects.toThrow('ENOENT')
   })
 })
 
-test('whatever bits are flipped, a file is read or refused, never worse', async () => {
-  const originals = await Promise.all(COMPRESSIONS.map(async (compression) => sample(compression)).map(async (each) => Buffer.from(await each)))
-  await fc.assert(fc.asyncProperty(
-    fc.constantFrom(...originals), fc.array(fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255)), { minLength: 1, maxLength: 6 }),
-    async (original, changes) => {
-      const bytes = Buffer.from(original)
-      for (const [where, value] of changes) bytes[Math.floor(where * bytes.length)] = value
-      const outcome = await readAll(bytes, 'flipped.exr')
-      expect(typeof (outcome.ok ? 'read' : outcome.message)).toBe('string')
-    },
-  ), { numRuns: 400 })
-}, LOADED_MACHINE_MS)
+test(
+  'whatever bits are flipped, a file is read or refused, never worse',
+  async () => {
+    const originals = await Promise.all(
+      COMPRESSIONS.map(async (compression) => sample(compression)).map(async (each) => Buffer.from(await each)),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...originals),
+        fc.array(fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255)), {
+          minLength: 1,
+          maxLength: 6,
+        }),
+        async (original, changes) => {
+          const bytes = Buffer.from(original)
+          for (const [where, value] of changes) bytes[Math.floor(where * bytes.length)] = value
+          const outcome = await readAll(bytes, 'flipped.exr')
+          expect(typeof (outcome.ok ? 'read' : outcome.message)).toBe('string')
+        },
+      ),
+      { numRuns: 400 },
+    )
+  },
+  LOADED_MACHINE_MS,
+)

@@ -41,7 +41,9 @@ export async function writeImage(path: string, image: NewExr, pixels: Buffer): P
 
 /** An image of `channels` x float samples given by a function of channel name, x and y. */
 export async function writeFloats(
-  path: string, image: NewExr, sample: (channel: string, x: number, y: number) => number,
+  path: string,
+  image: NewExr,
+  sample: (channel: string, x: number, y: number) => number,
 ): Promise<ExrHeader> {
   const header = makeExrHeader(image)
   const floats = new Float32Array(header.width * header.height * header.channels.length)

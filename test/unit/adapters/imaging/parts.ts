@@ -6,7 +6,10 @@ import { DEFLATE_DEFAULT, encodeExrBlock } from '../../../../shared/adapters/ima
 import { makeExrHeader } from '../../../../shared/adapters/imaging/exr-build.ts'
 import type { NewExr } from '../../../../shared/adapters/imaging/exr-build.ts'
 import {
-  EXR_FLAG, EXR_SAMPLE_BYTES, decodedBlockBytes, rowsInBlock,
+  EXR_FLAG,
+  EXR_SAMPLE_BYTES,
+  decodedBlockBytes,
+  rowsInBlock,
 } from '../../../../shared/adapters/imaging/exr-format.ts'
 import type { ExrAttribute, ExrHeader } from '../../../../shared/adapters/imaging/exr-format.ts'
 import { encodeExrHeader } from '../../../../shared/adapters/imaging/exr-header.ts'

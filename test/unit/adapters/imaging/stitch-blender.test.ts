@@ -42,7 +42,8 @@ describe.skipIf(!blenderIsThere)('files from Blender', { timeout: 60_000 }, () =
     const output = join(folder, 'attributes-stitched.exr')
     await stitchTiles(renders.multilayerTiles, RENDER_SIZE, output)
     const [stitched, full] = [await readImage(output), await readImage(renders.multilayerFull)]
-    const lasting = (image: typeof full): unknown => image.header.attributes.filter((each) => !OF_THE_MOMENT.test(each.name))
+    const lasting = (image: typeof full): unknown =>
+      image.header.attributes.filter((each) => !OF_THE_MOMENT.test(each.name))
     expect(lasting(stitched)).toEqual(lasting(full))
     const names = full.header.attributes.map((each) => each.name)
     expect(names).toContain('BlenderMultiChannel')
@@ -63,21 +64,30 @@ describe.skipIf(!blenderIsThere)('files from Blender', { timeout: 60_000 }, () =
   })
 
   test('a compression that is not read is refused by its name', async () => {
-    expect(await openExr(renders.piz)).toMatchObject({ ok: false, code: 'unsupported', message: expect.stringContaining('PIZ') })
+    expect(await openExr(renders.piz)).toMatchObject({
+      ok: false,
+      code: 'unsupported',
+      message: expect.stringContaining('PIZ'),
+    })
   })
 
   test.skipIf(!oiiotoolIsThere)('another program finds the stitched file equal to the full render', async () => {
     const output = join(folder, 'for-oiiotool.exr')
     await stitchTiles(renders.multilayerTiles, RENDER_SIZE, output)
-    const said = execFileSync('oiiotool', ['--fail', '0', '--warn', '0', output, renders.multilayerFull, '--diff'], { encoding: 'utf8' })
+    const said = execFileSync('oiiotool', ['--fail', '0', '--warn', '0', output, renders.multilayerFull, '--diff'], {
+      encoding: 'utf8',
+    })
     expect(said).toContain('PASS')
   })
 
-  test.skipIf(!oiiotoolIsThere).each(['none', 'rle', 'zips', 'zip'])('files that another program packed with %s read the same', async (compression) => {
-    const output = join(folder, `oiiotool-${compression}.exr`)
-    execFileSync('oiiotool', [renders.rgbaFull, '--compression', compression, '-o', output])
-    const [theirs, full] = [await readImage(output), await readImage(renders.rgbaFull)]
-    expect(theirs.header.compression).toBe(compression)
-    expect(theirs.pixels.equals(full.pixels)).toBe(true)
-  })
+  test.skipIf(!oiiotoolIsThere).each(['none', 'rle', 'zips', 'zip'])(
+    'files that another program packed with %s read the same',
+    async (compression) => {
+      const output = join(folder, `oiiotool-${compression}.exr`)
+      execFileSync('oiiotool', [renders.rgbaFull, '--compression', compression, '-o', output])
+      const [theirs, full] = [await readImage(output), await readImage(renders.rgbaFull)]
+      expect(theirs.header.compression).toBe(compression)
+      expect(theirs.pixels.equals(full.pixels)).toBe(true)
+    },
+  )
 })

@@ -53,7 +53,11 @@ test('takes a body far over the limit of other routes, from fetch', async () => 
 })
 
 test('leaves the parsers of other routes alone', async () => {
-  const response = await fetch(`${publicUrl}/v1/other`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":1}' })
+  const response = await fetch(`${publicUrl}/v1/other`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"a":1}',
+  })
   expect(await response.json()).toEqual({ got: { a: 1 } })
 })
 
@@ -73,7 +77,11 @@ test('stops reading an upload without length once it is longer than signed', asy
 
 test('tells a client with a long wrong body why it was refused', async () => {
   const { url, method } = await signPut(Buffer.alloc(1000))
-  const response = await fetch(url, { method, headers: { 'content-type': 'image/png' }, body: Buffer.alloc(50_000_000) })
+  const response = await fetch(url, {
+    method,
+    headers: { 'content-type': 'image/png' },
+    body: Buffer.alloc(50_000_000),
+  })
   expect(response.status).toBe(422)
   expect(await codeOf(response)).toBe('wrong_bytes')
 })
@@ -131,7 +139,9 @@ test('a resumed download starts again when the object has changed', async () => 
 
 test('what a stranger uploaded is not run by a browser', async () => {
   await store.put(workKey('j', 'page.html'), Buffer.from('<script>'), png)
-  const { headers } = await fetch(await store.signedGet(workKey('j', 'page.html'), { ttlSeconds: 60 }), { method: 'HEAD' })
+  const { headers } = await fetch(await store.signedGet(workKey('j', 'page.html'), { ttlSeconds: 60 }), {
+    method: 'HEAD',
+  })
   expect(headers.get('content-type')).toBe('application/octet-stream')
   expect(headers.get('x-content-type-options')).toBe('nosniff')
   expect(headers.get('content-security-policy')).toContain('sandbox')

@@ -29,17 +29,20 @@ test('a person finds the delivery under its usual name', async () => {
   expect(await readFile(join(root, 'objects/jobs/job_1/final/frames/0001.png'), 'utf8')).toBe('x')
 })
 
-test.each(['check', 'tidy'] as const)('%s sweeps what a killed writer left a day ago, and not what is being written', async (call) => {
-  const [old, young] = [join(root, 'partial/put-old'), join(root, 'partial/put-young')]
-  for (const folder of [old, young]) {
-    await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, 'content'), 'half')
-  }
-  const longAgo = Date.now() / 1000 - DAY_SECONDS - 60
-  await utimes(old, longAgo, longAgo)
-  await store[call]()
-  expect(await readdir(join(root, 'partial'))).toEqual(['put-young'])
-})
+test.each(['check', 'tidy'] as const)(
+  '%s sweeps what a killed writer left a day ago, and not what is being written',
+  async (call) => {
+    const [old, young] = [join(root, 'partial/put-old'), join(root, 'partial/put-young')]
+    for (const folder of [old, young]) {
+      await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, 'content'), 'half')
+    }
+    const longAgo = Date.now() / 1000 - DAY_SECONDS - 60
+    await utimes(old, longAgo, longAgo)
+    await store[call]()
+    expect(await readdir(join(root, 'partial'))).toEqual(['put-young'])
+  },
+)
 
 test('a folder that cannot be written is an outage', async () => {
   await writeFile(join(root, 'partial'), 'a file where a folder should be')
@@ -55,7 +58,9 @@ test('foreign files are neither listed nor deleted', async () => {
   await writeFile(join(folder, '.DS_Store'), 'foreign')
   await writeFile(join(folder, 'UPPER.png'), 'foreign')
   await symlink('/etc', join(folder, 'etc'))
-  expect((await store.list(jobPrefix('j'), { limit: 10 })).keys.map(({ key }) => key)).toEqual([workKey('j', 'mine.png')])
+  expect((await store.list(jobPrefix('j'), { limit: 10 })).keys.map(({ key }) => key)).toEqual([
+    workKey('j', 'mine.png'),
+  ])
   expect(await store.deletePrefix(jobPrefix('j'))).toEqual({ deleted: 1 })
   expect((await readdir(folder)).sort()).toEqual(['.DS_Store', 'UPPER.png', 'etc'])
   expect((await stat('/etc')).isDirectory()).toBe(true)

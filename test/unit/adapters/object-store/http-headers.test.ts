@@ -12,12 +12,22 @@ test('a range is read as HTTP means it', () => {
 })
 
 test('a range that gives nothing is unsatisfiable', () => {
-  for (const header of ['bytes=10-', 'bytes=10-20', 'bytes=-0']) expect(parseRange(header, 10), header).toBe('unsatisfiable')
+  for (const header of ['bytes=10-', 'bytes=10-20', 'bytes=-0'])
+    expect(parseRange(header, 10), header).toBe('unsatisfiable')
   expect(parseRange('bytes=0-', 0)).toBe('unsatisfiable')
 })
 
 test('what is no single range means the whole object', () => {
-  for (const header of [undefined, '', 'bytes=-', 'bytes=5-2', 'bytes=0-1,3-4', 'lines=1-2', 'bytes=a-b', 'bytes=0x1-2']) {
+  for (const header of [
+    undefined,
+    '',
+    'bytes=-',
+    'bytes=5-2',
+    'bytes=0-1,3-4',
+    'lines=1-2',
+    'bytes=a-b',
+    'bytes=0x1-2',
+  ]) {
     expect(parseRange(header, 10), header).toBeNull()
   }
 })
@@ -34,6 +44,7 @@ test('a cut in the middle of a sign outside the basic plane is harmless', () => 
 })
 
 test('no key is served as something that a browser runs', () => {
-  for (const key of ['a.html', 'a.svg', 'a.js', 'a.xhtml', 'a']) expect(contentTypeOfKey(key)).toBe('application/octet-stream')
+  for (const key of ['a.html', 'a.svg', 'a.js', 'a.xhtml', 'a'])
+    expect(contentTypeOfKey(key)).toBe('application/octet-stream')
   expect(contentTypeOfKey('frames/0001.PNG')).toBe('image/png')
 })

@@ -55,14 +55,18 @@ function storeAt(at: Server, publicEndpoint?: string): S3ObjectStore {
   })
 }
 
-const refuse = (status: number, code: string): RequestListener => (_, response) => {
-  response.writeHead(status, { 'content-type': 'application/xml' })
-  response.end(`<Error><Code>${code}</Code><Message>said the server</Message></Error>`)
-}
+const refuse =
+  (status: number, code: string): RequestListener =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/xml' })
+    response.end(`<Error><Code>${code}</Code><Message>said the server</Message></Error>`)
+  }
 
 test('a passing failure is tried again, and not told', async () => {
   answer = (incoming, response) =>
-    requests.length < 3 ? refuse(503, 'SlowDown')(incoming, response) : response.writeHead(200, { 'content-length': 5 }).end('hello')
+    requests.length < 3
+      ? refuse(503, 'SlowDown')(incoming, response)
+      : response.writeHead(200, { 'content-length': 5 }).end('hello')
   expect((await buffer(await store.read(key))).toString()).toBe('hello')
   expect(requests).toHaveLength(3)
 })
@@ -80,7 +84,11 @@ test('a server that is not there is a retryable outage', async () => {
 })
 
 test('what only the operator can mend is not worth another try', async () => {
-  for (const [status, code] of [[403, 'SignatureDoesNotMatch'], [403, 'AccessDenied'], [404, 'NoSuchBucket']] as const) {
+  for (const [status, code] of [
+    [403, 'SignatureDoesNotMatch'],
+    [403, 'AccessDenied'],
+    [404, 'NoSuchBucket'],
+  ] as const) {
     answer = refuse(status, code)
     const error: unknown = await store.check().catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(StoreUnavailable)
@@ -138,9 +146,16 @@ test('a server that put the parts together wrongly is caught', async () => {
 test('signed addresses are those that workers can reach, and carry no checksum of nothing', async () => {
   await store.close()
   store = storeAt(server, 'https://s3.farm.example.org')
-  const put = await store.signedPut(key, { bytes: 3, sha256: 'ab'.repeat(32), contentType: 'image/png', ttlSeconds: 60 })
+  const put = await store.signedPut(key, {
+    bytes: 3,
+    sha256: 'ab'.repeat(32),
+    contentType: 'image/png',
+    ttlSeconds: 60,
+  })
   expect(put.url).toMatch(/^https:\/\/s3\.farm\.example\.org\/tilework\/jobs\/j\/work\/f\.png\?/)
-  expect(new URL(put.url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;content-type;host;x-amz-checksum-sha256')
+  expect(new URL(put.url).searchParams.get('X-Amz-SignedHeaders')).toBe(
+    'content-length;content-type;host;x-amz-checksum-sha256',
+  )
   expect(put.url).not.toContain('crc32')
   expect(put.url).not.toContain('hidden')
   expect(await store.signedGet(key, { ttlSeconds: 60 })).toContain('https://s3.farm.example.org/tilework/')
@@ -148,7 +163,9 @@ test('signed addresses are those that workers can reach, and carry no checksum o
 
 test('a server that does not list unfinished uploads does not stop a deletion', async () => {
   answer = (incoming, response) =>
-    incoming.url?.includes('uploads') === true ? refuse(403, 'AccessDenied')(incoming, response) : response.end('<R><IsTruncated>false</IsTruncated></R>')
+    incoming.url?.includes('uploads') === true
+      ? refuse(403, 'AccessDenied')(incoming, response)
+      : response.end('<R><IsTruncated>false</IsTruncated></R>')
   expect(await store.deletePrefix(jobPrefix('j'))).toEqual({ deleted: 0 })
 })
 
@@ -158,11 +175,34 @@ test('tidying gives up uploads and checks that nobody goes on with, and only tho
   answer = (incoming, response) => {
     const url = incoming.url ?? ''
     if (incoming.method === 'DELETE') return response.writeHead(204).end()
-    if (incoming.method === 'HEAD') return response.writeHead(200, { 'last-modified': new Date(Date.now() - (url.includes('old') ? old : young)).toUTCString(), 'content-length': 1 }).end()
+    if (incoming.method === 'HEAD')
+      return response
+        .writeHead(200, {
+          'last-modified': new Date(Date.now() - (url.includes('old') ? old : young)).toUTCString(),
+          'content-length': 1,
+        })
+        .end()
     response.writeHead(200, { 'content-type': 'application/xml' })
-    if (url.includes('uploads=')) return response.end(`<ListMultipartUploadsResult>${[['jobs/j/work/a', old], ['jobs/j/work/b', young]].filter(() => url.includes('prefix=jobs')).map(([name, ago]) => `<Upload><Key>${name}</Key><UploadId>id</UploadId><Initiated>${at(Number(ago))}</Initiated></Upload>`).join('')}</ListMultipartUploadsResult>`)
-    return response.end('<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents><Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>')
+    if (url.includes('uploads='))
+      return response.end(
+        `<ListMultipartUploadsResult>${[
+          ['jobs/j/work/a', old],
+          ['jobs/j/work/b', young],
+        ]
+          .filter(() => url.includes('prefix=jobs'))
+          .map(
+            ([name, ago]) =>
+              `<Upload><Key>${name}</Key><UploadId>id</UploadId><Initiated>${at(Number(ago))}</Initiated></Upload>`,
+          )
+          .join('')}</ListMultipartUploadsResult>`,
+      )
+    return response.end(
+      '<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents><Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>',
+    )
   }
   await store.tidy()
-  expect(requests.filter((request) => request.startsWith('DELETE')).map((request) => request.split('?')[0])).toEqual(['DELETE /tilework/jobs/j/work/a', 'DELETE /tilework/checks/old'])
+  expect(requests.filter((request) => request.startsWith('DELETE')).map((request) => request.split('?')[0])).toEqual([
+    'DELETE /tilework/jobs/j/work/a',
+    'DELETE /tilework/checks/old',
+  ])
 })

@@ -26,7 +26,9 @@ describe('a farm store whose Redis goes away', () => {
 
     await vi.waitFor(async () => expect(await store.job(jobId)).toEqual({ version: 1, value: aJob(1) }), 5_000)
     // the restarted server knows no script yet
-    expect(await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW)).toMatchObject({ ok: true })
+    expect(
+      await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW),
+    ).toMatchObject({ ok: true })
     expect(await store.counters(jobId)).toEqual({ 'render.queued': 1 })
   })
 
@@ -134,7 +136,14 @@ describe('queues whose Redis goes away', () => {
     const prefix = server.prefix()
     const queue = bullWorkQueue({ redisUrl: server.url, prefix })
     const ran: string[] = []
-    const consumer = stepConsumer({ redisUrl: server.url, prefix, queue: 'assemble', concurrency: 2, log, run: async (step) => void ran.push(step.step) })
+    const consumer = stepConsumer({
+      redisUrl: server.url,
+      prefix,
+      queue: 'assemble',
+      concurrency: 2,
+      log,
+      run: async (step) => void ran.push(step.step),
+    })
     await consumer.start()
     await queue.addStep({ step: 'encode', jobId: aJobId(1) })
     await vi.waitFor(() => expect(ran).toEqual(['encode']), 5_000)

@@ -45,7 +45,11 @@ describe('our own redis-server', () => {
 
   it('says what to install when there is no redis-server', async () => {
     const starting = startRedisServer({ folder, binary: join(folder, 'no-redis-server') })
-    await expect(starting).rejects.toMatchObject({ name: 'RedisServerFailed', code: 'binary_missing', message: expect.stringMatching(/install Redis .* or give the address of one .* REDIS_URL/) })
+    await expect(starting).rejects.toMatchObject({
+      name: 'RedisServerFailed',
+      code: 'binary_missing',
+      message: expect.stringMatching(/install Redis .* or give the address of one .* REDIS_URL/),
+    })
   })
 
   it('tells what a server that ends at once had to say', async () => {
@@ -55,6 +59,9 @@ describe('our own redis-server', () => {
 
   it('refuses a folder whose path is too long for a socket', async () => {
     const starting = startRedisServer({ folder: join(folder, 'x'.repeat(100)) })
-    await expect(starting).rejects.toMatchObject({ code: 'path_too_long', message: expect.stringContaining('choose a data folder with a shorter path') })
+    await expect(starting).rejects.toMatchObject({
+      code: 'path_too_long',
+      message: expect.stringContaining('choose a data folder with a shorter path'),
+    })
   })
 })

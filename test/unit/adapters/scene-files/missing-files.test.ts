@@ -3,13 +3,33 @@ import { LONE_BLEND, missingFiles } from '../../../../shared/adapters/scene-file
 import type { ExternalFile, SceneFacts } from '../../../../shared/protocol/scene-facts.ts'
 
 function factsWith(...files: Partial<ExternalFile>[]): SceneFacts {
-  const externalFiles = files.map((file): ExternalFile => ({ kind: 'image', path: '//a.png', span: 'file', packed: false, datablock: 'A', ...file }))
-  return { version: { major: 3, minor: 4, subversion: 6, text: '3.4' }, compression: 'none', scenes: [], activeScene: 'Scene', externalFiles }
+  const externalFiles = files.map((file): ExternalFile => ({
+    kind: 'image',
+    path: '//a.png',
+    span: 'file',
+    packed: false,
+    datablock: 'A',
+    ...file,
+  }))
+  return {
+    version: { major: 3, minor: 4, subversion: 6, text: '3.4' },
+    compression: 'none',
+    scenes: [],
+    activeScene: 'Scene',
+    externalFiles,
+  }
 }
 
 const PROJECT = {
   mainBlendPath: 'shots/010/shot.blend',
-  filePaths: ['shots/010/shot.blend', 'shots/010/local.png', 'assets/Wood.png', 'assets/walk_0012.exr', 'assets/skin.1003.tif', 'assets/2024/a.png'],
+  filePaths: [
+    'shots/010/shot.blend',
+    'shots/010/local.png',
+    'assets/Wood.png',
+    'assets/walk_0012.exr',
+    'assets/skin.1003.tif',
+    'assets/2024/a.png',
+  ],
 }
 
 function reasonFor(path: string, span: ExternalFile['span'] = 'file'): string {
@@ -53,7 +73,10 @@ describe('an external file', () => {
   })
 
   it('is missing beside a .blend that came alone, even if it is relative', () => {
-    const missing = missingFiles(factsWith({ path: '//a.png' }, { path: '//../b.png' }, { path: '//c.png', packed: true }), LONE_BLEND)
+    const missing = missingFiles(
+      factsWith({ path: '//a.png' }, { path: '//../b.png' }, { path: '//c.png', packed: true }),
+      LONE_BLEND,
+    )
     expect(missing.map(({ file, reason }) => [file.path, reason])).toEqual([
       ['//a.png', 'not_in_project'],
       ['//../b.png', 'outside_project'],

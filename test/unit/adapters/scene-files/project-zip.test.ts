@@ -27,13 +27,29 @@ describe('a project archive', () => {
   }
 
   it('is unpacked with its folders, and its one .blend at the top is the main one', async () => {
-    const zip = await zipOf('film/', { name: 'film/shot.blend', contents: 'SHOT' }, { name: 'film/tex/wood.png', contents: 'x'.repeat(5_000) }, { name: 'film/lib/props.blend', stored: true, contents: 'PROPS' })
+    const zip = await zipOf(
+      'film/',
+      { name: 'film/shot.blend', contents: 'SHOT' },
+      { name: 'film/tex/wood.png', contents: 'x'.repeat(5_000) },
+      { name: 'film/lib/props.blend', stored: true, contents: 'PROPS' },
+    )
     const { folder, result, left } = await open(zip)
     expect(result).toEqual({
       ok: true,
-      value: { mainBlendPath: 'film/shot.blend', filePaths: ['film/shot.blend', 'film/tex/wood.png', 'film/lib/props.blend'], unpackedBytes: 5_009 },
+      value: {
+        mainBlendPath: 'film/shot.blend',
+        filePaths: ['film/shot.blend', 'film/tex/wood.png', 'film/lib/props.blend'],
+        unpackedBytes: 5_009,
+      },
     })
-    expect(left).toEqual(['film', 'film/lib', 'film/lib/props.blend', 'film/shot.blend', 'film/tex', 'film/tex/wood.png'])
+    expect(left).toEqual([
+      'film',
+      'film/lib',
+      'film/lib/props.blend',
+      'film/shot.blend',
+      'film/tex',
+      'film/tex/wood.png',
+    ])
     expect(await readFile(join(folder, 'film/shot.blend'), 'utf8')).toBe('SHOT')
     expect(await readFile(join(folder, 'film/tex/wood.png'), 'utf8')).toBe('x'.repeat(5_000))
   })
@@ -48,25 +64,40 @@ describe('a project archive', () => {
   it('names its candidates when several could be the main one, and takes the one asked for', async () => {
     const zip = await zipOf('b.blend', 'a.blend', 'deep/c.blend')
     const { result } = await open(zip)
-    expect(result).toMatchObject({ ok: false, code: 'zip_ambiguous_blend', detail: expect.stringMatching(/"b.blend", "a.blend"; say/) })
+    expect(result).toMatchObject({
+      ok: false,
+      code: 'zip_ambiguous_blend',
+      detail: expect.stringMatching(/"b.blend", "a.blend"; say/),
+    })
     expect(await refusal(zip, { main: 'deep/c.blend' })).toBe('taken: deep/c.blend')
     expect(await refusal(zip, { main: 'c.blend' })).toBe('zip_main_missing')
   })
 
   it('has a main .blend, and neither backups nor litter of file managers are it', async () => {
     expect(await refusal(await zipOf('notes.txt', 'old.blend1'))).toBe('zip_no_blend')
-    const { result, left } = await open(await zipOf('a.blend', '__MACOSX/._a.blend', '._a.blend', '.DS_Store', 'tex/Thumbs.db'))
+    const { result, left } = await open(
+      await zipOf('a.blend', '__MACOSX/._a.blend', '._a.blend', '.DS_Store', 'tex/Thumbs.db'),
+    )
     expect(result.ok).toBe(true)
     expect(left).toEqual(['a.blend'])
   })
 
-  it.each(['../evil.txt', '/etc/passwd', 'a/../../b.t', '..', 'a/./b.blend', 'a//b.blend', 'C:/evil.txt', 'a\\..\\b.txt', 'nul\0byte.txt', 'new\nline.txt', 'a/..'])(
-    'may not have an entry named %j',
-    async (name) => {
-      const safe = 'x'.repeat(name.length)
-      expect(await refusal(renamed(await zipOf('main.blend', safe), safe, name))).toBe('zip_unsafe_path')
-    },
-  )
+  it.each([
+    '../evil.txt',
+    '/etc/passwd',
+    'a/../../b.t',
+    '..',
+    'a/./b.blend',
+    'a//b.blend',
+    'C:/evil.txt',
+    'a\\..\\b.txt',
+    'nul\0byte.txt',
+    'new\nline.txt',
+    'a/..',
+  ])('may not have an entry named %j', async (name) => {
+    const safe = 'x'.repeat(name.length)
+    expect(await refusal(renamed(await zipOf('main.blend', safe), safe, name))).toBe('zip_unsafe_path')
+  })
 
   it('may not have names that are too long or too deep', async () => {
     expect(await refusal(await zipOf('main.blend', 'n'.repeat(256)))).toBe('zip_unsafe_path')
@@ -75,7 +106,9 @@ describe('a project archive', () => {
   })
 
   it('may not have links, devices, encryption or strange compression', async () => {
-    expect(await refusal(await zipOf('main.blend', { name: 'link', contents: '/etc/passwd', mode: 0o120777 }))).toBe('zip_symlink')
+    expect(await refusal(await zipOf('main.blend', { name: 'link', contents: '/etc/passwd', mode: 0o120777 }))).toBe(
+      'zip_symlink',
+    )
     expect(await refusal(await zipOf('main.blend', { name: 'pipe', mode: 0o010644 }))).toBe('zip_special_file')
     const zip = await zipOf('main.blend', { name: 'a.png', contents: 'aaaa' })
     expect(await refusal(withTableValue(zip, 1, 'flags', (flags) => flags | 1))).toBe('zip_encrypted')
@@ -93,7 +126,9 @@ describe('a project archive', () => {
   })
 
   it('may not have one name twice', async () => {
-    expect(await refusal(renamed(await zipOf('main.blend', 'a.png', 'b.png'), 'b.png', 'a.png'))).toBe('zip_name_collision')
+    expect(await refusal(renamed(await zipOf('main.blend', 'a.png', 'b.png'), 'b.png', 'a.png'))).toBe(
+      'zip_name_collision',
+    )
   })
 
   it('may not be larger than the limits, in entries, bytes or ratio', async () => {
@@ -105,14 +140,21 @@ describe('a project archive', () => {
   })
 
   it('may not have entries that share their bytes', async () => {
-    const zip = await zipOf('main.blend', { name: 'a', contents: 'same', stored: true }, { name: 'b', contents: 'same', stored: true })
+    const zip = await zipOf(
+      'main.blend',
+      { name: 'a', contents: 'same', stored: true },
+      { name: 'b', contents: 'same', stored: true },
+    )
     let place = 0
     const first = withTableValue(zip, 1, 'offset', (offset) => (place = offset))
     expect(await refusal(withTableValue(first, 2, 'offset', () => place))).toBe('zip_bomb')
   })
 
   it('is damaged when sizes, checksums or data do not agree, and leaves nothing behind', async () => {
-    const zip = await zipOf({ name: 'first.bin', contents: 'kept until the end' }, 'main.blend', { name: 'a.png', contents: 'a'.repeat(1_000) })
+    const zip = await zipOf({ name: 'first.bin', contents: 'kept until the end' }, 'main.blend', {
+      name: 'a.png',
+      contents: 'a'.repeat(1_000),
+    })
     for (const field of ['crc32', 'packedBytes', 'unpackedBytes'] as const) {
       expect(await refusal(withTableValue(zip, 2, field, (value) => value - 1)), field).toBe('zip_corrupt')
     }
@@ -134,8 +176,15 @@ describe('a project archive', () => {
   })
 
   it('is taken or refused, whatever bits are turned', async () => {
-    const whole = await zipOf('film/', { name: 'film/a.blend', contents: 'b'.repeat(300) }, { name: 'film/c.png', contents: 'c', stored: true })
-    const flips = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 })
+    const whole = await zipOf(
+      'film/',
+      { name: 'film/a.blend', contents: 'b'.repeat(300) },
+      { name: 'film/c.png', contents: 'c', stored: true },
+    )
+    const flips = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 })), {
+      minLength: 1,
+      maxLength: 4,
+    })
     await fc.assert(
       fc.asyncProperty(flips, async (changes) => {
         const bytes = Buffer.from(whole)

@@ -8,7 +8,15 @@ import { smallBlend } from '../../../fixtures/scenes/small-blend.ts'
 import { sceneFolder } from './scene-folder.ts'
 import { zstdOf, zstdRuns } from './zstd-bytes.ts'
 
-const CODES = ['not_a_blend', 'blend_truncated', 'blend_corrupt', 'blend_too_large', 'blend_big_endian', 'blend_unsupported_format', 'blend_no_scene']
+const CODES = [
+  'not_a_blend',
+  'blend_truncated',
+  'blend_corrupt',
+  'blend_too_large',
+  'blend_big_endian',
+  'blend_unsupported_format',
+  'blend_no_scene',
+]
 const SMALL = { unfoldedBytesMax: 1_000_000, unfoldedBytesFree: 100_000, unfoldedRatioMax: 10 }
 
 describe('bytes that nobody vouches for', () => {
@@ -45,13 +53,17 @@ describe('bytes that nobody vouches for', () => {
     [Number.MIN_SAFE_INTEGER, 'blend_corrupt'],
     [2 ** 40, 'blend_truncated'],
   ])('are refused when a block says it has %d bytes', async (saidLength, code) => {
-    const others = (): RawBlock[] => [{ code: 'ME', address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength }]
+    const others = (): RawBlock[] => [
+      { code: 'ME', address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength },
+    ]
     expect(await scratch.refusal(smallBlend({ others }))).toBe(code)
   })
 
   it('are refused when a data-block or the struct table says it is huge, before memory is taken', async () => {
     for (const code of ['SC', 'IM', 'GLOB', 'DNA1']) {
-      const others = (): RawBlock[] => [{ code, address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength: 17 * 1024 * 1024 }]
+      const others = (): RawBlock[] => [
+        { code, address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(8), saidLength: 17 * 1024 * 1024 },
+      ]
       expect(await scratch.refusal(smallBlend({ others }))).toBe('blend_too_large')
     }
   })
@@ -70,11 +82,17 @@ describe('bytes that nobody vouches for', () => {
       return Array.from({ length: 20_001 }, (_, index) => ({ ...marker, address: BigInt(0x1000 + index) }))
     }
     expect(await scratch.refusal(smallBlend({ owned: crowd }))).toBe('read')
-    expect(await scratch.refusal(smallBlend({ scene: { camera: 0n, 'markers.first': BigInt(0x1000 + 20_000) }, owned: crowd }))).toBe('blend_too_large')
+    expect(
+      await scratch.refusal(
+        smallBlend({ scene: { camera: 0n, 'markers.first': BigInt(0x1000 + 20_000) }, owned: crowd }),
+      ),
+    ).toBe('blend_too_large')
   })
 
   it('are refused when they decompress to more than their size allows', async () => {
-    const bulk = smallBlend({ others: () => [{ code: 'ME', address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(4_000_000) }] })
+    const bulk = smallBlend({
+      others: () => [{ code: 'ME', address: 5n, structIndex: 0, count: 1, bytes: Buffer.alloc(4_000_000) }],
+    })
     expect(await scratch.refusal(gzipSync(bulk), SMALL)).toBe('blend_too_large')
     expect(await scratch.refusal(zstdRuns(bulk.subarray(0, 3_000), 0, 40), SMALL)).toBe('blend_too_large')
     expect(await scratch.refusal(bulk, SMALL)).toBe('read')
@@ -85,11 +103,15 @@ describe('bytes that nobody vouches for', () => {
     const whole = smallBlend()
     const forms = [whole, smallBlend({ layout: 'narrow64', version: 304 }), gzipSync(whole), zstdOf(whole, 701)]
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...forms), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), async (form, share) => {
-        // The last 40 bytes of compressed forms may be checksums after the end block.
-        const cut = Math.floor(share * (form.length - 40))
-        expect(['blend_truncated', 'not_a_blend']).toContain(await scratch.refusal(form.subarray(0, cut)))
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...forms),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        async (form, share) => {
+          // The last 40 bytes of compressed forms may be checksums after the end block.
+          const cut = Math.floor(share * (form.length - 40))
+          expect(['blend_truncated', 'not_a_blend']).toContain(await scratch.refusal(form.subarray(0, cut)))
+        },
+      ),
       { numRuns: 200 },
     )
   })
@@ -100,10 +122,17 @@ describe('bytes that nobody vouches for', () => {
       structs.block('DATA', 0x31n, 'IDProperty', { type: 6, name: 'cycles', 'data.group.first': 0x32n }),
       structs.block('DATA', 0x32n, 'IDProperty', { type: 1, name: 'samples', 'data.val': 12 }),
     ]
-    const others = (structs: HandMadeStructs): RawBlock[] => [structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath: '//wood.png', source: 1 })]
+    const others = (structs: HandMadeStructs): RawBlock[] => [
+      structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath: '//wood.png', source: 1 }),
+    ]
     const parts = { scene: { 'id.properties': 0x30n }, owned: properties, others }
     const whole = smallBlend(parts)
-    const forms = [whole, smallBlend({ ...parts, layout: 'narrow32', version: 279 }), gzipSync(whole), zstdOf(whole, 701)]
+    const forms = [
+      whole,
+      smallBlend({ ...parts, layout: 'narrow32', version: 279 }),
+      gzipSync(whole),
+      zstdOf(whole, 701),
+    ]
     const flips = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 6 })
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...forms), flips, async (form, changes) => {

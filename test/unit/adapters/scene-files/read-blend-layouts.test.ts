@@ -13,7 +13,9 @@ describe('a .blend of another version', () => {
     const version = layout === 'wide' ? 502 : 293
     const facts = await scratch.facts(smallBlend({ layout, version }))
     expect(facts.version).toMatchObject(layout === 'wide' ? { major: 5, minor: 2 } : { major: 2, minor: 93 })
-    expect(facts.scenes).toMatchObject([{ name: 'Tiny', frameEnd: 24, fps: 25, engine: 'CYCLES', hasCamera: true, eeveeSamples: null }])
+    expect(facts.scenes).toMatchObject([
+      { name: 'Tiny', frameEnd: 24, fps: 25, engine: 'CYCLES', hasCamera: true, eeveeSamples: null },
+    ])
   })
 
   it('finds Cycles settings where Blender 5 keeps them', async () => {
@@ -35,8 +37,16 @@ describe('a .blend of another version', () => {
   })
 
   it('takes file paths under their new field name', async () => {
-    const facts = await scratch.facts(smallBlend({ others: (structs) => [structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath: '//wood.png', source: 1 })] }))
-    expect(facts.externalFiles).toEqual([{ kind: 'image', path: '//wood.png', span: 'file', packed: false, datablock: 'Wood' }])
+    const facts = await scratch.facts(
+      smallBlend({
+        others: (structs) => [
+          structs.block('IM', 0x40n, 'Image', { 'id.name': 'IMWood', filepath: '//wood.png', source: 1 }),
+        ],
+      }),
+    )
+    expect(facts.externalFiles).toEqual([
+      { kind: 'image', path: '//wood.png', span: 'file', packed: false, datablock: 'Wood' },
+    ])
   })
 
   it('reads the first of an array that is longer than what is kept', async () => {

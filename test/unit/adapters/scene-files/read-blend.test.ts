@@ -67,7 +67,13 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
       resolutionY: 360,
       resolutionPercentage: 50,
       engine: 'CYCLES',
-      output: { fileFormat: 'OPEN_EXR_MULTILAYER', colorDepth: 32, colorMode: 'RGBA', path: '//out/shot_', quality: 90 },
+      output: {
+        fileFormat: 'OPEN_EXR_MULTILAYER',
+        colorDepth: 32,
+        colorMode: 'RGBA',
+        path: '//out/shot_',
+        quality: 90,
+      },
       hasCamera: true,
       useCompositing: false,
       hasNodeTree: true,
@@ -115,7 +121,10 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
   })
 
   it('lists external files of every kind, and whether they are packed', async () => {
-    const { externalFiles, scenes: [scene] } = await factsOf('linked.blend')
+    const {
+      externalFiles,
+      scenes: [scene],
+    } = await factsOf('linked.blend')
     expect(scene?.hasSequencerStrips).toBe(true)
     const told = externalFiles.map(({ kind, datablock, path, span, packed }) => [kind, datablock, path, span, packed])
     expect(told.toSorted((a, b) => (String(a[1]) < String(b[1]) ? -1 : 1))).toEqual([
@@ -135,7 +144,9 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
   })
 
   it('misses what is neither packed nor in the project', async () => {
-    const textures = ['clip.png', 'hum.wav', 'present.png', 'skin.1001.png', 'walk_0007.png'].map((name) => `shot/textures/${name}`)
+    const textures = ['clip.png', 'hum.wav', 'present.png', 'skin.1001.png', 'walk_0007.png'].map(
+      (name) => `shot/textures/${name}`,
+    )
     const filePaths = ['shot/linked.blend', 'shot/library.blend', ...textures]
     const missing = missingFiles(await factsOf('linked.blend'), { mainBlendPath: 'shot/linked.blend', filePaths })
     expect(missing.map(({ file, reason }) => [file.datablock, reason]).toSorted()).toEqual([

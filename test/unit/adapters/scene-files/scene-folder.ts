@@ -18,7 +18,10 @@ export function sceneFolder() {
     await writeFile(path, bytes)
     return path
   }
-  const read = async (bytes: Uint8Array, ...limits: Parameters<typeof readBlend> extends [string, ...infer Rest] ? Rest : never) => {
+  const read = async (
+    bytes: Uint8Array,
+    ...limits: Parameters<typeof readBlend> extends [string, ...infer Rest] ? Rest : never
+  ) => {
     const path = await write(bytes)
     const result = await readBlend(path, ...limits)
     await rm(path)

@@ -31,7 +31,12 @@ export function renamed(zip: Buffer, from: string, to: string): Buffer {
 }
 
 /** The archive with a number changed in the table of contents, for the entry with this index. */
-export function withTableValue(zip: Buffer, entry: number, field: keyof typeof TABLE_FIELDS, change: (value: number) => number): Buffer {
+export function withTableValue(
+  zip: Buffer,
+  entry: number,
+  field: keyof typeof TABLE_FIELDS,
+  change: (value: number) => number,
+): Buffer {
   const bytes = Buffer.from(zip)
   let at = bytes.indexOf(TABLE_SIGNATURE)
   for (let passed = 0; passed < entry; passed++) at = bytes.indexOf(TABLE_SIGNATURE, at + 1)
@@ -41,4 +46,11 @@ export function withTableValue(zip: Buffer, entry: number, field: keyof typeof T
 }
 
 const TABLE_SIGNATURE = Buffer.from('PK\x01\x02', 'latin1')
-const TABLE_FIELDS = { flags: [8, 2], method: [10, 2], crc32: [16, 4], packedBytes: [20, 4], unpackedBytes: [24, 4], offset: [42, 4] } as const
+const TABLE_FIELDS = {
+  flags: [8, 2],
+  method: [10, 2],
+  crc32: [16, 4],
+  packedBytes: [20, 4],
+  unpackedBytes: [24, 4],
+  offset: [42, 4],
+} as const

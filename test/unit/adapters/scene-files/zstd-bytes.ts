@@ -29,7 +29,13 @@ function sizedFrameHead(contentBytes: number): Buffer {
 /** One frame: stored bytes, then `runs` runs of 128 KiB of one byte, four bytes each. */
 export function zstdRuns(stored: Buffer, byte: number, runs: number): Buffer {
   const run = Buffer.concat([blockHead(1, BLOCK_BYTES, false), Buffer.from([byte])])
-  return Buffer.concat([FRAME_HEAD, blockHead(0, stored.length, false), stored, ...Array.from({ length: runs }, () => run), blockHead(0, 0, true)])
+  return Buffer.concat([
+    FRAME_HEAD,
+    blockHead(0, stored.length, false),
+    stored,
+    ...Array.from({ length: runs }, () => run),
+    blockHead(0, 0, true),
+  ])
 }
 
 /** The head of a frame that asks for a window of `2 ** log` bytes. */
@@ -40,7 +46,12 @@ export function zstdFrameWanting(log: number): Buffer {
 /** One frame with a window of `2 ** log` bytes and `blocks` blocks of a single byte. */
 export function zstdBlocksOfOneByte(log: number, blocks: number): Buffer {
   const block = Buffer.concat([blockHead(0, 1, false), Buffer.from([7])])
-  return Buffer.concat([MAGIC, Buffer.from([0x00, (log - 10) << 3]), ...Array.from({ length: blocks }, () => block), blockHead(0, 0, true)])
+  return Buffer.concat([
+    MAGIC,
+    Buffer.from([0x00, (log - 10) << 3]),
+    ...Array.from({ length: blocks }, () => block),
+    blockHead(0, 0, true),
+  ])
 }
 
 function blockHead(type: 0 | 1, size: number, last: boolean): Buffer {

@@ -6,7 +6,8 @@ import { zstdBlocksOfOneByte, zstdFrameWanting, zstdOf, zstdRuns } from './zstd-
 function unfold(compressed: Buffer, sliceBytes: number): Buffer {
   const pieces: Buffer[] = []
   const frames = new ZstdFrames((bytes) => pieces.push(Buffer.from(bytes)))
-  for (let start = 0; start < compressed.length; start += sliceBytes) frames.push(compressed.subarray(start, start + sliceBytes))
+  for (let start = 0; start < compressed.length; start += sliceBytes)
+    frames.push(compressed.subarray(start, start + sliceBytes))
   frames.finish()
   return Buffer.concat(pieces)
 }

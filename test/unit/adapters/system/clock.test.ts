@@ -87,7 +87,10 @@ describe('the farm clock', () => {
   it('asks again and again, and runs on while the store is away', async () => {
     const { hands, store, monotonicMs } = times(1_000_000, 0)
     const warnings: unknown[] = []
-    const clock = new FarmClock(store, { monotonicMs, log: { warn: (...words: unknown[]) => void warnings.push(words) } })
+    const clock = new FarmClock(store, {
+      monotonicMs,
+      log: { warn: (...words: unknown[]) => void warnings.push(words) },
+    })
     await clock.start(1)
     hands.away = true
     await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(0))

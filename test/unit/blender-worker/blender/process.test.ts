@@ -30,11 +30,22 @@ async function program(...does: string[]): Promise<string> {
 }
 
 async function start(executable: string, startTimeoutMs?: number) {
-  return await BlenderProcess.start({ executable, driverPath: join(folder, 'main.py'), scratchDir: join(folder, 'scratch'), sandbox: 'off', ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }) })
+  return await BlenderProcess.start({
+    executable,
+    driverPath: join(folder, 'main.py'),
+    scratchDir: join(folder, 'scratch'),
+    sandbox: 'off',
+    ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
+  })
 }
 
 function renderer(executable: string): BlenderRenderer {
-  return new BlenderRenderer({ installation: { executable, launch: 'program', version: '4.2.0', buildHash: 'x', folders: [] }, scratchFolder: join(folder, 'scratch'), sceneFolder: folder, sandbox: 'off' })
+  return new BlenderRenderer({
+    installation: { executable, launch: 'program', version: '4.2.0', buildHash: 'x', folders: [] },
+    scratchFolder: join(folder, 'scratch'),
+    sceneFolder: folder,
+    sandbox: 'off',
+  })
 }
 
 /** Kills the program that was started last, and waits until its parent has heard of it. */
@@ -49,13 +60,32 @@ async function killLast(): Promise<void> {
 describe('a Blender that ends before its first word', () => {
   test.each([
     ['killed from outside', ['echo some words', 'kill -KILL $$'], { code: 'out_of_memory', lastWords: 'some words' }],
-    ['out of memory', ["echo 'std::bad_alloc' >&2", 'kill -ABRT $$'], { code: 'out_of_memory', lastWords: 'std::bad_alloc' }],
-    ['crashed', ['kill -SEGV $$'], { code: 'blender_crashed', lastWords: '', message: expect.stringContaining('before it was ready (signal SIGSEGV)') }],
-    ['gone by itself', ["echo 'no module named numpy'", 'exit 1'], { code: 'blender_crashed', lastWords: 'no module named numpy' }],
+    [
+      'out of memory',
+      ["echo 'std::bad_alloc' >&2", 'kill -ABRT $$'],
+      { code: 'out_of_memory', lastWords: 'std::bad_alloc' },
+    ],
+    [
+      'crashed',
+      ['kill -SEGV $$'],
+      {
+        code: 'blender_crashed',
+        lastWords: '',
+        message: expect.stringContaining('before it was ready (signal SIGSEGV)'),
+      },
+    ],
+    [
+      'gone by itself',
+      ["echo 'no module named numpy'", 'exit 1'],
+      { code: 'blender_crashed', lastWords: 'no module named numpy' },
+    ],
   ])('is told as %s, with its last words', async (_how, does, failure) => {
     const executable = await program(...does)
     expect(await start(executable)).toMatchObject({ ok: false, blame: 'worker', ...failure })
-    await expect(renderer(executable).open('scene.blend', () => undefined)).rejects.toMatchObject({ name: 'WorkFailure', ...failure })
+    await expect(renderer(executable).open('scene.blend', () => undefined)).rejects.toMatchObject({
+      name: 'WorkFailure',
+      ...failure,
+    })
   })
 
   test('is told as missing when there is none, and as silent when it only hangs', async () => {
@@ -67,7 +97,10 @@ describe('a Blender that ends before its first word', () => {
 describe('a Blender that is killed', () => {
   test('from outside in the middle of a command ran out of memory; by us it did not', async () => {
     const executable = await program(READY, 'read -r line', HANG)
-    for (const [ownKill, code] of [[false, 'out_of_memory'], [true, 'interrupted']] as const) {
+    for (const [ownKill, code] of [
+      [false, 'out_of_memory'],
+      [true, 'interrupted'],
+    ] as const) {
       const started = await start(executable)
       if (!started.ok) throw new Error(started.message)
       const opening = started.value.run('open', { path: 'scene.blend' })

@@ -39,7 +39,10 @@ const extract = (bytesMax = 1_000_000) => extractZip(zipPath, target, bytesMax, 
 const refused = (why: string) => ({ code: 'blend_unreadable', message: expect.stringContaining(why) })
 
 test('a project is unpacked with its folders', async () => {
-  await zip([{ name: 'project/scene.blend', bytes: Buffer.from('BLENDER') }, { name: 'project/textures/wood.png', bytes: Buffer.alloc(5_000) }])
+  await zip([
+    { name: 'project/scene.blend', bytes: Buffer.from('BLENDER') },
+    { name: 'project/textures/wood.png', bytes: Buffer.alloc(5_000) },
+  ])
   expect(await unpackedBytes(zipPath)).toBe(5_007)
   expect(await extract()).toBe(5_007)
   expect(await readFile(join(target, 'project/scene.blend'), 'utf8')).toBe('BLENDER')
@@ -48,25 +51,38 @@ test('a project is unpacked with its folders', async () => {
 
 test('files keep the times that the zip gives them, by which Blender knows a texture cache of its image, and are for reading only', async () => {
   const file = new ZipFile()
-  for (const [name, mtime] of [['wood.png', '2024-05-06T07:08:10Z'], ['blender_tx/wood.tx', '2024-05-06T07:08:10Z'], ['old.tx', '2001-02-03T04:05:06Z']] as const) {
+  for (const [name, mtime] of [
+    ['wood.png', '2024-05-06T07:08:10Z'],
+    ['blender_tx/wood.tx', '2024-05-06T07:08:10Z'],
+    ['old.tx', '2001-02-03T04:05:06Z'],
+  ] as const) {
     file.addBuffer(Buffer.from(name), name, { mtime: new Date(mtime), mode: 0o100666 })
   }
   file.end()
   await pipeline(file.outputStream, createWriteStream(zipPath))
   await extract()
-  const found = await Promise.all(['wood.png', 'blender_tx/wood.tx', 'old.tx'].map(async (name) => stat(join(target, name))))
-  expect(found.map(({ mtime }) => mtime.toISOString())).toEqual(['2024-05-06T07:08:10.000Z', '2024-05-06T07:08:10.000Z', '2001-02-03T04:05:06.000Z'])
+  const found = await Promise.all(
+    ['wood.png', 'blender_tx/wood.tx', 'old.tx'].map(async (name) => stat(join(target, name))),
+  )
+  expect(found.map(({ mtime }) => mtime.toISOString())).toEqual([
+    '2024-05-06T07:08:10.000Z',
+    '2024-05-06T07:08:10.000Z',
+    '2001-02-03T04:05:06.000Z',
+  ])
   expect(found.map(({ mode }) => mode & 0o777)).toEqual([0o444, 0o444, 0o444])
 })
 
-test.each(['../evil', '/etc/pwd', 'C:/evil', 'a/../../e', 'a\\..\\..\\'])('the path %j is refused before anything is written', async (name) => {
-  const honest = 'x'.repeat(name.length)
-  await zip([{ name: honest, bytes: Buffer.from('x-marks') }])
-  await rename(honest, name)
-  await expect(unpackedBytes(zipPath)).rejects.toMatchObject({ code: 'blend_unreadable' })
-  await expect(extract()).rejects.toMatchObject({ code: 'blend_unreadable' })
-  expect(await readdir(folder)).toEqual(['scene.zip'])
-})
+test.each(['../evil', '/etc/pwd', 'C:/evil', 'a/../../e', 'a\\..\\..\\'])(
+  'the path %j is refused before anything is written',
+  async (name) => {
+    const honest = 'x'.repeat(name.length)
+    await zip([{ name: honest, bytes: Buffer.from('x-marks') }])
+    await rename(honest, name)
+    await expect(unpackedBytes(zipPath)).rejects.toMatchObject({ code: 'blend_unreadable' })
+    await expect(extract()).rejects.toMatchObject({ code: 'blend_unreadable' })
+    expect(await readdir(folder)).toEqual(['scene.zip'])
+  },
+)
 
 test('a symbolic link is refused', async () => {
   await zip([{ name: 'link', bytes: Buffer.from('/etc/passwd'), mode: SYMBOLIC_LINK }])
@@ -91,7 +107,10 @@ test('an entry that lies about its length is refused', async () => {
 })
 
 test('two entries of one name are refused', async () => {
-  await zip([{ name: 'a', bytes: Buffer.from('1') }, { name: 'b', bytes: Buffer.from('2') }])
+  await zip([
+    { name: 'a', bytes: Buffer.from('1') },
+    { name: 'b', bytes: Buffer.from('2') },
+  ])
   const bytes = await readFile(zipPath)
   // The name stands 46 bytes into the last header of the directory; a bare "b" may also be a part of the time.
   bytes.write('a', bytes.lastIndexOf('PK\x01\x02', undefined, 'latin1') + 46, 'latin1')

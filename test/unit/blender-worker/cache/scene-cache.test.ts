@@ -25,7 +25,12 @@ afterEach(async () => {
 
 function open(bytesMax: number): Promise<SceneCache> {
   const patience = { backoff: { baseMs: 1, capMs: 2 }, fruitlessTriesMax: 2, stallMs: 5_000, random: () => 0.5 }
-  return SceneCache.open(join(folder, 'scenes'), { bytesMax, patience, log: pino({ level: 'silent' }), askForRoom: () => askedForRoom() })
+  return SceneCache.open(join(folder, 'scenes'), {
+    bytesMax,
+    patience,
+    log: pino({ level: 'silent' }),
+    askForRoom: () => askedForRoom(),
+  })
 }
 
 /** A scene of so many bytes, told apart by its name. */
@@ -137,7 +142,12 @@ test('a lease that is canceled does not end the download that another one waits 
 
 test('a download that was given up is gone on with by the next lease, also after a restart', async () => {
   const bytes = Buffer.alloc(200_000, 'big')
-  const source = { ...scene('big', 1), ...server.serve('/big', bytes, [100_000, 0, 0], async (sentBytes) => expect.poll(async () => (await readFile(part)).length, { interval: 5 }).toBe(Math.max(sentBytes, 100_000))) }
+  const source = {
+    ...scene('big', 1),
+    ...server.serve('/big', bytes, [100_000, 0, 0], async (sentBytes) =>
+      expect.poll(async () => (await readFile(part)).length, { interval: 5 }).toBe(Math.max(sentBytes, 100_000)),
+    ),
+  }
   const part = join(folder, 'scenes', source.sha256, 'download.part')
   const asScene: SceneSource = { ...source, url: new URL(source.url) }
   await expect((await open(1_000_000)).acquire(asScene, never)).rejects.toMatchObject({ code: 'scene_download_failed' })
@@ -187,7 +197,7 @@ test.each([
   ['outside', '../../worker-id'],
   ['a folder', 'project'],
   ['not given', undefined],
-])('a main .blend that is %s is the scene\'s fault', async (_what, mainBlend) => {
+])("a main .blend that is %s is the scene's fault", async (_what, mainBlend) => {
   const cache = await open(20_000)
   await expect(cache.acquire(await zipScene(mainBlend), never)).rejects.toMatchObject({ code: 'blend_unreadable' })
 })

@@ -29,10 +29,13 @@ test.each<[string, () => Promise<unknown>]>([
   ['a file that grew', () => writeFile(at('textures', 'wood.png'), 'brown!')],
   ['a file that cannot be read any more', () => chmod(at('scene.blend'), 0)],
   ['a folder that cannot be read any more', () => chmod(at('textures'), 0o711)],
-  ['a link that leads elsewhere', async () => {
-    await rm(at('link.blend'))
-    await symlink(at('textures', 'wood.png'), at('link.blend'))
-  }],
+  [
+    'a link that leads elsewhere',
+    async () => {
+      await rm(at('link.blend'))
+      await symlink(at('textures', 'wood.png'), at('link.blend'))
+    },
+  ],
 ])('%s breaks the seal', async (_what, change) => {
   const before = await sealOfTree(folder)
   await change()
@@ -45,7 +48,12 @@ test('a file written over in place, of the same size and with its old time put b
   const before = await sealOfTree(folder)
   const { ctimeNs, ...old } = await stat(path, { bigint: true })
   // The clock that files are stamped with moves in steps of some milliseconds.
-  await expect.poll(async () => (await writeFile(at('clock'), ''), (await stat(at('clock'), { bigint: true })).ctimeNs > ctimeNs), { interval: 1 }).toBe(true)
+  await expect
+    .poll(
+      async () => (await writeFile(at('clock'), ''), (await stat(at('clock'), { bigint: true })).ctimeNs > ctimeNs),
+      { interval: 1 },
+    )
+    .toBe(true)
   await rm(at('clock'))
   await writeFile(path, 'green', { flag: 'r+' })
   await utimes(path, 1_000_000, 1_000_000)

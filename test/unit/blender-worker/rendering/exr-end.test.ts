@@ -30,7 +30,8 @@ test('a whole file is whole', async () => {
 
 test('a file that ends anywhere before its pixels is cut off', async () => {
   const whole = smallExr('')
-  for (let length = 4; length < whole.length; length++) expect(await isCut(whole.subarray(0, length)), `${length} bytes`).toBe(true)
+  for (let length = 4; length < whole.length; length++)
+    expect(await isCut(whole.subarray(0, length)), `${length} bytes`).toBe(true)
 })
 
 test('a block that was never written is noticed by the zero in its place', async () => {

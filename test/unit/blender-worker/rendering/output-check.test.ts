@@ -50,7 +50,10 @@ test.each([
   ['text', Buffer.from('hello'), 'final', {}, 'begins with 68656c6c6f'],
 ] as const)('%s is refused', async (_what, bytes, role, settings, message) => {
   await writeFile(path, bytes)
-  await expect(checkOutput(path, role, 4, settings)).rejects.toMatchObject({ code: 'output_invalid', message: expect.stringContaining(message) })
+  await expect(checkOutput(path, role, 4, settings)).rejects.toMatchObject({
+    code: 'output_invalid',
+    message: expect.stringContaining(message),
+  })
 })
 
 test.each([
@@ -68,7 +71,10 @@ test('a File Output node may write what the farm has no name for', async () => {
 })
 
 test('a missing file is refused by name', async () => {
-  await expect(checkOutput(path, 'raw', -3, {})).rejects.toMatchObject({ code: 'output_invalid', message: 'the raw file of frame -3 was not written' })
+  await expect(checkOutput(path, 'raw', -3, {})).rejects.toMatchObject({
+    code: 'output_invalid',
+    message: 'the raw file of frame -3 was not written',
+  })
 })
 
 test('frame numbers are padded to four digits and never begin with a dash', () => {

@@ -33,9 +33,23 @@ function writing(roles: readonly FileRole[]): Renderer {
   }
 }
 
-function render(renderer: Renderer, frames: number[], window?: { x: number; y: number; width: number; height: number }) {
-  const work = { kind: 'render' as const, frames, settings: {}, display: false, ...(window === undefined ? {} : { window }) }
-  return perform(renderer, { work, stitchedPath: undefined, device: 'CPU', threads: undefined, folder, signal: new AbortController().signal }, () => undefined)
+function render(
+  renderer: Renderer,
+  frames: number[],
+  window?: { x: number; y: number; width: number; height: number },
+) {
+  const work = {
+    kind: 'render' as const,
+    frames,
+    settings: {},
+    display: false,
+    ...(window === undefined ? {} : { window }),
+  }
+  return perform(
+    renderer,
+    { work, stitchedPath: undefined, device: 'CPU', threads: undefined, folder, signal: new AbortController().signal },
+    () => undefined,
+  )
 }
 
 test('seconds add up over the frames of a chunk, memory is that of the hungriest', async () => {
@@ -44,12 +58,20 @@ test('seconds add up over the frames of a chunk, memory is that of the hungriest
 
 test('files of File Output nodes get names of their own that the farm takes', async () => {
   const { files } = await render(writing(['final', 'raw', 'extra', 'extra']), [1])
-  expect(files.map((made) => made.file.name)).toEqual(['0001.final.exr', '0001.raw.exr', '0001.extra1.exr', '0001.extra2.exr'])
+  expect(files.map((made) => made.file.name)).toEqual([
+    '0001.final.exr',
+    '0001.raw.exr',
+    '0001.extra1.exr',
+    '0001.extra2.exr',
+  ])
   for (const made of files) expect(ResultFile.safeParse(made.file).success).toBe(true)
 })
 
 test('a file that was promised and did not come is named', async () => {
-  await expect(render(writing(['final']), [8])).rejects.toMatchObject({ code: 'output_invalid', message: 'Blender wrote no raw file for frame 8' })
+  await expect(render(writing(['final']), [8])).rejects.toMatchObject({
+    code: 'output_invalid',
+    message: 'Blender wrote no raw file for frame 8',
+  })
 })
 
 test('what nobody asked for is left out', async () => {
@@ -58,11 +80,25 @@ test('what nobody asked for is left out', async () => {
 })
 
 test('more files than a result holds are a failure here, not a message that the farm refuses', async () => {
-  const roles: FileRole[] = ['final', 'raw', ...Array.from({ length: LIMITS.extraFilesPerFrameMax }, () => 'extra' as const)]
-  await expect(render(writing(roles), [1, 2, 3])).rejects.toMatchObject({ code: 'blender_error', message: expect.stringContaining('at most 512') })
+  const roles: FileRole[] = [
+    'final',
+    'raw',
+    ...Array.from({ length: LIMITS.extraFilesPerFrameMax }, () => 'extra' as const),
+  ]
+  await expect(render(writing(roles), [1, 2, 3])).rejects.toMatchObject({
+    code: 'blender_error',
+    message: expect.stringContaining('at most 512'),
+  })
 })
 
 test('more File Output files than a frame may have are the fault of the scene', async () => {
-  const roles: FileRole[] = ['final', 'raw', ...Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, () => 'extra' as const)]
-  await expect(render(writing(roles), [7])).rejects.toMatchObject({ code: 'blender_error', message: expect.stringContaining('251 files beside frame 7, 250 is the limit') })
+  const roles: FileRole[] = [
+    'final',
+    'raw',
+    ...Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, () => 'extra' as const),
+  ]
+  await expect(render(writing(roles), [7])).rejects.toMatchObject({
+    code: 'blender_error',
+    message: expect.stringContaining('251 files beside frame 7, 250 is the limit'),
+  })
 })

@@ -36,10 +36,13 @@ test.each<[string, () => Promise<unknown>]>([
   ['beside an image', () => writeFile(seen('textures', 'wood.tx'), '')],
   ['above the .blend', () => writeFile(seen('..', 'note.txt'), '')],
   ['above the project', () => writeFile(seen('..', '..', 'cache'), '')],
-  ['in the place of an uploaded file', async () => {
-    await rm(seen('textures', 'wood.png'))
-    await writeFile(seen('textures', 'wood.png'), 'green')
-  }],
+  [
+    'in the place of an uploaded file',
+    async () => {
+      await rm(seen('textures', 'wood.png'))
+      await writeFile(seen('textures', 'wood.png'), 'green')
+    },
+  ],
 ])('what is written %s stays in the view, and is seen', async (_where, write) => {
   const before = await sealOfTree(tree)
   await write()

@@ -33,7 +33,9 @@ async function addOne() {
 
 test('a result and how far it got survive a restart', async () => {
   const { store, result } = await addOne()
-  expect((await ResultStore.open(results, log)).results).toEqual([{ lease: LEASE, stage: 'committed', files: result.files, renderSeconds: 1.5, peakMemoryBytes: 7 }])
+  expect((await ResultStore.open(results, log)).results).toEqual([
+    { lease: LEASE, stage: 'committed', files: result.files, renderSeconds: 1.5, peakMemoryBytes: 7 },
+  ])
   await store.update({ ...result, stage: 'uploaded' })
   const again = await ResultStore.open(results, log)
   expect(again.results.map((one) => one.stage)).toEqual(['uploaded'])
@@ -67,6 +69,8 @@ test('a folder that is no result is swept', async () => {
 test('an attempt whose files cannot be moved leaves no half result', async () => {
   const { store } = await ResultStore.open(results, log)
   const file = { name: '0001.raw.exr', frame: 1, role: 'raw' as const, bytes: 1, sha256: sha256Of(BYTES) }
-  await expect(store.add(LEASE, { files: [{ path: join(folder, 'not-there'), file }], renderSeconds: 0, peakMemoryBytes: 0 })).rejects.toThrow('ENOENT')
+  await expect(
+    store.add(LEASE, { files: [{ path: join(folder, 'not-there'), file }], renderSeconds: 0, peakMemoryBytes: 0 }),
+  ).rejects.toThrow('ENOENT')
   expect(await readdir(results)).toEqual([])
 })

@@ -31,5 +31,9 @@ test.each([
 })
 
 test('a connection that broke without a word is made again', () => {
-  expect(afterClosing({ code: 1006, reason: 'ECONNREFUSED' })).toEqual({ kind: 'reconnect', wait: 'usual', message: 'the connection ended with code 1006 (ECONNREFUSED)' })
+  expect(afterClosing({ code: 1006, reason: 'ECONNREFUSED' })).toEqual({
+    kind: 'reconnect',
+    wait: 'usual',
+    message: 'the connection ended with code 1006 (ECONNREFUSED)',
+  })
 })

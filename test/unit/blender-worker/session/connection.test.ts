@@ -11,7 +11,14 @@ test('a coordinator that does not read is given up before what waits for it fill
   await once(server, 'listening')
   let open: () => void = () => undefined
   const isOpen = new Promise<void>((resolve) => (open = resolve))
-  const connection = new Connection({ url: new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`), token: 'x', log: pino({ enabled: false }), onOpen: open, onMessage: () => undefined, onBeat: () => undefined })
+  const connection = new Connection({
+    url: new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    token: 'x',
+    log: pino({ enabled: false }),
+    onOpen: open,
+    onMessage: () => undefined,
+    onBeat: () => undefined,
+  })
   await isOpen
   let sent = 0
   while (connection.send('x'.repeat(250_000))) sent += 1

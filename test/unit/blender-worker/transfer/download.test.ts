@@ -46,24 +46,35 @@ function fetchIt(over: { signal?: AbortSignal; stallMs?: number; bytes?: number 
     path,
     bytes: over.bytes ?? BYTES.length,
     sha256: sha256Of(BYTES),
-    patience: { backoff: { baseMs: 1, capMs: 2 }, fruitlessTriesMax: 3, stallMs: over.stallMs ?? 5_000, random: () => 0.5 },
+    patience: {
+      backoff: { baseMs: 1, capMs: 2 },
+      fruitlessTriesMax: 3,
+      stallMs: over.stallMs ?? 5_000,
+      random: () => 0.5,
+    },
     signal: over.signal ?? new AbortController().signal,
     log: pino({ level: 'silent' }),
   })
 }
 
 const whole = (_request: IncomingMessage, response: ServerResponse) => void response.end(BYTES)
-const status = (code: number) => (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(code).end()
+const status = (code: number) => (_request: IncomingMessage, response: ServerResponse) =>
+  void response.writeHead(code).end()
 
 function rest(request: IncomingMessage, response: ServerResponse): void {
   const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1])
-  response.writeHead(206, { 'content-range': `bytes ${from}-${BYTES.length - 1}/${BYTES.length}` }).end(BYTES.subarray(from))
+  response
+    .writeHead(206, { 'content-range': `bytes ${from}-${BYTES.length - 1}/${BYTES.length}` })
+    .end(BYTES.subarray(from))
 }
 
 /** Sends so many bytes, waits until they are on the reader's disk, and cuts the line. */
 const cutAfter = (count: number) => (_request: IncomingMessage, response: ServerResponse) => {
   response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, count))
-  void expect.poll(async () => (await stat(path)).size, { interval: 5 }).toBe(count).then(() => response.destroy())
+  void expect
+    .poll(async () => (await stat(path)).size, { interval: 5 })
+    .toBe(count)
+    .then(() => response.destroy())
 }
 
 const isWhole = async () => (await readFile(path)).equals(BYTES)
@@ -105,23 +116,34 @@ test('leftovers of another file are found out by the hash and fetched anew', asy
 
 test('a server that sends another file is given up after the second time, and nothing of it is kept', async () => {
   script = [(_request, response) => void response.end(Buffer.alloc(BYTES.length))]
-  await expect(fetchIt()).rejects.toMatchObject({ code: 'scene_download_failed', message: expect.stringContaining('SHA-256') })
+  await expect(fetchIt()).rejects.toMatchObject({
+    code: 'scene_download_failed',
+    message: expect.stringContaining('SHA-256'),
+  })
   expect(ranges).toHaveLength(2)
   await expect(access(path)).rejects.toThrow('ENOENT')
 })
 
 test('a server that sends without end cannot fill the disk', async () => {
-  script = [(_request, response) => {
-    const more = (): void => void response.write(BYTES, () => response.destroyed || more())
-    more()
-  }]
+  script = [
+    (_request, response) => {
+      const more = (): void => void response.write(BYTES, () => response.destroyed || more())
+      more()
+    },
+  ]
   await expect(fetchIt({ bytes: 1_000 })).rejects.toMatchObject({ code: 'scene_download_failed' })
   await expect(access(path)).rejects.toThrow('ENOENT')
 })
 
 test('a range that begins elsewhere than asked is not written into the middle', async () => {
   await writeFile(path, BYTES.subarray(0, 1_000))
-  script = [(_request, response) => void response.writeHead(206, { 'content-range': `bytes 5000-${BYTES.length - 1}/${BYTES.length}` }).end(BYTES.subarray(5_000)), rest]
+  script = [
+    (_request, response) =>
+      void response
+        .writeHead(206, { 'content-range': `bytes 5000-${BYTES.length - 1}/${BYTES.length}` })
+        .end(BYTES.subarray(5_000)),
+    rest,
+  ]
   await fetchIt()
   expect(await isWhole()).toBe(true)
 })
@@ -134,14 +156,20 @@ test('a server that is not well is asked again, as often as patience goes', asyn
 
   await rm(path)
   script = [status(503)]
-  await expect(fetchIt()).rejects.toMatchObject({ code: 'scene_download_failed', message: expect.stringMatching(/in 3 tries, 0 of 200000 bytes came: HTTP 503/) })
+  await expect(fetchIt()).rejects.toMatchObject({
+    code: 'scene_download_failed',
+    message: expect.stringMatching(/in 3 tries, 0 of 200000 bytes came: HTTP 503/),
+  })
   expect(ranges).toHaveLength(6)
 })
 
 test('a refusal is final, and the message holds no signature', async () => {
   script = [status(403)]
   const failure: unknown = await fetchIt().catch((error: unknown) => error)
-  expect(failure).toMatchObject({ code: 'scene_download_failed', message: expect.stringMatching(/^127\.0\.0\.1:\d+\/scene answered HTTP 403$/) })
+  expect(failure).toMatchObject({
+    code: 'scene_download_failed',
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+\/scene answered HTTP 403$/),
+  })
   expect(ranges).toHaveLength(1)
 })
 
@@ -153,10 +181,15 @@ test('a connection that stays open and silent counts as cut', async () => {
 
 test('an abort ends it with the reason given and keeps the part', async () => {
   const abort = new AbortController()
-  script = [(_request, response) => {
-    response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000))
-    void expect.poll(async () => (await stat(path)).size, { interval: 5 }).toBe(1_000).then(() => abort.abort(new Error('the lease is gone')))
-  }]
+  script = [
+    (_request, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000))
+      void expect
+        .poll(async () => (await stat(path)).size, { interval: 5 })
+        .toBe(1_000)
+        .then(() => abort.abort(new Error('the lease is gone')))
+    },
+  ]
   await expect(fetchIt({ signal: abort.signal })).rejects.toThrow('the lease is gone')
   expect((await stat(path)).size).toBe(1_000)
 })

@@ -13,16 +13,38 @@ describe('a paused job', () => {
 
   test('gives no lease of any kind, and takes what comes in', () => {
     expect(mayDispatch(paused)).toBe(false)
-    for (const kind of ['render', 'finish', 'audit'] as const) expect(leaseTask(paused, aTask({ kind }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
-    for (const job of [paused, aJob({ cap: 9 })]) expect(leaseSecond(job, leasedTo(ANNA), { workerId: worker('bert'), others: [ANNA], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
-    expect(leaseTask({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({ ok: false })
-    const delivering = aTask({ state: 'delivering', epoch: 1, attempts: [anAttempt(1, ANNA, { files: [aFile('final'), aFile('raw')] })] })
-    expect(acceptDelivery(paused, delivering, { frames: [aFrame()], workerId: ANNA, epoch: 1, now: NOW })).toMatchObject({ ok: true, frames: [{ state: 'delivering' }] })
+    for (const kind of ['render', 'finish', 'audit'] as const)
+      expect(leaseTask(paused, aTask({ kind }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({
+        ok: false,
+        code: 'conflict',
+      })
+    for (const job of [paused, aJob({ cap: 9 })])
+      expect(leaseSecond(job, leasedTo(ANNA), { workerId: worker('bert'), others: [ANNA], now: NOW })).toMatchObject({
+        ok: false,
+        code: 'conflict',
+      })
+    expect(
+      leaseTask({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), {
+        workerId: ANNA,
+        others: [],
+        now: NOW,
+      }),
+    ).toMatchObject({ ok: false })
+    const delivering = aTask({
+      state: 'delivering',
+      epoch: 1,
+      attempts: [anAttempt(1, ANNA, { files: [aFile('final'), aFile('raw')] })],
+    })
+    expect(
+      acceptDelivery(paused, delivering, { frames: [aFrame()], workerId: ANNA, epoch: 1, now: NOW }),
+    ).toMatchObject({ ok: true, frames: [{ state: 'delivering' }] })
   })
 
   test.each(JOB_STATES)('may be one that is %s, unless nothing is left to hand out', (state) => {
     const allowed = ['inspecting', 'planning', 'active'].includes(state)
-    expect(pauseJob(aJob({ state }), 'ada', NOW)).toMatchObject(allowed ? { ok: true, job: { state, pausedAt: NOW } } : { ok: false, code: 'conflict' })
+    expect(pauseJob(aJob({ state }), 'ada', NOW)).toMatchObject(
+      allowed ? { ok: true, job: { state, pausedAt: NOW } } : { ok: false, code: 'conflict' },
+    )
   })
 
   test('goes on as it was, and neither pausing nor resuming twice changes anything', () => {
@@ -50,14 +72,22 @@ describe('taking back what is rendered', () => {
   })
 
   test('takes back both attempts of a straggler', () => {
-    const change = takeBackRendering(leasedTo(ANNA, { epoch: 2, attempts: [anAttempt(1, ANNA), anAttempt(2, worker('bert'))] }), NOW, 'the job is paused')
-    expect(change.tasks).toMatchObject([{ state: 'queued', attempts: [{ outcome: 'canceled' }, { outcome: 'canceled' }] }])
+    const change = takeBackRendering(
+      leasedTo(ANNA, { epoch: 2, attempts: [anAttempt(1, ANNA), anAttempt(2, worker('bert'))] }),
+      NOW,
+      'the job is paused',
+    )
+    expect(change.tasks).toMatchObject([
+      { state: 'queued', attempts: [{ outcome: 'canceled' }, { outcome: 'canceled' }] },
+    ])
     expect(change.effects?.map((effect) => effect.type)).toEqual(['cancel_lease', 'cancel_lease', 'queue_tasks'])
   })
 
   test('leaves a result that is on its way, and a task that was taken back often', () => {
     expect(takeBackRendering(leasedTo(ANNA, { state: 'delivering' }), NOW, '')).toEqual({ ok: true })
-    const often = Array.from({ length: 33 }, (_, index) => anAttempt(index + 1, ANNA, { outcome: index === 32 ? 'running' : 'canceled' }))
+    const often = Array.from({ length: 33 }, (_, index) =>
+      anAttempt(index + 1, ANNA, { outcome: index === 32 ? 'running' : 'canceled' }),
+    )
     expect(takeBackRendering(aTask({ state: 'leased', epoch: 33, attempts: often }), NOW, '')).toEqual({ ok: true })
   })
 })
@@ -66,12 +96,25 @@ describe('a change', () => {
   test('is told in the log, and what is so already changes nothing', () => {
     const job = aJob({ cap: 2 })
     const changed = changeJob(job, { priority: 80, cap: null, name: 'night' }, 'ada')
-    expect(changed).toMatchObject({ ok: true, job: { priority: 80, name: 'night' }, events: [{ type: 'job_changed', message: 'changed by ada: name "night" instead of "a job"; priority 80 instead of 50; no cap instead of a cap of 2 task(s) at a time' }] })
+    expect(changed).toMatchObject({
+      ok: true,
+      job: { priority: 80, name: 'night' },
+      events: [
+        {
+          type: 'job_changed',
+          message:
+            'changed by ada: name "night" instead of "a job"; priority 80 instead of 50; no cap instead of a cap of 2 task(s) at a time',
+        },
+      ],
+    })
     expect(changed.ok && changed.job).not.toHaveProperty('cap')
     expect(changeJob(job, { priority: 50, cap: 2 }, 'ada')).toEqual({ ok: true })
   })
 
   test('comes too late for a job that is over', () => {
-    expect(changeJob(aJob({ state: 'completed' }), { priority: 1 }, 'ada')).toMatchObject({ ok: false, code: 'conflict' })
+    expect(changeJob(aJob({ state: 'completed' }), { priority: 1 }, 'ada')).toMatchObject({
+      ok: false,
+      code: 'conflict',
+    })
   })
 })

@@ -1,6 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { TASK_TRANSITIONS, type TaskAct, act, isHeld, isOver, mayAct } from '../../../../shared/domain/lifecycle/task.ts'
-import { FRAME_TRANSITIONS, type FrameAct, type LiveFrameState, STATES_WITH_STEP, actOnFrame, frameStateBy, mayFrame, stepOfFrame } from '../../../../shared/domain/lifecycle/frame.ts'
+import {
+  TASK_TRANSITIONS,
+  type TaskAct,
+  act,
+  isHeld,
+  isOver,
+  mayAct,
+} from '../../../../shared/domain/lifecycle/task.ts'
+import {
+  FRAME_TRANSITIONS,
+  type FrameAct,
+  type LiveFrameState,
+  STATES_WITH_STEP,
+  actOnFrame,
+  frameStateBy,
+  mayFrame,
+  stepOfFrame,
+} from '../../../../shared/domain/lifecycle/frame.ts'
 import { JOB_TRANSITIONS, type JobAct, actOnJob, jobIsOver, mayJob } from '../../../../shared/domain/lifecycle/job.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
 import { FRAME_STATES, TASK_STATES } from '../../../../shared/protocol/task.ts'
@@ -9,7 +25,14 @@ import { aFrame, aJob, aTask } from '../records.ts'
 /** Which acts each state allows, written down a second time on purpose. */
 const TASK_ALLOWS: Record<(typeof TASK_STATES)[number], Partial<Record<TaskAct, string>>> = {
   queued: { lease: 'leased', fail: 'failed', cancel: 'canceled' },
-  leased: { lease_second: 'leased', inspected: 'completed', commit_result: 'delivering', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
+  leased: {
+    lease_second: 'leased',
+    inspected: 'completed',
+    commit_result: 'delivering',
+    requeue: 'queued',
+    fail: 'failed',
+    cancel: 'canceled',
+  },
   delivering: { verify: 'verifying', complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   verifying: { complete: 'completed', requeue: 'queued', fail: 'failed', cancel: 'canceled' },
   completed: { requeue: 'queued', fail: 'failed' },
@@ -27,12 +50,24 @@ const JOB_ALLOWS: Record<(typeof JOB_STATES)[number], Partial<Record<JobAct, str
   deleting: { delete: 'deleting' },
 }
 const FRAME_ALLOWS: Record<(typeof FRAME_STATES)[number], Partial<Record<FrameAct, string>>> = {
-  rendering: { come_nearer: 'rendering', stitch: 'stitching', deliver: 'delivering', render_again: 'rendering', cancel: 'canceled' },
+  rendering: {
+    come_nearer: 'rendering',
+    stitch: 'stitching',
+    deliver: 'delivering',
+    render_again: 'rendering',
+    cancel: 'canceled',
+  },
   stitching: { finish: 'finishing', render_again: 'rendering', cancel: 'canceled' },
   finishing: { deliver: 'delivering', cancel: 'canceled' },
   delivering: { delivered: 'delivered', render_again: 'rendering', finish_again: 'finishing', cancel: 'canceled' },
   delivered: { render_again: 'rendering', cancel: 'canceled' },
-  canceled: { resume_rendering: 'rendering', resume_stitching: 'stitching', resume_finishing: 'finishing', resume_delivering: 'delivering', resume_delivered: 'delivered' },
+  canceled: {
+    resume_rendering: 'rendering',
+    resume_stitching: 'stitching',
+    resume_finishing: 'finishing',
+    resume_delivering: 'delivering',
+    resume_delivered: 'delivered',
+  },
 }
 const frameActs = Object.keys(FRAME_TRANSITIONS) as FrameAct[]
 const taskActs = Object.keys(TASK_TRANSITIONS) as TaskAct[]
@@ -70,12 +105,18 @@ describe('every state of a job against every act', () => {
 })
 
 describe('every state of a frame against every act', () => {
-  test.each(FRAME_STATES.flatMap((state) => frameActs.map((name) => [state, name] as const)))('%s: %s', (state, name) => {
-    const to = FRAME_ALLOWS[state][name]
-    expect(mayFrame(state, name)).toBe(to !== undefined)
-    if (to === undefined) expect(() => actOnFrame(aFrame({ state }), name)).toThrow(`is ${state}: it cannot ${name}`)
-    else expect(actOnFrame(aFrame({ state }), name, { tasksLeft: 0 })).toEqual(aFrame({ state: to as LiveFrameState, tasksLeft: 0 }))
-  })
+  test.each(FRAME_STATES.flatMap((state) => frameActs.map((name) => [state, name] as const)))(
+    '%s: %s',
+    (state, name) => {
+      const to = FRAME_ALLOWS[state][name]
+      expect(mayFrame(state, name)).toBe(to !== undefined)
+      if (to === undefined) expect(() => actOnFrame(aFrame({ state }), name)).toThrow(`is ${state}: it cannot ${name}`)
+      else
+        expect(actOnFrame(aFrame({ state }), name, { tasksLeft: 0 })).toEqual(
+          aFrame({ state: to as LiveFrameState, tasksLeft: 0 }),
+        )
+    },
+  )
 
   test('each state but the first is one that an act leads to, so that none stands in the protocol for nothing', () => {
     const reached = new Set(frameActs.map((name) => FRAME_TRANSITIONS[name].to))
@@ -87,7 +128,8 @@ describe('every state of a frame against every act', () => {
     expect(STATES_WITH_STEP).toEqual(['stitching', 'delivering'])
     expect(stepOfFrame(id, aFrame({ state: 'stitching' }))).toEqual({ step: 'stitch', jobId: id, frame: 1 })
     expect(stepOfFrame(id, aFrame({ state: 'delivering' }))).toEqual({ step: 'deliver', jobId: id, frame: 1 })
-    for (const state of FRAME_STATES.filter((each) => each !== 'stitching' && each !== 'delivering')) expect(stepOfFrame(id, aFrame({ state }))).toBeNull()
+    for (const state of FRAME_STATES.filter((each) => each !== 'stitching' && each !== 'delivering'))
+      expect(stepOfFrame(id, aFrame({ state }))).toBeNull()
   })
 
   test.each([
@@ -98,6 +140,15 @@ describe('every state of a frame against every act', () => {
     ['finishing', { isStitched: true }],
     ['delivering', { isStitched: true, isFinished: true }],
   ])('a frame that is taken up again is %s by what there is of it: %o', (state, there) => {
-    expect(frameStateBy({ isDelivered: false, tasksLeft: 0, needsFinish: true, isStitched: false, isFinished: false, ...there })).toBe(state)
+    expect(
+      frameStateBy({
+        isDelivered: false,
+        tasksLeft: 0,
+        needsFinish: true,
+        isStitched: false,
+        isFinished: false,
+        ...there,
+      }),
+    ).toBe(state)
   })
 })

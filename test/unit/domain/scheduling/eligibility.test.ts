@@ -1,10 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compareVersions, gib, isEligible, largestGpuMemory, shortfalls } from '../../../../shared/domain/scheduling/eligibility.ts'
+import {
+  compareVersions,
+  gib,
+  isEligible,
+  largestGpuMemory,
+  shortfalls,
+} from '../../../../shared/domain/scheduling/eligibility.ts'
 import { capabilities } from '../records.ts'
 
 const GIB = 1024 ** 3
-const gpu = capabilities({ devices: [{ kind: 'CPU', name: 'a processor', memoryBytes: 64 * GIB }, { kind: 'OPTIX', name: 'a card', memoryBytes: 8 * GIB }, { kind: 'HIP', name: 'another', memoryBytes: 24 * GIB }] })
+const gpu = capabilities({
+  devices: [
+    { kind: 'CPU', name: 'a processor', memoryBytes: 64 * GIB },
+    { kind: 'OPTIX', name: 'a card', memoryBytes: 8 * GIB },
+    { kind: 'HIP', name: 'another', memoryBytes: 24 * GIB },
+  ],
+})
 const blender = (version: string) => capabilities({ blender: { version, buildHash: '', path: '', engines: [] } })
 
 describe('a worker is eligible', () => {
@@ -27,7 +39,18 @@ describe('a worker is eligible', () => {
   })
 
   test('when it has just enough', () => {
-    expect(shortfalls({ deviceKinds: ['OPTIX'], gpuMemoryBytesMin: 8 * GIB, memoryBytesMin: 16 * GIB, blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1' }, gpu)).toEqual([])
+    expect(
+      shortfalls(
+        {
+          deviceKinds: ['OPTIX'],
+          gpuMemoryBytesMin: 8 * GIB,
+          memoryBytesMin: 16 * GIB,
+          blenderVersionMin: '3.4.1',
+          blenderVersionMax: '3.4.1',
+        },
+        gpu,
+      ),
+    ).toEqual([])
   })
 
   test.each([
@@ -52,9 +75,11 @@ test('versions compare as numbers, part by part', () => {
   expect(compareVersions('4.10.0', '4.9.9')).toBeGreaterThan(0)
   expect(compareVersions('4.2', '4.2.0')).toBe(0)
   const version = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map((parts) => parts.join('.'))
-  fc.assert(fc.property(version, version, (a, b) => {
-    expect(Math.sign(compareVersions(a, b))).toBe(0 - Math.sign(compareVersions(b, a)))
-  }))
+  fc.assert(
+    fc.property(version, version, (a, b) => {
+      expect(Math.sign(compareVersions(a, b))).toBe(0 - Math.sign(compareVersions(b, a)))
+    }),
+  )
 })
 
 test('bytes are told in GiB with one decimal at most', () => {

@@ -5,7 +5,8 @@ import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { aFinish, aTask, anAttempt, worker } from '../records.ts'
 
 const [anna, bert, carl] = [worker('anna'), worker('bert'), worker('carl')]
-const audit = (change: Parameters<typeof aTask>[0] = {}) => aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit', audits: renderTaskId(0), avoid: [anna], ...change })
+const audit = (change: Parameters<typeof aTask>[0] = {}) =>
+  aTask({ id: auditTaskId(renderTaskId(0), 1), kind: 'audit', audits: renderTaskId(0), avoid: [anna], ...change })
 
 describe('a queued task', () => {
   test('that nobody failed may go to anybody and need not be looked for', () => {
@@ -77,27 +78,71 @@ describe('a finish', () => {
 
 describe('what ran out of memory', () => {
   test('goes to a larger machine, though one that is too small was asked for by name', () => {
-    const bound = audit({ avoid: [anna, bert], only: anna, epoch: 1, attempts: [anAttempt(1, anna, { outcome: 'failed' })] })
-    expect([anna, carl].map((each) => mayHave(bound, each, [anna, bert, carl].filter((other) => other !== each), [], [anna]))).toEqual([false, true])
+    const bound = audit({
+      avoid: [anna, bert],
+      only: anna,
+      epoch: 1,
+      attempts: [anAttempt(1, anna, { outcome: 'failed' })],
+    })
+    expect(
+      [anna, carl].map((each) =>
+        mayHave(
+          bound,
+          each,
+          [anna, bert, carl].filter((other) => other !== each),
+          [],
+          [anna],
+        ),
+      ),
+    ).toEqual([false, true])
     expect(mayHave(bound, anna, [bert], [], [anna])).toBe(true)
   })
 
   test('goes to a larger machine, though an anchor that is too small is there', () => {
-    expect([anna, bert].map((each) => mayHave(aFinish(), each, [anna, bert].filter((other) => other !== each), [anna], [anna]))).toEqual([false, true])
+    expect(
+      [anna, bert].map((each) =>
+        mayHave(
+          aFinish(),
+          each,
+          [anna, bert].filter((other) => other !== each),
+          [anna],
+          [anna],
+        ),
+      ),
+    ).toEqual([false, true])
   })
 })
 
 test('where somebody is there that may see a task, somebody may have it', () => {
   const some = fc.subarray([anna, bert, carl, worker('dora')])
   fc.assert(
-    fc.property(fc.constantFrom('render', 'audit', 'finish'), some, some, some, some, some, fc.option(fc.constantFrom(anna, bert, carl)), (kind, here, avoid, tried, anchors, tooSmall, only) => {
-      const attempts = tried.map((each, index) => anAttempt(index + 1, each, { outcome: 'failed' }))
-      // Only audits are for one worker by name.
-      const task = aTask({ kind, avoid, attempts, ...(only === null || kind !== 'audit' ? {} : { only }) })
-      const maySee = here.filter((each) => kind !== 'audit' || each === only || !avoid.includes(each) || tried.includes(each))
-      const mayHaveIt = here.filter((each) => mayHave(task, each, here.filter((other) => other !== each), anchors.filter((each) => here.includes(each)), tooSmall))
-      if (maySee.length > 0) expect(mayHaveIt).not.toEqual([])
-    }),
+    fc.property(
+      fc.constantFrom('render', 'audit', 'finish'),
+      some,
+      some,
+      some,
+      some,
+      some,
+      fc.option(fc.constantFrom(anna, bert, carl)),
+      (kind, here, avoid, tried, anchors, tooSmall, only) => {
+        const attempts = tried.map((each, index) => anAttempt(index + 1, each, { outcome: 'failed' }))
+        // Only audits are for one worker by name.
+        const task = aTask({ kind, avoid, attempts, ...(only === null || kind !== 'audit' ? {} : { only }) })
+        const maySee = here.filter(
+          (each) => kind !== 'audit' || each === only || !avoid.includes(each) || tried.includes(each),
+        )
+        const mayHaveIt = here.filter((each) =>
+          mayHave(
+            task,
+            each,
+            here.filter((other) => other !== each),
+            anchors.filter((each) => here.includes(each)),
+            tooSmall,
+          ),
+        )
+        if (maySee.length > 0) expect(mayHaveIt).not.toEqual([])
+      },
+    ),
     { numRuns: 5_000 },
   )
 })

@@ -3,11 +3,19 @@ import { waitingReasons } from '../../../../shared/domain/scheduling/waiting-rea
 import { NOW, aWorker, capabilities } from '../records.ts'
 
 const GIB = 1024 ** 3
-const withGpu = (name: string, memoryGib: number, change: Parameters<typeof capabilities>[0] = {}) => aWorker(name, { capabilities: capabilities({ devices: [{ kind: 'CUDA', name: 'a card', memoryBytes: memoryGib * GIB }], ...change }) })
+const withGpu = (name: string, memoryGib: number, change: Parameters<typeof capabilities>[0] = {}) =>
+  aWorker(name, {
+    capabilities: capabilities({
+      devices: [{ kind: 'CUDA', name: 'a card', memoryBytes: memoryGib * GIB }],
+      ...change,
+    }),
+  })
 
 describe('a job that waits says why', () => {
   test('as the issue words it', () => {
-    expect(waitingReasons({ gpuMemoryBytesMin: 12 * GIB }, [withGpu('anna', 8), withGpu('bert', 6)], NOW)).toEqual(['waiting: needs 12 GiB of GPU memory, best connected worker has 8'])
+    expect(waitingReasons({ gpuMemoryBytesMin: 12 * GIB }, [withGpu('anna', 8), withGpu('bert', 6)], NOW)).toEqual([
+      'waiting: needs 12 GiB of GPU memory, best connected worker has 8',
+    ])
   })
 
   test('with nothing when one worker could take it', () => {
@@ -16,35 +24,62 @@ describe('a job that waits says why', () => {
 
   test('when nobody is there, or nobody may work', () => {
     expect(waitingReasons({}, [], NOW)).toEqual(['waiting: no worker is connected'])
-    expect(waitingReasons({}, [aWorker('anna', { state: 'draining' }), aWorker('bert', { quarantined: true })], NOW)).toEqual(['waiting: every connected worker is draining or in quarantine'])
+    expect(
+      waitingReasons({}, [aWorker('anna', { state: 'draining' }), aWorker('bert', { quarantined: true })], NOW),
+    ).toEqual(['waiting: every connected worker is draining or in quarantine'])
   })
 
   test('when everybody who could rests after failures, and with nothing while one of them does not', () => {
     const resting = aWorker('anna', { restsUntil: NOW + 20_500 })
-    expect(waitingReasons({}, [resting, aWorker('bert', { restsUntil: NOW + 4_200 })], NOW)).toEqual(['waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in 5 s'])
+    expect(waitingReasons({}, [resting, aWorker('bert', { restsUntil: NOW + 4_200 })], NOW)).toEqual([
+      'waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in 5 s',
+    ])
     expect(waitingReasons({}, [resting, aWorker('bert')], NOW)).toEqual([])
     expect(waitingReasons({}, [resting], NOW + 21_000)).toEqual([])
   })
 
   test('never by what a worker has that may not work', () => {
-    expect(waitingReasons({ gpuMemoryBytesMin: 12 * GIB }, [withGpu('anna', 8), aWorker('bert', { ...withGpu('bert', 24), state: 'draining' })], NOW)).toEqual(['waiting: needs 12 GiB of GPU memory, best connected worker has 8'])
+    expect(
+      waitingReasons(
+        { gpuMemoryBytesMin: 12 * GIB },
+        [withGpu('anna', 8), aWorker('bert', { ...withGpu('bert', 24), state: 'draining' })],
+        NOW,
+      ),
+    ).toEqual(['waiting: needs 12 GiB of GPU memory, best connected worker has 8'])
   })
 
   test('counting only the devices the job may use', () => {
-    const mixed = aWorker('anna', { capabilities: capabilities({ devices: [{ kind: 'HIP', name: '', memoryBytes: 24 * GIB }, { kind: 'OPTIX', name: '', memoryBytes: 8 * GIB }] }) })
-    expect(waitingReasons({ deviceKinds: ['OPTIX'], gpuMemoryBytesMin: 12 * GIB }, [mixed], NOW)).toEqual(['waiting: needs 12 GiB of GPU memory, best connected worker has 8'])
+    const mixed = aWorker('anna', {
+      capabilities: capabilities({
+        devices: [
+          { kind: 'HIP', name: '', memoryBytes: 24 * GIB },
+          { kind: 'OPTIX', name: '', memoryBytes: 8 * GIB },
+        ],
+      }),
+    })
+    expect(waitingReasons({ deviceKinds: ['OPTIX'], gpuMemoryBytesMin: 12 * GIB }, [mixed], NOW)).toEqual([
+      'waiting: needs 12 GiB of GPU memory, best connected worker has 8',
+    ])
   })
 
   test('never claiming that the best has as much as is needed', () => {
-    expect(waitingReasons({ gpuMemoryBytesMin: 12 * GIB }, [withGpu('anna', 11.99)], NOW)).toEqual(['waiting: needs 12 GiB of GPU memory, best connected worker has 11.9'])
+    expect(waitingReasons({ gpuMemoryBytesMin: 12 * GIB }, [withGpu('anna', 11.99)], NOW)).toEqual([
+      'waiting: needs 12 GiB of GPU memory, best connected worker has 11.9',
+    ])
   })
 
   test.each([
     [{ memoryBytesMin: 64 * GIB }, 'waiting: needs 64 GiB of memory, best connected worker has 16'],
     [{ blenderVersionMin: '4.2' }, 'waiting: needs Blender 4.2 or newer, connected workers have 3.4.1'],
     [{ deviceKinds: ['OPTIX' as const] }, 'waiting: needs a OPTIX device, connected workers have CPU'],
-    [{ denoiser: true as const }, 'waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'],
-    [{ blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' }, 'waiting: needs Blender 5.0.1, connected workers have 3.4.1'],
+    [
+      { denoiser: true as const },
+      'waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it',
+    ],
+    [
+      { blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' },
+      'waiting: needs Blender 5.0.1, connected workers have 3.4.1',
+    ],
     [{ tags: ['studio-a'] }, 'waiting: needs the tag "studio-a", tags of connected workers: none'],
     [{ tags: ['device-lab'] }, 'waiting: needs the tag "device-lab", tags of connected workers: none'],
   ])('%j', (requirement, sentence) => {
@@ -52,7 +87,13 @@ describe('a job that waits says why', () => {
   })
 
   test('when each need is met by somebody, but all of them by nobody', () => {
-    const reasons = waitingReasons({ gpuMemoryBytesMin: 12 * GIB, tags: ['studio-a'] }, [withGpu('anna', 24), withGpu('bert', 8, { tags: ['studio-a'] })], NOW)
-    expect(reasons).toEqual(['waiting: no connected worker meets all of it: needs 12 GiB of GPU memory, needs the tag "studio-a"'])
+    const reasons = waitingReasons(
+      { gpuMemoryBytesMin: 12 * GIB, tags: ['studio-a'] },
+      [withGpu('anna', 24), withGpu('bert', 8, { tags: ['studio-a'] })],
+      NOW,
+    )
+    expect(reasons).toEqual([
+      'waiting: no connected worker meets all of it: needs 12 GiB of GPU memory, needs the tag "studio-a"',
+    ])
   })
 })

@@ -16,7 +16,11 @@ function planOf(request: Omit<JobRequest, 'scene'> = {}, settings: Partial<Scene
   return planned.plan
 }
 
-function applied(found: Partial<Inspection>, request: Omit<JobRequest, 'scene'> = {}, settings: Partial<SceneSettings> = {}): JobPlan {
+function applied(
+  found: Partial<Inspection>,
+  request: Omit<JobRequest, 'scene'> = {},
+  settings: Partial<SceneSettings> = {},
+): JobPlan {
   const plan = applyInspection(planOf(request, settings), NOTHING_MISSING, anInspection(found, settings))
   if (!plan.ok) throw new Error(`${plan.code}: ${plan.detail}`)
   return JobPlan.parse(plan.plan)
@@ -29,12 +33,20 @@ function refused(found: Partial<Inspection>, request: Omit<JobRequest, 'scene'> 
 describe('an inspection that finds nothing', () => {
   test('leaves the plan as the file gave it', () => {
     expect(applied({})).toEqual(planOf())
-    expect(applied({}, { tiles: { columns: 2, rows: 2 }, chunk: 1 })).toEqual(planOf({ tiles: { columns: 2, rows: 2 } }))
+    expect(applied({}, { tiles: { columns: 2, rows: 2 }, chunk: 1 })).toEqual(
+      planOf({ tiles: { columns: 2, rows: 2 } }),
+    )
   })
 
   test('and calls everything exact, never makes a plan laxer', () => {
-    expect(applied({ tiling: { exact: true, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 2 } }).tiles?.overscanPx).toBe(8)
-    const denoised = planJob({ scene: HASH, tiles: { columns: 2, rows: 2 } }, aScene({ hasSequencerStrips: true }, { inspections: [aSceneInspection()] }))
+    expect(
+      applied({ tiling: { exact: true, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 2 } }).tiles
+        ?.overscanPx,
+    ).toBe(8)
+    const denoised = planJob(
+      { scene: HASH, tiles: { columns: 2, rows: 2 } },
+      aScene({ hasSequencerStrips: true }, { inspections: [aSceneInspection()] }),
+    )
     expect(denoised).toMatchObject({ ok: false, code: 'tiles_not_exact' })
   })
 })
@@ -43,13 +55,22 @@ describe('tiles that Blender says are not exact', () => {
   const found = { tiling: { exact: false, overscanPx: 0, reasons: ['Freestyle draws its lines over the whole image'] } }
 
   test('are refused with the reason, where tiles were asked for', () => {
-    expect(refused(found, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ ok: false, code: 'tiles_not_exact', detail: expect.stringMatching(/Freestyle/) })
+    expect(refused(found, { tiles: { columns: 2, rows: 1 } })).toMatchObject({
+      ok: false,
+      code: 'tiles_not_exact',
+      detail: expect.stringMatching(/Freestyle/),
+    })
     expect(applied(found).renderTaskCount).toBe(10)
   })
 
   test('are refused even if the worker gives no reason, or calls unbaked simulations exact', () => {
-    expect(refused({ tiling: { exact: false, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ code: 'tiles_not_exact' })
-    expect(refused({ history: [CLOTH] }, { tiles: { columns: 2, rows: 1 } })).toMatchObject({ code: 'tiles_not_exact', detail: expect.stringMatching(/cloth of "Flag"/) })
+    expect(
+      refused({ tiling: { exact: false, overscanPx: 0, reasons: [] } }, { tiles: { columns: 2, rows: 1 } }),
+    ).toMatchObject({ code: 'tiles_not_exact' })
+    expect(refused({ history: [CLOTH] }, { tiles: { columns: 2, rows: 1 } })).toMatchObject({
+      code: 'tiles_not_exact',
+      detail: expect.stringMatching(/cloth of "Flag"/),
+    })
   })
 
   test('have more overscan where Blender asks for it', () => {
@@ -74,22 +95,42 @@ describe('frames that depend on earlier ones', () => {
 
   test('with gaps between them say what a gap does', () => {
     expect(applied({ history: [CLOTH] }, { frames: '1-10' }).notes.join()).not.toMatch(/anew, as/)
-    for (const frames of ['1-3, 7', '1-9:2']) expect(applied({ history: [CLOTH] }, { frames }).notes.join()).toMatch(/begins the simulation anew, as/)
+    for (const frames of ['1-3, 7', '1-9:2'])
+      expect(applied({ history: [CLOTH] }, { frames }).notes.join()).toMatch(/begins the simulation anew, as/)
   })
 
   test('fill one task at most, and are refused with the advice to bake beyond it', () => {
     expect(applied({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax}` }).renderTaskCount).toBe(1)
-    expect(refused({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax + 1}` })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/Bake/) })
+    expect(refused({ history: [CLOTH] }, { frames: `1-${LIMITS.framesPerChunkMax + 1}` })).toMatchObject({
+      ok: false,
+      code: 'frames_not_apart',
+      detail: expect.stringMatching(/Bake/),
+    })
   })
 
-  test.each(['rigid bodies', 'soft body', 'geometry nodes simulation', 'something new'])('by %s are refused: rendered in order they are not what Blender shows', (kind) => {
-    expect(refused({ history: [CLOTH, { object: 'World', kind }] })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringContaining(kind) })
-    expect(applied({ history: [{ object: 'World', kind }] }, { frames: '7' })).toMatchObject({ renderTaskCount: 1, frameCount: 1 })
-  })
+  test.each(['rigid bodies', 'soft body', 'geometry nodes simulation', 'something new'])(
+    'by %s are refused: rendered in order they are not what Blender shows',
+    (kind) => {
+      expect(refused({ history: [CLOTH, { object: 'World', kind }] })).toMatchObject({
+        ok: false,
+        code: 'frames_not_apart',
+        detail: expect.stringContaining(kind),
+      })
+      expect(applied({ history: [{ object: 'World', kind }] }, { frames: '7' })).toMatchObject({
+        renderTaskCount: 1,
+        frameCount: 1,
+      })
+    },
+  )
 })
 
 test('a fluid that is replayed is refused even as a single frame: it shows what was rendered before', () => {
-  for (const frames of ['1-10', '7']) expect(refused({ history: [{ object: 'Tank', kind: 'replayed fluid' }] }, { frames })).toMatchObject({ ok: false, code: 'frames_not_apart', detail: expect.stringMatching(/"Tank".*Modular or All/) })
+  for (const frames of ['1-10', '7'])
+    expect(refused({ history: [{ object: 'Tank', kind: 'replayed fluid' }] }, { frames })).toMatchObject({
+      ok: false,
+      code: 'frames_not_apart',
+      detail: expect.stringMatching(/"Tank".*Modular or All/),
+    })
 })
 
 describe('what Blender knows better than the file', () => {
@@ -99,18 +140,34 @@ describe('what Blender knows better than the file', () => {
 
   test('files that are missing, unless that was allowed', () => {
     const found = { missingFiles: [{ kind: 'cache', path: '//sim/cloud.abc' }] }
-    expect(refused(found)).toMatchObject({ ok: false, code: 'scene_missing_files', detail: expect.stringContaining('//sim/cloud.abc') })
+    expect(refused(found)).toMatchObject({
+      ok: false,
+      code: 'scene_missing_files',
+      detail: expect.stringContaining('//sim/cloud.abc'),
+    })
     expect(applied(found, { allowMissingFiles: true }).notes.join()).toMatch(/cloud\.abc/)
   })
 
   test('but not those that the file told of itself', () => {
     const known = { missingFiles: [{ path: '//wood.png', reason: 'not there' }] }
-    expect(applyInspection(planOf({ allowMissingFiles: true }), known, anInspection({ missingFiles: [{ kind: 'image', path: '//wood.png' }] }))).toEqual({ ok: true, plan: planOf({ allowMissingFiles: true }) })
+    expect(
+      applyInspection(
+        planOf({ allowMissingFiles: true }),
+        known,
+        anInspection({ missingFiles: [{ kind: 'image', path: '//wood.png' }] }),
+      ),
+    ).toEqual({ ok: true, plan: planOf({ allowMissingFiles: true }) })
   })
 
-  test('another size than the file says, but for a resolution of the job\'s own', () => {
-    const found = { image: { width: 320, height: 180, region: { x: 0, y: 0, width: 320, height: 180 }, cropsToBorder: false } }
-    expect(refused(found)).toMatchObject({ ok: false, code: 'resolution_invalid', detail: expect.stringMatching(/640x360.*320x180/) })
+  test("another size than the file says, but for a resolution of the job's own", () => {
+    const found = {
+      image: { width: 320, height: 180, region: { x: 0, y: 0, width: 320, height: 180 }, cropsToBorder: false },
+    }
+    expect(refused(found)).toMatchObject({
+      ok: false,
+      code: 'resolution_invalid',
+      detail: expect.stringMatching(/640x360.*320x180/),
+    })
     expect(applied(found, { settings: { resolution: { percentage: 50 } } })).toMatchObject({ width: 320 })
   })
 
@@ -118,24 +175,56 @@ describe('what Blender knows better than the file', () => {
     const settings = { border: { used: true, crop: true, xMin: 0.21, xMax: 0.83, yMin: 0.13, yMax: 0.77 } }
     expect(applied({}, {}, settings).region).toEqual(anInspection({}, settings).image.region)
     const moved = anInspection({}, { border: { ...settings.border, crop: true, xMin: 0.22, xMax: 0.84 } })
-    expect(applyInspection(planOf({}, settings), NOTHING_MISSING, moved)).toMatchObject({ ok: false, code: 'resolution_invalid' })
+    expect(applyInspection(planOf({}, settings), NOTHING_MISSING, moved)).toMatchObject({
+      ok: false,
+      code: 'resolution_invalid',
+    })
   })
 
   test('more File Output files than a frame may have', () => {
-    expect(applied({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax })).toMatchObject({ frameCount: 10 })
-    expect(refused({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax + 1 })).toMatchObject({ ok: false, code: 'files_too_many', detail: expect.stringMatching(/write 251 files beside each frame, 250 is the limit/) })
+    expect(applied({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax })).toMatchObject({
+      frameCount: 10,
+    })
+    expect(refused({ fileOutputs: ['Passes'], extraFiles: LIMITS.extraFilesPerFrameMax + 1 })).toMatchObject({
+      ok: false,
+      code: 'files_too_many',
+      detail: expect.stringMatching(/write 251 files beside each frame, 250 is the limit/),
+    })
   })
 
   test('more files than the frames of one task may make together', () => {
     const found = { fileOutputs: ['Passes'], extraFiles: 100 }
     expect(applied(found, { chunk: 4 })).toMatchObject({ chunk: 4 })
-    expect(refused(found, { chunk: 5 })).toMatchObject({ code: 'files_too_many', detail: expect.stringMatching(/5 frames in one task make 515 files.*at most 4 frames in a task/) })
+    expect(refused(found, { chunk: 5 })).toMatchObject({
+      code: 'files_too_many',
+      detail: expect.stringMatching(/5 frames in one task make 515 files.*at most 4 frames in a task/),
+    })
     const simulated = { ...found, history: [{ object: 'Flag', kind: 'cloth' }] }
-    expect(refused(simulated)).toMatchObject({ code: 'files_too_many', detail: expect.stringMatching(/10 frames in one task make 1030 files.*bake the simulations/) })
+    expect(refused(simulated)).toMatchObject({
+      code: 'files_too_many',
+      detail: expect.stringMatching(/10 frames in one task make 1030 files.*bake the simulations/),
+    })
   })
 
   test('is told in notes where it does not stand in the way', () => {
-    const notes = applied({ leftOut: [{ object: 'Tank', kind: 'fluid' }], burnsStamp: true, timeLimitSeconds: 30, blockedScripts: ['driver of Cube'], fileOutputs: ['Depth'], engine: 'BLENDER_EEVEE', gpuCompositor: true }).notes.join('\n')
-    for (const word of ['the fluid of "Tank", because it is not baked', 'burned', '30 s', 'driver of Cube', 'Depth', 'BLENDER_EEVEE', 'set to the GPU']) expect(notes).toContain(word)
+    const notes = applied({
+      leftOut: [{ object: 'Tank', kind: 'fluid' }],
+      burnsStamp: true,
+      timeLimitSeconds: 30,
+      blockedScripts: ['driver of Cube'],
+      fileOutputs: ['Depth'],
+      engine: 'BLENDER_EEVEE',
+      gpuCompositor: true,
+    }).notes.join('\n')
+    for (const word of [
+      'the fluid of "Tank", because it is not baked',
+      'burned',
+      '30 s',
+      'driver of Cube',
+      'Depth',
+      'BLENDER_EEVEE',
+      'set to the GPU',
+    ])
+      expect(notes).toContain(word)
   })
 })

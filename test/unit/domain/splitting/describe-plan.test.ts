@@ -13,8 +13,16 @@ function described(request: Omit<JobRequest, 'scene'> = {}, ...scene: Parameters
 
 describe('a plan shows', () => {
   test('tasks of whole frames, and the inspection that comes first', () => {
-    expect(described({ frames: '1-10', auditRate: 0.2 })).toMatchObject({ tasks: { inspect: 1, render: 10, finish: 0, audits: 2, rule: 'a task for each frame' }, tiles: [], inspected: null, exactness: { exact: true } })
-    expect(described({}, {}, { inspections: [aSceneInspection()] })).toMatchObject({ tasks: { inspect: 0 }, inspected: { by: 'wrk_seer', blenderVersion: '3.4.1' } })
+    expect(described({ frames: '1-10', auditRate: 0.2 })).toMatchObject({
+      tasks: { inspect: 1, render: 10, finish: 0, audits: 2, rule: 'a task for each frame' },
+      tiles: [],
+      inspected: null,
+      exactness: { exact: true },
+    })
+    expect(described({}, {}, { inspections: [aSceneInspection()] })).toMatchObject({
+      tasks: { inspect: 0 },
+      inspected: { by: 'wrk_seer', blenderVersion: '3.4.1' },
+    })
   })
 
   test('tiles with their windows, in pixels of the whole image, and a finish for each frame', () => {
@@ -33,7 +41,14 @@ describe('a plan shows', () => {
   })
 
   test('why frames are not split, and that one task has them all', () => {
-    const scene = { inspections: [aSceneInspection({ history: [{ object: 'Flag', kind: 'cloth' }], tiling: { exact: false, overscanPx: 0, reasons: ['simulations are not baked'] } })] }
+    const scene = {
+      inspections: [
+        aSceneInspection({
+          history: [{ object: 'Flag', kind: 'cloth' }],
+          tiling: { exact: false, overscanPx: 0, reasons: ['simulations are not baked'] },
+        }),
+      ],
+    }
     const plan = described({}, {}, scene)
     expect(plan.tasks).toMatchObject({ render: 1, rule: expect.stringMatching(/all 10 frames are one task/) })
     expect(plan.exactness.tiles).toEqual({ exact: false, overscanPx: 8, reasons: ['simulations are not baked'] })
@@ -41,25 +56,47 @@ describe('a plan shows', () => {
 
   test('what makes even whole frames differ from run to run', () => {
     const plan = described({}, {}, { inspections: [aSceneInspection({ burnsStamp: true, timeLimitSeconds: 5 })] })
-    expect(plan.exactness).toMatchObject({ exact: false, why: [expect.stringMatching(/burned/), expect.stringMatching(/time limit/)] })
+    expect(plan.exactness).toMatchObject({
+      exact: false,
+      why: [expect.stringMatching(/burned/), expect.stringMatching(/time limit/)],
+    })
   })
 })
 
 describe('a request that would be refused', () => {
   test('for its tiles is planned without them, and told', () => {
     const plan = described({ tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true })
-    expect(plan).toMatchObject({ refusal: { code: 'tiles_not_exact' }, tiles: [], tasks: { render: 10 }, exactness: { tiles: { exact: false, reasons: [expect.stringMatching(/sequencer/)] } } })
+    expect(plan).toMatchObject({
+      refusal: { code: 'tiles_not_exact' },
+      tiles: [],
+      tasks: { render: 10 },
+      exactness: { tiles: { exact: false, reasons: [expect.stringMatching(/sequencer/)] } },
+    })
   })
 
   test('for missing files lists them, those that Blender found too', () => {
-    const scene = { missingFiles: [{ path: '//wood.png', reason: 'not packed' }], inspections: [aSceneInspection({ missingFiles: [{ kind: 'font', path: '//a.ttf' }, { kind: 'image', path: '//wood.png' }] })] }
+    const scene = {
+      missingFiles: [{ path: '//wood.png', reason: 'not packed' }],
+      inspections: [
+        aSceneInspection({
+          missingFiles: [
+            { kind: 'font', path: '//a.ttf' },
+            { kind: 'image', path: '//wood.png' },
+          ],
+        }),
+      ],
+    }
     const plan = described({}, {}, scene)
     expect(plan.refusal?.code).toBe('scene_missing_files')
     expect(plan.missingFiles.map((file) => file.path)).toEqual(['//wood.png', '//a.ttf'])
   })
 
   test('for both tells the first and is still planned', () => {
-    const plan = described({ tiles: { columns: 2, rows: 2 } }, { hasSequencerStrips: true }, { missingFiles: [{ path: '//wood.png', reason: 'not packed' }] })
+    const plan = described(
+      { tiles: { columns: 2, rows: 2 } },
+      { hasSequencerStrips: true },
+      { missingFiles: [{ path: '//wood.png', reason: 'not packed' }] },
+    )
     expect(plan).toMatchObject({ refusal: { code: 'scene_missing_files' }, tiles: [] })
   })
 

@@ -3,8 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { formatFrames, parseFrames } from '../../../../shared/domain/splitting/frames.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 
-const frameList = fc.uniqueArray(fc.integer({ min: LIMITS.frameNumberMin, max: LIMITS.frameNumberMax }), { minLength: 1, maxLength: 200 }).map((frames) => frames.sort((a, b) => a - b))
-const denseList = fc.uniqueArray(fc.integer({ min: -12, max: 12 }), { minLength: 1 }).map((frames) => frames.sort((a, b) => a - b))
+const frameList = fc
+  .uniqueArray(fc.integer({ min: LIMITS.frameNumberMin, max: LIMITS.frameNumberMax }), { minLength: 1, maxLength: 200 })
+  .map((frames) => frames.sort((a, b) => a - b))
+const denseList = fc
+  .uniqueArray(fc.integer({ min: -12, max: 12 }), { minLength: 1 })
+  .map((frames) => frames.sort((a, b) => a - b))
 
 describe('a frame range', () => {
   test.each<[string, number[]]>([
@@ -57,27 +61,42 @@ describe('a frame range', () => {
 
   test('of a thousand parts that are each too long is refused before any frame is listed', () => {
     const began = performance.now()
-    for (let round = 0; round < 50; round++) expect(parseFrames(Array.from({ length: 1_000 }, () => '1-1000000').join(','))).toMatchObject({ ok: false, code: 'frames_too_many' })
+    for (let round = 0; round < 50; round++)
+      expect(parseFrames(Array.from({ length: 1_000 }, () => '1-1000000').join(','))).toMatchObject({
+        ok: false,
+        code: 'frames_too_many',
+      })
     expect(performance.now() - began).toBeLessThan(1_000)
   })
 
   test('written from any list parses to that list again', () => {
-    fc.assert(fc.property(fc.oneof(frameList, denseList), (frames) => {
-      expect(parseFrames(formatFrames(frames))).toEqual({ ok: true, frames })
-    }))
+    fc.assert(
+      fc.property(fc.oneof(frameList, denseList), (frames) => {
+        expect(parseFrames(formatFrames(frames))).toEqual({ ok: true, frames })
+      }),
+    )
   })
 
   test('of any text never throws, and gives ascending frames without repeats or a refusal with a code', () => {
-    const pieces = fc.array(fc.oneof(fc.integer({ min: -99, max: 99 }).map(String), fc.constantFrom('-', ':', ',', ' ', '', 'x', '--')), { maxLength: 12 }).map((parts) => parts.join(''))
-    fc.assert(fc.property(fc.oneof(pieces, fc.string()), (text) => {
-      const parsed = parseFrames(text)
-      if (parsed.ok) {
-        expect(parsed.frames.length).toBeGreaterThan(0)
-        for (const [index, frame] of parsed.frames.entries()) expect(frame).toBeGreaterThan(index === 0 ? -Infinity : (parsed.frames[index - 1] ?? 0))
-      } else {
-        expect(['frames_empty', 'frames_invalid', 'frames_too_many']).toContain(parsed.code)
-      }
-    }), { numRuns: 300 })
+    const pieces = fc
+      .array(
+        fc.oneof(fc.integer({ min: -99, max: 99 }).map(String), fc.constantFrom('-', ':', ',', ' ', '', 'x', '--')),
+        { maxLength: 12 },
+      )
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(fc.oneof(pieces, fc.string()), (text) => {
+        const parsed = parseFrames(text)
+        if (parsed.ok) {
+          expect(parsed.frames.length).toBeGreaterThan(0)
+          for (const [index, frame] of parsed.frames.entries())
+            expect(frame).toBeGreaterThan(index === 0 ? -Infinity : (parsed.frames[index - 1] ?? 0))
+        } else {
+          expect(['frames_empty', 'frames_invalid', 'frames_too_many']).toContain(parsed.code)
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('is written as runs where there are runs', () => {

@@ -12,14 +12,43 @@ function planOf(request: Omit<JobRequest, 'scene'> = {}, settings: Partial<Scene
   return JobPlan.parse(planned.plan)
 }
 
-function refusalOf(request: Omit<JobRequest, 'scene'>, settings: Partial<SceneSettings> = {}, change: Parameters<typeof aScene>[1] = {}) {
+function refusalOf(
+  request: Omit<JobRequest, 'scene'>,
+  settings: Partial<SceneSettings> = {},
+  change: Parameters<typeof aScene>[1] = {},
+) {
   return planJob({ scene: HASH, ...request }, aScene(settings, change))
 }
 
 describe('what a request leaves out', () => {
   test('comes from the scene', () => {
-    const plan = planOf({}, { frameStart: 5, frameEnd: 11, frameStep: 3, fps: 25, resolutionX: 1920, resolutionY: 1080, resolutionPercentage: 50, output: { fileFormat: 'OPEN_EXR', colorDepth: 32, colorMode: 'RGBA', path: '//', quality: 90 } })
-    expect(plan).toMatchObject({ sceneName: 'Scene', frames: '5-11:3', frameCount: 3, width: 960, height: 540, format: 'exr', fps: 25, chunk: 1, renderTaskCount: 3, auditRate: AUDIT_RATE_DEFAULT, video: 'mp4', engine: 'CYCLES' })
+    const plan = planOf(
+      {},
+      {
+        frameStart: 5,
+        frameEnd: 11,
+        frameStep: 3,
+        fps: 25,
+        resolutionX: 1920,
+        resolutionY: 1080,
+        resolutionPercentage: 50,
+        output: { fileFormat: 'OPEN_EXR', colorDepth: 32, colorMode: 'RGBA', path: '//', quality: 90 },
+      },
+    )
+    expect(plan).toMatchObject({
+      sceneName: 'Scene',
+      frames: '5-11:3',
+      frameCount: 3,
+      width: 960,
+      height: 540,
+      format: 'exr',
+      fps: 25,
+      chunk: 1,
+      renderTaskCount: 3,
+      auditRate: AUDIT_RATE_DEFAULT,
+      video: 'mp4',
+      engine: 'CYCLES',
+    })
     expect(plan.tiles).toBeUndefined()
     expect(plan.settings.format).toBeUndefined()
   })
@@ -31,16 +60,26 @@ describe('what a request leaves out', () => {
   })
 
   test('is told in a note where the scene writes a film instead of images', () => {
-    const plan = planOf({}, { output: { fileFormat: 'FFMPEG', colorDepth: 8, colorMode: 'RGB', path: '//', quality: 90 } })
+    const plan = planOf(
+      {},
+      { output: { fileFormat: 'FFMPEG', colorDepth: 8, colorMode: 'RGB', path: '//', quality: 90 } },
+    )
     expect(plan).toMatchObject({ format: 'png', settings: { format: { file: 'png' } } })
     expect(plan.notes.join()).toMatch(/FFMPEG/)
   })
 
   test('takes the active scene, or the one that was asked for', () => {
     const two = aScene({}, {})
-    const scene = { ...two, facts: { ...two.facts, scenes: [sceneSettings(), sceneSettings({ name: 'Close-up', frameEnd: 2 })] } }
+    const scene = {
+      ...two,
+      facts: { ...two.facts, scenes: [sceneSettings(), sceneSettings({ name: 'Close-up', frameEnd: 2 })] },
+    }
     const plan = planJob({ scene: HASH, settings: { scene: 'Close-up' } }, scene)
-    expect(plan.ok && plan.plan).toMatchObject({ sceneName: 'Close-up', frameCount: 2, settings: { scene: 'Close-up' } })
+    expect(plan.ok && plan.plan).toMatchObject({
+      sceneName: 'Close-up',
+      frameCount: 2,
+      settings: { scene: 'Close-up' },
+    })
     const other = planJob({ scene: HASH, settings: { scene: 'Missing' } }, scene)
     expect(other).toMatchObject({ ok: false, code: 'scene_not_in_file' })
     expect(!other.ok && other.detail).toMatch(/"Scene", "Close-up"/)
@@ -68,7 +107,10 @@ describe('the size of the image', () => {
     [undefined, { border: { used: true, crop: true, xMin: 0.5, xMax: 0.5, yMin: 0, yMax: 1 } }],
     [undefined, { border: { used: true, crop: true, xMin: 0.9, xMax: 0.1, yMin: 0, yMax: 1 } }],
   ])('%j of %j is refused', (settings, facts) => {
-    expect(refusalOf(settings === undefined ? {} : { settings }, facts)).toMatchObject({ ok: false, code: 'resolution_invalid' })
+    expect(refusalOf(settings === undefined ? {} : { settings }, facts)).toMatchObject({
+      ok: false,
+      code: 'resolution_invalid',
+    })
   })
 })
 
@@ -80,7 +122,10 @@ describe('a job is refused', () => {
   })
 
   test('when linked files are missing, unless that is allowed; then a note says so', () => {
-    const missingFiles = Array.from({ length: 12 }, (_, index) => ({ path: `//wood-${index}.png`, reason: 'not in the archive' }))
+    const missingFiles = Array.from({ length: 12 }, (_, index) => ({
+      path: `//wood-${index}.png`,
+      reason: 'not in the archive',
+    }))
     const refused = refusalOf({}, {}, { missingFiles })
     expect(refused).toMatchObject({ ok: false, code: 'scene_missing_files' })
     expect(!refused.ok && refused.detail).toMatch(/wood-0\.png.*and 2 more/)
@@ -89,7 +134,10 @@ describe('a job is refused', () => {
   })
 
   test('however long the paths of missing files are, the note still fits into the record', () => {
-    const missingFiles = Array.from({ length: 10 }, (_, index) => ({ path: `${index}${'/deep'.repeat(200)}`, reason: 'it is not there'.repeat(100) }))
+    const missingFiles = Array.from({ length: 10 }, (_, index) => ({
+      path: `${index}${'/deep'.repeat(200)}`,
+      reason: 'it is not there'.repeat(100),
+    }))
     const allowed = refusalOf({ allowMissingFiles: true }, {}, { missingFiles })
     expect(allowed.ok && JobPlan.safeParse(allowed.plan).success).toBe(true)
   })
@@ -122,8 +170,13 @@ describe('tasks', () => {
   })
 
   test('are one for each tile of each frame, with overscan where sampling is adaptive', () => {
-    expect(planOf({ frames: '1-3', tiles: { columns: 2, rows: 3 } })).toMatchObject({ renderTaskCount: 18, tiles: { columns: 2, rows: 3, overscanPx: 8 } })
-    expect(planOf({ tiles: { columns: 2, rows: 1 } }, { cycles: { useAdaptiveSampling: false } }).tiles?.overscanPx).toBe(0)
+    expect(planOf({ frames: '1-3', tiles: { columns: 2, rows: 3 } })).toMatchObject({
+      renderTaskCount: 18,
+      tiles: { columns: 2, rows: 3, overscanPx: 8 },
+    })
+    expect(
+      planOf({ tiles: { columns: 2, rows: 1 } }, { cycles: { useAdaptiveSampling: false } }).tiles?.overscanPx,
+    ).toBe(0)
     expect(planOf({ tiles: { columns: 2, rows: 1 } }, { engine: 'BLENDER_EEVEE' }).tiles?.overscanPx).toBe(0)
   })
 
@@ -132,28 +185,56 @@ describe('tasks', () => {
   })
 
   test('may be as many as the limit', () => {
-    expect(planOf({ frames: `1-${LIMITS.framesPerJobMax}`, tiles: { columns: 5, rows: 2 } }).renderTaskCount).toBe(LIMITS.tasksPerJobMax)
+    expect(planOf({ frames: `1-${LIMITS.framesPerJobMax}`, tiles: { columns: 5, rows: 2 } }).renderTaskCount).toBe(
+      LIMITS.tasksPerJobMax,
+    )
   })
 })
 
 test('whatever a valid scene and a valid request say, the plan can be stored or the refusal has a code', () => {
   const name = fc.oneof(fc.constant('Scene'), fc.constant(''), fc.constant('x'.repeat(256)))
   const facts = fc.record({
-    name, frameStart: fc.integer({ min: -20, max: 20 }), frameEnd: fc.integer({ min: -20, max: 300_000 }), frameStep: fc.integer({ min: -1, max: 5 }), fps: fc.double({ min: 1e-9, max: 1e6, noNaN: true }),
-    resolutionX: fc.integer({ min: 0, max: 70_000 }), resolutionY: fc.integer({ min: 0, max: 70_000 }), resolutionPercentage: fc.integer({ min: 0, max: 200 }), engine: fc.constantFrom('CYCLES', 'CYCLES', 'BLENDER_EEVEE', '', 'X'),
-    cycles: fc.record({ useAdaptiveSampling: fc.constantFrom(false, false, true), samples: fc.integer({ min: -1, max: 2 ** 31 - 1 }) }),
+    name,
+    frameStart: fc.integer({ min: -20, max: 20 }),
+    frameEnd: fc.integer({ min: -20, max: 300_000 }),
+    frameStep: fc.integer({ min: -1, max: 5 }),
+    fps: fc.double({ min: 1e-9, max: 1e6, noNaN: true }),
+    resolutionX: fc.integer({ min: 0, max: 70_000 }),
+    resolutionY: fc.integer({ min: 0, max: 70_000 }),
+    resolutionPercentage: fc.integer({ min: 0, max: 200 }),
+    engine: fc.constantFrom('CYCLES', 'CYCLES', 'BLENDER_EEVEE', '', 'X'),
+    cycles: fc.record({
+      useAdaptiveSampling: fc.constantFrom(false, false, true),
+      samples: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
+    }),
   })
   const request = fc.record({
-    frames: fc.option(fc.constantFrom('1', '1-10', '-4-4:2', '1-200000', ''), { nil: undefined }), chunk: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
-    tiles: fc.option(fc.record({ columns: fc.integer({ min: 1, max: 64 }), rows: fc.integer({ min: 1, max: 64 }) }), { nil: undefined }), sampleRanges: fc.option(fc.integer({ min: 1, max: 256 }), { nil: undefined }), auditRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+    frames: fc.option(fc.constantFrom('1', '1-10', '-4-4:2', '1-200000', ''), { nil: undefined }),
+    chunk: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
+    tiles: fc.option(fc.record({ columns: fc.integer({ min: 1, max: 64 }), rows: fc.integer({ min: 1, max: 64 }) }), {
+      nil: undefined,
+    }),
+    sampleRanges: fc.option(fc.integer({ min: 1, max: 256 }), { nil: undefined }),
+    auditRate: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
   })
-  fc.assert(fc.property(facts, request, (settings, asked) => {
-    const planned = planJob({ scene: HASH, ...JobRequest.omit({ scene: true }).partial().parse(JSON.parse(JSON.stringify({ ...asked, ...(asked.frames === '' ? { frames: ' ' } : {}) }))) }, aScene(settings))
-    if (planned.ok) {
-      expect(JobPlan.safeParse(JSON.parse(JSON.stringify(planned.plan))).error).toBeUndefined()
-      expect(planned.frames.length).toBe(planned.plan.frameCount)
-    } else {
-      expect(planned.code).not.toBe('internal')
-    }
-  }), { numRuns: 300 })
+  fc.assert(
+    fc.property(facts, request, (settings, asked) => {
+      const planned = planJob(
+        {
+          scene: HASH,
+          ...JobRequest.omit({ scene: true })
+            .partial()
+            .parse(JSON.parse(JSON.stringify({ ...asked, ...(asked.frames === '' ? { frames: ' ' } : {}) }))),
+        },
+        aScene(settings),
+      )
+      if (planned.ok) {
+        expect(JobPlan.safeParse(JSON.parse(JSON.stringify(planned.plan))).error).toBeUndefined()
+        expect(planned.frames.length).toBe(planned.plan.frameCount)
+      } else {
+        expect(planned.code).not.toBe('internal')
+      }
+    }),
+    { numRuns: 300 },
+  )
 })

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
 import { regionOf } from '../../../../shared/domain/splitting/region.ts'
 
-const border = (xMin: number, xMax: number, yMin: number, yMax: number) => ({ used: true, crop: false, xMin, xMax, yMin, yMax })
+const border = (xMin: number, xMax: number, yMin: number, yMax: number) => ({
+  used: true,
+  crop: false,
+  xMin,
+  xMax,
+  yMin,
+  yMax,
+})
 
 test('a render region is cut off to pixels as Blender does it, counted from the top left', () => {
   // Measured with Blender 3.4.1: this region of 97 x 55 is written as 60 x 35 pixels.

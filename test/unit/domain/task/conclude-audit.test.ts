@@ -10,20 +10,53 @@ const [anna, bert, carl, dora] = [worker('anna'), worker('bert'), worker('carl')
 const id = renderTaskId(0)
 
 function checked(workerId: WorkerId, rounds: number, change: Partial<TaskRecord> = {}): TaskRecord {
-  return aTask({ state: 'verifying', epoch: 1, attempts: [anAttempt(1, workerId, { outcome: 'rendered', drawnForAudit: true })], auditRounds: rounds, ...change })
+  return aTask({
+    state: 'verifying',
+    epoch: 1,
+    attempts: [anAttempt(1, workerId, { outcome: 'rendered', drawnForAudit: true })],
+    auditRounds: rounds,
+    ...change,
+  })
 }
 function audit(round: number, workerId: WorkerId): TaskRecord {
-  return aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, state: 'completed', epoch: 1, attempts: [anAttempt(1, workerId, { outcome: 'rendered' })], canonical: { taskId: auditTaskId(id, round), epoch: 1 } })
+  return aTask({
+    id: auditTaskId(id, round),
+    kind: 'audit',
+    audits: id,
+    state: 'completed',
+    epoch: 1,
+    attempts: [anAttempt(1, workerId, { outcome: 'rendered' })],
+    canonical: { taskId: auditTaskId(id, round), epoch: 1 },
+  })
 }
-const openAudit = (round: number, change: Partial<TaskRecord> = {}) => aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, avoid: [anna], ...change })
+const openAudit = (round: number, change: Partial<TaskRecord> = {}) =>
+  aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, avoid: [anna], ...change })
 
 /** Candidates whose letters are the same agree, the task itself being first. */
 function pairs(task: TaskRecord, audits: readonly TaskRecord[], letters: string): Pair[] {
   const keys = candidatesOf(task, audits).map((candidate) => candidate.key)
-  return keys.flatMap((a, index) => keys.slice(index + 1).map((b, offset): Pair => ({ a, b, verdict: letters[index] === letters[index + 1 + offset] ? 'agreed' : 'refuted' })))
+  return keys.flatMap((a, index) =>
+    keys.slice(index + 1).map((b, offset): Pair => ({
+      a,
+      b,
+      verdict: letters[index] === letters[index + 1 + offset] ? 'agreed' : 'refuted',
+    })),
+  )
 }
-function conclude(task: TaskRecord, audits: readonly TaskRecord[], letters: string, eligible: readonly WorkerId[] = [anna, bert], job = aJob()): Change {
-  const decision: Decision = concludeAudit(job, task, { audits, frames: [aFrame()], pairs: pairs(task, audits, letters), eligible, now: NOW })
+function conclude(
+  task: TaskRecord,
+  audits: readonly TaskRecord[],
+  letters: string,
+  eligible: readonly WorkerId[] = [anna, bert],
+  job = aJob(),
+): Change {
+  const decision: Decision = concludeAudit(job, task, {
+    audits,
+    frames: [aFrame()],
+    pairs: pairs(task, audits, letters),
+    eligible,
+    now: NOW,
+  })
   if (!decision.ok) throw new Error(decision.detail)
   return decision
 }
@@ -31,9 +64,14 @@ const byId = (change: Change) => Object.fromEntries((change.tasks ?? []).map((ta
 const credits = (change: Change) => (change.effects ?? []).filter((effect) => effect.type === 'credit_worker')
 
 describe('a result that its audit agrees with', () => {
-  test('counts from then on, and so does its worker\'s work', () => {
+  test("counts from then on, and so does its worker's work", () => {
     const change = conclude(checked(anna, 1), [audit(1, bert)], 'xx')
-    expect(byId(change)[id]).toMatchObject({ state: 'completed', verdict: 'agreed', canonical: { taskId: id, epoch: 1 }, attempts: [{ verdict: 'agreed' }] })
+    expect(byId(change)[id]).toMatchObject({
+      state: 'completed',
+      verdict: 'agreed',
+      canonical: { taskId: id, epoch: 1 },
+      attempts: [{ verdict: 'agreed' }],
+    })
     expect(byId(change)[auditTaskId(id, 1)]).toMatchObject({ state: 'completed', verdict: 'agreed' })
     expect(change.frames).toEqual([aFrame({ state: 'delivering', tasksLeft: 0 })])
     expect(credits(change)).toEqual([{ type: 'credit_worker', workerId: anna, completed: 1 }])
@@ -43,8 +81,17 @@ describe('a result that its audit agrees with', () => {
 describe('a result that its audit contradicts', () => {
   test('goes to a third worker when there is one', () => {
     const change = conclude(checked(anna, 1), [audit(1, bert)], 'xy', [anna, bert, carl])
-    expect(byId(change)[auditTaskId(id, 2)]).toMatchObject({ state: 'queued', kind: 'audit', avoid: [anna, bert], audits: id })
-    expect(byId(change)[id]).toMatchObject({ state: 'verifying', auditRounds: 2, note: expect.stringMatching(/third worker/) })
+    expect(byId(change)[auditTaskId(id, 2)]).toMatchObject({
+      state: 'queued',
+      kind: 'audit',
+      avoid: [anna, bert],
+      audits: id,
+    })
+    expect(byId(change)[id]).toMatchObject({
+      state: 'verifying',
+      auditRounds: 2,
+      note: expect.stringMatching(/third worker/),
+    })
     expect(change.frames ?? []).toEqual([])
     expect(credits(change)).toEqual([])
   })
@@ -66,7 +113,11 @@ describe('a result that its audit contradicts', () => {
 
   test('and by a third worker is refuted: the other result counts, nobody renders it again', () => {
     const change = conclude(checked(anna, 2), [audit(1, bert), audit(2, carl)], 'xyy', [anna, bert, carl])
-    expect(byId(change)[id]).toMatchObject({ state: 'completed', verdict: 'refuted', canonical: { taskId: auditTaskId(id, 1), epoch: 1 } })
+    expect(byId(change)[id]).toMatchObject({
+      state: 'completed',
+      verdict: 'refuted',
+      canonical: { taskId: auditTaskId(id, 1), epoch: 1 },
+    })
     expect(credits(change)).toEqual([{ type: 'credit_worker', workerId: anna, refuted: 1 }])
     expect(change.events?.map((event) => event.type)).toEqual(['result_refuted', 'audit_settled'])
     expect(change.frames?.[0]?.state).toBe('delivering')
@@ -76,22 +127,37 @@ describe('a result that its audit contradicts', () => {
     const change = conclude(checked(anna, 2), [audit(1, bert), audit(2, carl)], 'xyx', [anna, bert, carl])
     expect(byId(change)[id]?.verdict).toBe('agreed')
     expect(byId(change)[auditTaskId(id, 1)]?.verdict).toBe('refuted')
-    expect(credits(change)).toEqual([{ type: 'credit_worker', workerId: anna, completed: 1 }, { type: 'credit_worker', workerId: bert, refuted: 1 }])
+    expect(credits(change)).toEqual([
+      { type: 'credit_worker', workerId: anna, completed: 1 },
+      { type: 'credit_worker', workerId: bert, refuted: 1 },
+    ])
   })
 
   test('again and again by different workers fails the job in the end, without blame', () => {
     const workers = Array.from({ length: AUDIT_ROUNDS_MAX }, (_, index) => worker(`w${index}`))
     const audits = workers.map((workerId, index) => audit(index + 1, workerId))
     const change = conclude(checked(anna, AUDIT_ROUNDS_MAX), audits, 'abcdefgh', [anna, ...workers, dora])
-    expect(change.job).toMatchObject({ state: 'failed', failure: { code: 'result_disputed', message: expect.stringMatching(/may not be deterministic/) } })
+    expect(change.job).toMatchObject({
+      state: 'failed',
+      failure: { code: 'result_disputed', message: expect.stringMatching(/may not be deterministic/) },
+    })
     expect(byId(change)[id]?.state).toBe('failed')
     expect(credits(change)).toEqual([])
   })
 })
 
 describe('renderings that cannot be compared', () => {
-  const among = (task: TaskRecord, audits: readonly TaskRecord[], verdict: Pair['verdict'], eligible: readonly WorkerId[]): Change => {
-    const told = pairs(task, audits, 'xyz').map((pair): Pair => ({ ...pair, verdict, why: '0001.raw.exr: the file is tiled' }))
+  const among = (
+    task: TaskRecord,
+    audits: readonly TaskRecord[],
+    verdict: Pair['verdict'],
+    eligible: readonly WorkerId[],
+  ): Change => {
+    const told = pairs(task, audits, 'xyz').map((pair): Pair => ({
+      ...pair,
+      verdict,
+      why: '0001.raw.exr: the file is tiled',
+    }))
     const decision = concludeAudit(aJob(), task, { audits, frames: [aFrame()], pairs: told, eligible, now: NOW })
     if (!decision.ok) throw new Error(decision.detail)
     return decision
@@ -100,25 +166,46 @@ describe('renderings that cannot be compared', () => {
   test('because the farm reads neither let the work go on unchecked, say so and blame nobody', () => {
     const held = { ...openAudit(2), state: 'leased' as const, epoch: 1, attempts: [anAttempt(1, carl)] }
     const change = among(checked(anna, 2, { note: 'disputed' }), [audit(1, bert), held], 'unread', [anna, bert, carl])
-    expect(byId(change)[id]).toMatchObject({ state: 'completed', verdict: 'unverified', canonical: { taskId: id, epoch: 1 }, attempts: [{ verdict: 'unverified' }] })
+    expect(byId(change)[id]).toMatchObject({
+      state: 'completed',
+      verdict: 'unverified',
+      canonical: { taskId: id, epoch: 1 },
+      attempts: [{ verdict: 'unverified' }],
+    })
     expect(byId(change)[id]?.note).toBeUndefined()
     expect(byId(change)[auditTaskId(id, 2)]?.state).toBe('canceled')
     expect(change.frames).toEqual([aFrame({ state: 'delivering', tasksLeft: 0 })])
     expect(credits(change)).toEqual([{ type: 'credit_worker', workerId: anna, completed: 1 }])
-    expect(change.events).toEqual([{ type: 'audit_unread', taskId: id, message: `frame 1 is not checked: what ${anna} and ${bert} rendered cannot be compared, which is not their fault: 0001.raw.exr: the file is tiled` }])
+    expect(change.events).toEqual([
+      {
+        type: 'audit_unread',
+        taskId: id,
+        message: `frame 1 is not checked: what ${anna} and ${bert} rendered cannot be compared, which is not their fault: 0001.raw.exr: the file is tiled`,
+      },
+    ])
   })
 
   test('because it does not read one of them go to a third worker, and nobody is said to disagree', () => {
     const change = among(checked(anna, 1), [audit(1, bert)], 'grey', [anna, bert, carl])
     expect(byId(change)[auditTaskId(id, 2)]).toMatchObject({ state: 'queued', avoid: [anna, bert] })
-    expect(byId(change)[id]?.note).toBe(`what ${anna} and ${bert} rendered of frame 1 cannot be compared: 0001.raw.exr: the file is tiled; a third worker renders it`)
+    expect(byId(change)[id]?.note).toBe(
+      `what ${anna} and ${bert} rendered of frame 1 cannot be compared: 0001.raw.exr: the file is tiled; a third worker renders it`,
+    )
     expect(credits(change)).toEqual([])
   })
 
   test('again and again fail the job with the reason', () => {
     const workers = Array.from({ length: AUDIT_ROUNDS_MAX }, (_, index) => worker(`w${index}`))
-    const change = among(checked(anna, AUDIT_ROUNDS_MAX), workers.map((each, index) => audit(index + 1, each)), 'grey', [anna, ...workers])
-    expect(change.job?.failure).toMatchObject({ code: 'result_disputed', message: expect.stringMatching(/cannot be compared: 0001.raw.exr: the file is tiled$/) })
+    const change = among(
+      checked(anna, AUDIT_ROUNDS_MAX),
+      workers.map((each, index) => audit(index + 1, each)),
+      'grey',
+      [anna, ...workers],
+    )
+    expect(change.job?.failure).toMatchObject({
+      code: 'result_disputed',
+      message: expect.stringMatching(/cannot be compared: 0001.raw.exr: the file is tiled$/),
+    })
   })
 })
 
@@ -126,8 +213,24 @@ describe('a conclusion', () => {
   test('is not drawn from a comparison that lacks one of the renderings', () => {
     const [task, audits] = [checked(anna, 3), [audit(1, bert), audit(2, carl), audit(3, dora)]]
     const early = pairs(task, audits.slice(0, 2), 'xyx')
-    expect(concludeAudit(aJob(), task, { audits, frames: [aFrame()], pairs: early, eligible: [anna, bert, carl, dora], now: NOW })).toEqual({ ok: true })
-    expect(concludeAudit(aJob(), task, { audits: audits.slice(0, 2), frames: [aFrame()], pairs: early, eligible: [anna, bert, carl, dora], now: NOW })).toEqual({ ok: true })
+    expect(
+      concludeAudit(aJob(), task, {
+        audits,
+        frames: [aFrame()],
+        pairs: early,
+        eligible: [anna, bert, carl, dora],
+        now: NOW,
+      }),
+    ).toEqual({ ok: true })
+    expect(
+      concludeAudit(aJob(), task, {
+        audits: audits.slice(0, 2),
+        frames: [aFrame()],
+        pairs: early,
+        eligible: [anna, bert, carl, dora],
+        now: NOW,
+      }),
+    ).toEqual({ ok: true })
   })
 
   test('waits for whoever is still at it while the question is open', () => {
@@ -135,7 +238,13 @@ describe('a conclusion', () => {
   })
 
   test('calls off the audits that are not needed any more', () => {
-    const held = { ...leasedTo(carl), ...openAudit(3), state: 'leased' as const, epoch: 1, attempts: [anAttempt(1, carl)] }
+    const held = {
+      ...leasedTo(carl),
+      ...openAudit(3),
+      state: 'leased' as const,
+      epoch: 1,
+      attempts: [anAttempt(1, carl)],
+    }
     const change = conclude(checked(anna, 3), [audit(1, bert), openAudit(2), held], 'xx')
     expect(byId(change)[auditTaskId(id, 2)]?.state).toBe('canceled')
     expect(byId(change)[auditTaskId(id, 3)]).toMatchObject({ state: 'canceled', attempts: [{ outcome: 'canceled' }] })

@@ -16,9 +16,14 @@ describe('the files of a result', () => {
   })
 
   test('are as many of File Output nodes as a delivered frame can list, and no more', () => {
-    const extras = (count: number) => Array.from({ length: count }, (_, at) => aFile('extra', 1, { name: `extra-${at}` }))
+    const extras = (count: number) =>
+      Array.from({ length: count }, (_, at) => aFile('extra', 1, { name: `extra-${at}` }))
     expect(checkFiles(aPlan(), aTask(), [...whole(1), ...extras(LIMITS.extraFilesPerFrameMax)])).toEqual({ ok: true })
-    expect(checkFiles(aPlan(), aTask(), [...whole(1), ...extras(LIMITS.extraFilesPerFrameMax + 1)])).toMatchObject({ ok: false, code: 'files_too_many', detail: expect.stringContaining('251 files beside frame 1') })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), ...extras(LIMITS.extraFilesPerFrameMax + 1)])).toMatchObject({
+      ok: false,
+      code: 'files_too_many',
+      detail: expect.stringContaining('251 files beside frame 1'),
+    })
     // The frame itself and its preview are delivered with them.
     expect(LIMITS.filesPerFrameMax).toBe(LIMITS.extraFilesPerFrameMax + 2)
   })
@@ -30,12 +35,17 @@ describe('the files of a result', () => {
 
   test('are one final file for a finish, and for the audit of one', () => {
     expect(checkFiles(tiled, aFinish(), [aFile('final')])).toEqual({ ok: true })
-    expect(checkFiles(tiled, aTask({ id: auditTaskId(finishTaskId(0), 1), kind: 'audit' }), [aFile('final')])).toEqual({ ok: true })
+    expect(checkFiles(tiled, aTask({ id: auditTaskId(finishTaskId(0), 1), kind: 'audit' }), [aFile('final')])).toEqual({
+      ok: true,
+    })
   })
 
   test('have a view that can be shown where the format cannot', () => {
     const plan = aPlan({ format: 'exr' })
-    expect(checkFiles(plan, aTask(), whole(1))).toMatchObject({ ok: false, detail: expect.stringMatching(/display file of frame 1 is missing/) })
+    expect(checkFiles(plan, aTask(), whole(1))).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/display file of frame 1 is missing/),
+    })
     expect(checkFiles(plan, aTask(), [...whole(1), aFile('display')])).toEqual({ ok: true })
     expect(IMAGE_FORMATS.filter((format) => needsDisplay(aPlan({ format })))).toEqual(['exr', 'exr-multilayer', 'tiff'])
   })
@@ -48,15 +58,24 @@ describe('the files of a result', () => {
     ['a name given twice', [...whole(1), ...whole(2).map((file) => ({ ...file, name: `${file.role}-1` }))]],
     ['two finals of one frame', [...whole(1), ...whole(2), aFile('final', 1, { name: 'another' })]],
     ['a view that was not asked for', [...whole(1), ...whole(2), aFile('display', 1)]],
-    ['a file larger than any image of this size', [aFile('final', 1, { bytes: 10 * 1024 ** 3 }), aFile('raw', 1), ...whole(2)]],
+    [
+      'a file larger than any image of this size',
+      [aFile('final', 1, { bytes: 10 * 1024 ** 3 }), aFile('raw', 1), ...whole(2)],
+    ],
   ])('are refused: %s', (_, files) => {
     expect(checkFiles(aPlan(), frames, files)).toMatchObject({ ok: false, code: 'result_invalid' })
   })
 
   test('may have extra files beside, but for a tile, and none that is named like a delivered frame', () => {
-    expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name: 'depth-0001.exr' })])).toEqual({ ok: true })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name: 'depth-0001.exr' })])).toEqual({
+      ok: true,
+    })
     expect(checkFiles(tiled, tile, [aFile('raw'), aFile('extra')])).toMatchObject({ ok: false, code: 'result_invalid' })
-    for (const name of ['0002.png', 'm0012.exr', '123456.jpg', '0002.PNG']) expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name })])).toMatchObject({ ok: false, detail: expect.stringMatching(/named like one/) })
+    for (const name of ['0002.png', 'm0012.exr', '123456.jpg', '0002.PNG'])
+      expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name })])).toMatchObject({
+        ok: false,
+        detail: expect.stringMatching(/named like one/),
+      })
   })
 })
 

@@ -10,21 +10,36 @@ const ann = worker('ann')
 const plan = aPlan({ width: 640, height: 360 })
 const job = aJob({ state: 'inspecting', plan, tasksPlanned: 0 })
 const task = leasedTo(ann, { id: INSPECT_TASK_ID, kind: 'inspect' })
-const take = (inspection = anInspection(), of = job, record = task) => takeInspected(of, record, { scene: { missingFiles: [] }, workerId: ann, epoch: 1, told: { inspection, seconds: 2, blenderVersion: '3.4.1' }, now: NOW })
+const take = (inspection = anInspection(), of = job, record = task) =>
+  takeInspected(of, record, {
+    scene: { missingFiles: [] },
+    workerId: ann,
+    epoch: 1,
+    told: { inspection, seconds: 2, blenderVersion: '3.4.1' },
+    now: NOW,
+  })
 
 describe('what a worker found in a scene', () => {
   test('lets its job be planned, and counts as work', () => {
     const taken = take()
     if (!taken.ok) throw new Error(taken.detail)
     expect(JobRecord.parse(taken.job)).toMatchObject({ state: 'planning', plan })
-    expect(TaskRecord.parse(taken.tasks?.[0])).toMatchObject({ state: 'completed', canonical: { taskId: INSPECT_TASK_ID, epoch: 1 }, attempts: [{ outcome: 'rendered', renderSeconds: 2 }] })
+    expect(TaskRecord.parse(taken.tasks?.[0])).toMatchObject({
+      state: 'completed',
+      canonical: { taskId: INSPECT_TASK_ID, epoch: 1 },
+      attempts: [{ outcome: 'rendered', renderSeconds: 2 }],
+    })
     expect(taken.effects).toEqual([{ type: 'credit_worker', workerId: ann, completed: 1 }])
   })
 
   test('ends its job early where it stands in the way', () => {
     const tiled = aJob({ ...job, plan: aPlan({ ...plan, tiles: { columns: 2, rows: 2, overscanPx: 0 } }) })
     const taken = take(anInspection({ tiling: { exact: false, overscanPx: 0, reasons: ['of glow'] } }), tiled)
-    expect(taken).toMatchObject({ ok: true, job: { state: 'failed', failure: { code: 'tiles_not_exact', message: expect.stringMatching(/of glow/) } }, tasks: [{ state: 'completed' }] })
+    expect(taken).toMatchObject({
+      ok: true,
+      job: { state: 'failed', failure: { code: 'tiles_not_exact', message: expect.stringMatching(/of glow/) } },
+      tasks: [{ state: 'completed' }],
+    })
   })
 
   test('said twice changes nothing', () => {
@@ -40,21 +55,44 @@ describe('what a worker found in a scene', () => {
 
   test('binds the job to the Blender that looked, and to the denoiser where the scene is denoised', () => {
     expect(take()).toMatchObject({ job: { requirement: { blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1' } } })
-    const denoised = take(anInspection({ denoiser: 'here' }), aJob({ ...job, requirement: { tags: ['studio-a'], blenderVersionMin: '3.4' } }))
-    expect(denoised).toMatchObject({ job: { state: 'planning', requirement: { tags: ['studio-a'], blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1', denoiser: true } } })
+    const denoised = take(
+      anInspection({ denoiser: 'here' }),
+      aJob({ ...job, requirement: { tags: ['studio-a'], blenderVersionMin: '3.4' } }),
+    )
+    expect(denoised).toMatchObject({
+      job: {
+        state: 'planning',
+        requirement: { tags: ['studio-a'], blenderVersionMin: '3.4.1', blenderVersionMax: '3.4.1', denoiser: true },
+      },
+    })
     expect(denoised.ok && denoised.job?.plan.notes).toContainEqual(expect.stringContaining('OpenImageDenoise'))
   })
 
   test('does not count where the scene is denoised and that Blender cannot: one that can looks again, and nobody is blamed', () => {
     const taken = take(anInspection({ denoiser: 'missing' }))
     if (!taken.ok) throw new Error(taken.detail)
-    expect(JobRecord.parse(taken.job)).toMatchObject({ state: 'inspecting', plan: job.plan, requirement: { denoiser: true } })
+    expect(JobRecord.parse(taken.job)).toMatchObject({
+      state: 'inspecting',
+      plan: job.plan,
+      requirement: { denoiser: true },
+    })
     expect(taken.tasks).toMatchObject([{ state: 'queued', avoid: [], attempts: [{ outcome: 'released' }] }])
-    expect(taken.effects).toEqual([{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] }, { type: 'announce_work' }])
+    expect(taken.effects).toEqual([
+      { type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] },
+      { type: 'announce_work' },
+    ])
   })
 
   test('is refused from whoever does not hold the lease, of a task that is no inspection, and for a job that is past it', () => {
-    expect(takeInspected(job, task, { scene: { missingFiles: [] }, workerId: worker('bob'), epoch: 1, told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' }, now: NOW })).toMatchObject({ ok: false, code: 'lease_unknown' })
+    expect(
+      takeInspected(job, task, {
+        scene: { missingFiles: [] },
+        workerId: worker('bob'),
+        epoch: 1,
+        told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' },
+        now: NOW,
+      }),
+    ).toMatchObject({ ok: false, code: 'lease_unknown' })
     expect(take(anInspection(), job, leasedTo(ann))).toMatchObject({ ok: false, code: 'result_invalid' })
     expect(take(anInspection(), aJob({ state: 'canceled' }))).toMatchObject({ ok: false, code: 'lease_stale' })
   })
@@ -63,6 +101,12 @@ describe('what a worker found in a scene', () => {
 test('an inspection is leased while the job is inspecting, and nothing else is', () => {
   const queued = aTask({ id: INSPECT_TASK_ID, kind: 'inspect' })
   expect(leaseTask(job, queued, { workerId: ann, others: [], now: NOW }).ok).toBe(true)
-  expect(leaseTask(job, aTask(), { workerId: ann, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
-  expect(leaseTask(aJob(), queued, { workerId: ann, others: [], now: NOW })).toMatchObject({ ok: false, code: 'conflict' })
+  expect(leaseTask(job, aTask(), { workerId: ann, others: [], now: NOW })).toMatchObject({
+    ok: false,
+    code: 'conflict',
+  })
+  expect(leaseTask(aJob(), queued, { workerId: ann, others: [], now: NOW })).toMatchObject({
+    ok: false,
+    code: 'conflict',
+  })
 })

@@ -9,18 +9,24 @@ const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('the audit lottery', () => {
   test('at rate 0 draws nothing, at rate 1 everything', () => {
-    fc.assert(fc.property(fraction, fraction, fc.nat(9), (draw, lucky, index) => {
-      expect(isDrawn(job(0), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(false)
-      expect(isDrawn(job(1), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(true)
-    }))
+    fc.assert(
+      fc.property(fraction, fraction, fc.nat(9), (draw, lucky, index) => {
+        expect(isDrawn(job(0), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(false)
+        expect(isDrawn(job(1), aTask({ id: renderTaskId(index) }), draw, lucky)).toBe(true)
+      }),
+    )
     expect(isDrawn(job(0), aFinish(), 0, 0)).toBe(false)
   })
 
   test('at any other rate draws one render task at least, exactly one when every ticket loses', () => {
-    fc.assert(fc.property(fraction, fc.integer({ min: 1, max: 40 }), (lucky, count) => {
-      const drawn = Array.from({ length: count }, (_, index) => isDrawn(job(1e-9, count), aTask({ id: renderTaskId(index) }), 0.5, lucky))
-      expect(drawn.filter(Boolean)).toHaveLength(1)
-    }))
+    fc.assert(
+      fc.property(fraction, fc.integer({ min: 1, max: 40 }), (lucky, count) => {
+        const drawn = Array.from({ length: count }, (_, index) =>
+          isDrawn(job(1e-9, count), aTask({ id: renderTaskId(index) }), 0.5, lucky),
+        )
+        expect(drawn.filter(Boolean)).toHaveLength(1)
+      }),
+    )
   })
 
   test('draws below the rate and not at it', () => {

@@ -3,8 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { AGREED_UP_TO, REFUTED_ABOVE, imageVerdict } from '../../../../shared/domain/verification/image-verdict.ts'
 import type { ImageVerdict, VerdictMeasures } from '../../../../shared/domain/verification/image-verdict.ts'
 
-const measures = (t1: number, t2: number, t3: number, mismatched = 0): VerdictMeasures =>
-  ({ differingPercent: t1, worstBlockPercent: t2, slightlyDifferingPercent: t3, notFinite: { mismatched } })
+const measures = (t1: number, t2: number, t3: number, mismatched = 0): VerdictMeasures => ({
+  differingPercent: t1,
+  worstBlockPercent: t2,
+  slightlyDifferingPercent: t3,
+  notFinite: { mismatched },
+})
 
 describe('the verdict on two renders', () => {
   test.each<[string, ImageVerdict, VerdictMeasures]>([
@@ -33,16 +37,19 @@ describe('the verdict on two renders', () => {
   })
 
   test('is not given on measures that are no numbers', () => {
-    for (const bad of [measures(NaN, 0, 0), measures(0, NaN, 0), measures(0, 0, Infinity)]) expect(() => imageVerdict(bad)).toThrow(RangeError)
+    for (const bad of [measures(NaN, 0, 0), measures(0, NaN, 0), measures(0, 0, Infinity)])
+      expect(() => imageVerdict(bad)).toThrow(RangeError)
   })
 
   test('never gets milder as a measure grows', () => {
     const severity: Record<ImageVerdict, number> = { agreed: 0, grey: 1, refuted: 2 }
     const percent = fc.double({ min: 0, max: 100, noNaN: true })
-    fc.assert(fc.property(percent, percent, percent, percent, percent, percent, (a, b, c, d, e, f) => {
-      const smaller = measures(Math.min(a, d), Math.min(b, e), Math.min(c, f))
-      const larger = measures(Math.max(a, d), Math.max(b, e), Math.max(c, f))
-      expect(severity[imageVerdict(larger)]).toBeGreaterThanOrEqual(severity[imageVerdict(smaller)])
-    }))
+    fc.assert(
+      fc.property(percent, percent, percent, percent, percent, percent, (a, b, c, d, e, f) => {
+        const smaller = measures(Math.min(a, d), Math.min(b, e), Math.min(c, f))
+        const larger = measures(Math.max(a, d), Math.max(b, e), Math.max(c, f))
+        expect(severity[imageVerdict(larger)]).toBeGreaterThanOrEqual(severity[imageVerdict(smaller)])
+      }),
+    )
   })
 })

@@ -8,11 +8,19 @@ const JOB = aJobId(1)
 const FILE = { name: '1.raw', frame: 1, role: 'raw', bytes: 1, sha256: 'a'.repeat(64) } as const
 
 function task(index: number, files = 0): { version: number; value: TaskRecord } {
-  const attempt = { epoch: 1, workerId: 'wrk_anna', outcome: 'running', startedAt: 1, verdict: 'unverified', files: Array.from({ length: files }, () => FILE) }
+  const attempt = {
+    epoch: 1,
+    workerId: 'wrk_anna',
+    outcome: 'running',
+    startedAt: 1,
+    verdict: 'unverified',
+    files: Array.from({ length: files }, () => FILE),
+  }
   return { version: 1, value: aTask(renderTaskId(index), { attempts: [attempt] } as unknown as Partial<TaskRecord>) }
 }
 
-const known = (cache: RecordCache, count: number) => Array.from({ length: count }, (_, at) => at).filter((at) => cache.task(JOB, renderTaskId(at)) !== undefined)
+const known = (cache: RecordCache, count: number) =>
+  Array.from({ length: count }, (_, at) => at).filter((at) => cache.task(JOB, renderTaskId(at)) !== undefined)
 
 test('the oldest tasks make room for new ones', () => {
   const cache = new RecordCache(12) // a task with an attempt counts 4

@@ -23,7 +23,11 @@ test('a reading that fails tells those who asked for it, and the next one reads 
   const jobId = await farm.submit({ frames: '1-3' })
   const dispatcher = new Dispatcher(farm.engine)
   farm.storeFault = () => 'before'
-  const asked = await Promise.allSettled([dispatcher.refresh(jobId), dispatcher.refresh(jobId), dispatcher.refresh(jobId)])
+  const asked = await Promise.allSettled([
+    dispatcher.refresh(jobId),
+    dispatcher.refresh(jobId),
+    dispatcher.refresh(jobId),
+  ])
   expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
   farm.storeFault = () => 'none'
   await dispatcher.refresh(jobId)

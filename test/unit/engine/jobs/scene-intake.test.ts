@@ -31,12 +31,35 @@ async function withScene(answers: JobId[][]): Promise<{ store: UsedSceneStore; o
   const objects = new MemoryObjectStore({ nowMs: () => 0 })
   await objects.put(blobKey(HASH), Buffer.from('bytes'), { contentType: 'application/x-blender' })
   const scene = {
-    name: 'Scene', frameStart: 1, frameEnd: 1, frameStep: 1, fps: 24, resolutionX: 1, resolutionY: 1, resolutionPercentage: 100, engine: 'CYCLES', hasCamera: true, useCompositing: false,
-    hasNodeTree: false, useSequencer: false, hasSequencerStrips: false, cycles: {}, eeveeSamples: null,
-    output: { fileFormat: 'PNG', colorDepth: 8, colorMode: 'RGB', path: '//', quality: 90 }, border: { used: false, crop: false, xMin: 0, xMax: 1, yMin: 0, yMax: 1 },
+    name: 'Scene',
+    frameStart: 1,
+    frameEnd: 1,
+    frameStep: 1,
+    fps: 24,
+    resolutionX: 1,
+    resolutionY: 1,
+    resolutionPercentage: 100,
+    engine: 'CYCLES',
+    hasCamera: true,
+    useCompositing: false,
+    hasNodeTree: false,
+    useSequencer: false,
+    hasSequencerStrips: false,
+    cycles: {},
+    eeveeSamples: null,
+    output: { fileFormat: 'PNG', colorDepth: 8, colorMode: 'RGB', path: '//', quality: 90 },
+    border: { used: false, crop: false, xMin: 0, xMax: 1, yMin: 0, yMax: 1 },
   }
-  const facts = { version: { major: 4, minor: 2, subversion: null, text: '4.2' }, compression: 'none', scenes: [scene], activeScene: 'Scene', externalFiles: [] }
-  await store.putScene(SceneRecord.parse({ sha256: HASH, kind: 'blend', bytes: 5, name: 'a', facts, missingFiles: [], uploadedAt: 1 }))
+  const facts = {
+    version: { major: 4, minor: 2, subversion: null, text: '4.2' },
+    compression: 'none',
+    scenes: [scene],
+    activeScene: 'Scene',
+    externalFiles: [],
+  }
+  await store.putScene(
+    SceneRecord.parse({ sha256: HASH, kind: 'blend', bytes: 5, name: 'a', facts, missingFiles: [], uploadedAt: 1 }),
+  )
   return { store, objects }
 }
 

@@ -1,11 +1,25 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { cancelJob, deleteJob } from '../../../../shared/engine/jobs/job-actions.ts'
 import { eraseLate } from '../../../../shared/engine/journal/farm-journal.ts'
-import { eraseLateAttempts, eraseLostSubmissions, forgetWorkers, SWEEP_EVERY_MS, sweepFarm } from '../../../../shared/engine/loops/sweep.ts'
+import {
+  eraseLateAttempts,
+  eraseLostSubmissions,
+  forgetWorkers,
+  SWEEP_EVERY_MS,
+  sweepFarm,
+} from '../../../../shared/engine/loops/sweep.ts'
 import { StoreUnavailable } from '../../../../shared/ports/object-store.ts'
 import type { JobId } from '../../../../shared/protocol/ids.ts'
 import { renderTaskId } from '../../../../shared/protocol/ids.ts'
-import { attemptKey, attemptsPrefix, farmPrefix, finalKey, journalKey, jobPrefix, type ObjectKey } from '../../../../shared/protocol/object-keys.ts'
+import {
+  attemptKey,
+  attemptsPrefix,
+  farmPrefix,
+  finalKey,
+  journalKey,
+  jobPrefix,
+  type ObjectKey,
+} from '../../../../shared/protocol/object-keys.ts'
 import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 import { aWorker } from '../../domain/records.ts'
 
@@ -18,7 +32,8 @@ beforeEach(() => {
 })
 
 const put = (key: ObjectKey) => farm.objects.put(key, Buffer.from('x'), { contentType: 'text/plain' })
-const keysOf = async (prefix: Parameters<typeof farm.objects.list>[0]) => (await farm.objects.list(prefix, { limit: 100 })).keys.map(({ key }) => key)
+const keysOf = async (prefix: Parameters<typeof farm.objects.list>[0]) =>
+  (await farm.objects.list(prefix, { limit: 100 })).keys.map(({ key }) => key)
 const lateFile = (jobId: JobId) => attemptKey(jobId, renderTaskId(0), 1, '1.raw')
 
 /** A job that is completed and settled. */
@@ -122,7 +137,12 @@ describe('what lies in the store and is no job', () => {
 describe('workers', () => {
   test('are forgotten after a month unseen, convicted ones and those in quarantine after a year', async () => {
     const seen = { lastSeenAt: farm.clock.now() }
-    for (const worker of [aWorker('plain', seen), aWorker('liar', { ...seen, tasksRefuted: 1 }), aWorker('barred', { ...seen, quarantined: true })]) await farm.store.putWorker(worker)
+    for (const worker of [
+      aWorker('plain', seen),
+      aWorker('liar', { ...seen, tasksRefuted: 1 }),
+      aWorker('barred', { ...seen, quarantined: true }),
+    ])
+      await farm.store.putWorker(worker)
     const names = async () => (await farm.store.listWorkers()).map(({ name }) => name).sort()
     farm.clock.advance(29 * DAY)
     await forgetWorkers(farm.engine)
@@ -135,9 +155,10 @@ describe('workers', () => {
     expect(await names()).toEqual([])
   })
 
-  test('that are kept are in nobody\'s way, however many they are', async () => {
+  test("that are kept are in nobody's way, however many they are", async () => {
     const seenAt = farm.clock.now()
-    for (let at = 0; at < 1_200; at++) await farm.store.putWorker(aWorker(`liar${at}`, { lastSeenAt: seenAt, tasksRefuted: 1 }))
+    for (let at = 0; at < 1_200; at++)
+      await farm.store.putWorker(aWorker(`liar${at}`, { lastSeenAt: seenAt, tasksRefuted: 1 }))
     await farm.store.putWorker(aWorker('plain', { lastSeenAt: seenAt + 1 }))
     farm.clock.advance(31 * DAY)
     await forgetWorkers(farm.engine)

@@ -23,7 +23,9 @@ test('the connected workers are those with a session and a record', async () => 
   const { farm } = await farmOf(3)
   await farm.store.putWorker(aWorker('away'))
   await farm.store.holdSession(aWorker('unknown').id, 's', 1_000)
-  expect([...(await connectedWorkers(farm.engine)).keys()].sort()).toEqual(['nr0', 'nr1', 'nr2'].map((name) => aWorker(name).id))
+  expect([...(await connectedWorkers(farm.engine)).keys()].sort()).toEqual(
+    ['nr0', 'nr1', 'nr2'].map((name) => aWorker(name).id),
+  )
 })
 
 test('many that ask at once wait for one reading', async () => {

@@ -7,17 +7,26 @@ import { findFarm } from '../../../../services/cli/farm-address.ts'
 let dataDir: string
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'tilework-cli-'))
-  await writeFile(join(dataDir, 'tokens.json'), JSON.stringify({ api: 'local-api', worker: 'local-worker', secret: 'x' }))
+  await writeFile(
+    join(dataDir, 'tokens.json'),
+    JSON.stringify({ api: 'local-api', worker: 'local-worker', secret: 'x' }),
+  )
 })
 afterEach(() => rm(dataDir, { recursive: true }))
 
 test('a farm on this machine needs no token: it is read from its data folder', async () => {
   expect(await findFarm({ dataDir }, {})).toEqual({ url: 'http://127.0.0.1:8470', token: 'local-api' })
-  expect(await findFarm({ url: 'http://localhost:9000/' }, { TILEWORK_DATA_DIR: dataDir })).toEqual({ url: 'http://localhost:9000', token: 'local-api' })
+  expect(await findFarm({ url: 'http://localhost:9000/' }, { TILEWORK_DATA_DIR: dataDir })).toEqual({
+    url: 'http://localhost:9000',
+    token: 'local-api',
+  })
 })
 
 test('the token of a local farm is never sent to another machine', async () => {
-  expect(await findFarm({ url: 'https://farm.example', dataDir }, {})).toEqual({ url: 'https://farm.example', token: undefined })
+  expect(await findFarm({ url: 'https://farm.example', dataDir }, {})).toEqual({
+    url: 'https://farm.example',
+    token: undefined,
+  })
   expect((await findFarm({ url: 'http://127.0.0.1.example', dataDir }, {})).token).toBeUndefined()
   expect((await findFarm({ url: 'http://localhost@farm.example', dataDir }, {})).token).toBeUndefined()
 })
@@ -25,7 +34,10 @@ test('the token of a local farm is never sent to another machine', async () => {
 test('an option goes before the environment, and the environment before the folder', async () => {
   const environment = { TILEWORK_URL: 'http://127.0.0.1:1', TILEWORK_TOKEN: 'from-environment' }
   expect(await findFarm({ dataDir }, environment)).toEqual({ url: 'http://127.0.0.1:1', token: 'from-environment' })
-  expect(await findFarm({ url: 'http://127.0.0.1:2', token: 'typed', dataDir }, environment)).toEqual({ url: 'http://127.0.0.1:2', token: 'typed' })
+  expect(await findFarm({ url: 'http://127.0.0.1:2', token: 'typed', dataDir }, environment)).toEqual({
+    url: 'http://127.0.0.1:2',
+    token: 'typed',
+  })
 })
 
 test('a folder without tokens is no fault; the farm will say that it wants one', async () => {

@@ -17,7 +17,10 @@ describe('the stages of a job', () => {
   test('leave out what the job does not have', () => {
     const { plan, counts } = jobView()
     const { tiles: _none, ...whole } = plan
-    const job = jobView({ plan: { ...whole, renderTaskCount: 24, auditRate: 0, video: 'none' }, counts: { ...counts, audit: {} } })
+    const job = jobView({
+      plan: { ...whole, renderTaskCount: 24, auditRate: 0, video: 'none' },
+      counts: { ...counts, audit: {} },
+    })
     expect(stagesOf(job).map(({ name }) => name)).toEqual(['render', 'deliver'])
   })
 
@@ -30,13 +33,26 @@ describe('the stages of a job', () => {
     expect(stagesOf(jobView({ state: 'completed' })).at(-1)).toMatchObject({ done: 1, running: 0 })
   })
 
-  test.each([['completed', true], ['failed', true], ['canceled', true], ['encoding', false], ['deleting', false]] as const)('a job that is %s has ended: %s', (state, ended) => {
+  test.each([
+    ['completed', true],
+    ['failed', true],
+    ['canceled', true],
+    ['encoding', false],
+    ['deleting', false],
+  ] as const)('a job that is %s has ended: %s', (state, ended) => {
     expect(hasEnded({ state })).toBe(ended)
   })
 })
 
 describe('a bar', () => {
-  test.each([[0, 10, '····'], [10, 10, '████'], [1, 1000, '█···'], [999, 1000, '███·'], [0, 0, '····'], [20, 10, '████']])('of %i in %i looks right', (done, total, text) => {
+  test.each([
+    [0, 10, '····'],
+    [10, 10, '████'],
+    [1, 1000, '█···'],
+    [999, 1000, '███·'],
+    [0, 0, '····'],
+    [20, 10, '████'],
+  ])('of %i in %i looks right', (done, total, text) => {
     expect(bar(done, total, 4)).toBe(text)
   })
 })
@@ -48,8 +64,16 @@ describe('the text about a job', () => {
   })
 
   test('says why a job waits and what is disputed', () => {
-    const block = jobBlock(jobView({ waiting: ['waiting: needs 12 GiB of GPU memory, best connected worker has 8'], disputes: ['r0000001: two results'] }))
-    expect(block.slice(-2)).toEqual(['  waiting: needs 12 GiB of GPU memory, best connected worker has 8', '  disputed: r0000001: two results'])
+    const block = jobBlock(
+      jobView({
+        waiting: ['waiting: needs 12 GiB of GPU memory, best connected worker has 8'],
+        disputes: ['r0000001: two results'],
+      }),
+    )
+    expect(block.slice(-2)).toEqual([
+      '  waiting: needs 12 GiB of GPU memory, best connected worker has 8',
+      '  disputed: r0000001: two results',
+    ])
   })
 
   test('never makes a line wider than the terminal', () => {
@@ -63,8 +87,16 @@ describe('the text about a job', () => {
   })
 
   test('ends with the reason of a failure and the last words of Blender', () => {
-    const failed = jobView({ state: 'failed', failure: { code: 'poison_scene', message: 'the scene fails', lastWords: 'Error: no\nBlender quit\n' } })
-    expect(endingLines(failed)).toEqual(['job_01m84kjtdn7rah38frtxad39tj failed: poison_scene: the scene fails', 'Last words of Blender:', '  Error: no', '  Blender quit'])
+    const failed = jobView({
+      state: 'failed',
+      failure: { code: 'poison_scene', message: 'the scene fails', lastWords: 'Error: no\nBlender quit\n' },
+    })
+    expect(endingLines(failed)).toEqual([
+      'job_01m84kjtdn7rah38frtxad39tj failed: poison_scene: the scene fails',
+      'Last words of Blender:',
+      '  Error: no',
+      '  Blender quit',
+    ])
     expect(endingLines(jobView({ state: 'completed' }))).toEqual(['job_01m84kjtdn7rah38frtxad39tj completed'])
   })
 })

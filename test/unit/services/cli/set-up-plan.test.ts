@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { byHandText, FARM_PROGRAMS, isInstalled, missingPrograms, packagesOf, rootPrefix } from '../../../../services/cli/setup/set-up-plan.mjs'
+import {
+  byHandText,
+  FARM_PROGRAMS,
+  isInstalled,
+  missingPrograms,
+  packagesOf,
+  rootPrefix,
+} from '../../../../services/cli/setup/set-up-plan.mjs'
 
 describe('what a machine lacks', () => {
   test('is nothing when every program is there', () => {
@@ -11,7 +18,11 @@ describe('what a machine lacks', () => {
   })
 
   test('is not what something else is used for', () => {
-    const missing = missingPrograms(FARM_PROGRAMS, () => false, { REDIS_URL: 'redis://cache', TILEWORK_WORKER_BLENDER: '/opt/blender/blender', TILEWORK_FFMPEG: '' })
+    const missing = missingPrograms(FARM_PROGRAMS, () => false, {
+      REDIS_URL: 'redis://cache',
+      TILEWORK_WORKER_BLENDER: '/opt/blender/blender',
+      TILEWORK_FFMPEG: '',
+    })
     expect(missing.map(({ command }) => command)).toEqual(['ffmpeg'])
   })
 
@@ -39,7 +50,13 @@ describe('the way to install', () => {
 })
 
 describe('npm packages', () => {
-  const lock = { packages: { '': { version: '0.1.0' }, 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-windows': { version: '2.0.0', optional: true } } }
+  const lock = {
+    packages: {
+      '': { version: '0.1.0' },
+      'node_modules/a': { version: '1.0.0' },
+      'node_modules/for-windows': { version: '2.0.0', optional: true },
+    },
+  }
   test('are there when npm wrote down the versions of the lock file', () => {
     expect(isInstalled(lock, { packages: { 'node_modules/a': { version: '1.0.0' } } })).toBe(true)
   })
@@ -47,7 +64,10 @@ describe('npm packages', () => {
     ['there are none', null],
     ['one is missing', { packages: {} }],
     ['one has another version', { packages: { 'node_modules/a': { version: '1.0.1' } } }],
-    ['an optional one has another version', { packages: { 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-windows': { version: '2.1.0' } } }],
+    [
+      'an optional one has another version',
+      { packages: { 'node_modules/a': { version: '1.0.0' }, 'node_modules/for-windows': { version: '2.1.0' } } },
+    ],
     ['the record is broken', 'nonsense'],
   ])('have to be installed when %s', (_why, installed) => {
     expect(isInstalled(lock, installed)).toBe(false)

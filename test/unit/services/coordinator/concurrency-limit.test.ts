@@ -5,10 +5,15 @@ test('so many run at a time, the others in order, and one that fails lets the ne
   const limit = new ConcurrencyLimit(2)
   const begun: number[] = []
   const end: ((how: 'well' | 'badly') => void)[] = []
-  const all = Array.from({ length: 5 }, (_, at) => limit.run(() => new Promise<void>((resolve, reject) => {
-    begun.push(at)
-    end[at] = (how) => (how === 'well' ? resolve() : reject(new Error('it failed')))
-  })))
+  const all = Array.from({ length: 5 }, (_, at) =>
+    limit.run(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          begun.push(at)
+          end[at] = (how) => (how === 'well' ? resolve() : reject(new Error('it failed')))
+        }),
+    ),
+  )
   const settled = Promise.allSettled(all)
   const quiet = () => new Promise((done) => setImmediate(done))
   expect(begun).toEqual([0, 1])
@@ -21,5 +26,11 @@ test('so many run at a time, the others in order, and one that fails lets the ne
   expect(begun).toEqual([0, 1, 2, 3, 4])
   end[3]?.('well')
   end[4]?.('well')
-  expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'])
+  expect((await settled).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+  ])
 })

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { FAILURES_BEFORE_COOL_DOWN, COOL_DOWN_MAX_MS, COOL_DOWN_MS, CoolDown } from '../../../../services/coordinator/cool-down.ts'
+import {
+  FAILURES_BEFORE_COOL_DOWN,
+  COOL_DOWN_MAX_MS,
+  COOL_DOWN_MS,
+  CoolDown,
+} from '../../../../services/coordinator/cool-down.ts'
 
 const NOW = 1_000_000
 

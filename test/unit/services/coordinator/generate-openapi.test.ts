@@ -21,24 +21,37 @@ test('each schema is described once, and each reference leads somewhere', async 
 test('every route but the open ones asks for a token and documents its problems', async () => {
   const { paths, security } = JSON.parse(await openApiText())
   expect(security).toEqual([{ token: [] }])
-  for (const [path, methods] of Object.entries<Record<string, { security?: unknown; responses: Record<string, unknown> }>>(paths)) {
+  for (const [path, methods] of Object.entries<
+    Record<string, { security?: unknown; responses: Record<string, unknown> }>
+  >(paths)) {
     for (const [method, route] of Object.entries(methods)) {
       if (path === '/healthz' || path === '/readyz') expect(route.security).toEqual([])
-      else expect(Object.keys(route.responses), `${method} ${path}`).toEqual(expect.arrayContaining(['400', '401', '403', '429', '500', '503']))
+      else
+        expect(Object.keys(route.responses), `${method} ${path}`).toEqual(
+          expect.arrayContaining(['400', '401', '403', '429', '500', '503']),
+        )
     }
   }
 })
 
 test('a schema that reads differently in requests and answers is not published as one', () => {
   const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-  const document = (input: unknown) => ({ paths: { a: ref('ThingInput'), b: ref('Thing') }, components: { schemas: { Thing: { type: 'string' }, ThingInput: input, Unused: {} } } })
-  expect(tidyComponents(document({ type: 'string' }))).toEqual({ paths: { a: ref('Thing'), b: ref('Thing') }, components: { schemas: { Thing: { type: 'string' } } } })
+  const document = (input: unknown) => ({
+    paths: { a: ref('ThingInput'), b: ref('Thing') },
+    components: { schemas: { Thing: { type: 'string' }, ThingInput: input, Unused: {} } },
+  })
+  expect(tidyComponents(document({ type: 'string' }))).toEqual({
+    paths: { a: ref('Thing'), b: ref('Thing') },
+    components: { schemas: { Thing: { type: 'string' } } },
+  })
   expect(() => tidyComponents(document({ type: 'number' }))).toThrow('Thing')
 })
 
 test('the README tells every error of the catalogue, and none besides', async () => {
   const text = await readFile(ERROR_TABLE_PATH, 'utf8')
-  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)].map(([, code, status, retry, title]) => ({ code, status: Number(status), retry: retry === 'yes', title }))
+  const rows = [...text.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)].map(
+    ([, code, status, retry, title]) => ({ code, status: Number(status), retry: retry === 'yes', title }),
+  )
   expect(rows).toEqual(ERROR_CODES.map((code) => ({ code, ...ERRORS[code] })))
   expect(text).toBe(withErrorTable(text))
 })

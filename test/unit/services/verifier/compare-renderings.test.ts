@@ -18,10 +18,21 @@ const of = { plan: aPlan(SIZE), task: aTask() }
 let made = 0
 
 async function local(role: FileRole, path: string): Promise<LocalFile> {
-  return { name: `0001.${role}${path.slice(path.lastIndexOf('.'))}`, frame: 1, role, bytes: (await stat(path)).size, sha256: Sha256.parse('0'.repeat(64)), path }
+  return {
+    name: `0001.${role}${path.slice(path.lastIndexOf('.'))}`,
+    frame: 1,
+    role,
+    bytes: (await stat(path)).size,
+    sha256: Sha256.parse('0'.repeat(64)),
+    path,
+  }
 }
 
-async function exr(role: FileRole, change: (bytes: Buffer) => Buffer = (bytes) => bytes, size = SIZE): Promise<LocalFile> {
+async function exr(
+  role: FileRole,
+  change: (bytes: Buffer) => Buffer = (bytes) => bytes,
+  size = SIZE,
+): Promise<LocalFile> {
   const path = join(folder, `${made++}.exr`)
   await writeFloats(path, { ...size, channels: RGBA_FLOAT }, (_channel, x, y) => x + y)
   await writeFile(path, change(await readFile(path)))
@@ -30,44 +41,71 @@ async function exr(role: FileRole, change: (bytes: Buffer) => Buffer = (bytes) =
 
 async function png(role: FileRole, background = '#28c'): Promise<LocalFile> {
   const path = join(folder, `${made++}.png`)
-  await sharp({ create: { ...SIZE, channels: 3, background } }).png().toFile(path)
+  await sharp({ create: { ...SIZE, channels: 3, background } })
+    .png()
+    .toFile(path)
   return local(role, path)
 }
 
 /** As if it were packed by another method. */
-const packedBy = (method: number) => (bytes: Buffer): Buffer => {
-  bytes.writeUInt8(method, bytes.indexOf('compression\0compression\0') + 28)
-  return bytes
-}
+const packedBy =
+  (method: number) =>
+  (bytes: Buffer): Buffer => {
+    bytes.writeUInt8(method, bytes.indexOf('compression\0compression\0') + 28)
+    return bytes
+  }
 const dwaa = packedBy(8)
 const compare = (a: readonly LocalFile[], b: readonly LocalFile[]) => compareRenderings(farmImaging, of, a, b)
 
 describe('two renderings', () => {
   test('whose final files nobody here reads agree by the others', async () => {
     const rendering = async () => [await exr('final', dwaa), await exr('raw'), await png('display')]
-    expect(await compare(await rendering(), await rendering())).toEqual({ type: 'verdict', told: { verdict: 'agreed' } })
+    expect(await compare(await rendering(), await rendering())).toEqual({
+      type: 'verdict',
+      told: { verdict: 'agreed' },
+    })
   })
 
   test('whose other files contradict each other do so, whatever is not read', async () => {
     const rendering = async (color: string) => [await exr('final', dwaa), await png('display', color)]
-    expect(await compare(await rendering('#28c'), await rendering('#fff'))).toEqual({ type: 'verdict', told: { verdict: 'refuted' } })
+    expect(await compare(await rendering('#28c'), await rendering('#fff'))).toEqual({
+      type: 'verdict',
+      told: { verdict: 'refuted' },
+    })
   })
 
   test('of which nothing is read are not compared, and it is told why', async () => {
-    expect(await compare([await exr('raw', dwaa)], [await exr('raw', dwaa)])).toEqual({ type: 'verdict', told: { verdict: 'unread', why: expect.stringMatching(/^0001.raw.exr: compression DWAA/) } })
+    expect(await compare([await exr('raw', dwaa)], [await exr('raw', dwaa)])).toEqual({
+      type: 'verdict',
+      told: { verdict: 'unread', why: expect.stringMatching(/^0001.raw.exr: compression DWAA/) },
+    })
   })
 
   test('of which one is not read, or both for other reasons, ask a third worker', async () => {
-    for (const [a, b] of [[await exr('raw', dwaa), await exr('raw')], [await exr('raw'), await exr('raw', dwaa)], [await exr('raw', dwaa), await exr('raw', packedBy(4))]] as const) {
-      expect(await compare([a], [b])).toMatchObject({ type: 'verdict', told: { verdict: 'grey', why: expect.stringContaining('compression') } })
+    for (const [a, b] of [
+      [await exr('raw', dwaa), await exr('raw')],
+      [await exr('raw'), await exr('raw', dwaa)],
+      [await exr('raw', dwaa), await exr('raw', packedBy(4))],
+    ] as const) {
+      expect(await compare([a], [b])).toMatchObject({
+        type: 'verdict',
+        told: { verdict: 'grey', why: expect.stringContaining('compression') },
+      })
     }
   })
 
   test('one in several parts and one in one part agree', async () => {
     const path = join(folder, 'parts.exr')
     const channels = [RGBA_FLOAT.slice(0, 3), RGBA_FLOAT.slice(3)]
-    await writeParts(path, channels.map((own, index) => ({ ...SIZE, name: `part${index}`, channels: own })), (_channel, x, y) => x + y)
-    expect(await compare([await local('raw', path)], [await exr('raw')])).toEqual({ type: 'verdict', told: { verdict: 'agreed' } })
+    await writeParts(
+      path,
+      channels.map((own, index) => ({ ...SIZE, name: `part${index}`, channels: own })),
+      (_channel, x, y) => x + y,
+    )
+    expect(await compare([await local('raw', path)], [await exr('raw')])).toEqual({
+      type: 'verdict',
+      told: { verdict: 'agreed' },
+    })
   })
 })
 
@@ -75,11 +113,23 @@ describe('a rendering that is no sound result', () => {
   test.each<[string, () => Promise<LocalFile>, RegExp]>([
     ['is cut off', () => exr('raw', (bytes) => bytes.subarray(0, bytes.length - 20)), /ends/],
     ['is no such image', () => exr('raw', () => Buffer.from('not an image at all')), /./],
-    ['has another size than the plan', () => exr('raw', undefined, { width: 31, height: 32 }), /31 x 32 px, not 32 x 32/],
+    [
+      'has another size than the plan',
+      () => exr('raw', undefined, { width: 31, height: 32 }),
+      /31 x 32 px, not 32 x 32/,
+    ],
   ])('as its file %s is told, whichever of the two it is and whatever the other is', async (_, damaged, why) => {
     for (const other of [await exr('raw'), await exr('raw', dwaa)]) {
-      expect(await compare([await damaged()], [other])).toEqual({ type: 'damaged', which: 'a', why: expect.stringMatching(why) })
-      expect(await compare([other], [await damaged()])).toEqual({ type: 'damaged', which: 'b', why: expect.stringMatching(why) })
+      expect(await compare([await damaged()], [other])).toEqual({
+        type: 'damaged',
+        which: 'a',
+        why: expect.stringMatching(why),
+      })
+      expect(await compare([other], [await damaged()])).toEqual({
+        type: 'damaged',
+        which: 'b',
+        why: expect.stringMatching(why),
+      })
     }
   })
 })

@@ -25,7 +25,11 @@ describe('the lock of a data folder', () => {
   })
 
   it('is free again once it was let go', async () => {
-    await (await lockFolder(folder))()
-    await (await lockFolder(folder))()
+    await (
+      await lockFolder(folder)
+    )()
+    await (
+      await lockFolder(folder)
+    )()
   })
 })

@@ -34,7 +34,7 @@ it('leaves alone what a running process has, and removes what it left when it is
   expect(await readdir(dirname(mine))).toEqual([basename(mine)])
 })
 
-it('removes what a process left whose number somebody else has now, and what is nobody\'s', async () => {
+it("removes what a process left whose number somebody else has now, and what is nobody's", async () => {
   const mine = await own()
   for (const name of ['1-7', 'arriving', `${process.pid}-7`]) await mkdir(join(dirname(mine), name))
   await own()

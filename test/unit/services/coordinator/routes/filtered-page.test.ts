@@ -3,7 +3,10 @@ import { filteredPage } from '../../../../../services/coordinator/routes/filtere
 import type { Page } from '../../../../../shared/ports/farm-store.ts'
 
 /** A list of numbers from 0 whose cursor is the last number given. */
-function listOf(count: number): { read: (query: { cursor?: string; limit: number }) => Promise<Page<number>>; asked: number[] } {
+function listOf(count: number): {
+  read: (query: { cursor?: string; limit: number }) => Promise<Page<number>>
+  asked: number[]
+} {
   const asked: number[] = []
   return {
     asked,
