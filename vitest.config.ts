@@ -9,7 +9,10 @@ const HEAVY = [
   'test/integration/{cli/quickstart,docker/health,worker/with-blender}.test.ts',
   'test/unit/**/*-blender.test.ts',
 ]
-/** Take a core for minutes, or a Redis and a coordinator for seconds. Engines in memory (test/integration/engine) are light. */
+/**
+ * Take a core for minutes, or a Redis and a coordinator for seconds. Engines in memory (test/integration/engine) are
+ * light.
+ */
 const MIDDLE = [
   'test/simulation/**/*.test.ts',
   'test/conformance/**/!(*.memory|*.directory).test.ts',

@@ -23,8 +23,8 @@ import type { Deliveries } from './results/deliveries.ts'
 /** Progress is for people who watch; more often than this only costs the farm. */
 const PROGRESS_INTERVAL_MS = 1_000
 /**
- * How long a draining worker stays for the farm's last word on what it delivered, or for a lost connection to come back.
- * What is left then waits on disk for the next start.
+ * How long a draining worker stays for the farm's last word on what it delivered, or for a lost connection to come
+ * back. What is left then waits on disk for the next start.
  */
 const LEAVE_AFTER_MS = 60_000
 
@@ -128,7 +128,10 @@ export class Agent {
     this.#progressSentAt.delete(leaseKey(lease))
   }
 
-  /** Told until the farm has answered: nothing of it lies on disk, and asking again costs a worker the opening of the scene. */
+  /**
+   * Told until the farm has answered: nothing of it lies on disk, and asking again costs a worker the opening of the
+   * scene.
+   */
   onInspected(lease: LeaseRef, { inspection, seconds }: Inspected): void {
     const message: WorkerMessage = { type: 'inspected', ...lease, inspection, seconds }
     this.#inspected.set(leaseKey(lease), { lease, message })

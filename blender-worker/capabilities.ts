@@ -17,7 +17,10 @@ export interface Offer {
   readonly threads: number | undefined
 }
 
-/** What this machine tells the farm of itself. Refused with `device_missing` when nothing of the owner's choice is there. */
+/**
+ * What this machine tells the farm of itself. Refused with `device_missing` when nothing of the owner's choice is
+ * there.
+ */
 export async function capabilitiesOf(
   blender: ProbedBlender,
   offer: Offer,
@@ -36,7 +39,8 @@ export async function capabilitiesOf(
     const kinds = [...new Set(listed.map((device) => device.kind))].join(', ')
     return refuse(
       'device_missing',
-      `Blender lists no ${offer.deviceKinds?.join(' or ')} device on this machine, only ${kinds}; change the devices setting or install the driver`,
+      `Blender lists no ${offer.deviceKinds?.join(' or ')} device on this machine, ` +
+        `only ${kinds}; change the devices setting or install the driver`,
     )
   }
   return ok(

@@ -6,7 +6,9 @@ import { ok, refuse, type Result } from '../shared/protocol/errors.ts'
 import { DeviceKind } from '../shared/protocol/worker.ts'
 
 const GIB = 1024 ** 3
-/** Room for about ten production scenes; a box that renders one project at a time needs less, and its owner the disk. */
+/**
+ * Room for about ten production scenes; a box that renders one project at a time needs less, and its owner the disk.
+ */
 const CACHE_BYTES_DEFAULT = 20 * GIB
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -109,8 +111,8 @@ export const WORKER_ENVIRONMENT = {
 } as const satisfies Record<keyof WorkerConfig, string>
 
 /**
- * Settings from flags, else from the environment, else their defaults. Numbers, lists and sizes may be text. Refused with
- * `config_invalid`, naming each wrong setting, its variable, and what is wrong with it.
+ * Settings from flags, else from the environment, else their defaults. Numbers, lists and sizes may be text. Refused
+ * with `config_invalid`, naming each wrong setting, its variable, and what is wrong with it.
  */
 export function parseWorkerConfig(
   flags: Readonly<Record<string, unknown>>,

@@ -73,7 +73,8 @@ async function lock(path: string, folder: string): Promise<Result<undefined, 'lo
     const holder = await readHolder(path)
     return refuse(
       'locked',
-      `another worker (process ${holder?.pid ?? 'unknown'}) uses the data folder ${folder}; stop it, or give this one a folder of its own`,
+      `another worker (process ${holder?.pid ?? 'unknown'}) uses the data folder ` +
+        `${folder}; stop it, or give this one a folder of its own`,
     )
   } finally {
     await rm(draft, { force: true })
@@ -97,7 +98,10 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   }
 }
 
-/** Process numbers come again, in containers above all, so the moment a process started is compared too where it is known. */
+/**
+ * Process numbers come again, in containers above all, so the moment a process started is compared too where it is
+ * known.
+ */
 async function isAlive(holder: Holder): Promise<boolean> {
   try {
     process.kill(holder.pid, 0)

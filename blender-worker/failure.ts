@@ -41,7 +41,10 @@ export function isDiskFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
-/** The system's code of an error (`ENOENT`, `ECONNRESET`), also of one wrapped in another; undefined where there is none. */
+/**
+ * The system's code of an error (`ENOENT`, `ECONNRESET`), also of one wrapped in another; undefined where there is
+ * none.
+ */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   if ('code' in error && typeof error.code === 'string') return error.code

@@ -53,7 +53,10 @@ export class WorkerStartError extends Error {
   }
 }
 
-/** Starts a worker, which then looks for its coordinator as long as it takes. Throws WorkerStartError (data folder in use, no Blender, no such device). */
+/**
+ * Starts a worker, which then looks for its coordinator as long as it takes. Throws WorkerStartError (data folder in
+ * use, no Blender, no such device).
+ */
 export async function startWorker(config: WorkerConfig, parts: WorkerParts): Promise<RunningWorker> {
   const opened = await openDataFolder(config.dataDir)
   if (!opened.ok) throw new WorkerStartError(opened.code, opened.detail)

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 #
 # Builds the images where there is no container engine and no registry of images can be reached: with buildah, in chroot
-# isolation, from a base image made here of Debian (debootstrap) and the Node.js of this machine. The Dockerfiles are used
-# as they are: the base is imported under the name they ask for. It stands in for the official image and is no copy of it.
+# isolation, from a base image made here of Debian (debootstrap) and the Node.js of this machine. The Dockerfiles are
+# used as they are: the base is imported under the name they ask for. It stands in for the official image and is no copy
+# of it.
 #
 #   sudo docker/build-without-engine.sh [--scratch FOLDER] [coordinator|verifier|assembler|worker …]
 #   sudo docker/build-without-engine.sh [--scratch FOLDER] --remove
 #
 # Needs Linux, root, Node.js 20 with npm, and   apt install --no-install-recommends buildah debootstrap
-# Everything lands in FOLDER (default: tilework-images in $TMPDIR or /tmp), some 10 GB; run again, it goes on from what is there.
-# Afterwards    podman --root FOLDER/storage --runroot FOLDER/run images    lists them, and --remove removes the folder.
+# Everything lands in FOLDER (default: tilework-images in $TMPDIR or /tmp), some 10 GB; run again, it goes on from what
+# is there. Afterwards    podman --root FOLDER/storage --runroot FOLDER/run images    lists them, and --remove removes
+# the folder.
 #
-# npm settings of this machine reach the build by a mount of ~/.npmrc, and the certificates it trusts (NODE_EXTRA_CA_CERTS) by
-# another; of neither more stays in an image than an empty file.
+# npm settings of this machine reach the build by a mount of ~/.npmrc, and the certificates it trusts
+# (NODE_EXTRA_CA_CERTS) by another; of neither more stays in an image than an empty file.
 set -euo pipefail
 
 project="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -97,7 +99,8 @@ fi
 
 # --- The images -----------------------------------------------------------------------------------------------------
 
-# --format docker, since the other format has no health checks; --layers, so that the four share the stages they have in common.
+# --format docker, since the other format has no health checks; --layers, so that the four share the stages they have in
+# common.
 options=(--isolation chroot --format docker --layers --pull-never --build-arg "NODE_IMAGE=$base_name")
 { cat "$HOME/.npmrc" 2> /dev/null || true; } > "$scratch/npmrc"
 if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then

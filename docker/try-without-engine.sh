@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 #
-# Runs a farm of the images that docker/build-without-engine.sh built, with podman on this machine's own network, renders a
-# scene on it, checks the health of each container, and lets a worker drain in the middle of a second job.
+# Runs a farm of the images that docker/build-without-engine.sh built, with podman on this machine's own network,
+# renders a scene on it, checks the health of each container, and lets a worker drain in the middle of a second job.
 #
 #   sudo docker/try-without-engine.sh [--scratch FOLDER] [--scene FILE.blend] [--frames 1-2]
 #
 # Needs root and   apt install --no-install-recommends podman runc catatonit redis-server
 # Objects go to versitygw where it is on PATH (or VERSITYGW names it), as in docker-compose.yml; else to a folder.
-# Containers run as compose runs them: read-only, without capabilities, as user 10001. Where the engine starts no health checks
-# by itself (podman without systemd), they are asked for. Everything started here is stopped at the end.
+# Containers run as compose runs them: read-only, without capabilities, as user 10001. Where the engine starts no health
+# checks by itself (podman without systemd), they are asked for. Everything started here is stopped at the end.
 set -euo pipefail
 
 project="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -115,7 +115,8 @@ else
   say "objects go to a folder"
 fi
 
-# --- The farm -----------------------------------------------------------------------------------------------------------
+# --- The farm
+# -----------------------------------------------------------------------------------------------------------
 
 run_service coordinator coordinator "${farm[@]}" --env HOST=127.0.0.1 --env PORT="$port" --env TILEWORK_API_TOKENS="artist:$api_token" --env TILEWORK_WORKER_TOKENS="try:$worker_token"
 until_healthy coordinator
@@ -126,7 +127,8 @@ for index in 1 2; do
 done
 for name in verifier assembler worker-1 worker-2; do until_healthy "$name"; done
 
-# --- A job, with tiles and every task rendered twice -----------------------------------------------------------------------
+# --- A job, with tiles and every task rendered twice
+# -----------------------------------------------------------------------
 
 file="/scene/$(basename "$scene")"
 small=(--frames "$frames" --resolution 25% --samples 8 --tiles 2x1 --video mp4)
@@ -134,7 +136,8 @@ command_of_the_farm submit "$file" "${small[@]}" --audit 100% --quiet --download
 say "a job is done"
 find "$work/out" -type f -printf '%P %s bytes\n' | sort
 
-# --- A worker drains ---------------------------------------------------------------------------------------------------------
+# --- A worker drains
+# ---------------------------------------------------------------------------------------------------------
 
 # Frames that take some seconds, and no audits, which would wait for a second worker.
 job="$(command_of_the_farm submit "$file" --frames "$frames" --resolution 50% --samples 64 --video none --audit 0 --quiet --name drained | tail -1)"

@@ -36,13 +36,19 @@ function partOf(path: string): string {
   return parts.sort((a, b) => b.length - a.length)[0] ?? path
 }
 
+/** `import … from 'x'` and `export … from 'x'`, `import('x')`, and `import 'x'`. */
+const IMPORTS = new RegExp(
+  [
+    String.raw`(?:^|\n)\s*(?:import|export)\b[^'"\n]*?(?:\n[^'"]*?)?from\s+['"]([^'"]+)['"]`,
+    String.raw`import\(\s*['"]([^'"]+)['"]\s*\)`,
+    String.raw`(?:^|\n)import\s+['"]([^'"]+)['"]`,
+  ].join('|'),
+  'g',
+)
+
 function importsOf(path: string): string[] {
   const text = readFileSync(join(ROOT, path), 'utf8')
-  return [
-    ...text.matchAll(
-      /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?(?:\n[^'"]*?)?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s+['"]([^'"]+)['"]/g,
-    ),
-  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+  return [...text.matchAll(IMPORTS)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
 const localImports = sources.flatMap((from) =>

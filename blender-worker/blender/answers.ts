@@ -26,7 +26,10 @@ const Opened = z.object({ loaded: z.boolean(), loadSeconds: Seconds, scene: Text
 
 const Rendered = z.object({
   files: z.object({ final: WrittenFile.optional(), raw: WrittenFile.optional(), display: WrittenFile.optional() }),
-  /** Files that File Output nodes wrote below outputs.extraDir, and those of a stereo scene's further views, with an empty node. */
+  /**
+   * Files that File Output nodes wrote below outputs.extraDir, and those of a stereo scene's further views, with an
+   * empty node.
+   */
   extra: z
     .array(WrittenFile.extend({ node: Text }))
     .max(100_000)

@@ -12,7 +12,10 @@ export interface BlenderInstallation {
   /** `3.4.1`, `4.5.0`. */
   readonly version: string
   readonly buildHash: string
-  /** Where it reads itself from besides the executable's own folder: a virtual environment, and the Python that it was made from. */
+  /**
+   * Where it reads itself from besides the executable's own folder: a virtual environment, and the Python that it was
+   * made from.
+   */
   readonly folders: readonly string[]
 }
 
@@ -46,7 +49,8 @@ export async function findBlender(
   }
   return refuse(
     'blender_missing',
-    'no Blender was found in PATH or the usual places; install Blender 3.4 or later, or give its path in the setting for the Blender executable',
+    'no Blender was found in PATH or the usual places; install Blender 3.4 or later, ' +
+      'or give its path in the setting for the Blender executable',
   )
 }
 
@@ -72,7 +76,8 @@ async function configuredBlender(path: string): Promise<Result<BlenderInstallati
 async function askVersion(executable: string): Promise<Result<BlenderInstallation, FindBlenderCode>> {
   const launch = isPython(executable) ? 'module' : 'program'
   const script =
-    'import bpy, os, sys; print(f"Blender {bpy.app.version_string}\\nbuild hash: {bpy.app.build_hash.decode()}\\nfolder: {sys.prefix}\\nfolder: {sys.base_prefix}", flush=True); os._exit(0)'
+    'import bpy, os, sys; print(f"Blender {bpy.app.version_string}\\nbuild hash: ' +
+    '{bpy.app.build_hash.decode()}\\nfolder: {sys.prefix}\\nfolder: {sys.base_prefix}", flush=True); os._exit(0)'
   try {
     const { stdout } = await promisify(execFile)(executable, launch === 'module' ? ['-c', script] : ['--version'], {
       timeout: VERSION_TIMEOUT_MS,

@@ -80,8 +80,9 @@ export class BlenderProcess {
   #nextId = 1
 
   /**
-   * Fails with `blender_missing`, `blender_silent` (it did not come up in time), `sandbox_unavailable` (one is required and does not
-   * work), or, when Blender ended before it was ready, with the same as a command in the middle of which it does.
+   * Fails with `blender_missing`, `blender_silent` (it did not come up in time), `sandbox_unavailable` (one is required
+   * and does not work), or, when Blender ended before it was ready, with the same as a command in the middle of which
+   * it does.
    */
   static async start(options: BlenderStart): Promise<Started> {
     const { home, temporary } = privateFolders(options.scratchDir)
@@ -162,7 +163,8 @@ export class BlenderProcess {
 
   /**
    * Runs one command to its end. Failures are the driver's own, or `blender_crashed`, `out_of_memory`, `gpu_error`,
-   * `interrupted` (aborted, or killed by us), `no_progress` (timed out), `answer_invalid` (the driver broke the protocol).
+   * `interrupted` (aborted, or killed by us), `no_progress` (timed out), `answer_invalid` (the driver broke the
+   * protocol).
    */
   async run<Command extends CommandName>(
     command: Command,

@@ -5,7 +5,10 @@ export interface CacheSpaceOptions {
   readonly bytesMax: number
   /** Frees the disk of an entry; it is no longer counted when this resolves. */
   readonly remove: (sha256: Sha256) => Promise<void>
-  /** Called when only pinned entries stand in the way; some may then be unpinned, at once or later: `isShort` tells whether that is still wanted. */
+  /**
+   * Called when only pinned entries stand in the way; some may then be unpinned, at once or later: `isShort` tells
+   * whether that is still wanted.
+   */
   readonly askForRoom: () => void
 }
 
@@ -85,8 +88,8 @@ export class CacheSpace {
   }
 
   /**
-   * Makes a pinned entry occupy `bytes`, removing others as far as needed and waiting for those in use. Throws WorkFailure
-   * `disk_full` when it is larger than the whole cache; rejects with the signal's reason when aborted.
+   * Makes a pinned entry occupy `bytes`, removing others as far as needed and waiting for those in use. Throws
+   * WorkFailure `disk_full` when it is larger than the whole cache; rejects with the signal's reason when aborted.
    */
   async reserve(sha256: Sha256, bytes: number, signal: AbortSignal): Promise<void> {
     const { bytesMax, askForRoom } = this.#options

@@ -30,9 +30,9 @@ export async function unpackedBytes(zipPath: string): Promise<number> {
 }
 
 /**
- * Unpacks a zip into an empty folder and gives the bytes written. Files are read-only and keep the times that the zip says: Blender
- * reads a texture cache (.tx) only where it has the time of its image. Throws WorkFailure `blend_unreadable` as above, also
- * when more than `bytesMax` come out or when two entries have one name.
+ * Unpacks a zip into an empty folder and gives the bytes written. Files are read-only and keep the times that the zip
+ * says: Blender reads a texture cache (.tx) only where it has the time of its image. Throws WorkFailure
+ * `blend_unreadable` as above, also when more than `bytesMax` come out or when two entries have one name.
  */
 export async function extractZip(
   zipPath: string,

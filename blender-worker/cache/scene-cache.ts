@@ -28,7 +28,9 @@ export interface HeldScene {
   readonly blendPath: string
   /** Of the tree as it was put here; another one after it was fetched anew. */
   readonly seal: string
-  /** False when something has written into the tree since it was put here: acquire the scene again, it is fetched anew. */
+  /**
+   * False when something has written into the tree since it was put here: acquire the scene again, it is fetched anew.
+   */
   intact(): Promise<boolean>
   /** Another hold on the same scene, to be closed by itself. */
   share(): HeldScene
@@ -36,8 +38,8 @@ export interface HeldScene {
 }
 
 /**
- * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let tasks
- * write into the tree; it is fetched anew.
+ * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let
+ * tasks write into the tree; it is fetched anew.
  */
 const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0), seal: z.string() })
 const COMPLETE = 'complete.json'
@@ -71,8 +73,8 @@ export class SceneCache {
   }
 
   /**
-   * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way, and
-   * should let go of those that are kept open without need; whoever lets go of one later asks `needsRoom`.
+   * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way,
+   * and should let go of those that are kept open without need; whoever lets go of one later asks `needsRoom`.
    */
   static async open(
     folder: string,
@@ -107,8 +109,8 @@ export class SceneCache {
   }
 
   /**
-   * Gives a scene, fetching it first where it is not here. Throws WorkFailure: `scene_download_failed`, `disk_full` (also for
-   * one larger than the whole cache), `blend_unreadable`; rejects with the signal's reason when aborted.
+   * Gives a scene, fetching it first where it is not here. Throws WorkFailure: `scene_download_failed`, `disk_full`
+   * (also for one larger than the whole cache), `blend_unreadable`; rejects with the signal's reason when aborted.
    */
   async acquire(source: SceneSource, signal: AbortSignal): Promise<HeldScene> {
     const { sha256 } = source

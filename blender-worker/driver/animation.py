@@ -8,7 +8,7 @@ _LAST_KEY = re.compile(r'^(.*)\[("(?:[^"\\]|\\.)*")\]$')
 
 
 def curves(block: Any) -> list[Any]:
-    """All F-curves and drivers that act on a block: of its action, of the actions in its NLA strips, and its drivers."""
+    """All F-curves and drivers that act on a block: of its action, of actions in its NLA strips, and its drivers."""
     data = getattr(block, "animation_data", None)
     if data is None:
         return []

@@ -1,4 +1,5 @@
-"""What compositors run to make a scene's picture: its own, which moved to node groups in Blender 5.0 and became a stack of
+"""What compositors run to make a scene's picture: its own, which moved to node groups in Blender 5.0 and became a stack
+of
 effects in 5.3, and those of the strips and scenes that its sequencer shows."""
 
 from typing import Any, Iterable, Iterator, NamedTuple
@@ -75,7 +76,9 @@ def layers_used(scene: Any) -> list[dict[str, str]]:
 
 
 def on_processor(overrides: Overrides) -> None:
-    """Makes every scene's compositor, and its Denoise nodes, run on the processor: machines must agree about the pixels."""
+    """Makes every scene's compositor, and its Denoise nodes, run on the processor: machines must agree about the
+    pixels.
+    """
     for scene in bpy.data.scenes:
         overrides.set(scene.render, "compositor_device", "CPU")
         overrides.set(scene.render, "compositor_denoise_device", "CPU")

@@ -54,7 +54,8 @@ def denoised_layers(scene: Any) -> list[str]:
 def denoiser(scene: Any) -> str:
     """Whether the scene needs OpenImageDenoise, and this Blender has it: `unneeded`, `here` or `missing`.
 
-    Scenes that it shows in strips or in Render Layers nodes count too. A Denoise node without it passes the noisy image on in silence, which is not what the artist sees.
+    Scenes that it shows in strips or in Render Layers nodes count too. A Denoise node without it passes the noisy image
+    on in silence, which is not what the artist sees.
     """
     nodes = compositor.nodes_of(compositor.trees_of(scene))
     if not any(map(denoised_layers, compositor.reach(scene).scenes)) and not any(
@@ -85,7 +86,8 @@ def inexact_reasons(scene: Any) -> list[str]:
     if cycles.use_adaptive_sampling:
         if not sample_count.is_told():
             reasons.append(
-                "denoising after adaptive sampling rounds by each pixel's number of samples, which Blender tells from 4.0 on"
+                "denoising after adaptive sampling rounds by each pixel's number of samples,"
+                " which Blender tells from 4.0 on"
             )
         elif _cut_at(scene, _TILE_PX_MAX):
             reasons.append("denoising after adaptive sampling has not been shown to be exact for images this large")
@@ -101,7 +103,9 @@ def inexact_reasons(scene: Any) -> list[str]:
 
 
 def leave_to_finish(scene: Any, overrides: Overrides) -> list[str]:
-    """Makes a tile noisy, with the passes that denoising the whole frame needs; answers the layers that are to be counted."""
+    """Makes a tile noisy, with the passes that denoising the whole frame needs; answers the layers that are to be
+    counted.
+    """
     layers = denoised_layers(scene)
     for name in layers:
         overrides.set(scene.view_layers[name].cycles, "denoising_store_passes", True)
@@ -231,7 +235,7 @@ def _run(scene: Any, layer: _Layer, path: str, header: ExrHeader, base: str) -> 
                 name: (numpy.frombuffer(row[name], "<f4") * numpy.float32(layer.before)).tobytes() for name in combined
             }
             samples.update({name: row[name] for name in guides})
-            samples.update({name: nothing for name in motion})
+            samples.update(dict.fromkeys(motion, nothing))
             # Cycles keeps images from the bottom up, and the denoiser does not see the same either way.
             writer.write(header.height - 1 - number, samples)
     try:

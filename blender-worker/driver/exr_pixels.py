@@ -59,7 +59,7 @@ class RowWriter:
         self._first_row = header.first_row
         head = _head(header.attributes, self._channels)
         self._start = len(head) + 8 * header.height
-        self._handle: BinaryIO = open(path, "wb")
+        self._handle: BinaryIO = open(path, "wb")  # noqa: SIM115 (closed by __exit__)
         self._handle.write(head)
         for row in range(header.height):
             self._handle.write(struct.pack("<Q", self._position(row)))

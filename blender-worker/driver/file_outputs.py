@@ -40,7 +40,9 @@ def redirect(scene: Any, extra_dir: Optional[str], overrides: Overrides) -> Redi
 
 
 def answer(redirected: Redirected, more_views: list[str]) -> dict[str, Any]:
-    """What was written beside the frame, by File Output nodes and for further views (node ""), and the nodes that were not honoured."""
+    """What was written beside the frame, by File Output nodes and for further views (node ""), and the nodes that were
+    not honoured.
+    """
     extra = [{"node": "", "path": path, "bytes": os.path.getsize(path)} for path in more_views]
     for node_name, folder in redirected.folders:
         for parent, _folders, names in os.walk(folder):

@@ -43,7 +43,9 @@ def bring(scene: Any, frame: int, overrides: Overrides) -> None:
 
 
 def render(scene: Any) -> set[str]:
-    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator does."""
+    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator
+    does.
+    """
     frame, stored = _brought.frame, _brought.stored
     if frame < 0:
         return set(bpy.ops.render.render(write_still=True, scene=scene.name))
@@ -73,7 +75,9 @@ def _animate(scene: Any, frame: int) -> set[str]:
 
 
 def _evaluate(scene: Any, frame: int) -> None:
-    """Evaluates the scene's own animation in a tenth of a millisecond: a frame whose file is there is skipped after that."""
+    """Evaluates the scene's own animation in a tenth of a millisecond: a frame whose file is there is skipped after
+    that.
+    """
     render_settings, image_settings = scene.render, scene.render.image_settings
     if image_settings.file_format in image_format.VIDEO_FORMATS and not image_settings.color_mode:
         # Setting its format would lose a colour mode that counts. What is read then are the values in the file; what is
@@ -106,7 +110,8 @@ def _evaluate(scene: Any, frame: int) -> None:
 
 
 class _Range:
-    """Before 5.0 the operator takes its frames from the scene. Only it sees the narrowed range, not drivers and metadata:
+    """Before 5.0 the operator takes its frames from the scene. Only it sees the narrowed range, not drivers and
+    metadata:
     when Blender says that it begins to render, the scene has its own range again."""
 
     def __init__(self) -> None:

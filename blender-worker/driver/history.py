@@ -18,7 +18,9 @@ def unbaked() -> list[dict[str, str]]:
 
 
 def left_out() -> list[dict[str, str]]:
-    """{object, kind} of what no render simulates: fluids of the types Modular and All show nothing until they are baked."""
+    """{object, kind} of what no render simulates: fluids of the types Modular and All show nothing until they are
+    baked.
+    """
     domains = [
         (owner.name, modifier.domain_settings)
         for owner in _rendered()

@@ -1,8 +1,8 @@
 """An empty scene in which operators are called.
 
-After a render, Blender's operator brings the scene it was called in to its frame, as a window shows it: it evaluates every
-object at viewport quality and writes animated values and physics caches into the open file. `blender -f` does not. Called
-in an empty scene there is nothing to evaluate.
+After a render, Blender's operator brings the scene it was called in to its frame, as a window shows it: it evaluates
+every object at viewport quality and writes animated values and physics caches into the open file. `blender -f` does
+not. Called in an empty scene there is nothing to evaluate.
 """
 
 from typing import Any

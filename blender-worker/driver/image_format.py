@@ -81,9 +81,9 @@ def use_display(render: Any, overrides: Overrides) -> None:
 def _kept(render: Any, overrides: Overrides) -> Any:
     """The image settings, to be put back on leaving.
 
-    A file may have a colour mode that its format does not offer (RGBA beside a movie codec without alpha, or JPEG), which
-    Blender reads as no mode at all, counts when it writes, and sets to another one for good when the format is set. It
-    cannot be put back, so the file is loaded again for the next command.
+    A file may have a colour mode that its format does not offer (RGBA beside a movie codec without alpha, or JPEG),
+    which Blender reads as no mode at all, counts when it writes, and sets to another one for good when the format is
+    set. It cannot be put back, so the file is loaded again for the next command.
     """
     image_settings = render.image_settings
     if not image_settings.color_mode:

@@ -174,6 +174,6 @@ def _compositor(scene: Any) -> dict[str, Any]:
 
 
 def _files_of(node: Any) -> int:
-    """Files that a File Output node writes for one frame and view: one for each input that is linked, or one for all."""
+    """Files that a File Output node writes for a frame and view: one for each input that is linked, or one for all."""
     linked = sum(1 for socket in node.inputs if socket.is_linked)
     return min(linked, 1) if node.format.file_format == "OPEN_EXR_MULTILAYER" else linked

@@ -24,7 +24,9 @@ def is_so(scene: Any) -> bool:
 
 
 def can_be_written(scene: Any) -> bool:
-    """Whether Blender may be left to write the final image of such a scene: over a multilayer file of nothing 3.4 crashes."""
+    """Whether Blender may be left to write the final image of such a scene: over a multilayer file of nothing 3.4
+    crashes.
+    """
     return bool(scene.render.image_settings.file_format != image_format.MULTILAYER)
 
 

@@ -10,7 +10,9 @@ _DENOISER_ORDER = ("unneeded", "here", "missing")
 
 
 def frames(scene: Any) -> list[int]:
-    """The frames to look at besides the present one: those with keys, and some across the scene's range; none where nothing moves."""
+    """The frames to look at besides the present one: those with keys, and some across the scene's range; none where
+    nothing moves.
+    """
     curves = animation.curves(scene)
     if not curves:
         return []

@@ -71,7 +71,7 @@ def render_region(render: Any) -> Rectangle:
 
 
 def file_size(render: Any) -> dict[str, int]:
-    """The size of the file that is written: the border's when it crops, else the whole image's; both eyes may share it."""
+    """The size of the file that is written: the border's when it crops, else the image's; both eyes may share it."""
     if render.use_border and render.use_crop_to_border:
         _x, _y, width, height = render_region(render)
     else:

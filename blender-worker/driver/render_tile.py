@@ -61,7 +61,8 @@ def _frame_window(render: Any, window: region.Rectangle, overrides: Overrides) -
         raise Failure(
             "window_outside_region",
             "farm",
-            f"the window {window.answer()} is not inside {rendered.answer()}, which is what is rendered of the {width}x{height} image",
+            f"the window {window.answer()} is not inside {rendered.answer()},"
+            f" which is what is rendered of the {width}x{height} image",
         )
     border = region.border_of(window, width, height)
     assert region.pixels_of(border, width, height) == window

@@ -11,7 +11,9 @@ from driver.overrides import Overrides
 
 
 def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
-    """Renders the scene at its frame and writes `path`, for several views a file each (None: keeps no file). Answers seconds."""
+    """Renders the scene at its frame and writes `path`, for several views a file each (None: keeps no file). Answers
+    seconds.
+    """
     kept = path if path is not None else os.path.join(bpy.app.tempdir, "unwanted")
     frame = scene.frame_current
     overrides.set(scene.render, "filepath", kept)

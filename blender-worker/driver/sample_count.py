@@ -45,7 +45,9 @@ def ask(scene: Any, layers: list[str], overrides: Overrides) -> None:
 
 
 def make_absolute(path: str, scene: Any, layers: list[str]) -> None:
-    """Writes the counts of these layers into the rendered file; raises `output_missing` (worker) when they were not told."""
+    """Writes the counts of these layers into the rendered file; raises `output_missing` (worker) when they were not
+    told.
+    """
     import numpy
 
     rendered = [layer.name for layer in scene.view_layers if layer.use]

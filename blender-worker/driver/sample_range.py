@@ -28,7 +28,8 @@ _NO_MEANS = (
 
 
 def judge(scene: Any) -> dict[str, Any]:
-    """{samples, samplesMax, reasons}: the scene's own number of samples, None where no one number holds; how many can be split
+    """{samples, samplesMax, reasons}: the scene's own number of samples, None where no one number holds; how many can
+    be split
     at most, None for any number; and why they cannot be split at all, as parts of a sentence."""
     if scene.render.engine != "CYCLES":
         return {"samples": None, "samplesMax": None, "reasons": obstacles(scene)}
@@ -40,7 +41,9 @@ def judge(scene: Any) -> dict[str, Any]:
 
 
 def obstacles(scene: Any) -> list[str]:
-    """Why ranges of this scene's samples, however many there are, do not make up the un-split render; empty where they do."""
+    """Why ranges of this scene's samples, however many there are, do not make up the un-split render; empty where they
+    do.
+    """
     if scene.render.engine != "CYCLES":
         return [f"only Cycles renders ranges of samples, not {scene.render.engine}"]
     cycles = scene.cycles
@@ -88,7 +91,8 @@ def apply(scene: Any, wanted: Any, overrides: Overrides) -> None:
     most = None if reasons else _samples_max(cycles)
     if most is not None and total > most:
         reasons.append(
-            f"with more than {most} samples ({total}) this Blender's sampling pattern {cycles.sampling_pattern} depends on their number"
+            f"with more than {most} samples ({total}) this Blender's sampling pattern {cycles.sampling_pattern}"
+            " depends on their number"
         )
     if not reasons and animation.is_moved(scene, "cycles.samples"):
         reasons.append("its number of samples is animated")

@@ -88,7 +88,8 @@ def _load(path: str, identity: tuple[str, int, int, int]) -> None:
     _opened.path = None
     started = time.monotonic()
     try:
-        # With its windows, as `blender -b` loads it: without them 5.3 leaves the pictures of scene strips empty in some files.
+        # With its windows, as `blender -b` loads it: without them 5.3 leaves the pictures of scene strips empty in some
+        # files.
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=True, use_scripts=False)
     except RuntimeError as error:
         raise Failure(
@@ -108,8 +109,8 @@ def _spare_view_layer_updates() -> None:
     """Operators called from Python evaluate the view layer before and after; `blender -f` does neither.
 
     Besides the time (a whole scene evaluation at viewport quality, twice a frame), evaluating it writes
-    animated values and physics caches into the open file, which the program on its own does not do. After 5.0 the program
-    does this by itself, for the scene in the context: see `idle_scene`.
+    animated values and physics caches into the open file, which the program on its own does not do. After 5.0 the
+    program does this by itself, for the scene in the context: see `idle_scene`.
     """
     operator_class = type(bpy.ops.render.render)
     if hasattr(operator_class, "_view_layer_update"):

@@ -1,8 +1,9 @@
 """Where Cycles makes its texture cache (.tx files, Blender 5.2 and later): in folders of this Blender alone.
 
-A .tx file changes the pixels (762 of 1,536 in a scene made for it, 5.3.0). By default Blender makes it beside the image,
-where any later render finds it, also one that does not ask for it to be made. Made elsewhere it gives the same pixels (0
-differ), so the artist's settings are kept: files that were uploaded are read where Blender looks for them, new ones are made here.
+A .tx file changes the pixels (762 of 1,536 in a scene made for it, 5.3.0). By default Blender makes it beside the
+image, where any later render finds it, also one that does not ask for it to be made. Made elsewhere it gives the same
+pixels (0 differ), so the artist's settings are kept: files that were uploaded are read where Blender looks for them,
+new ones are made here.
 """
 
 import os
@@ -29,8 +30,9 @@ def keep_apart(scene: Any) -> None:
     """Chooses the folder for the next render of scene, as it stands at its frame.
 
     A scene that makes texture caches makes each once for a load of the file: they are as good as new, since neither the
-    images nor the settings that their names tell can change. One that only reads them begins with an empty folder, so that
-    it does not see what another scene of the file has made. The folder is a preference; in the scene there is nothing to put back.
+    images nor the settings that their names tell can change. One that only reads them begins with an empty folder, so
+    that it does not see what another scene of the file has made. The folder is a preference; in the scene there is
+    nothing to put back.
     """
     places = bpy.context.preferences.filepaths
     if not hasattr(places, "texture_cache_directory"):

@@ -30,7 +30,9 @@ def uses_sequencer(scene: Any) -> bool:
 
 
 def time_limit_seconds(scene: Any) -> float:
-    """The longest render time that Cycles or EEVEE (from 5.3 on) is allowed in any scene of the picture; 0 without a limit."""
+    """The longest render time that Cycles or EEVEE (from 5.3 on) is allowed in any scene of the picture; 0 without a
+    limit.
+    """
     return max(_time_limit(one) for one in compositor.reach(scene).scenes)
 
 
@@ -81,7 +83,8 @@ def _of_engine(scene: Any) -> list[str]:
     if engine == "CYCLES":
         return _of_cycles(scene)
     if engine == "BLENDER_EEVEE" and hasattr(scene.eevee, "use_bloom") or engine == "BLENDER_WORKBENCH":
-        # Both draw the whole image for any border and keep that part of it: exact with every effect, but no faster in tiles.
+        # Both draw the whole image for any border and keep that part of it: exact with every effect, but no faster in
+        # tiles.
         return []
     if engine.startswith("BLENDER_EEVEE"):
         # From 4.2 on: even a cube without shadows, rays and with one sample differs, whatever the overscan (README.md).
@@ -112,7 +115,7 @@ def _of_cycles(scene: Any) -> list[str]:
 
 
 def volumes_are_learned(scene: Any) -> bool:
-    """Whether Cycles estimates how dense volumes are from what it rendered before: from 5.0 on, unless told otherwise."""
+    """Whether Cycles guesses how dense volumes are by what it rendered before: from 5.0 on, unless told otherwise."""
     return not getattr(scene.cycles, "volume_biased", True) and _has_volumes()
 
 

@@ -12,7 +12,9 @@ def names(scene: Any) -> list[str]:
 
 
 def can_be_read_back() -> bool:
-    """Whether Blender finds the passes of several views in a file: 5.0 looks for them under other names, and leaves the image black."""
+    """Whether Blender finds the passes of several views in a file: 5.0 looks for them under other names, and leaves the
+    image black.
+    """
     return bpy.app.version < (5, 0, 0)
 
 

@@ -1,6 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 
-/** A header holds the names of all channels and, with Cryptomatte, of all objects; one longer than this is not looked into. */
+/**
+ * A header holds the names of all channels and, with Cryptomatte, of all objects; one longer than this is not looked
+ * into.
+ */
 const HEADER_BYTES_MAX = 4 * 1024 * 1024
 const TILED_OR_MULTIPART = 0x200 | 0x1000
 /** Scanlines per block, by the number of the compression. */
@@ -8,8 +11,8 @@ const LINES_PER_BLOCK: readonly number[] = [1, 1, 1, 16, 32, 16, 32, 32, 32, 256
 const OFFSET_BYTES = 8
 
 /**
- * True when an EXR file was not written to its end: the table that tells where each block of scanlines lies is filled in
- * last, and a writer that found no room leaves zeros in it. Files of other layouts than scanlines count as whole.
+ * True when an EXR file was not written to its end: the table that tells where each block of scanlines lies is filled
+ * in last, and a writer that found no room leaves zeros in it. Files of other layouts than scanlines count as whole.
  */
 export async function isExrCutOff(file: FileHandle, bytes: number): Promise<boolean> {
   const read = await file.read(Buffer.alloc(Math.min(bytes, HEADER_BYTES_MAX)), 0, Math.min(bytes, HEADER_BYTES_MAX), 0)

@@ -4,8 +4,8 @@ import type { AnswerTo } from '../blender/answers.ts'
 import { WorkFailure } from '../failure.ts'
 
 /**
- * What the farm is told of all that the driver found: what decides how a job is split, within the bounds of one message. Throws
- * WorkFailure for what no scene can be.
+ * What the farm is told of all that the driver found: what decides how a job is split, within the bounds of one
+ * message. Throws WorkFailure for what no scene can be.
  */
 export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
   const missing = found.externalFiles.filter((file) => file.missing)

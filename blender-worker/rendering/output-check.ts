@@ -16,8 +16,8 @@ const END_BYTES = 12
 const PNG_END = '0000000049454e44ae426082'
 
 /**
- * Looks at a file that Blender says it wrote. Throws WorkFailure `output_invalid` when it is missing, empty, larger than the
- * farm takes, no image, cut off, or not the kind of image that was asked for.
+ * Looks at a file that Blender says it wrote. Throws WorkFailure `output_invalid` when it is missing, empty, larger
+ * than the farm takes, no image, cut off, or not the kind of image that was asked for.
  */
 export async function checkOutput(
   path: string,

@@ -58,7 +58,8 @@ export async function perform(
     if (files.length > LIMITS.filesPerResultMax) {
       throw new WorkFailure(
         'blender_error',
-        `the frames up to ${frame} made ${files.length} files, one result holds at most ${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`,
+        `the frames up to ${frame} made ${files.length} files, one result holds at most ` +
+          `${LIMITS.filesPerResultMax}; ask for fewer frames in a task, or remove File Output nodes`,
       )
     }
     renderSeconds += rendered.renderSeconds
@@ -99,7 +100,8 @@ async function checkAndHash(
   if (extraCount > LIMITS.extraFilesPerFrameMax) {
     throw new WorkFailure(
       'blender_error',
-      `File Output nodes wrote ${extraCount} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
+      `File Output nodes wrote ${extraCount} files beside frame ${frame}, ` +
+        `${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
     )
   }
   const made: MadeFile[] = []

@@ -43,7 +43,10 @@ interface Held {
   running: boolean
 }
 
-/** Leases between their arrival and their result: fetched for as soon as they come, rendered in the order in which they came. */
+/**
+ * Leases between their arrival and their result: fetched for as soon as they come, rendered in the order in which they
+ * came.
+ */
 export class RenderQueue {
   readonly #options: RenderQueueOptions
   readonly #held = new Map<string, Held>()

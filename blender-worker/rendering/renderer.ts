@@ -61,8 +61,8 @@ export interface FinishRequest extends FrameRequest {
 export type OnProgress = (progress?: RenderProgress) => void
 
 /**
- * One Blender, one command at a time. Commands throw WorkFailure. `close` may come at any time, kills what runs, and makes
- * a pending command reject; a closed renderer stays closed.
+ * One Blender, one command at a time. Commands throw WorkFailure. `close` may come at any time, kills what runs, and
+ * makes a pending command reject; a closed renderer stays closed.
  */
 export interface Renderer {
   probe(): Promise<ProbedBlender>

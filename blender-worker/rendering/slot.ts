@@ -14,7 +14,10 @@ import { perform, type Performed } from './perform.ts'
 import { ProjectView } from './project-view.ts'
 import type { NewRenderer, RenderProgress, Renderer } from './renderer.ts'
 
-/** How long Blender stays open with nothing to do: opening a heavy scene again costs minutes, keeping it costs its memory. */
+/**
+ * How long Blender stays open with nothing to do: opening a heavy scene again costs minutes, keeping it costs its
+ * memory.
+ */
 export const IDLE_CLOSE_MS = 10 * 60_000
 
 /** With less than this left, a render that failed did so for want of room. */
@@ -68,8 +71,8 @@ export class Slot {
   }
 
   /**
-   * Renders a lease; the files it gives lie in the slot's folder until `clear`. Takes over `run.scene` and closes it. Throws
-   * WorkFailure; rejects with the signal's reason when aborted, with Blender dead by then.
+   * Renders a lease; the files it gives lie in the slot's folder until `clear`. Takes over `run.scene` and closes it.
+   * Throws WorkFailure; rejects with the signal's reason when aborted, with Blender dead by then.
    */
   async run(run: SlotRun): Promise<Performed | Inspected> {
     const { lease, signal } = run
@@ -132,7 +135,10 @@ export class Slot {
     await open.view.remove()
   }
 
-  /** Blender tells a full disk in many ways, some of which sound as if the scene were to blame; the disk itself is asked. */
+  /**
+   * Blender tells a full disk in many ways, some of which sound as if the scene were to blame; the disk itself is
+   * asked.
+   */
   async #diskFullInstead(error: unknown): Promise<unknown> {
     if (!(error instanceof WorkFailure) || !DISK_FULL_MAY_LOOK_LIKE.includes(error.code)) return error
     const { bavail, bsize } = await statfs(this.#options.folder)
@@ -151,7 +157,9 @@ export class Slot {
     return folder
   }
 
-  /** The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder. */
+  /**
+   * The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder.
+   */
   async #openFor(scene: HeldScene): Promise<Open> {
     const open = this.#open
     if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open)
@@ -172,7 +180,10 @@ export class Slot {
   }
 }
 
-/** The seal is another one after a scene was fetched anew; what a Blender read of it before may have been something else. */
+/**
+ * The seal is another one after a scene was fetched anew; what a Blender read of it before may have been something
+ * else.
+ */
 function isSame(open: HeldScene, wanted: HeldScene): boolean {
   return open.blendPath === wanted.blendPath && open.seal === wanted.seal
 }

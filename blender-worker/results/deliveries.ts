@@ -17,7 +17,10 @@ export interface DeliveriesOptions {
   readonly patience: Patience
   readonly log: Logger
   readonly send: (message: WorkerMessage) => boolean
-  /** Rises with each connection, undefined between two; an upload that failed across a drop is not the store's last word. */
+  /**
+   * Rises with each connection, undefined between two; an upload that failed across a drop is not the store's last
+   * word.
+   */
   readonly connection: () => number | undefined
   readonly onFailed: (lease: LeaseRef, failure: Failure) => void
   /** Something was delivered, failed or removed. */

@@ -8,7 +8,10 @@ import { ResultFile } from '../../shared/protocol/task.ts'
 import { leaseKey } from '../lease-key.ts'
 import type { Performed } from '../rendering/perform.ts'
 
-/** committed: the farm is to be told, or has been and has not finished with it. uploaded: all that it asked for was sent. */
+/**
+ * committed: the farm is to be told, or has been and has not finished with it. uploaded: all that it asked for was
+ * sent.
+ */
 export const StoredResult = z.strictObject({
   lease: LeaseRef,
   stage: z.enum(['committed', 'uploaded']),

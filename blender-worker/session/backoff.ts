@@ -5,7 +5,10 @@ export interface BackoffSchedule {
   readonly capMs: number
 }
 
-/** Half a second hides a restart of the coordinator; 30 s keep a farm of thousands below its connection rate while it is away. */
+/**
+ * Half a second hides a restart of the coordinator; 30 s keep a farm of thousands below its connection rate while it is
+ * away.
+ */
 export const RECONNECT_BACKOFF: BackoffSchedule = { baseMs: 500, capMs: 30_000 }
 
 /**

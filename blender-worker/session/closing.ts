@@ -39,7 +39,8 @@ export function afterClosing(closing: Closing): AfterClosing {
       return {
         kind: 'give-up',
         why: 'replaced',
-        message: `another agent has connected with the same worker id${said}; give each worker a data folder of its own`,
+        message:
+          `another agent has connected with the same worker id${said}; ` + 'give each worker a data folder of its own',
       }
     case CLOSE_CODES.version:
       return outdated(said)
@@ -66,7 +67,9 @@ function unauthorized(said: string): AfterClosing {
   return {
     kind: 'give-up',
     why: 'unauthorized',
-    message: `the coordinator refused the token of this worker${said}; make a worker token there and start the worker with it`,
+    message:
+      `the coordinator refused the token of this worker${said}; make a ` +
+      'worker token there and start the worker with it',
   }
 }
 
@@ -74,6 +77,8 @@ function outdated(said: string): AfterClosing {
   return {
     kind: 'give-up',
     why: 'version',
-    message: `the coordinator does not speak version ${PROTOCOL_VERSION} of the worker protocol${said}; install the same release of Tilework on both sides`,
+    message:
+      `the coordinator does not speak version ${PROTOCOL_VERSION} of the worker ` +
+      `protocol${said}; install the same release of Tilework on both sides`,
   }
 }

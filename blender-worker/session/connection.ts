@@ -7,9 +7,15 @@ import type { Closing } from './closing.ts'
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** From the open socket to the welcome; the coordinator asks its farm store in between. */
 const WELCOME_TIMEOUT_MS = 20_000
-/** The largest message a coordinator has reason to send: an `upload` of 512 files with URLs and headers of some KiB each. */
+/**
+ * The largest message a coordinator has reason to send: an `upload` of 512 files with URLs and headers of some KiB
+ * each.
+ */
 const COORDINATOR_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-/** Bytes waiting to be sent to a coordinator that does not read: every result of 64 leases at its largest. The line is given up then, and what was lost is told on the next. */
+/**
+ * Bytes waiting to be sent to a coordinator that does not read: every result of 64 leases at its largest. The line is
+ * given up then, and what was lost is told on the next.
+ */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024
 /** Heartbeats without a sign of life after which the other side counts as gone. */
 const SILENT_HEARTBEATS_MAX = 3
@@ -118,8 +124,8 @@ export class Connection {
 }
 
 /**
- * The message, or undefined for what is none. It is dropped, not answered with a hang-up: a lease that is never taken up
- * is never renewed and goes back by itself, while hanging up over each would make a storm of reconnections.
+ * The message, or undefined for what is none. It is dropped, not answered with a hang-up: a lease that is never taken
+ * up is never renewed and goes back by itself, while hanging up over each would make a storm of reconnections.
  */
 function parseMessage(text: string, log: Logger): CoordinatorMessage | undefined {
   let value: unknown

@@ -69,8 +69,8 @@ export class Session {
   }
 
   /**
-   * Sends a message if the coordinator has welcomed this connection; false when there is none, or when the message is over
-   * what the coordinator reads. True does not mean that it arrived.
+   * Sends a message if the coordinator has welcomed this connection; false when there is none, or when the message is
+   * over what the coordinator reads. True does not mean that it arrived.
    */
   send(message: WorkerMessage): boolean {
     if (!this.#welcomed || this.#connection === undefined) return false

@@ -17,13 +17,16 @@ export interface DownloadOptions {
   readonly log: Logger
 }
 
-/** A whole file of the right length and the wrong content is fetched once more: its beginning may be left over from another one. */
+/**
+ * A whole file of the right length and the wrong content is fetched once more: its beginning may be left over from
+ * another one.
+ */
 const WRONG_CONTENT_MAX = 2
 
 /**
- * Fetches a file of known length and hash, going on after cuts where they happened. On return `path` is whole and checked.
- * Throws WorkFailure `scene_download_failed` when patience or the server's will is at its end (the part stays for a later
- * try) and `disk_full`; rejects with the signal's reason when aborted.
+ * Fetches a file of known length and hash, going on after cuts where they happened. On return `path` is whole and
+ * checked. Throws WorkFailure `scene_download_failed` when patience or the server's will is at its end (the part stays
+ * for a later try) and `disk_full`; rejects with the signal's reason when aborted.
  */
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, path, bytes, patience, signal, log } = options

@@ -12,7 +12,10 @@ export interface Patience {
   readonly random: () => number
 }
 
-/** Eight tries with waits of up to 30 s ride out about a minute without network; longer than that, another worker is faster. */
+/**
+ * Eight tries with waits of up to 30 s ride out about a minute without network; longer than that, another worker is
+ * faster.
+ */
 export const TRANSFER_PATIENCE = {
   backoff: { baseMs: 500, capMs: 30_000 },
   fruitlessTriesMax: 8,

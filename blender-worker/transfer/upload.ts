@@ -23,7 +23,10 @@ export type UploadOutcome =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: 'refused' | 'unreachable'; readonly message: string }
 
-/** Sends a file by PUT, streamed from disk with its length, again and again as far as patience goes. Rejects when aborted. */
+/**
+ * Sends a file by PUT, streamed from disk with its length, again and again as far as patience goes. Rejects when
+ * aborted.
+ */
 export async function upload(options: UploadOptions): Promise<UploadOutcome> {
   const { url, patience, signal, log } = options
   for (let tries = 1; ; tries++) {

@@ -1,14 +1,20 @@
 /*
- * check.mjs coordinator|verifier|assembler|worker: whether the service of this container is well. Prints one line for the log
- * of the container engine and ends with 0, or with 1 and what is wrong.
+ * check.mjs coordinator|verifier|assembler|worker: whether the service of this container is well. Prints one line for
+ * the log of the container engine and ends with 0, or with 1 and what is wrong.
  */
 import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Longest wait for an answer in ms; half of what the image gives the whole check, so that there is time to say what was wrong. */
+/**
+ * Longest wait for an answer in ms; half of what the image gives the whole check, so that there is time to say what was
+ * wrong.
+ */
 const ANSWER_TIMEOUT_MS = 5_000
-/** Longest age of a heartbeat in ms: it is written every 5 s, and stitching a large frame may keep a process busy for some. */
+/**
+ * Longest age of a heartbeat in ms: it is written every 5 s, and stitching a large frame may keep a process busy for
+ * some.
+ */
 const HEARTBEAT_AGE_MAX_MS = 60_000
 /** The state of an established connection in /proc/net/tcp. */
 const ESTABLISHED = '01'
@@ -42,8 +48,9 @@ async function checkReadiness() {
 }
 
 /**
- * The event loop turns, Redis answers from here, and Redis sees a consumer of the queue at this address, that is, one that would
- * be given work. Where containers share an address (the host's network) the last part cannot tell them apart.
+ * The event loop turns, Redis answers from here, and Redis sees a consumer of the queue at this address, that is, one
+ * that would be given work. Where containers share an address (the host's network) the last part cannot tell them
+ * apart.
  * @param {string} queue
  */
 async function checkConsumer(queue) {
@@ -77,7 +84,10 @@ async function checkConnection() {
   return `connected to ${url.host}`
 }
 
-/** The number of the process whose event loop turned lately, by the file that heartbeat.mjs writes; throws when none did. */
+/**
+ * The number of the process whose event loop turned lately, by the file that heartbeat.mjs writes; throws when none
+ * did.
+ */
 async function beatingProcess() {
   const file = join(tmpdir(), 'tilework-heartbeat')
   const [{ mtimeMs }, text] = await Promise.all([stat(file), readFile(file, 'utf8')]).catch(() => {
@@ -105,7 +115,8 @@ async function socketsOf(pid) {
 
 /** Inodes of this container's established connections to a port. @param {number} port */
 async function connectionsTo(port) {
-  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => ''))) // no IPv6 here
+  // No IPv6 here.
+  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')))
   const rows = tables.flatMap((table) => table.split('\n').slice(1)).map((line) => line.trim().split(/\s+/))
   return rows
     .filter((row) => row[3] === ESTABLISHED && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === port)

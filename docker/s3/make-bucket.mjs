@@ -1,7 +1,11 @@
-/* Makes the farm's bucket where it is missing. Settings are those of the services: S3_ENDPOINT, S3_BUCKET, S3_REGION and keys. */
+/*
+ * Makes the farm's bucket where it is missing. Settings are those of the services: S3_ENDPOINT, S3_BUCKET, S3_REGION
+ * and keys.
+ */
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
 
-// The S3 library says at each start that Node 20 will not be supported for ever; package.json holds the version that is.
+// The S3 library says at each start that Node 20 will not be supported for ever; package.json holds the version that
+// is.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
 const { S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_FORCE_PATH_STYLE } = process.env

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs Debian's Blender, or, where /opt/blender holds one, only the libraries that one expects of a system. Ends with
-# the version, so that a Blender that does not start fails the build. bubblewrap is for containers that may use it.
+# Installs Debian's Blender, or, where /opt/blender holds one, only the libraries that one expects of a system. Ends
+# with the version, so that a Blender that does not start fails the build. bubblewrap is for containers that may use it.
 set -eu
 apt-get update
 if [ -x /opt/blender/blender ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Unpacks /archive/$BLENDER_ARCHIVE into /opt/blender, after its SHA-256 was seen to be $BLENDER_SHA256. Without a name it
-# leaves an empty folder.
+# Unpacks /archive/$BLENDER_ARCHIVE into /opt/blender, after its SHA-256 was seen to be $BLENDER_SHA256. Without a name
+# it leaves an empty folder.
 set -eu
 mkdir -p /opt/blender
 [ -n "${BLENDER_ARCHIVE:-}" ] || exit 0

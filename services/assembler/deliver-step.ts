@@ -49,7 +49,8 @@ export async function deliverFrame(
           reason: `${file.name}: ${download.message}`,
         })
       const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
-      // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display image are checked.
+      // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display
+      // image are checked.
       if (!checked.ok && checked.code !== 'unsupported')
         return await reportRejected(engine, {
           jobId,

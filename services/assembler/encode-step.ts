@@ -61,10 +61,8 @@ async function makeVideo(
   if (!frames.ok) throw new Error(`job ${job.id}: stored frames do not parse: ${frames.detail}`)
   const images: string[] = []
   for (const frame of frames.frames) {
-    const path = join(
-      dir,
-      `${String(images.length).padStart(6, '0')}${needsDisplay(job.plan) ? '.png' : `.${frameFileName(frame, job.plan.format).split('.').at(-1)}`}`,
-    )
+    const extension = needsDisplay(job.plan) ? 'png' : frameFileName(frame, job.plan.format).split('.').at(-1)
+    const path = join(dir, `${String(images.length).padStart(6, '0')}.${extension}`)
     const key: ObjectKey = needsDisplay(job.plan)
       ? workKey(job.id, displayPath(frame))
       : finalKey(job.id, 'frames', frameFileName(frame, job.plan.format))

@@ -16,8 +16,9 @@ const Tail = Manifest.pick({ files: true, workers: true, audits: true })
 type Frame = Manifest['frames'][number]
 
 /**
- * What was delivered, who rendered it and how it was checked, as the text of a `Manifest` in pieces: of a long job no more than a
- * page of its records is held at a time, or one frame where that has more. `files`: those beside the frames, the manifest itself left out.
+ * What was delivered, who rendered it and how it was checked, as the text of a `Manifest` in pieces: of a long job no
+ * more than a page of its records is held at a time, or one frame where that has more. `files`: those beside the
+ * frames, the manifest itself left out.
  */
 export async function* manifestText(
   engine: Engine,

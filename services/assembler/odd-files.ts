@@ -1,6 +1,6 @@
 /**
- * Files that are not as most of them are, by what each must have in common with the others; none when all are alike. Null when no
- * kind is that of more than half: then nobody can tell which of them is right.
+ * Files that are not as most of them are, by what each must have in common with the others; none when all are alike.
+ * Null when no kind is that of more than half: then nobody can tell which of them is right.
  */
 export function oddFiles(layouts: readonly string[]): number[] | null {
   const counts = new Map<string, number>()

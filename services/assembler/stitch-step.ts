@@ -27,8 +27,9 @@ interface Fault {
 }
 
 /**
- * Puts a frame together into one float image below `work/`: the ranges of each tile's samples merged, the tiles stitched. What is
- * not what it should be goes back to be rendered. Files of one tile at a time lie here beside the tiles that are whole already.
+ * Puts a frame together into one float image below `work/`: the ranges of each tile's samples merged, the tiles
+ * stitched. What is not what it should be goes back to be rendered. Files of one tile at a time lie here beside the
+ * tiles that are whole already.
  */
 export async function stitchFrame(context: AssemblerContext, jobId: JobId, frame: number): Promise<void> {
   const { engine, imaging, scratchDir } = context
@@ -140,7 +141,10 @@ function faultOf({ code }: ImageRefusal): ResultFault {
   return code === 'unsupported' ? 'farm' : 'worker'
 }
 
-/** The image of one tile: its ranges merged by their numbers of samples, always in the same order; their files are gone then. */
+/**
+ * The image of one tile: its ranges merged by their numbers of samples, always in the same order; their files are gone
+ * then.
+ */
 async function mergeTile(
   { imaging }: AssemblerContext,
   { samples }: JobPlan,
@@ -164,7 +168,9 @@ function oddFaults(tasks: readonly TaskRecord[], layouts: readonly string[]): Fa
   if (odd === null)
     return tasks.map((task) => ({
       task,
-      why: 'the files of the frame have other channels or another packing, and no kind is that of most of them: all are rendered again',
+      why:
+        'the files of the frame have other channels or another packing, and no ' +
+        'kind is that of most of them: all are rendered again',
       fault: 'nobody',
     }))
   return odd.flatMap((index) => {
@@ -174,7 +180,9 @@ function oddFaults(tasks: readonly TaskRecord[], layouts: readonly string[]): Fa
       : [
           {
             task,
-            why: `its channels or their packing are not those of the other files of the frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`,
+            why:
+              'its channels or their packing are not those of the other files of the ' +
+              `frame: ${layouts[index]?.slice(0, LAYOUT_SHOWN_MAX)}`,
             fault: 'worker',
           },
         ]

@@ -28,7 +28,10 @@ export interface AddressOptions {
   readonly dataDir?: string | undefined
 }
 
-/** Options first, then the environment, then the tokens of a local farm. Throws a usage failure for an address that is none. */
+/**
+ * Options first, then the environment, then the tokens of a local farm. Throws a usage failure for an address that is
+ * none.
+ */
 export async function findFarm(options: AddressOptions, environment: NodeJS.ProcessEnv): Promise<FarmAddress> {
   const url = farmUrl(options.url ?? nonEmpty(environment['TILEWORK_URL']) ?? URL_DEFAULT)
   const given = options.token ?? nonEmpty(environment['TILEWORK_TOKEN'])
@@ -38,7 +41,10 @@ export async function findFarm(options: AddressOptions, environment: NodeJS.Proc
   }
 }
 
-/** The token that a farm on this machine wrote down for its own users or workers; undefined for a farm elsewhere, or when it wrote none. */
+/**
+ * The token that a farm on this machine wrote down for its own users or workers; undefined for a farm elsewhere, or
+ * when it wrote none.
+ */
 export async function localToken(
   url: URL,
   kind: keyof Tokens,
@@ -50,7 +56,10 @@ export async function localToken(
   return (await readTokens(folder))?.[kind]
 }
 
-/** What a farm wrote into its data folder; null when there is nothing. Throws a usage failure for a file that is not of its form. */
+/**
+ * What a farm wrote into its data folder; null when there is nothing. Throws a usage failure for a file that is not of
+ * its form.
+ */
 export async function readTokens(dataDir: string): Promise<Tokens | null> {
   const path = join(dataDir, TOKENS_FILE)
   let text: string
@@ -73,7 +82,8 @@ export async function readTokens(dataDir: string): Promise<Tokens | null> {
 function farmUrl(text: string): URL {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw usageFailure(
-      `--url: ${JSON.stringify(text)} is not the address of a farm; it looks like ${URL_DEFAULT} or https://farm.example`,
+      `--url: ${JSON.stringify(text)} is not the address of a farm; it ` +
+        `looks like ${URL_DEFAULT} or https://farm.example`,
     )
   const url = new URL(text)
   url.search = ''

@@ -24,7 +24,10 @@ export interface Arrival {
   gone(): void
 }
 
-/** Counts connections of workers, those that are not welcomed yet apart, so that neither a storm nor one address nor one owner takes all the places. */
+/**
+ * Counts connections of workers, those that are not welcomed yet apart, so that neither a storm nor one address nor one
+ * owner takes all the places.
+ */
 export class Admission {
   readonly #limits: AdmissionLimits
   #inside = 0

@@ -103,7 +103,10 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   return app
 }
 
-/** A browser takes nothing of this for what it is not, and shows it in no frame of another site. There is no CORS: other sites get nothing. */
+/**
+ * A browser takes nothing of this for what it is not, and shows it in no frame of another site. There is no CORS: other
+ * sites get nothing.
+ */
 function addPlainHeaders(scope: RestApp): void {
   scope.addHook('onSend', async (_request, reply) => {
     void reply

@@ -1,4 +1,6 @@
-/** Failures in a row by a worker's own fault after which it must cool down: one or two may be bad luck, or one bad task. */
+/**
+ * Failures in a row by a worker's own fault after which it must cool down: one or two may be bad luck, or one bad task.
+ */
 export const FAILURES_BEFORE_COOL_DOWN = 3
 /** The first time, in ms; each further failure doubles it. */
 export const COOL_DOWN_MS = 5_000
@@ -6,8 +8,9 @@ export const COOL_DOWN_MS = 5_000
 export const COOL_DOWN_MAX_MS = 300_000
 
 /**
- * Keeps a worker without tasks for a while that fails one after the other. A broken machine fails quickly, so it would come back for the next task
- * before anybody else, and use up a try of each. What it hands in and is accepted ends that.
+ * Keeps a worker without tasks for a while that fails one after the other. A broken machine fails quickly, so it would
+ * come back for the next task before anybody else, and use up a try of each. What it hands in and is accepted ends
+ * that.
  */
 export class CoolDown {
   #inARow = 0

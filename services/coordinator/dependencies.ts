@@ -34,7 +34,9 @@ export interface FarmGauge {
 export interface HttpLimits {
   readonly sceneBytesMax: number
   readonly restBodyBytesMax: number
-  /** From one address. A dashboard asks once a second and a CLI twice; this leaves room for dozens behind one router. */
+  /**
+   * From one address. A dashboard asks once a second and a CLI twice; this leaves room for dozens behind one router.
+   */
   readonly requestsPerMinuteMax: number
   /** A resumable upload that was not finished in this time after it began is removed. */
   readonly uploadLifeMs: number
@@ -50,7 +52,7 @@ export interface HttpLimits {
   readonly silenceMsMax: number
 }
 
-export const HTTP_LIMITS: HttpLimits = {
+const HTTP_LIMITS: HttpLimits = {
   sceneBytesMax: LIMITS.sceneBytesMax,
   restBodyBytesMax: LIMITS.restBodyBytesMax,
   requestsPerMinuteMax: 6_000,

@@ -12,8 +12,8 @@ import { isAdmin, type Owner } from '../wiring/tokens.ts'
 export type FarmActions = ReturnType<typeof farmActions>
 
 /**
- * The engine as the routes see it. `plan` lets the tasks of a job be written down in the background: it is told of every job that
- * has new ones, so that no route need think of it.
+ * The engine as the routes see it. `plan` lets the tasks of a job be written down in the background: it is told of
+ * every job that has new ones, so that no route need think of it.
  */
 export function farmActions(engine: Engine, plan: (jobId: JobId) => void) {
   return {

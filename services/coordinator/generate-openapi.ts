@@ -1,6 +1,7 @@
 /*
- * Writes what is generated: the OpenAPI description and the table of errors in the README beside this file from the contract, the
- * state diagrams in the README of the rules from their transition tables. Run from the root of the repository after a change of a schema, a route, the catalogue or a table.
+ * Writes what is generated: the OpenAPI description and the table of errors in the README beside this file from the
+ * contract, the state diagrams in the README of the rules from their transition tables. Run from the root of the
+ * repository after a change of a schema, a route, the catalogue or a table.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'

@@ -31,7 +31,10 @@ const FAILURE_OF_REFUSAL: Partial<Record<ErrorCode, FailureCode>> = {
   files_too_many: 'blender_error',
 }
 
-/** Hands to the engine what a worker says of a lease. What cannot be stored is refused, and is the farm's own fault: its lease goes back. */
+/**
+ * Hands to the engine what a worker says of a lease. What cannot be stored is refused, and is the farm's own fault: its
+ * lease goes back.
+ */
 export async function answerOf(engine: Engine, lease: HeldLease, message: LeaseMessage): Promise<LeaseAnswer> {
   try {
     return await handOver(engine, lease, message)
@@ -51,7 +54,8 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
       if (taken.ok) return { lease: 'delivering', say: { type: 'upload', ...leaseRef(lease), files: taken.upload } }
       const failure = FAILURE_OF_REFUSAL[taken.code]
       if (failure === undefined) return refused(taken, lease)
-      // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the lease runs out.
+      // Files that the task did not ask for are a failure like any other: somebody else shall try now, not when the
+      // lease runs out.
       await takeFailure(engine, lease, { code: failure, message: taken.detail.slice(0, LIMITS.messageLengthMax) })
       return { ...refused(taken, lease), ended: failure }
     }

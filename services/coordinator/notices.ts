@@ -3,8 +3,9 @@ import type { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
 import type { WorkerGateway } from './worker-gateway.ts'
 
 /**
- * Lets this coordinator hear what the other processes of the farm tell: the dispatcher of new work and changed jobs, the gateway of
- * leases that were taken away. What is not heard is found by the next round. The function that it gives ends it.
+ * Lets this coordinator hear what the other processes of the farm tell: the dispatcher of new work and changed jobs,
+ * the gateway of leases that were taken away. What is not heard is found by the next round. The function that it gives
+ * ends it.
  */
 export function hearNotices(
   engine: Engine,

@@ -49,8 +49,9 @@ export interface SessionContext {
 }
 
 /**
- * One worker's connection. First message: hello; then it is seated with the dispatcher. What it says of a lease goes to the engine;
- * the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker may come back in time.
+ * One worker's connection. First message: hello; then it is seated with the dispatcher. What it says of a lease goes to
+ * the engine; the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker
+ * may come back in time.
  */
 export class WorkerSession implements Seat {
   readonly #socket: WebSocket
@@ -342,7 +343,8 @@ export class WorkerSession implements Seat {
     if (record === null) return
     dispatcher.unseat(this)
     try {
-      if (!(await engine.store.keepSession(record.id, sessionId, this.#sessionTtlMs()))) return // a newer session speaks for it
+      // A newer session speaks for it.
+      if (!(await engine.store.keepSession(record.id, sessionId, this.#sessionTtlMs()))) return
       await engine.store.endSession(record.id, sessionId)
       await engine.store.putWorker({
         ...record,

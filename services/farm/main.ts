@@ -19,8 +19,9 @@ export interface RunningFarm extends RunningService {
 }
 
 /**
- * A whole farm in one process: its own redis-server as a child on a unix socket, a folder as object store, coordinator, verifier and
- * assembler. What the environment sets (REDIS_URL, S3_BUCKET, …) is used instead of what would be started here.
+ * A whole farm in one process: its own redis-server as a child on a unix socket, a folder as object store, coordinator,
+ * verifier and assembler. What the environment sets (REDIS_URL, S3_BUCKET, …) is used instead of what would be started
+ * here.
  */
 export async function startFarm(env: Readonly<Record<string, string | undefined>>): Promise<RunningFarm> {
   const dataDir = resolve(env['TILEWORK_DATA_DIR'] ?? '.tilework')
@@ -82,7 +83,9 @@ function token(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** The process `tilework up`. Says where it listens, as one line of JSON on standard output that a script can wait for. */
+/**
+ * The process `tilework up`. Says where it listens, as one line of JSON on standard output that a script can wait for.
+ */
 export async function main(env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const farm = await startFarm(env)
   stopOnSignals(farm, makeLog({ LOG_LEVEL: 'info' }, 'farm'))

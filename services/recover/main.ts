@@ -21,8 +21,8 @@ export interface RecoverOptions {
 }
 
 /**
- * Rebuilds an empty Redis from the object store. Where the environment names no Redis it is the one of a farm on this machine,
- * which must not run meanwhile. Throws ConfigInvalid, FolderInUse, and what cannot be reached.
+ * Rebuilds an empty Redis from the object store. Where the environment names no Redis it is the one of a farm on this
+ * machine, which must not run meanwhile. Throws ConfigInvalid, FolderInUse, and what cannot be reached.
  */
 export async function recover(
   env: Readonly<Record<string, string | undefined>>,

@@ -42,8 +42,8 @@ export async function compareRenderings(
 }
 
 /**
- * Linear float images block by block; display images by visible steps. A finish has no noise and must give the same pixels bit
- * for bit: any difference asks a third worker, a large one refutes.
+ * Linear float images block by block; display images by visible steps. A finish has no noise and must give the same
+ * pixels bit for bit: any difference asks a third worker, a large one refutes.
  */
 async function compareFiles(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
   const isFinish = of.task.kind === 'finish'

@@ -20,9 +20,9 @@ interface Rendering {
 }
 
 /**
- * Compares all renderings of an audited task pair by pair and reports what it found. A rendering whose files are not what its
- * worker committed to, or damaged, or of a size that the plan does not have, is rejected at once: no second opinion is needed.
- * Files of a kind that the farm does not read are no fault of anybody's.
+ * Compares all renderings of an audited task pair by pair and reports what it found. A rendering whose files are not
+ * what its worker committed to, or damaged, or of a size that the plan does not have, is rejected at once: no second
+ * opinion is needed. Files of a kind that the farm does not read are no fault of anybody's.
  */
 export async function compareTask(
   engine: Engine,

@@ -75,6 +75,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): F
   const config = FarmConfig.safeParse(given)
   if (config.success) return Object.freeze(config.data)
   throw new ConfigInvalid(
-    `the environment cannot be used:\n${config.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`).join('\n')}`,
+    'the environment cannot be ' +
+      `used:\n${config.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`).join('\n')}`,
   )
 }

@@ -31,7 +31,10 @@ export interface Connections {
   close(): Promise<void>
 }
 
-/** Connects one process to its farm: state, queues, bytes, clock. Throws when Redis or the object store cannot be reached, or Redis has lost the farm. */
+/**
+ * Connects one process to its farm: state, queues, bytes, clock. Throws when Redis or the object store cannot be
+ * reached, or Redis has lost the farm.
+ */
 export async function connectFarm(config: FarmConfig, log: Logger, publicUrl: () => string): Promise<Connections> {
   const redis = connectRedis(config.REDIS_URL, { log })
   const store = redisFarmStore(redis)

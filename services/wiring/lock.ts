@@ -7,8 +7,8 @@ export class FolderInUse extends Error {
 }
 
 /**
- * Takes a data folder for this process alone; gives the function that lets it go. A lock whose process is gone is taken over.
- * Throws FolderInUse.
+ * Takes a data folder for this process alone; gives the function that lets it go. A lock whose process is gone is taken
+ * over. Throws FolderInUse.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock')
@@ -24,7 +24,8 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     const holder = Number(await readFile(path, 'utf8'))
     if (isAlive(holder))
       throw new FolderInUse(
-        `${folder} is used by the farm with process id ${holder}; stop that one, or choose another data folder (--data-dir)`,
+        `${folder} is used by the farm with process id ${holder}; stop that ` +
+          'one, or choose another data folder (--data-dir)',
       )
     await rm(path, { force: true })
   }

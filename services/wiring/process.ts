@@ -2,7 +2,9 @@ import { pino } from 'pino'
 import type { Logger } from '../../shared/ports/core.ts'
 import type { FarmConfig } from './config.ts'
 
-/** A running service: `stop` lets it finish what it is at; `stopped` resolves when it has ended, for whatever reason. */
+/**
+ * A running service: `stop` lets it finish what it is at; `stopped` resolves when it has ended, for whatever reason.
+ */
 export interface RunningService {
   stop(): Promise<void>
   readonly stopped: Promise<void>

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path'
 import type { FarmConfig } from './config.ts'
 
 /**
- * An empty folder of this process alone, below the data folder, for what is between two steps. What processes left there that
- * were killed is removed. Services of one machine may share a data folder; those of two containers may not, as they cannot see
- * each other's processes.
+ * An empty folder of this process alone, below the data folder, for what is between two steps. What processes left
+ * there that were killed is removed. Services of one machine may share a data folder; those of two containers may not,
+ * as they cannot see each other's processes.
  */
 export async function scratchFolder(config: Pick<FarmConfig, 'TILEWORK_DATA_DIR'>, service: string): Promise<string> {
   const all = join(resolve(config.TILEWORK_DATA_DIR), service)

@@ -1,6 +1,7 @@
 /*
- * Who asks, on REST and on the workers' socket alike. A token is 256 bits of chance that only its owner has; the farm knows its
- * SHA-256 alone. It is found by looking the hash up, so the time this takes tells nothing about any token but the one that was sent.
+ * Who asks, on REST and on the workers' socket alike. A token is 256 bits of chance that only its owner has; the farm
+ * knows its SHA-256 alone. It is found by looking the hash up, so the time this takes tells nothing about any token but
+ * the one that was sent.
  */
 import { createHash } from 'node:crypto'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
@@ -8,7 +9,7 @@ import { type Refusal, refuse } from '../../shared/protocol/errors.ts'
 import { Sha256 } from '../../shared/protocol/ids.ts'
 
 /** What a token may be for: one's own jobs, connecting workers, those of the operator's own machines, everything. */
-export const SCOPES = ['user', 'worker', 'anchor', 'admin'] as const
+const SCOPES = ['user', 'worker', 'anchor', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
 /** Whom a token belongs to. A name may have several tokens; what belongs to the name belongs to all of them. */
@@ -25,7 +26,10 @@ export function tokenHash(token: string): Sha256 {
   return Sha256.parse(createHash('sha256').update(token, 'utf8').digest('hex'))
 }
 
-/** The owner of the token in an Authorization header. Refused with `unauthorized` when there is none, or none that the farm knows. */
+/**
+ * The owner of the token in an Authorization header. Refused with `unauthorized` when there is none, or none that the
+ * farm knows.
+ */
 export async function findOwner(
   store: Pick<FarmStore, 'token'>,
   header: string | undefined,

@@ -1,6 +1,9 @@
 import type { JobCounts, JobRecord } from '../protocol/job.ts'
 
-/** Counters as the farm store keeps them (`render.queued` -> 3), sorted into their groups; those of no group are the farm's own. */
+/**
+ * Counters as the farm store keeps them (`render.queued` -> 3), sorted into their groups; those of no group are the
+ * farm's own.
+ */
 export function countsOf(counters: Readonly<Record<string, number>>): JobCounts {
   const counts: JobCounts = { render: {}, finish: {}, audit: {}, frames: {}, verdicts: {} }
   for (const [name, value] of Object.entries(counters)) {

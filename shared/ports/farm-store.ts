@@ -24,12 +24,17 @@ export interface Write<Id, T> {
  * difference of the records (engine/commit/commit.ts), so that they cannot say anything the records do not.
  */
 export interface Commit {
-  /** The job record must still be at this version, though it is not written (a job that was canceled grants no lease). */
+  /**
+   * The job record must still be at this version, though it is not written (a job that was canceled grants no lease).
+   */
   readonly jobVersion?: number
   readonly job?: Write<JobId, JobRecord>
   readonly tasks: readonly Write<TaskId, TaskRecord>[]
   readonly frames: readonly Write<number, FrameRecord>[]
-  /** The counter must be below this before the commit; else nothing is written, and the name of the counter is the conflict. */
+  /**
+   * The counter must be below this before the commit; else nothing is written, and the name of the counter is the
+   * conflict.
+   */
   readonly room?: { readonly counter: string; readonly below: number }
   /** Added to the job's counters: `render.queued` -> -1. */
   readonly counters: Readonly<Record<string, number>>
@@ -41,7 +46,10 @@ export interface Commit {
   /** Added to the counts of workers. */
   readonly credits: readonly Credit[]
   readonly events: readonly Omit<JobEvent, 'seq'>[]
-  /** Which of the records written are to be told to the journal; the store remembers it until `journaled` says that they were. */
+  /**
+   * Which of the records written are to be told to the journal; the store remembers it until `journaled` says that they
+   * were.
+   */
   readonly journal?: { readonly job: boolean; readonly tasks: readonly TaskId[]; readonly frames: readonly number[] }
   /** Written into a farm that is being recovered; all other commits need one that is open. */
   readonly recovered?: true
@@ -59,8 +67,8 @@ export interface Unjournaled {
 }
 
 /**
- * Which farm a store holds. The term rises with each recovery: versions of records made in a term are higher than all that were
- * made before, so that nothing that is remembered of a lost state can pass for the present one.
+ * Which farm a store holds. The term rises with each recovery: versions of records made in a term are higher than all
+ * that were made before, so that nothing that is remembered of a lost state can pass for the present one.
  */
 export interface Standing {
   readonly term: number
@@ -94,9 +102,9 @@ export interface Page<T> {
 }
 
 /**
- * Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. A store that lost its state
- * answers nothing with "there is none": what finds nothing, and every commit, throws `FarmStateLost` then.
- * A record that could not be read back is not written: `commit`, `putScene` and `putWorker` throw `UnstorableRecord`.
+ * Where the truth about a farm lives. Outages throw `FarmStoreUnavailable`; a lost race is a value. A store that lost
+ * its state answers nothing with "there is none": what finds nothing, and every commit, throws `FarmStateLost` then. A
+ * record that could not be read back is not written: `commit`, `putScene` and `putWorker` throw `UnstorableRecord`.
  */
 export interface FarmStore {
   /** The store's own time, milliseconds since 1970. */
@@ -108,7 +116,10 @@ export interface FarmStore {
   changeStanding(from: Standing | null, to: Standing): Promise<boolean>
   /** Whether there are jobs, whatever the standing. */
   holdsJobs(): Promise<boolean>
-  /** True for one caller in `ttlMs`: what one process of the farm does for all of them. Two may have it when the first one is slow. */
+  /**
+   * True for one caller in `ttlMs`: what one process of the farm does for all of them. Two may have it when the first
+   * one is slow.
+   */
   takeTurn(name: string, ttlMs: number): Promise<boolean>
 
   job(id: JobId): Promise<Versioned<JobRecord> | null>
@@ -159,8 +170,8 @@ export interface FarmStore {
 
   worker(id: WorkerId): Promise<WorkerRecord | null>
   /**
-   * Stores what a worker told of itself. Its counts and its quarantine are taken from the first record only; later ones may be
-   * older than what somebody else said meanwhile.
+   * Stores what a worker told of itself. Its counts and its quarantine are taken from the first record only; later ones
+   * may be older than what somebody else said meanwhile.
    */
   putWorker(worker: WorkerRecord): Promise<void>
   /** Puts a worker into quarantine, or lets it out. One that is not known yet comes into it when it connects. */
@@ -173,7 +184,10 @@ export interface FarmStore {
   countWorkers(): Promise<number>
   /** Workers last seen before a time, longest unseen first, but for the first `offset`. */
   workersUnseen(before: number, limit: number, offset?: number): Promise<WorkerId[]>
-  /** Forgets all that is known of a worker, unless it was seen since `before` or is connected; true if it is not known any more. */
+  /**
+   * Forgets all that is known of a worker, unless it was seen since `before` or is connected; true if it is not known
+   * any more.
+   */
   forgetWorker(id: WorkerId, before: number): Promise<boolean>
   /** Marks a worker as connected through `sessionId` for `ttlMs`; a later session of the same worker replaces it. */
   holdSession(workerId: WorkerId, sessionId: string, ttlMs: number): Promise<void>
@@ -207,7 +221,8 @@ export class FarmStateLost extends FarmStoreUnavailable {
     super(
       new Error(
         standing === null
-          ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore it, or run "tilework recover" to rebuild the farm from the object store'
+          ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore ' +
+              'it, or run "tilework recover" to rebuild the farm from the object store'
           : 'the farm is being rebuilt from the object store; it is open again when "tilework recover" has ended',
       ),
     )

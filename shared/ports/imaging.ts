@@ -33,7 +33,10 @@ interface DisplayMeasures {
   readonly visiblyDifferingPercent: number
 }
 
-/** What is done with images on this side of the farm. Files that came from workers are decoded in bounds; what is wrong with them is a value. */
+/**
+ * What is done with images on this side of the farm. Files that came from workers are decoded in bounds; what is wrong
+ * with them is a value.
+ */
 export interface Imaging {
   stitch(
     tiles: readonly TileFile[],
@@ -42,7 +45,10 @@ export interface Imaging {
   ): Promise<{ ok: true } | ImageRefusal>
   /** One image with the samples of all parts, weighted by their numbers; the first part must have the first sample. */
   merge(parts: readonly SampledFile[], outputPath: string): Promise<{ ok: true } | ImageRefusal>
-  /** What float images must have in common to be parts of one frame: channels, packing, place in the picture. As text that is equal when that is. */
+  /**
+   * What float images must have in common to be parts of one frame: channels, packing, place in the picture. As text
+   * that is equal when that is.
+   */
   layout(path: string): Promise<{ ok: true; layout: string } | ImageRefusal>
   /** Decodes the whole image and holds it against the size it must have. */
   check(path: string, size: { width: number; height: number }): Promise<{ ok: true } | ImageRefusal>
@@ -66,7 +72,10 @@ export interface VideoRequest {
 }
 
 export interface VideoEncoder {
-  /** Refused with a message for the user when there is no ffmpeg, no encoder for the container, or the images cannot be encoded. */
+  /**
+   * Refused with a message for the user when there is no ffmpeg, no encoder for the container, or the images cannot be
+   * encoded.
+   */
   encode(
     request: VideoRequest,
   ): Promise<{ ok: true; codec: string } | { ok: false; code: 'ffmpeg_missing' | 'encode_failed'; message: string }>

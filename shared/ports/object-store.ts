@@ -68,7 +68,10 @@ export interface ObjectStore {
   /** Resolves when the store can be written, read and cleaned; otherwise throws StoreUnavailable. */
   check(): Promise<void>
 
-  /** Removes what writers that died left behind and no list shows: half-written files, parts of uploads that were never completed. Only what is a day old. */
+  /**
+   * Removes what writers that died left behind and no list shows: half-written files, parts of uploads that were never
+   * completed. Only what is a day old.
+   */
   tidy(): Promise<void>
 
   /** Lets go of connections. The store is not used after this. Legal twice. */

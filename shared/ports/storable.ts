@@ -6,22 +6,23 @@ import { WorkerRecord } from '../protocol/worker.ts'
 import type { Commit } from './farm-store.ts'
 
 /**
- * A record that is not of its schema. Every record is read back through it, so this one would break all that reads it, for good:
- * nothing of it is written. The message says which record, where in it, and what is wrong.
+ * A record that is not of its schema. Every record is read back through it, so this one would break all that reads it,
+ * for good: nothing of it is written. The message says which record, where in it, and what is wrong.
  */
 export class UnstorableRecord extends Error {
   constructor(what: string, error: z.ZodError) {
     const [issue] = error.issues
     super(
-      `${what} cannot be stored: ${issue === undefined ? error.message : `${issue.path.join('.') || 'it'}: ${issue.message}`}`,
+      `${what} cannot be stored: ` +
+        `${issue === undefined ? error.message : `${issue.path.join('.') || 'it'}: ${issue.message}`}`,
     )
     this.name = 'UnstorableRecord'
   }
 }
 
 /**
- * The border that every record passes on its way into a farm store, whatever that is made of. Throws UnstorableRecord. A lost race
- * comes first: what was decided on records of different moments may make no sense, and is decided again.
+ * The border that every record passes on its way into a farm store, whatever that is made of. Throws UnstorableRecord.
+ * A lost race comes first: what was decided on records of different moments may make no sense, and is decided again.
  */
 export function checkStorable(commit: Pick<Commit, 'job' | 'tasks' | 'frames'>): void {
   if (commit.job !== undefined && commit.job.value !== null) check(JobRecord, commit.job.value, `job ${commit.job.id}`)

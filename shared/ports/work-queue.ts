@@ -1,7 +1,10 @@
 import type { BackgroundStep } from '../domain/effect.ts'
 import type { JobId, TaskId } from '../protocol/ids.ts'
 
-/** A render task in somebody's hand: lease it and then `done`, or `giveBack`. Whoever dies with it in hand gives it back by and by. */
+/**
+ * A render task in somebody's hand: lease it and then `done`, or `giveBack`. Whoever dies with it in hand gives it back
+ * by and by.
+ */
 export interface TakenTask {
   readonly jobId: JobId
   readonly taskId: TaskId
@@ -11,8 +14,8 @@ export interface TakenTask {
 }
 
 /**
- * Carries work; never the truth. Delivers at least once and in the order added. `epoch` is the task's epoch at the time it was
- * queued: an entry whose epoch is not the task's any more is stale and dropped by whoever takes it.
+ * Carries work; never the truth. Delivers at least once and in the order added. `epoch` is the task's epoch at the time
+ * it was queued: an entry whose epoch is not the task's any more is stale and dropped by whoever takes it.
  */
 export interface WorkQueue {
   /** Adding the same (task, epoch) again while it waits is a no-op. */

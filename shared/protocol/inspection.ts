@@ -6,8 +6,8 @@ import { DATABLOCK_NAME_LENGTH_MAX } from './scene-facts.ts'
 import { BlenderVersion } from './worker.ts'
 
 /**
- * Most entries and characters of each list of an inspection. A worker cuts at them and tells in `cut` that it did; all of them full
- * still fit into one message of `workerMessageBytesMax`.
+ * Most entries and characters of each list of an inspection. A worker cuts at them and tells in `cut` that it did; all
+ * of them full still fit into one message of `workerMessageBytesMax`.
  */
 export const INSPECTION_LIMITS = {
   reasons: 40,
@@ -23,7 +23,10 @@ export const INSPECTION_LIMITS = {
 
 const Datablock = z.string().max(DATABLOCK_NAME_LENGTH_MAX)
 
-/** What Blender itself says of one scene of a file, told before anything is rendered. From a worker, so never more than a reason to be stricter. */
+/**
+ * What Blender itself says of one scene of a file, told before anything is rendered. From a worker, so never more than
+ * a reason to be stricter.
+ */
 export const Inspection = z
   .strictObject({
     scene: Datablock,

@@ -24,7 +24,10 @@ export const JobRequest = z
     /** `1-10, 15, 20-40:2` */
     frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
     tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide }).optional(),
-    /** Ranges that the samples of each frame (of each tile, with tiles) are split into, a task each; 1 splits nothing. Not bit-identical to the un-split frame. */
+    /**
+     * Ranges that the samples of each frame (of each tile, with tiles) are split into, a task each; 1 splits nothing.
+     * Not bit-identical to the un-split frame.
+     */
     sampleRanges: z.int().min(1).max(LIMITS.sampleRangesMax).optional(),
     /** Frames in one task; whole frames only. */
     chunk: z.int().min(1).max(LIMITS.framesPerChunkMax).optional(),
@@ -39,8 +42,8 @@ export const JobRequest = z
     /** Render even if linked files are missing (Blender shows them in pink). */
     allowMissingFiles: z.boolean().optional(),
     /**
-     * Seconds that rendering a task takes at least, from the lease to the result. One that comes sooner counts as failed: a broken driver or
-     * a texture that is not there may show as frames that take no time.
+     * Seconds that rendering a task takes at least, from the lease to the result. One that comes sooner counts as
+     * failed: a broken driver or a texture that is not there may show as frames that take no time.
      */
     secondsPerTaskMin: z.number().min(0).max(LIMITS.secondsPerTaskMax).optional(),
   })
@@ -71,8 +74,9 @@ export const PauseRequest = z
 export type PauseRequest = z.infer<typeof PauseRequest>
 
 /**
- * inspecting: a worker looks at the scene, which nobody has before. planning: its tasks are being written down. active: tasks may run. encoding: all frames are delivered, video and manifest
- * are made. Then one of three ends. deleting: every key and byte of it is being removed.
+ * inspecting: a worker looks at the scene, which nobody has before. planning: its tasks are being written down. active:
+ * tasks may run. encoding: all frames are delivered, video and manifest are made. Then one of three ends. deleting:
+ * every key and byte of it is being removed.
  */
 export const JOB_STATES = [
   'inspecting',
@@ -97,8 +101,8 @@ export const JobPlan = z.strictObject({
   frames: z.string().max(LIMITS.messageLengthMax * 4),
   frameCount: z.int().min(1).max(LIMITS.framesPerJobMax),
   /**
-   * After a change of the frames: the first list, and what came to it each time. All of them in turn give each frame its position, by
-   * which its tasks are named, so that this never changes; frames that were taken out stay in it.
+   * After a change of the frames: the first list, and what came to it each time. All of them in turn give each frame
+   * its position, by which its tasks are named, so that this never changes; frames that were taken out stay in it.
    */
   asked: z
     .array(z.string().max(LIMITS.messageLengthMax * 4))
@@ -106,11 +110,16 @@ export const JobPlan = z.strictObject({
     .optional(),
   width: z.int().min(1).max(LIMITS.resolutionMax),
   height: z.int().min(1).max(LIMITS.resolutionMax),
-  /** The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched image lie in it. */
+  /**
+   * The artist's render region in pixels of the whole image; absent when all of it is rendered. Tiles and the stitched
+   * image lie in it.
+   */
   region: PixelRectangle.optional(),
   /** The scene renders several views: files of two views in one image are twice as wide or as high. */
   stereo: z.boolean().optional(),
-  /** Present when frames are put together here and finished by a worker: one tile where their samples alone are split. */
+  /**
+   * Present when frames are put together here and finished by a worker: one tile where their samples alone are split.
+   */
   tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide, overscanPx: z.int().min(0).max(256) }).optional(),
   /** Every tile is rendered in ranges of its samples, which are merged by weight; absent when samples are not split. */
   samples: z
@@ -158,13 +167,17 @@ export const JobRecord = z
     /** Epochs up to this one may have been given out before the job was recovered from the journal. */
     epochsBefore: z.int().min(0).optional(),
     /**
-     * Somebody paused it then: nothing more of it is handed out. A mark beside the state and no state of its own, because all else goes on:
-     * what workers hold is accepted, compared, stitched and delivered, and a job may be paused in any state in which it has tasks.
+     * Somebody paused it then: nothing more of it is handed out. A mark beside the state and no state of its own,
+     * because all else goes on: what workers hold is accepted, compared, stitched and delivered, and a job may be
+     * paused in any state in which it has tasks.
      */
     pausedAt: z.int().optional(),
     /** How often its tasks were gone over again, because it was retried or its frames were changed. */
     revision: z.int().min(1).max(LIMITS.revisionsPerJobMax).optional(),
-    /** How many tasks are written down already; after a retry, how many of them were gone over. Less than all only for a while. */
+    /**
+     * How many tasks are written down already; after a retry, how many of them were gone over. Less than all only for a
+     * while.
+     */
     tasksPlanned: z.int().min(0),
     /** Why it failed: a code of the catalogue, a sentence, and Blender's last words where there are any. */
     failure: z

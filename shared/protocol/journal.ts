@@ -6,10 +6,10 @@ import { FrameRecord, TaskRecord } from './task.ts'
 import { WorkerRecord } from './worker.ts'
 
 /*
- * What lies in the object store so that the farm's state can be rebuilt from there. A job's journal is `job.json`, written at its
- * submission, and any number of segments: a line of head, then a line for each record as it was when the segment was written. Of
- * several lines about one record that of the highest version counts, so it matters neither in which order segments were written,
- * nor by whom, nor how often.
+ * What lies in the object store so that the farm's state can be rebuilt from there. A job's journal is `job.json`,
+ * written at its submission, and any number of segments: a line of head, then a line for each record as it was when the
+ * segment was written. Of several lines about one record that of the highest version counts, so it matters neither in
+ * which order segments were written, nor by whom, nor how often.
  */
 
 /** Raised when a reader of the older one would misunderstand what is written. */

@@ -17,7 +17,10 @@ export const LIMITS = {
   /** Pixels along one side: Blender's own maximum. */
   resolutionMax: 65_536,
   samplesMax: 16_777_216,
-  /** Ranges that the samples of a frame are split into: the files of all of them are open at once when they are merged, and a process may open 1,024. */
+  /**
+   * Ranges that the samples of a frame are split into: the files of all of them are open at once when they are merged,
+   * and a process may open 1,024.
+   */
   sampleRangesMax: 256,
   /** Parts that one resumable upload may come in: of 2 MiB each for the largest scene; `tilework` sends 8. */
   partsPerUploadMax: 8_192,
@@ -27,7 +30,10 @@ export const LIMITS = {
   restBodyBytesMax: 1024 * 1024,
   /** Files one attempt may hand in. */
   filesPerResultMax: 512,
-  /** Files that File Output nodes may write beside one frame: every pass of several view layers. A page of 500 frames then lists 126,000 files, about 25 MiB. */
+  /**
+   * Files that File Output nodes may write beside one frame: every pass of several view layers. A page of 500 frames
+   * then lists 126,000 files, about 25 MiB.
+   */
   extraFilesPerFrameMax: 250,
   /** Delivered files of one frame: those, the frame itself and its preview. */
   filesPerFrameMax: 252,
@@ -41,14 +47,21 @@ export const LIMITS = {
   leasesPerWorkerMax: 64,
   /** Cap of a job: more than all connected workers together can hold. */
   capMax: 1_280_000,
-  /** Times that one job may be retried or given other frames. Each may leave some 20 audits of a disputed task, which are named with three digits. */
+  /**
+   * Times that one job may be retried or given other frames. Each may leave some 20 audits of a disputed task, which
+   * are named with three digits.
+   */
   revisionsPerJobMax: 30,
   framesPerChunkMax: 100,
-  /** What a job may ask as the least time of a task: a frame that takes longer than a day is no case for "too quick". */
+  /**
+   * What a job may ask as the least time of a task: a frame that takes longer than a day is no case for "too quick".
+   */
   secondsPerTaskMax: 86_400,
   /** Remarks in a plan: each is a different thing, and there are not more of them. */
   notesPerPlanMax: 50,
-  /** Inspections kept with a file, oldest dropped first: files with more scenes than this are rarely rendered from more. */
+  /**
+   * Inspections kept with a file, oldest dropped first: files with more scenes than this are rarely rendered from more.
+   */
   inspectionsPerSceneKept: 32,
   /** Jobs not yet ended; each coordinator looks at every one of them once a second. */
   openJobsMax: 2_000,
@@ -62,11 +75,17 @@ export const LIMITS = {
   workersConnectedMax: 20_000,
   /** The same of one token: half of that, so that no owner can take all the places. */
   workersPerTokenMax: 10_000,
-  /** Connections to one coordinator whose worker is not welcomed yet: as many as are greeted well within the 20 s that a worker waits for its welcome. */
+  /**
+   * Connections to one coordinator whose worker is not welcomed yet: as many as are greeted well within the 20 s that a
+   * worker waits for its welcome.
+   */
   workersUngreetedMax: 10_000,
   /** The same from one address: 2,000 machines behind one router, or one that only opens connections. */
   workersUngreetedPerAddressMax: 2_000,
-  /** Hellos handled at the same time: enough to keep Redis busy, few enough to leave it time for heartbeats. The others wait. */
+  /**
+   * Hellos handled at the same time: enough to keep Redis busy, few enough to leave it time for heartbeats. The others
+   * wait.
+   */
   greetingsAtOnceMax: 64,
   /** Seconds from an open connection to the hello, which is one message that the worker has ready. */
   helloSecondsMax: 10,
@@ -80,6 +99,9 @@ export const LIMITS = {
   uploadsUnfinishedMax: 1_000,
   /** TCP connections to one coordinator: its workers, and room for people, uploads and probes. */
   connectionsMax: 24_000,
-  /** Of them, those that the kernel keeps until they are taken: all at once, so no more than take some tenths of a second. */
+  /**
+   * Of them, those that the kernel keeps until they are taken: all at once, so no more than take some tenths of a
+   * second.
+   */
   connectionsWaitingMax: 1_024,
 } as const

@@ -61,7 +61,10 @@ const Progress = z
   })
   .meta({ id: 'Progress' })
 
-/** The commitment: from here on length and hash of every file are fixed. Nothing is uploaded before `upload` asks for it. */
+/**
+ * The commitment: from here on length and hash of every file are fixed. Nothing is uploaded before `upload` asks for
+ * it.
+ */
 const Result = z
   .strictObject({
     type: z.literal('result'),
@@ -125,10 +128,9 @@ const SampleRange = z.strictObject({
 })
 
 /**
- * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off; with `sampleRange` only
- * those samples of it. render without:
- * for each frame the final image and the raw EXR. finish: compositor and file format on `stitched`. inspect: say what Blender
- * makes of the scene, rendering nothing.
+ * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off; with
+ * `sampleRange` only those samples of it. render without: for each frame the final image and the raw EXR. finish:
+ * compositor and file format on `stitched`. inspect: say what Blender makes of the scene, rendering nothing.
  */
 export const Work = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inspect'), settings: RenderSettings }),
@@ -151,7 +153,10 @@ export const Work = z.discriminatedUnion('kind', [
 ])
 export type Work = z.infer<typeof Work>
 
-/** The right to try a task until it is not renewed in time. The worker computes with durations only, never with our clock. */
+/**
+ * The right to try a task until it is not renewed in time. The worker computes with durations only, never with our
+ * clock.
+ */
 export const Lease = z
   .strictObject({
     type: z.literal('lease'),
@@ -199,7 +204,9 @@ const Cancel = z
 const Drain = z
   .strictObject({ type: z.literal('drain'), reason: z.string().max(LIMITS.messageLengthMax) })
   .meta({ id: 'Drain' })
-/** Something you sent was refused; `jobId` and so on tell what of, where it was about a lease. The lease is gone then. */
+/**
+ * Something you sent was refused; `jobId` and so on tell what of, where it was about a lease. The lease is gone then.
+ */
 const Refused = z
   .strictObject({
     type: z.literal('refused'),

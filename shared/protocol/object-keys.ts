@@ -10,14 +10,15 @@
  *   farm/terms/<term>                          one for each time the farm was begun or recovered
  *   farm/scenes|tokens/<sha256>                what is known of a blob; whose a token is
  *   farm/workers.json                          workers and what is counted for them
- *   farm/deleted/<job>                         jobs that must not come back; kept until nothing of them can arrive any more
+ *   farm/deleted/<job>                         jobs that must not come back; kept until nothing of them can arrive any
+ * more
 
  *   uploads/<upload>/sent/<path>               a resumable upload that is not whole yet
  *   uploads/<upload>/scene.json                which scene it became
  *   checks/<name>                              written, read and deleted by readiness checks
  *
- * No key is the folder of another one. The alphabet is the small one that every S3 server, file system and URL carries unchanged, so
- * that no adapter has to guess how a name is spelled on the other side.
+ * No key is the folder of another one. The alphabet is the small one that every S3 server, file system and URL carries
+ * unchanged, so that no adapter has to guess how a name is spelled on the other side.
  */
 import { z } from 'zod'
 import { Sha256, UploadId } from './ids.ts'

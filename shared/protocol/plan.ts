@@ -26,7 +26,10 @@ export const PlanView = z
       /** How the frames become tasks. */
       rule: Sentence,
     }),
-    /** Tiles of each frame, row by row from the top left, in pixels of the whole image: what each stands for, and what is rendered for it. */
+    /**
+     * Tiles of each frame, row by row from the top left, in pixels of the whole image: what each stands for, and what
+     * is rendered for it.
+     */
     tiles: z
       .array(z.strictObject({ placement: PixelRectangle, window: PixelRectangle }))
       .max(LIMITS.tilesPerSideMax ** 2),

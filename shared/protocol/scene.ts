@@ -22,7 +22,10 @@ export const SceneRecord = z
       )
       .max(1_000),
     uploadedAt: z.int(),
-    /** What workers found when they looked at it with Blender, the newest last; one for each scene of the file that was looked at. */
+    /**
+     * What workers found when they looked at it with Blender, the newest last; one for each scene of the file that was
+     * looked at.
+     */
     inspections: z.array(SceneInspection).max(LIMITS.inspectionsPerSceneKept).optional(),
   })
   .meta({ id: 'Scene' })

@@ -5,15 +5,16 @@ import { LIMITS } from './limits.ts'
 import { AttemptFileName } from './object-keys.ts'
 
 /**
- * inspect: what Blender says of the scene, before anything is rendered; render: pixels from the scene; finish: compositor and file
- * format on a stitched frame; audit: a task rendered again to check it.
+ * inspect: what Blender says of the scene, before anything is rendered; render: pixels from the scene; finish:
+ * compositor and file format on a stitched frame; audit: a task rendered again to check it.
  */
 const TASK_KINDS = ['inspect', 'render', 'finish', 'audit'] as const
 const TaskKind = z.enum(TASK_KINDS)
 
 /**
  * queued: may be leased. leased: a worker has the right to try. delivering: a worker has
- * committed to a result, its files are on their way. verifying: the files are here, an audit is open. Then one of three ends.
+ * committed to a result, its files are on their way. verifying: the files are here, an audit is open. Then one of three
+ * ends.
  */
 export const TASK_STATES = ['queued', 'leased', 'delivering', 'verifying', 'completed', 'failed', 'canceled'] as const
 export const TaskState = z.enum(TASK_STATES)
@@ -36,7 +37,10 @@ const VERDICTS = ['unverified', 'agreed', 'grey', 'refuted'] as const
 export const Verdict = z.enum(VERDICTS)
 export type Verdict = z.infer<typeof Verdict>
 
-/** final: what the artist gets; raw: linear float EXR with all passes; display: 8-bit view of a float final; extra: File Output nodes. */
+/**
+ * final: what the artist gets; raw: linear float EXR with all passes; display: 8-bit view of a float final; extra: File
+ * Output nodes.
+ */
 export const FileRole = z.enum(['final', 'raw', 'display', 'extra'])
 export type FileRole = z.infer<typeof FileRole>
 
@@ -91,7 +95,9 @@ export const TaskRecord = z
     verdict: Verdict,
     /** Workers that must not have this task: they failed it, or rendered what it checks. */
     avoid: z.array(WorkerId).max(64),
-    /** Not leased before this farm time: it failed several times by the farm's own fault, which takes a while to mend. */
+    /**
+     * Not leased before this farm time: it failed several times by the farm's own fault, which takes a while to mend.
+     */
     notBefore: z.int().optional(),
     /** Memory that was not enough for it: machines with more are asked first. */
     outgrew: z
@@ -103,7 +109,10 @@ export const TaskRecord = z
     audits: TaskId.optional(),
     /** On a checked task: how many audits were made of it. */
     auditRounds: z.int().min(0).max(999).optional(),
-    /** On one that was taken up again: attempts up to this epoch, and audits up to this round, are history and decide nothing any more. */
+    /**
+     * On one that was taken up again: attempts up to this epoch, and audits up to this round, are history and decide
+     * nothing any more.
+     */
     triesFrom: z.int().min(0).optional(),
     auditsFrom: z.int().min(0).max(999).optional(),
     /** Why it failed, or waits for something unusual. */

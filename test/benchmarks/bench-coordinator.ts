@@ -40,7 +40,10 @@ export interface BenchCoordinator {
   stop(): Promise<void>
 }
 
-/** A coordinator as services/coordinator/main.ts makes it, on a real Redis, with an object store that the caller chooses. */
+/**
+ * A coordinator as services/coordinator/main.ts makes it, on a real Redis, with an object store that the caller
+ * chooses.
+ */
 export async function startBenchCoordinator(options: {
   redisUrl: string
   folder: string

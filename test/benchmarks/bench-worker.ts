@@ -40,7 +40,10 @@ export interface BenchWorkerOptions {
   send?(files: readonly { url: string; headers: Record<string, string> }[]): Promise<void>
 }
 
-/** A worker that renders in no time: it commits to two files, is asked for one, says that it is uploaded, and has room again. */
+/**
+ * A worker that renders in no time: it commits to two files, is asked for one, says that it is uploaded, and has room
+ * again.
+ */
 export class BenchWorker {
   readonly #options: BenchWorkerOptions
   readonly #held = new Map<string, LeaseRef>()

@@ -1,9 +1,11 @@
-// Tasks per second and latency of one coordinator: simulated workers over real WebSockets, real Redis with an append-only file.
+// Tasks per second and latency of one coordinator: simulated workers over real WebSockets, real Redis with an
+// append-only file.
 //
-// The coordinator runs in a process of its own, this one is all the workers. A worker renders in no time: it commits to two
-// files, is asked for one, says that it is uploaded, and has room again. The object store is the one part that is not real here
-// (it says of every file that it is there), because no byte of a file passes the coordinator when the store is S3.
-// Latency: from the moment a worker has room (its result was sent) to its next lease. Written to .benchmarks/dispatch.json.
+// The coordinator runs in a process of its own, this one is all the workers. A worker renders in no time: it commits to
+// two files, is asked for one, says that it is uploaded, and has room again. The object store is the one part that is
+// not real here (it says of every file that it is there), because no byte of a file passes the coordinator when the
+// store is S3. Latency: from the moment a worker has room (its result was sent) to its next lease. Written to
+// .benchmarks/dispatch.json.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -69,18 +71,22 @@ async function measureAll(): Promise<void> {
       child.once('message', (message) => resolve((message as { url: string }).url))
       child.once('exit', (code) => reject(new Error(`the coordinator ended with ${code}`)))
     })
-    // A coordinator runs for weeks; what its first thousand tasks cost says nothing. Its workers inspect the scene, too.
+    // A coordinator runs for weeks; what its first thousand tasks cost says nothing. Its workers inspect the scene,
+    // too.
     const scene = await uploadSample(url)
     await measureCase(child, url, scene, 5_000, 16, 'warm up')
     console.log(
-      '| queued | workers | tasks | tasks/s | latency p50 | p99 | coordinator CPU per task |\n|---:|---:|---:|---:|---:|---:|---:|',
+      '| queued | workers | tasks | tasks/s | latency p50 | p99 | coordinator ' +
+        'CPU per task |\n|---:|---:|---:|---:|---:|---:|---:|',
     )
     for (const queued of values.queued.split(',').map(Number)) {
       for (const workers of values.workers.split(',').map(Number)) {
         const row = await measureCase(child, url, scene, queued, workers)
         rows.push(row)
         console.log(
-          `| ${queued} | ${workers} | ${row.tasks} | ${row.tasksPerSecond.toFixed(0)} | ${milliseconds(row.latencyMsMedian)} | ${milliseconds(row.latencyMsP99)} | ${row.cpuMsPerTask.toFixed(2)} ms |`,
+          `| ${queued} | ${workers} | ${row.tasks} | ${row.tasksPerSecond.toFixed(0)} | ` +
+            `${milliseconds(row.latencyMsMedian)} | ${milliseconds(row.latencyMsP99)} ` +
+            `| ${row.cpuMsPerTask.toFixed(2)} ms |`,
         )
       }
     }

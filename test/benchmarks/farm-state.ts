@@ -1,6 +1,6 @@
 /*
- * How many commits a second the farm store takes over one connection, and how many tasks a second go through the queue, on a
- * real Redis with an append-only file: npm run bench:state
+ * How many commits a second the farm store takes over one connection, and how many tasks a second go through the queue,
+ * on a real Redis with an append-only file: npm run bench:state
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -93,7 +93,10 @@ async function takeAndFinish(concurrency: number): Promise<void> {
   })
 }
 
-/** Prints the rate, and the processor time that this process and Redis spent on each: the one number that a busy machine leaves alone. */
+/**
+ * Prints the rate, and the processor time that this process and Redis spent on each: the one number that a busy machine
+ * leaves alone.
+ */
 async function measure(
   name: string,
   times: number,
@@ -113,7 +116,8 @@ async function measure(
   const ours = Math.round((cpu.user + cpu.system) / times)
   const theirs = Math.round(((await redisCpuMs()) - redisBefore) * (1_000 / times))
   process.stdout.write(
-    `${name}: ${Math.round(times / seconds)} a second; processor time of each: ${ours} us here, ${theirs} us in Redis\n`,
+    `${name}: ${Math.round(times / seconds)} a second; processor time ` +
+      `of each: ${ours} us here, ${theirs} us in Redis\n`,
   )
 }
 

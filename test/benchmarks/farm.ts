@@ -1,6 +1,7 @@
-// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time at rest, everybody cut off at
-// once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis are processes of their
-// own, so that the coordinator's figures are its own; the processors are shared by all of them. Written to .benchmarks/farm.json.
+// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time at rest, everybody
+// cut off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
+// are processes of their own, so that the coordinator's figures are its own; the processors are shared by all of them.
+// Written to .benchmarks/farm.json.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -237,7 +238,8 @@ async function checkHandles(workers: number): Promise<void> {
   const most = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity)
   if (most < workers + OTHER_HANDLES)
     throw new Error(
-      `a coordinator with ${workers} workers needs ${workers + OTHER_HANDLES} file handles and may have ${most}: run "ulimit -n ${Math.max(65_536, workers * 2)}" before, or measure fewer with --workers`,
+      `a coordinator with ${workers} workers needs ${workers + OTHER_HANDLES} file handles and may have ` +
+        `${most}: run "ulimit -n ${Math.max(65_536, workers * 2)}" before, or measure fewer with --workers`,
     )
 }
 
@@ -262,11 +264,13 @@ async function measureAll(): Promise<void> {
         `| processor at rest: coordinator, Redis | ${crowd.restCpuPercent} %, ${crowd.redisRestCpuPercent} % of one |`,
       )
       console.log(
-        `| delay of the event loop at rest: p50, p99, longest | ${crowd.restDelayMs.p50}, ${crowd.restDelayMs.p99}, ${crowd.restDelayMs.max} ms |`,
+        `| delay of the event loop at rest: p50, p99, longest | ${crowd.restDelayMs.p50}, ` +
+          `${crowd.restDelayMs.p99}, ${crowd.restDelayMs.max} ms |`,
       )
       console.log(`| all cut off at once: seconds until all are back | ${crowd.storm.backSeconds.toFixed(1)} s |`)
       console.log(
-        `| meanwhile: processor, delay of the event loop p99, longest | ${crowd.storm.cpuSeconds} s, ${crowd.storm.delayMs.p99}, ${crowd.storm.delayMs.max} ms |`,
+        `| meanwhile: processor, delay of the event loop p99, longest | ${crowd.storm.cpuSeconds} ` +
+          `s, ${crowd.storm.delayMs.p99}, ${crowd.storm.delayMs.max} ms |`,
       )
     }
     const throughput = []
@@ -276,7 +280,8 @@ async function measureAll(): Promise<void> {
       .filter((count) => count > 0)
     if (counts.length > 0)
       console.log(
-        `\n| coordinators (${THROUGHPUT_WORKERS} workers) | tasks/s | processor for a task | longest delay |\n|---:|---:|---:|---:|`,
+        `\n| coordinators (${THROUGHPUT_WORKERS} workers) | tasks/s | processor ` +
+          `for a task | longest delay |\n|---:|---:|---:|---:|`,
       )
     for (const count of counts) {
       const redis = await startRedisServer({ folder: join(folder, `r${count}`) })

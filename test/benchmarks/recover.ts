@@ -1,8 +1,10 @@
-// How long a farm takes to be rebuilt from the object store alone: real Redis with an append-only file, a folder as object store.
+// How long a farm takes to be rebuilt from the object store alone: real Redis with an append-only file, a folder as
+// object store.
 //
-// A job is written down as a farm would have left it: half of its frames delivered, a quarter rendered and waiting for the assembler,
-// a quarter not begun; its journal in segments of a few records, as of a farm that accepts a task a second. Files hold a byte, and say
-// in their records that they do. Then Redis is emptied. Written to .benchmarks/recover.json.
+// A job is written down as a farm would have left it: half of its frames delivered, a quarter rendered and waiting for
+// the assembler, a quarter not begun; its journal in segments of a few records, as of a farm that accepts a task a
+// second. Files hold a byte, and say in their records that they do. Then Redis is emptied. Written to
+// .benchmarks/recover.json.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -229,7 +231,8 @@ const { values } = parseArgs({ options: { frames: { type: 'string', default: '10
 const frames = Number(values.frames)
 const rows: Row[] = []
 console.log(
-  '| job | tasks | files | segments | journal, ms a record | recovered in | processor | memory | done | to do |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+  '| job | tasks | files | segments | journal, ms a record | recovered in | processor | ' +
+    'memory | done | to do |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
 )
 for (const [what, tiles] of [
   [`${frames} frames`, undefined],
@@ -238,7 +241,9 @@ for (const [what, tiles] of [
   const row = await measure(what, frames, tiles)
   rows.push(row)
   console.log(
-    `| ${what} | ${row.tasks} | ${row.files} | ${row.segments} | ${row.journalMsPerRecord.toFixed(2)} | ${row.recoverSeconds.toFixed(1)} s | ${row.cpuSeconds.toFixed(1)} s | ${row.rssMiB.toFixed(0)} MiB | ${row.kept} | ${row.open} |`,
+    `| ${what} | ${row.tasks} | ${row.files} | ${row.segments} | ${row.journalMsPerRecord.toFixed(2)} ` +
+      `| ${row.recoverSeconds.toFixed(1)} s | ${row.cpuSeconds.toFixed(1)} s | ` +
+      `${row.rssMiB.toFixed(0)} MiB | ${row.kept} | ${row.open} |`,
   )
 }
 await mkdir('.benchmarks', { recursive: true })

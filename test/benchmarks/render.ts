@@ -1,7 +1,8 @@
 // How long the sample animation takes through a farm with one worker, against bare `blender -b scene -a`, in one run.
 //
-// Both are whole processes on the same machine, in turn: bare, farm, bare, farm, … The farm is running and its worker connected, as
-// for any job but the first; its time goes from the submission to the job's end (frames delivered, no video, audits off).
+// Both are whole processes on the same machine, in turn: bare, farm, bare, farm, … The farm is running and its worker
+// connected, as for any job but the first; its time goes from the submission to the job's end (frames delivered, no
+// video, audits off).
 
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -55,7 +56,8 @@ try {
     })
     pairs.push({ bareSeconds, farmSeconds })
     console.log(
-      `round ${round}: bare ${bareSeconds.toFixed(1)} s, farm ${farmSeconds.toFixed(1)} s, ratio ${(farmSeconds / bareSeconds).toFixed(3)}`,
+      `round ${round}: bare ${bareSeconds.toFixed(1)} s, farm ${farmSeconds.toFixed(1)} ` +
+        `s, ratio ${(farmSeconds / bareSeconds).toFixed(3)}`,
     )
   }
 } finally {
@@ -71,7 +73,9 @@ const report = {
   ratioMedian: median(pairs.map((pair) => pair.farmSeconds / pair.bareSeconds)),
 }
 console.log(
-  `\n| frames | bare, median | farm, median | ratio, median |\n|---|---|---|---|\n| ${values.frames} | ${report.bareSecondsMedian.toFixed(1)} s | ${report.farmSecondsMedian.toFixed(1)} s | ${report.ratioMedian.toFixed(3)} |`,
+  `\n| frames | bare, median | farm, median | ratio, median |\n|---|---|---|---|\n| ${values.frames} ` +
+    `| ${report.bareSecondsMedian.toFixed(1)} s | ${report.farmSecondsMedian.toFixed(1)} ` +
+    `s | ${report.ratioMedian.toFixed(3)} |`,
 )
 await mkdir('.benchmarks', { recursive: true })
 await writeFile('.benchmarks/render.json', `${JSON.stringify(report, null, 1)}\n`)

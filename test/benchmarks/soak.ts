@@ -1,9 +1,10 @@
-// Wears a farm for 100,000 tasks and looks whether anything of it grows: jobs are submitted, rendered by simulated workers over
-// WebSockets, delivered, and deleted, batch after batch, on a real coordinator and a real Redis. Between two batches, when nothing is
-// left to do, everything is counted. Exits with 1 unless all of it is flat. --tasks N; --minutes M begins no batch after that.
+// Wears a farm for 100,000 tasks and looks whether anything of it grows: jobs are submitted, rendered by simulated
+// workers over WebSockets, delivered, and deleted, batch after batch, on a real coordinator and a real Redis. Between
+// two batches, when nothing is left to do, everything is counted. Exits with 1 unless all of it is flat. --tasks N;
+// --minutes M begins no batch after that.
 //
-// What takes hours otherwise is hurried: the sweeps run after each batch as if their time had come. Images are a line of text, and
-// the object store is in memory; that stitching and files leave nothing behind, their own tests show.
+// What takes hours otherwise is hurried: the sweeps run after each batch as if their time had come. Images are a line
+// of text, and the object store is in memory; that stitching and files leave nothing behind, their own tests show.
 
 import { fork } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
@@ -50,8 +51,8 @@ interface Sample {
 }
 
 /**
- * How much more there may be at the end than after the second batch, when code is warm and pools are filled. A leak in each task
- * would show: 1 MiB of Redis over the 80,000 tasks in between is 13 bytes a task, 8 MiB of heap are 105.
+ * How much more there may be at the end than after the second batch, when code is warm and pools are filled. A leak in
+ * each task would show: 1 MiB of Redis over the 80,000 tasks in between is 13 bytes a task, 8 MiB of heap are 105.
  */
 const GROWTH_MAX: Readonly<Record<Exclude<keyof Sample, 'tasks'>, number>> = {
   redisBytes: 1024 ** 2,
@@ -64,7 +65,8 @@ const GROWTH_MAX: Readonly<Record<Exclude<keyof Sample, 'tasks'>, number>> = {
   objects: 3,
 }
 
-// --- the coordinator's process, which is the assembler, too ------------------------------------------------------------
+// --- the coordinator's process, which is the assembler, too
+// ------------------------------------------------------------
 
 async function perform(engine: Engine, step: BackgroundStep): Promise<void> {
   if (step.step === 'erase') return eraseJob(engine, step.jobId)
@@ -153,7 +155,8 @@ async function countObjects({ objects }: Engine): Promise<number> {
   return count
 }
 
-// --- the process that drives -------------------------------------------------------------------------------------------
+// --- the process that drives
+// -------------------------------------------------------------------------------------------
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -216,7 +219,8 @@ async function measure(): Promise<void> {
     const scene = await uploadSample(url)
     const begun = performance.now()
     console.log(
-      '| tasks | seconds | Redis | keys | heap | RSS | handles | sockets | objects |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
+      '| tasks | seconds | Redis | keys | heap | RSS | handles | sockets | ' +
+        'objects |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
     )
     for (let batch = 0; batch < BATCHES && performance.now() - begun < Number(values.minutes) * 60_000; batch++) {
       await runBatch(url, scene, batch, perBatch)
@@ -232,7 +236,9 @@ async function measure(): Promise<void> {
       samples.push(sample)
       const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(2)} MiB`
       console.log(
-        `| ${sample.tasks} | ${((performance.now() - begun) / 1000).toFixed(0)} | ${mib(sample.redisBytes)} | ${sample.redisKeys} | ${mib(sample.heapBytes)} | ${mib(sample.rssBytes)} | ${sample.handles} | ${sample.sockets} | ${sample.objects} |`,
+        `| ${sample.tasks} | ${((performance.now() - begun) / 1000).toFixed(0)} | ${mib(sample.redisBytes)} ` +
+          `| ${sample.redisKeys} | ${mib(sample.heapBytes)} | ${mib(sample.rssBytes)} ` +
+          `| ${sample.handles} | ${sample.sockets} | ${sample.objects} |`,
       )
     }
     await ask('stop')
@@ -250,7 +256,10 @@ async function measure(): Promise<void> {
   process.exitCode = grown.length === 0 ? 0 : 1
 }
 
-/** What is more at the end (the least of the last three batches, so that one odd sample does not decide) than after the second batch. */
+/**
+ * What is more at the end (the least of the last three batches, so that one odd sample does not decide) than after the
+ * second batch.
+ */
 function judge(samples: readonly Sample[]): string[] {
   const [, warm] = samples
   if (warm === undefined) return ['nothing was measured']

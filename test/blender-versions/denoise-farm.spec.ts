@@ -1,5 +1,5 @@
-// A denoised, tiled job through a whole farm. TILEWORK_TEST_BLENDER names a Blender that has OpenImageDenoise; Debian's, which has
-// none, is connected too.
+// A denoised, tiled job through a whole farm. TILEWORK_TEST_BLENDER names a Blender that has OpenImageDenoise;
+// Debian's, which has none, is connected too.
 
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'

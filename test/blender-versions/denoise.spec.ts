@@ -24,7 +24,10 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** Renders bare and in tiles; answers what differs in the final file and in all passes, and what inspection says of tiles. */
+/**
+ * Renders bare and in tiles; answers what differs in the final file and in all passes, and what inspection says of
+ * tiles.
+ */
 async function compared(
   features: string,
   region: Region,

@@ -1,5 +1,5 @@
-// EEVEE of 4.2 and newer draws a part of the image with a camera of its own, so its tiles are refused; Workbench draws the whole for any
-// part. TILEWORK_TEST_BLENDER names the Blender.
+// EEVEE of 4.2 and newer draws a part of the image with a camera of its own, so its tiles are refused; Workbench draws
+// the whole for any part. TILEWORK_TEST_BLENDER names the Blender.
 
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,10 +1,12 @@
-// Runs the driver's tests with other Blenders: `bpy` wheels of 4.x and 5.x, each in a virtual environment below the cache folder
-// (~/.cache/tilework/bpy, about 1.5 GiB each, kept). Needs a package index that has bpy, and the Python that the wheels of a version are
-// made for (3.11 for 4.1 to 5.0, 3.13 for 5.1 and later), in the PATH or from pyenv; not part of `npm test`.
-// Each step is written to .benchmarks/blender-versions.json when it is over; one that hangs is cut off.
+// Runs the driver's tests with other Blenders: `bpy` wheels of 4.x and 5.x, each in a virtual environment below the
+// cache folder (~/.cache/tilework/bpy, about 1.5 GiB each, kept). Needs a package index that has bpy, and the Python
+// that the wheels of a version are made for (3.11 for 4.1 to 5.0, 3.13 for 5.1 and later), in the PATH or from pyenv;
+// not part of `npm test`. Each step is written to .benchmarks/blender-versions.json when it is over; one that hangs is
+// cut off.
 //
 //   npm run test:blender-versions [-- 4.2.0 5.0.1]      the versions wanted; those by default
-//   --python PATH                                       besides, or instead, a Python that has bpy already (may be repeated)
+//   --python PATH                                       besides, or instead, a Python that has bpy already (may be
+//   repeated)
 //   --matrix                                            also the whole matrix of `bench:exactness`
 //   --resume                                            leaves out what passed at this commit
 
@@ -103,7 +105,9 @@ for (const { version, python } of ready) {
 console.log(`\ncommit ${commit}\n`)
 for (const { version, step, passed, seconds, tests } of done) {
   console.log(
-    `Blender ${version}, ${step}: ${passed ? 'passed' : 'FAILED'}, ${tests.filter(({ status }) => status === 'passed').length} of ${tests.length} tests in ${Math.round(seconds)} s`,
+    `Blender ${version}, ${step}: ${passed ? 'passed' : 'FAILED'}, ` +
+      `${tests.filter(({ status }) => status === 'passed').length} of ` +
+      `${tests.length} tests in ${Math.round(seconds)} s`,
   )
   for (const { name, status, why } of tests)
     if (status !== 'passed') console.log(`    ${status}: ${name}${why === '' ? '' : `: ${why}`}`)
@@ -159,7 +163,9 @@ async function install(version: string): Promise<{ readonly python: string } | {
   const base = await findPython(wanted)
   if (base === undefined)
     return {
-      why: `its wheel runs on Python ${wanted} alone, which is neither in the PATH nor among the versions of pyenv; install it (pyenv install ${wanted}), or name a Python that has bpy with --python`,
+      why:
+        `its wheel runs on Python ${wanted} alone, which is neither in the PATH nor among the versions of ` +
+        `pyenv; install it (pyenv install ${wanted}), or name a Python that has bpy with --python`,
     }
   try {
     console.log(`installing bpy ${version}`)

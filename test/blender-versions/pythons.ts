@@ -13,7 +13,10 @@ export function pythonFor(version: string): string {
   return major > 5 || (major === 5 && minor >= 1) ? '3.13' : '3.11'
 }
 
-/** The name or path of a Python of this version (`3.13`): one in the PATH, or else one that pyenv has; undefined where there is none. */
+/**
+ * The name or path of a Python of this version (`3.13`): one in the PATH, or else one that pyenv has; undefined where
+ * there is none.
+ */
 export async function findPython(wanted: string): Promise<string | undefined> {
   for (const name of [`python${wanted}`, 'python3', 'python', ...(await pyenvPythons(wanted))]) {
     if ((await versionOf(name)) === wanted) return name

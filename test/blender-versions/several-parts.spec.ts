@@ -1,5 +1,6 @@
 // Scenes whose multilayer EXR has several parts, as Blender 5 writes them: the artist gets the same parts as from bare
-// Blender, and the farm's own files have one. Blender 4 has one part in any case. TILEWORK_TEST_BLENDER names the Blender.
+// Blender, and the farm's own files have one. Blender 4 has one part in any case. TILEWORK_TEST_BLENDER names the
+// Blender.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -27,7 +28,9 @@ afterAll(async () => {
   await lab.close()
 })
 
-/** Makes the scene with the Blender under test and opens it; answers its path and how many parts its passes are to have. */
+/**
+ * Makes the scene with the Blender under test and opens it; answers its path and how many parts its passes are to have.
+ */
 async function open(features: string): Promise<{ readonly scene: string; readonly isSplit: boolean }> {
   const scene = lab.path(`${features.replaceAll(',', '+')}.blend`)
   const script = sourceFile('test/fixtures/driver/several_parts.py')

@@ -1,4 +1,5 @@
-// Stacks of compositor effects, and what else decides pixels from Blender 5.3 on: TILEWORK_TEST_BLENDER names one. Older ones cannot save such scenes.
+// Stacks of compositor effects, and what else decides pixels from Blender 5.3 on: TILEWORK_TEST_BLENDER names one.
+// Older ones cannot save such scenes.
 
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -31,7 +32,10 @@ async function open(kind: string): Promise<string> {
   return path
 }
 
-/** What differs from bare Blender (of the file `reference`, if another): in the whole frame, in a finish of 3 x 2 tiles, and in the passes of the two. */
+/**
+ * What differs from bare Blender (of the file `reference`, if another): in the whole frame, in a finish of 3 x 2 tiles,
+ * and in the passes of the two.
+ */
 async function compared(kind: string, reference = kind): Promise<{ whole: string; tiled: string; passes: string }> {
   const bare = await lab.bare(await lab.sceneOfToday(SCRIPT, reference), 1, `${reference}-bare`)
   await open(kind)

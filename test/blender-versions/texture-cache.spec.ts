@@ -1,5 +1,6 @@
-// Texture caches (.tx files, Blender 5.2 and later) through a whole farm: one that was uploaded is read, one that a task makes is
-// seen by that task alone. TILEWORK_TEST_BLENDER names the Blender; in one without texture caches all pictures are the same.
+// Texture caches (.tx files, Blender 5.2 and later) through a whole farm: one that was uploaded is read, one that a
+// task makes is seen by that task alone. TILEWORK_TEST_BLENDER names the Blender; in one without texture caches all
+// pictures are the same.
 
 import { execFile } from 'node:child_process'
 import { cp, readdir, utimes, writeFile } from 'node:fs/promises'

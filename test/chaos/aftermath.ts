@@ -1,6 +1,6 @@
 /*
- * What must be true when a chaos run is over: all that was counted can be recounted, and after everything was deleted nothing is
- * left, in Redis, in the object store, on disk, or as a process.
+ * What must be true when a chaos run is over: all that was counted can be recounted, and after everything was deleted
+ * nothing is left, in Redis, in the object store, on disk, or as a process.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,9 +13,14 @@ import { BLOBS_PREFIX, JOBS_PREFIX, UPLOADS_PREFIX } from '../../shared/protocol
 import type { ProcessFarm } from '../support/process-farm.ts'
 import { recountFaults } from '../support/recount.ts'
 
-/** Keys of Redis that have nothing to do with a job: the farm itself, whose turn a round is, who is known, and what BullMQ keeps of its queues. */
-const LASTING =
-  /^tw:(farm|turn:.*|tokens|workers|workers:counts|workers:seen|sessions|sessions:holders|request:.*|check|steps:(verify|assemble):(meta|events|id|stalled-check|marker|failed|[0-9]+))$/
+/**
+ * Keys of Redis that have nothing to do with a job: the farm itself, whose turn a round is, who is known, and what
+ * BullMQ keeps of its queues.
+ */
+const LASTING = new RegExp(
+  '^tw:(farm|turn:.*|tokens|workers|workers:counts|workers:seen|sessions|sessions:holders|request:.*|check|' +
+    'steps:(verify|assemble):(meta|events|id|stalled-check|marker|failed|[0-9]+))$',
+)
 
 /** Counters and leases of all jobs, held against their records. */
 export async function recounted(farm: ProcessFarm, jobs: readonly JobView[]): Promise<string[]> {

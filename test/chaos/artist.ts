@@ -1,6 +1,6 @@
 /*
- * The artist of a chaos run: hands in jobs of several shapes, a few at a time, whatever happens, and looks at every frame that comes
- * back. Asks again when there is no answer, under the same Idempotency-Key.
+ * The artist of a chaos run: hands in jobs of several shapes, a few at a time, whatever happens, and looks at every
+ * frame that comes back. Asks again when there is no answer, under the same Idempotency-Key.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -122,7 +122,10 @@ export class Artist {
     }
   }
 
-  /** Looks at all that was handed in, once nothing of it is open: each frame is accepted once, and each task has one result that counts. */
+  /**
+   * Looks at all that was handed in, once nothing of it is open: each frame is accepted once, and each task has one
+   * result that counts.
+   */
   async count(giveUp: AbortSignal): Promise<void> {
     for (const { id } of this.jobs)
       await this.#count(JobView.parse(await this.ask('GET', `/v1/jobs/${id}`, giveUp)), giveUp)

@@ -1,5 +1,6 @@
 /*
- * What goes wrong in a chaos run. Each fault happens at once, lasts for a while, and is mended; several may last at the same time.
+ * What goes wrong in a chaos run. Each fault happens at once, lasts for a while, and is mended; several may last at the
+ * same time.
  */
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -23,7 +24,9 @@ export interface Fault {
   readonly name: string
   /** How often it is drawn, against the others. */
   readonly weight: number
-  /** Does it and mends it; tells first what it does. Does nothing (and tells nothing) where it cannot at this moment. */
+  /**
+   * Does it and mends it; tells first what it does. Does nothing (and tells nothing) where it cannot at this moment.
+   */
   play(stage: Stage, random: SeededRandom, tell: (what: string) => void): Promise<void>
 }
 

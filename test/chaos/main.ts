@@ -1,6 +1,6 @@
-// A farm of real processes under faults: Redis, an S3 server, coordinators, verifiers, assemblers, and workers with real Blender.
-// `npm run chaos [-- OPTIONS]`; ends with 1 when a promise was broken. Writes .benchmarks/chaos.json. Ctrl-C ends it and what it
-// started.
+// A farm of real processes under faults: Redis, an S3 server, coordinators, verifiers, assemblers, and workers with
+// real Blender. `npm run chaos [-- OPTIONS]`; ends with 1 when a promise was broken. Writes .benchmarks/chaos.json.
+// Ctrl-C ends it and what it started.
 //
 //   --minutes N    how long things go wrong (3); what is open then has ten minutes to end
 //   --seed N       draws the same faults again; when they meet the farm is up to the machine
@@ -93,7 +93,8 @@ async function run(): Promise<void> {
   const known: Scene[] = []
   for (const { path, bare } of scenes) known.push({ sha256: (await farm.upload(path)).sha256, bare })
   say(
-    `the farm runs: 2 coordinators, 2 verifiers, 2 assemblers, ${values.workers} workers; its logs are in ${farm.folder}/logs`,
+    `the farm runs: 2 coordinators, 2 verifiers, 2 assemblers, ${values.workers} ` +
+      `workers; its logs are in ${farm.folder}/logs`,
   )
 
   const calm = new AbortController()
@@ -174,7 +175,8 @@ async function watch({ farm: { parts }, held }: Stage, artist: Artist, over: Abo
     if (performance.now() - toldAt > PROGRESS_MS) {
       toldAt = performance.now()
       say(
-        `        ${artist.jobs.length} jobs handed in, ${artist.accepted} frames accepted, ${artist.framesCompared} compared, ${artist.faults.length + broken.length} promises broken`,
+        `        ${artist.jobs.length} jobs handed in, ${artist.accepted} frames accepted, ` +
+          `${artist.framesCompared} compared, ${artist.faults.length + broken.length} promises broken`,
       )
     }
     await pause(WATCH_MS, undefined, { signal: over }).catch(() => undefined)
@@ -194,7 +196,8 @@ async function conclude(artist: Artist, scenes: readonly Scene[], giveUp: AbortS
   say(`${artist.renders} results and ${artist.audits} audits count; workers are credited ${credited}`)
   if (credited > artist.renders + artist.audits + artist.rejected)
     broken.push(
-      `workers are credited ${credited} tasks, and ${artist.renders + artist.audits + artist.rejected} results were handed in`,
+      `workers are credited ${credited} tasks, and ` +
+        `${artist.renders + artist.audits + artist.rejected} results were handed in`,
     )
 
   say('deleting everything')

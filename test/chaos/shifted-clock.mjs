@@ -1,7 +1,7 @@
 /*
- * Preloaded into the processes of a chaos run (`node --import`): the wall clock of the process is off by as many milliseconds as
- * the file TILEWORK_TEST_CLOCK_FILE says, which is read again and again. The monotonic clock is left alone, as on a machine whose
- * clock somebody sets.
+ * Preloaded into the processes of a chaos run (`node --import`): the wall clock of the process is off by as many
+ * milliseconds as the file TILEWORK_TEST_CLOCK_FILE says, which is read again and again. The monotonic clock is left
+ * alone, as on a machine whose clock somebody sets.
  */
 import { readFileSync } from 'node:fs'
 

@@ -1,5 +1,6 @@
 /*
- * What every farm store must keep so that a farm can be written down and rebuilt: whether it holds one, and what the journal lacks.
+ * What every farm store must keep so that a farm can be written down and rebuilt: whether it holds one, and what the
+ * journal lacks.
  */
 import { describe, expect, it } from 'vitest'
 import { FarmStateLost, type FarmStore } from '../../shared/ports/farm-store.ts'

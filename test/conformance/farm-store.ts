@@ -235,29 +235,33 @@ export function farmStoreSuite(
         expect(await store.counters(jobId)).toEqual({ 'render.queued': 2, 'render.leased': 1 })
       })
 
-      it('write nothing when a counter leaves no room for them, and let exactly as many of many through as there is room for', async () => {
-        const { store } = open()
-        const jobId = await storeJob(store, aJob(1), 9)
-        const lease = (at: number) =>
-          aCommit({
-            tasks: [
-              { id: renderTaskId(at), expected: 1, value: aTask(renderTaskId(at), { state: 'leased', epoch: 1 }) },
-            ],
-            counters: { 'running.all': 1 },
-            room: { counter: 'running.all', below: 3 },
-          })
-        const all = await Promise.all(Array.from({ length: 9 }, (_, at) => store.commit(jobId, lease(at), NOW)))
-        expect(all.filter(({ ok }) => ok)).toHaveLength(3)
-        expect(all.find(({ ok }) => !ok)).toEqual({ ok: false, conflict: 'running.all' })
-        expect(await store.counters(jobId)).toMatchObject({ 'running.all': 3 })
-        expect(
-          (await store.listTasks(jobId, { limit: 9 })).items.filter(({ state }) => state === 'leased'),
-        ).toHaveLength(3)
-        // Whatever room there is, a record that is not as expected is told first.
-        expect(
-          await store.commit(jobId, { ...lease(0), tasks: [{ id: R0, expected: 7, value: aTask(R0) }] }, NOW),
-        ).toEqual({ ok: false, conflict: R0 })
-      })
+      it(
+        'write nothing when a counter leaves no room for them, and let ' +
+          'exactly as many of many through as there is room for',
+        async () => {
+          const { store } = open()
+          const jobId = await storeJob(store, aJob(1), 9)
+          const lease = (at: number) =>
+            aCommit({
+              tasks: [
+                { id: renderTaskId(at), expected: 1, value: aTask(renderTaskId(at), { state: 'leased', epoch: 1 }) },
+              ],
+              counters: { 'running.all': 1 },
+              room: { counter: 'running.all', below: 3 },
+            })
+          const all = await Promise.all(Array.from({ length: 9 }, (_, at) => store.commit(jobId, lease(at), NOW)))
+          expect(all.filter(({ ok }) => ok)).toHaveLength(3)
+          expect(all.find(({ ok }) => !ok)).toEqual({ ok: false, conflict: 'running.all' })
+          expect(await store.counters(jobId)).toMatchObject({ 'running.all': 3 })
+          expect(
+            (await store.listTasks(jobId, { limit: 9 })).items.filter(({ state }) => state === 'leased'),
+          ).toHaveLength(3)
+          // Whatever room there is, a record that is not as expected is told first.
+          expect(
+            await store.commit(jobId, { ...lease(0), tasks: [{ id: R0, expected: 7, value: aTask(R0) }] }, NOW),
+          ).toEqual({ ok: false, conflict: R0 })
+        },
+      )
 
       it('do not let what they were given change afterwards', async () => {
         const { store } = open()

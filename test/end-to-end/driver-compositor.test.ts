@@ -1,4 +1,5 @@
-// What the compositors of all scenes behind a picture do: strips show scenes whose compositors write files and denoise too.
+// What the compositors of all scenes behind a picture do: strips show scenes whose compositors write files and denoise
+// too.
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'

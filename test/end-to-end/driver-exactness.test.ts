@@ -1,5 +1,5 @@
-// What the driver writes, whole or put together from tiles, against what Blender writes on its own: the part of the matrix of
-// `npm run bench:exactness` that is quick. TILEWORK_TEST_BLENDER names another Blender to hold it to.
+// What the driver writes, whole or put together from tiles, against what Blender writes on its own: the part of the
+// matrix of `npm run bench:exactness` that is quick. TILEWORK_TEST_BLENDER names another Blender to hold it to.
 
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// What image a frame is, where the scene's own settings do not say it plainly: against bare Blender, whole and in tiles.
+// What image a frame is, where the scene's own settings do not say it plainly: against bare Blender, whole and in
+// tiles.
 
 import { execFile } from 'node:child_process'
 import { mkdir, readdir } from 'node:fs/promises'

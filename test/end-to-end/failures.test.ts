@@ -1,4 +1,5 @@
-// What fails, and what happens then, on a farm of real processes: each row of the failure table (README.md in services/coordinator).
+// What fails, and what happens then, on a farm of real processes: each row of the failure table (README.md in
+// services/coordinator).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
@@ -67,7 +68,10 @@ async function rendering(id: string): Promise<{ task: TaskRecord; worker: string
   return found
 }
 
-/** What became of the tries at each render task of a job that is completed; second tries that a slow machine brings are left out. */
+/**
+ * What became of the tries at each render task of a job that is completed; second tries that a slow machine brings are
+ * left out.
+ */
 async function outcomes(id: string): Promise<string[][]> {
   const ended = await farm.ended(id)
   expect([ended.state, ended.failure]).toEqual(['completed', undefined])
@@ -85,7 +89,10 @@ async function startAgain(coordinator: string): Promise<void> {
   await farm.part(coordinator).said('coordinator listens', lives)
 }
 
-/** How many results of each render task count, once the job is completed. On a machine that is busy a lease may run out besides. */
+/**
+ * How many results of each render task count, once the job is completed. On a machine that is busy a lease may run out
+ * besides.
+ */
 async function resultsThatCount(id: string): Promise<number[]> {
   return (await outcomes(id)).map((tries) => tries.filter((outcome) => outcome === 'rendered').length)
 }
@@ -158,7 +165,8 @@ describe('a worker', () => {
       for (const [failures, signal] of (['SIGSEGV', 'SIGKILL'] as const).entries()) {
         const { worker } = await rendering(id)
         const killed = new Set<number>()
-        // One that dies before its worker has begun is started again, and dies again: whatever it is at, starting or rendering.
+        // One that dies before its worker has begun is started again, and dies again: whatever it is at, starting or
+        // rendering.
         await farm.until(async () => {
           for (const blender of (await farm.blendersOf(worker)).filter((pid) => !killed.has(pid))) {
             process.kill(blender, signal)
@@ -198,8 +206,8 @@ describe('a farm', () => {
     'whose coordinators are killed goes on with one that is started again, and so does every lease',
     { timeout: 2 * MINUTES },
     async () => {
-      // Their leases outlast the start of a coordinator on any machine, so that none of them has a reason to run out. The cap keeps
-      // second attempts away, which would hide one that was lost.
+      // Their leases outlast the start of a coordinator on any machine, so that none of them has a reason to run out.
+      // The cap keeps second attempts away, which would hide one that was lost.
       await Promise.all(['north', 'south'].map((name) => farm.part(name).stop()))
       await Promise.all(
         ['east', 'west'].map((name) => farm.add('coordinator', name, { env: { TILEWORK_LEASE_SECONDS: '60' } })),
@@ -243,7 +251,8 @@ describe('a farm', () => {
   )
 
   it(
-    'whose assembler dies in the middle, and finds its disk full, delivers whole files only, and leaves nothing of the dead',
+    'whose assembler dies in the middle, and finds its disk full, delivers ' +
+      'whole files only, and leaves nothing of the dead',
     { timeout: 3 * MINUTES },
     async () => {
       const id = await submit({ frames: '1-3', video: 'mp4' })

@@ -243,7 +243,8 @@ describe('finishing', () => {
       const workers: { id: string; tasksRefuted: number }[] = (await farm.get('/v1/workers')).items
       const refuted = (id: string): number | undefined => workers.find((worker) => worker.id === id)?.tasksRefuted
       expect([refuted(ann.workerId), refuted(bob.workerId)]).toEqual([0, 0])
-      // Of one step in one channel nobody can be blamed: other processors round otherwise. The forged corner of frame 2 is no rounding.
+      // Of one step in one channel nobody can be blamed: other processors round otherwise. The forged corner of frame 2
+      // is no rounding.
       expect(refuted(forger.workerId)).toBeGreaterThan(0)
       const verdicts = (await finishes(job.id)).flatMap((task) =>
         task.attempts

@@ -1,4 +1,5 @@
-// What only Blender knows of a scene decides how its job is split, and the pixels are those of bare Blender all the same.
+// What only Blender knows of a scene decides how its job is split, and the pixels are those of bare Blender all the
+// same.
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

@@ -1,5 +1,6 @@
-// Frames of scenes whose own settings are animated, rendered out of order by one Blender, against bare Blender. All settings that
-// can be animated are gone through by `npm run test:keyed`; here is one of each kind, and what is odd about time.
+// Frames of scenes whose own settings are animated, rendered out of order by one Blender, against bare Blender. All
+// settings that can be animated are gone through by `npm run test:keyed`; here is one of each kind, and what is odd
+// about time.
 
 import { execFile } from 'node:child_process'
 import { mkdtemp } from 'node:fs/promises'

@@ -32,7 +32,8 @@ describe('a farm whose Redis is emptied in the middle of a job', () => {
   }, MINUTES)
 
   it(
-    'serves no empty farm, and once it is recovered goes on by itself: what was accepted is not rendered again, and the pixels are the same',
+    'serves no empty farm, and once it is recovered goes on by itself: what was ' +
+      'accepted is not rendered again, and the pixels are the same',
     { timeout: 4 * MINUTES },
     async () => {
       const blend = await buildTinyScene(join(farm.folder, 'tiny.blend'))
@@ -44,7 +45,8 @@ describe('a farm whose Redis is emptied in the middle of a job', () => {
         auditRate: 0,
         video: 'none',
       })
-      // The job is part done, and the journal knows all that was accepted. It is paused, so that no machine is too quick for that.
+      // The job is part done, and the journal knows all that was accepted. It is paused, so that no machine is too
+      // quick for that.
       const store = redisFarmStore(redis)
       await farm.until(async () => ((await farm.job(id)).counts.render['completed'] ?? 0) >= 4)
       expect((await farm.send('POST', `/v1/jobs/${id}/pause`, {})).status).toBe(200)
@@ -75,7 +77,8 @@ describe('a farm whose Redis is emptied in the middle of a job', () => {
       })
       const kept = recovery.jobs[0]?.kept ?? 0
       expect(kept).toBeGreaterThanOrEqual(4)
-      expect((await tilework(['recover', '--from', join(farm.folder, 'farm', 'objects')], { env })).exitCode).toBe(1) // it holds a farm
+      // It holds a farm.
+      expect((await tilework(['recover', '--from', join(farm.folder, 'farm', 'objects')], { env })).exitCode).toBe(1)
 
       expect(await farm.job(id)).toMatchObject({ state: 'active', waiting: [expect.stringContaining('paused')] })
       expect((await farm.send('POST', `/v1/jobs/${id}/resume`)).status).toBe(200)

@@ -13,7 +13,10 @@ import { buildTinyScene, renderBareFloat } from '../support/tiny-scene.ts'
 import { TestFarm } from '../support/farm.ts'
 
 const MINUTES = 60_000
-/** The driver's README: 4.5e-6 at most in the light of 14 scenes; the glow that this scene's compositor adds sums many pixels up again. */
+/**
+ * The driver's README: 4.5e-6 at most in the light of 14 scenes; the glow that this scene's compositor adds sums many
+ * pixels up again.
+ */
 const RELATIVE_MAX = 1e-5
 
 let farm: TestFarm

@@ -1,4 +1,5 @@
-// Two of each service over one Redis and one object store, as processes of their own: any of them serves any worker and any job.
+// Two of each service over one Redis and one object store, as processes of their own: any of them serves any worker and
+// any job.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,8 +1,8 @@
 /*
- * `npm run fuzz -- --minutes 10 --seed 1 [--target exr] [--only N]`: spoiled input for everything that reads what strangers send. Prints
- * how far it is every ten seconds; what fails is written to .fuzz/ and named with its seed and number; the exit code is 1 then.
- * Looked for: exceptions that are no refusal, inputs that take long, memory and file handles that grow. A thread looks on and ends a
- * run that hangs, naming the input.
+ * `npm run fuzz -- --minutes 10 --seed 1 [--target exr] [--only N]`: spoiled input for everything that reads what
+ * strangers send. Prints how far it is every ten seconds; what fails is written to .fuzz/ and named with its seed and
+ * number; the exit code is 1 then. Looked for: exceptions that are no refusal, inputs that take long, memory and file
+ * handles that grow. A thread looks on and ends a run that hangs, naming the input.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -134,7 +134,8 @@ if (values.only !== undefined) {
     // What is made once (code that gets hot, caches with a bound) is there after a few looks.
     if (checks === 3) first = now
     console.log(
-      `${[...done].map(([name, count]) => `${name} ${count}`).join(', ')}; heap ${Math.round(now.heap / 2 ** 20)} MiB, ${now.handles} handles, ${failures} failed`,
+      `${[...done].map(([name, count]) => `${name} ${count}`).join(', ')}; heap ` +
+        `${Math.round(now.heap / 2 ** 20)} MiB, ${now.handles} handles, ${failures} failed`,
     )
     if (first !== null && now.heap - first.heap > GROWTH_MAX)
       await fail('memory', n, Buffer.alloc(0), `the heap grew from ${first.heap} to ${now.heap} bytes`)

@@ -1,6 +1,6 @@
 /*
- * Spoils bytes and JSON in the ways that readers stumble over: cuts, flipped bits, sizes that lie, pieces twice or missing, and values
- * of another kind, of another size, or too deep.
+ * Spoils bytes and JSON in the ways that readers stumble over: cuts, flipped bits, sizes that lie, pieces twice or
+ * missing, and values of another kind, of another size, or too deep.
  */
 import type { SeededRandom } from '../simulation/random.ts'
 

@@ -15,6 +15,9 @@ import type { SeededRandom } from '../simulation/random.ts'
 import { spoiled, spoiledJson } from './mutate.ts'
 import type { Target } from './target.ts'
 
+const LISTS = ['jobs', 'scenes', 'workers', 'uploads', 'jobs/job_01j9zzzzzzzzzzzzzzzzzzzzzz/tasks'] as const
+const QUERIES = ['limit', 'cursor', 'state', 'x'] as const
+
 export async function protocolTargets(): Promise<Target[]> {
   return [await workerMessages(), await restRequests()]
 }
@@ -44,7 +47,9 @@ class FuzzSocket extends EventEmitter {
 
 const HELLO = aHello('fuzzer', { capabilities: capabilities({ slots: 4 }) })
 
-/** Up to seven lines, the first of them for most inputs a good hello; `LEASE` stands for a lease the worker was given. */
+/**
+ * Up to seven lines, the first of them for most inputs a good hello; `LEASE` stands for a lease the worker was given.
+ */
 async function workerMessages(): Promise<Target> {
   const ref = { jobId: 'LEASE_JOB', taskId: 'LEASE_TASK', epoch: 424_242 }
   const file = (role: string) => ({ name: `1.${role}`, frame: 1, role, bytes: 10, sha256: 'a'.repeat(64) })
@@ -177,7 +182,8 @@ async function restRequests(): Promise<Target> {
   }
   const json = { 'content-type': 'application/json' }
   const form = sceneForm({ scene: smallBlend(), before: { name: 'a' }, after: { sha256: scene } })
-  const metadata = `filename ${Buffer.from('a.blend').toString('base64')},sha256 ${Buffer.from(scene).toString('base64')}`
+  const metadata =
+    `filename ${Buffer.from('a.blend').toString('base64')},sha256 ` + `${Buffer.from(scene).toString('base64')}`
   const asked = (random: SeededRandom): Asked => {
     const spoil = (text: string) =>
       random.chance(0.5) ? text : spoiled(random, [Buffer.from(text, 'latin1')]).toString('latin1')
@@ -194,7 +200,7 @@ async function restRequests(): Promise<Target> {
       case 2:
         return {
           method: random.pick(['GET', 'HEAD', 'DELETE', 'POST']),
-          url: `/v1/${random.pick(['jobs', 'scenes', 'workers', 'uploads', 'jobs/job_01j9zzzzzzzzzzzzzzzzzzzzzz/tasks'])}${random.chance(0.3) ? `/${value()}` : ''}?${random.pick(['limit', 'cursor', 'state', 'x'])}=${value()}`,
+          url: `/v1/${random.pick(LISTS)}${random.chance(0.3) ? `/${value()}` : ''}?${random.pick(QUERIES)}=${value()}`,
           headers: {},
           body: '',
         }
@@ -236,7 +242,8 @@ async function restRequests(): Promise<Target> {
       })
       if (answer.statusCode >= 500)
         throw new Error(
-          `${method} ${url} was answered ${answer.statusCode}: ${answer.body.slice(0, 500)} ${JSON.stringify(farm.logged.at(-1)).slice(0, 1_500)}`,
+          `${method} ${url} was answered ${answer.statusCode}: ${answer.body.slice(0, 500)} ` +
+            `${JSON.stringify(farm.logged.at(-1)).slice(0, 1_500)}`,
         )
       farm.logged.length = 0
       if (method === 'POST' && url === '/v1/uploads' && answer.statusCode === 201)

@@ -1,5 +1,5 @@
-// What the assembler does with files that came from workers: whole and right they are delivered; anything else goes back to be
-// rendered by somebody else, and nothing of it reaches final/.
+// What the assembler does with files that came from workers: whole and right they are delivered; anything else goes
+// back to be rendered by somebody else, and nothing of it reaches final/.
 
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'

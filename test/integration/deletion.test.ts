@@ -92,7 +92,10 @@ function greedy(leases: Lease[]): Seat {
   }
 }
 
-/** A job in the midst of its life: one task handed in, one being delivered, others leased and queued, files at every place. */
+/**
+ * A job in the midst of its life: one task handed in, one being delivered, others leased and queued, files at every
+ * place.
+ */
 async function livedJob(): Promise<JobId> {
   const submitted = await submitJob(engine, 'ada', { scene: HASH, frames: '1-40', auditRate: 0, video: 'none' })
   if (!submitted.ok) throw new Error(submitted.detail)

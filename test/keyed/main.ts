@@ -1,6 +1,7 @@
 // Keys every property that Blender lets one animate, one a scene, and holds the farm's frames to bare Blender's.
 //
-//   npm run test:keyed [-- --only REGEXP]     with the Blender in PATH, or TILEWORK_TEST_BLENDER (a program, or a Python with bpy)
+//   npm run test:keyed [-- --only REGEXP]     with the Blender in PATH, or TILEWORK_TEST_BLENDER (a program, or a
+//   Python with bpy)
 //   --resume                                  leaves out what was tried at this commit
 //
 // Writes .benchmarks/keyed-<version>.json after each batch and prints a table; exits 1 when a frame differs or fails.

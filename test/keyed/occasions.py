@@ -1,7 +1,7 @@
 """Scenes in which time itself is odd: `blender -b --factory-startup -P occasions.py -- NAME FILE`, or python with bpy.
 
-... -- set FILE FRAME IMAGE            brings a file to a frame with scene.frame_set and renders it, for frames that -f cannot name
-... -- other FILE FRAME IMAGE SCENE    renders a frame of another scene of the file, as -S and -f do
+... -- set FILE FRAME IMAGE            brings a file to a frame with scene.frame_set and renders it, for frames that -f
+cannot name ... -- other FILE FRAME IMAGE SCENE    renders a frame of another scene of the file, as -S and -f do
 """
 
 import os

@@ -1,10 +1,11 @@
 """Every property that Blender lets one animate on what a scene renders with, and scenes in which one of them is keyed.
 
-    blender -b --factory-startup -P properties.py -- list                      prints {name, kind, path, type, exception?} lines
-    blender -b --factory-startup -P properties.py -- make NAME FILE...         builds and saves a scene for each name
-    blender -b --factory-startup -P properties.py -- bare OUT FILE...          renders frames 1 and 2 of each as `blender -a` does
+    blender -b --factory-startup -P properties.py -- list                 prints {name, kind, type} lines
+    blender -b --factory-startup -P properties.py -- make NAME FILE...    builds and saves a scene for each name
+    blender -b --factory-startup -P properties.py -- bare OUT FILE...     renders frames 1 and 2 of each as `-a` does
 
-(or `python properties.py ...` with the bpy module). A name is `subject/path`. Properties come from RNA, never from a list.
+(or `python properties.py ...` with the bpy module). A name is `subject/path`. Properties come from RNA, never from a
+list.
 """
 
 import json
@@ -22,7 +23,9 @@ _INT_SPAN, _FLOAT_SPAN = 3, 0.75
 
 
 def walk(struct, prefix="", depth=0):
-    """(path, owner, RNA property) of every animatable property of a struct and of the structs inside it, not of other blocks."""
+    """(path, owner, RNA property) of every animatable property of a struct and of the structs inside it, not of other
+    blocks.
+    """
     # What all nodes and sockets share is how they are drawn in the editor; `mute` alone changes pictures.
     general = next((kind for kind in (bpy.types.Node, bpy.types.NodeSocket) if isinstance(struct, kind)), None)
     ignored = set() if general is None else set(general.bl_rna.properties.keys()) - {"mute"}
@@ -46,7 +49,9 @@ def walk(struct, prefix="", depth=0):
 
 
 def _leads_away(inner):
-    """Whether a pointer leads to another node, socket or strip, each of which is a subject of its own, or to tools of the viewport."""
+    """Whether a pointer leads to another node, socket or strip, each of which is a subject of its own, or to tools of
+    the viewport.
+    """
     kinds = [
         getattr(bpy.types, name, None)
         for name in ("Node", "NodeSocket", "NodeLink", "Sequence", "Strip", "ToolSettings", "AnimData")
@@ -84,7 +89,9 @@ def values(owner, prop):
 
 
 def _choices(owner, prop):
-    """The items of an enumeration; where they are made at run time RNA lists none, but Blender names them when one is wrong."""
+    """The items of an enumeration; where they are made at run time RNA lists none, but Blender names them when one is
+    wrong.
+    """
     items = [item.identifier for item in prop.enum_items]
     if len(items) > 1:
         return items

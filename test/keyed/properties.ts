@@ -1,5 +1,5 @@
-// The properties that Blender lets one animate, scenes in which one of them is keyed, and what bare Blender makes of those:
-// runs properties.py, which does all three inside Blender.
+// The properties that Blender lets one animate, scenes in which one of them is keyed, and what bare Blender makes of
+// those: runs properties.py, which does all three inside Blender.
 
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -1,4 +1,4 @@
-"""The scenes whose properties are keyed: one for what every scene has, one for each light, compositor node and strip."""
+"""Scenes whose properties are keyed: one for what all scenes have, one for each light, compositor node and strip."""
 
 import bpy
 
@@ -16,7 +16,8 @@ def fresh():
     render.resolution_x, render.resolution_y, render.resolution_percentage = 24, 14, 100
     render.image_settings.file_format = "PNG"
     render.threads_mode, render.threads = "FIXED", 1
-    # Farms composite on the processor; on a GPU, which new files of 5.x ask for, bare Blender rounds some nodes otherwise.
+    # Farms composite on the processor; on a GPU, which new files of 5.x ask for, bare Blender rounds some nodes
+    # otherwise.
     for device in ("compositor_device", "compositor_denoise_device"):
         if hasattr(render, device):
             setattr(render, device, "CPU")

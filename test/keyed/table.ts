@@ -38,7 +38,8 @@ export function keyedTable(
     '',
     `Blender ${version}`,
     '',
-    '| settings of | animatable | keyed | whole: exact | tiles: exact | tiles: refused | different or failed | cannot be keyed | not tried |',
+    '| settings of | animatable | keyed | whole: exact | tiles: exact | tiles: ' +
+      'refused | different or failed | cannot be keyed | not tried |',
     '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
     '',

@@ -1,4 +1,5 @@
-// Renders a scene with one keyed property through the driver, out of order, whole and in tiles, and holds it to bare Blender.
+// Renders a scene with one keyed property through the driver, out of order, whole and in tiles, and holds it to bare
+// Blender.
 
 import type { AnswerTo } from '../../blender-worker/blender/answers.ts'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
@@ -49,7 +50,10 @@ async function renderWhole(lab: Lab, blender: BlenderProcess, bare: readonly [st
     must(await blender.run('render', { mode: 'frame', frame, outputs: { final }, device: 'CPU' }))
     const differing = await differingPixels(bare[frame - 1] ?? '', final)
     if (differing !== 0)
-      return `frame ${frame}, rendered as number ${turn + 1}: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
+      return (
+        `frame ${frame}, rendered as number ${turn + 1}: ` +
+        `${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
+      )
   }
   return ''
 }

@@ -7,7 +7,10 @@ export interface Entry {
   run: (() => void) | null
 }
 
-/** Virtual time, in ms since 1970: the next entry runs, and the clock stands at it. Entries of one moment run in the order they came. */
+/**
+ * Virtual time, in ms since 1970: the next entry runs, and the clock stands at it. Entries of one moment run in the
+ * order they came.
+ */
 export class Agenda implements Clock {
   #now: number
   #order = 0

@@ -37,7 +37,10 @@ export type Performed =
 
 type Report = (message: string) => void
 
-/** Holds a run to one promise. Each hook is called at its time; whatever it reports fails the run under the checker's name. */
+/**
+ * Holds a run to one promise. Each hook is called at its time; whatever it reports fails the run under the checker's
+ * name.
+ */
 export interface Checker {
   readonly name: string
   committed?(seen: Seen, report: Report): void

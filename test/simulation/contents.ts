@@ -58,7 +58,10 @@ export function hashOf(line: string): Sha256 {
 }
 
 function renderedLine(scene: string, frame: number, role: string, window: unknown, range?: SampleRange): string {
-  return `scene ${scene.slice(0, 8)} frame ${frame} ${role} ${JSON.stringify(window)}${range === undefined ? '' : ` samples ${range.offset} + ${range.count}`}`
+  return (
+    `scene ${scene.slice(0, 8)} frame ${frame} ${role} ` +
+    `${JSON.stringify(window)}${range === undefined ? '' : ` samples ${range.offset} + ${range.count}`}`
+  )
 }
 
 function finishedLine(frame: number, stitched: string): string {

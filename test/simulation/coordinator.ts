@@ -52,7 +52,10 @@ function logOf(world: World, who: string): Logger {
       world.trace.remark(
         who,
         () =>
-          `says: ${String(message)} ${JSON.stringify(fields, (name, value: unknown) => (value instanceof Error ? value.message : name === 'error' ? String(value) : value))}`,
+          `says: ${String(message)} ` +
+          JSON.stringify(fields, (name, value: unknown) =>
+            value instanceof Error ? value.message : name === 'error' ? String(value) : value,
+          ),
       )
       if (
         error instanceof Error &&

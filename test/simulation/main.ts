@@ -11,7 +11,7 @@ import { simulate } from './simulate.ts'
 const PROGRESS_MS = 5_000
 
 const USAGE = `npm run simulate -- [--seeds 300] [--seed-start 0] [--minutes 10] [--threads 2]   plays many seeds
-npm run simulate -- --seed 4711                                                plays one and tells everything that happened`
+npm run simulate -- --seed 4711                            plays one and tells everything that happened`
 
 function whole(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
@@ -25,7 +25,8 @@ async function replay(seed: number): Promise<boolean> {
   const run = await simulate(seed, { keepTrace: true })
   process.stdout.write(`${run.lines.join('\n')}\n\n`)
   process.stdout.write(
-    `seed ${seed}: ${run.events} events in ${minutes(run.virtualMs)} of virtual time, trace ${run.trace}, jobs ${JSON.stringify(run.jobs)}\n`,
+    `seed ${seed}: ${run.events} events in ${minutes(run.virtualMs)} of virtual ` +
+      `time, trace ${run.trace}, jobs ${JSON.stringify(run.jobs)}\n`,
   )
   for (const { checker, message } of run.failures) process.stdout.write(`FAILED ${checker}: ${message}\n`)
   return run.failures.length === 0
@@ -59,7 +60,9 @@ async function playMany(from: number, count: number, endsAt: number, threads: nu
   })
   const seconds = (performance.now() - startedAt) / 1000
   process.stdout.write(
-    `${played} seeds from ${from} in ${seconds.toFixed(0)} s on ${threads} threads (${(process.cpuUsage().user / 1e6).toFixed(0)} s of processor): ${minutes(virtualMs)} of virtual time, ${events} events, jobs ${JSON.stringify(jobs)}\n`,
+    `${played} seeds from ${from} in ${seconds.toFixed(0)} s on ${threads} threads ` +
+      `(${(process.cpuUsage().user / 1e6).toFixed(0)} s of processor): ${minutes(virtualMs)} ` +
+      `of virtual time, ${events} events, jobs ${JSON.stringify(jobs)}\n`,
   )
   if (interrupted) process.stdout.write(`interrupted; go on with --seed-start ${from + asked}\n`)
   if (failing.length === 0) {

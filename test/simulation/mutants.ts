@@ -1,6 +1,6 @@
 /*
- * Bugs that are planted to see that the checkers find them. Those here sit around a port; those that sit in a rule of the domain
- * or the engine are swapped in by mutants.test.ts, under the same names.
+ * Bugs that are planted to see that the checkers find them. Those here sit around a port; those that sit in a rule of
+ * the domain or the engine are swapped in by mutants.test.ts, under the same names.
  */
 import type { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import type { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
@@ -391,7 +391,10 @@ function canceledInARush(scenario: Scenario): Scenario {
 }
 
 /** Small jobs whose files are on their way when they are canceled. */
-/** Workers stand still while they upload, until others have rendered the same and the job is completed, and send then what nobody wants. */
+/**
+ * Workers stand still while they upload, until others have rendered the same and the job is completed, and send then
+ * what nobody wants.
+ */
 function stoodStillWhileUploading(scenario: Scenario): Scenario {
   const rush = canceledInARush(scenario)
   const workers = rush.workers.map((worker) => ({ ...worker, failShare: 0 }))

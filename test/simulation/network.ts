@@ -1,6 +1,7 @@
 /*
- * The line between workers and coordinators. Two kinds: a `stream` keeps order and loses nothing until it is cut, as TCP does;
- * a `datagram` line loses, repeats and reorders single messages, which is harsher than anything a WebSocket does.
+ * The line between workers and coordinators. Two kinds: a `stream` keeps order and loses nothing until it is cut, as
+ * TCP does; a `datagram` line loses, repeats and reorders single messages, which is harsher than anything a WebSocket
+ * does.
  */
 import { EventEmitter } from 'node:events'
 import type { WebSocket } from 'ws'

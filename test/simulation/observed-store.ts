@@ -20,7 +20,9 @@ export function observed(store: FarmStore, world: World): FarmStore {
     world.trace.note(
       'store',
       committed.ok
-        ? `commit ${jobId.slice(-4)} ${job?.state} ${commit.tasks.map(({ id, value }) => `${id}@${value?.epoch} ${value?.state}`).join(', ')} ${commit.frames.map(({ id, value }) => `frame ${id} ${value?.state}`).join(', ')}`
+        ? `commit ${jobId.slice(-4)} ${job?.state} ` +
+            `${commit.tasks.map(({ id, value }) => `${id}@${value?.epoch} ${value?.state}`).join(', ')} ` +
+            `${commit.frames.map(({ id, value }) => `frame ${id} ${value?.state}`).join(', ')}`
         : `conflict ${committed.conflict}`,
     )
     if (!committed.ok || job === undefined || job === null) return committed

@@ -2,8 +2,8 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { type Run, simulate } from './simulate.ts'
 
 /**
- * Plays the seeds that `next` gives, until it gives null, on so many threads; `played` hears of each run, in the order they end.
- * A thread has clocks, timers and globals of its own, so a seed plays the same on any of them.
+ * Plays the seeds that `next` gives, until it gives null, on so many threads; `played` hears of each run, in the order
+ * they end. A thread has clocks, timers and globals of its own, so a seed plays the same on any of them.
  */
 export async function playSeeds(next: () => number | null, threads: number, played: (run: Run) => void): Promise<void> {
   await Promise.all(

@@ -24,8 +24,8 @@ interface Surroundings {
 }
 
 /**
- * A port as one process sees it: every call takes simulated time on the way there and back, may be lost on either, and does its
- * work at one moment in between. A process that died meanwhile never hears the answer.
+ * A port as one process sees it: every call takes simulated time on the way there and back, may be lost on either, and
+ * does its work at one moment in between. A process that died meanwhile never hears the answer.
  */
 export function simulated<T extends object>(
   target: T,

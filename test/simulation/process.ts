@@ -1,8 +1,9 @@
 import type { Agenda } from './agenda.ts'
 
 /**
- * Something that runs and may die or stand still at any moment. All that reaches it (answers of ports, messages, timers) comes
- * through `enter`: a dead process never hears of it, which is a crash between any two awaits; one that stands still hears of it later.
+ * Something that runs and may die or stand still at any moment. All that reaches it (answers of ports, messages,
+ * timers) comes through `enter`: a dead process never hears of it, which is a crash between any two awaits; one that
+ * stands still hears of it later.
  */
 export class SimulatedProcess {
   readonly name: string
@@ -60,7 +61,9 @@ export class SimulatedProcess {
   }
 }
 
-/** Whose code runs now: one entry of the agenda wakes one process, and all it awaits is drained before the next entry. */
+/**
+ * Whose code runs now: one entry of the agenda wakes one process, and all it awaits is drained before the next entry.
+ */
 let running: SimulatedProcess | null = null
 
 export function runningProcess(): SimulatedProcess | null {

@@ -72,7 +72,10 @@ const WORKER_FAULTS: readonly FailureCode[] = [
 ]
 const SCENE_FAULTS: readonly FailureCode[] = ['blender_error', 'no_camera', 'blend_unreadable']
 
-/** A random farm with random weather: each seed draws its own rates, so that some are calm, some wild, and some wild in one way only. */
+/**
+ * A random farm with random weather: each seed draws its own rates, so that some are calm, some wild, and some wild in
+ * one way only.
+ */
 export function drawScenario(random: SeededRandom): Scenario {
   const shape = random.fork('shape')
   const bad = random.fork('weather')
@@ -197,7 +200,9 @@ export function drawScenario(random: SeededRandom): Scenario {
   }
 }
 
-/** In a third of the farms somebody changes jobs all the time. Pauses that nobody ends are ended when the farm heals. */
+/**
+ * In a third of the farms somebody changes jobs all the time. Pauses that nobody ends are ended when the farm heals.
+ */
 function drawChanges(random: SeededRandom, healsAt: number): PlannedAct[] {
   const changes = random.chance(0.35) ? changesWithin(random, healsAt) : []
   // Some that failed or were canceled are tried again when all is well, and must complete then.

@@ -19,12 +19,17 @@ export interface Run {
 const SWEEP_MS = 10_000
 /** Between two looks whether all is done, in ms. */
 const LOOK_MS = 2_000
-/** When faults have stopped, everything must be done within this time, in ms: the slowest jobs here need some minutes. */
+/**
+ * When faults have stopped, everything must be done within this time, in ms: the slowest jobs here need some minutes.
+ */
 const LIVENESS_MS = 90 * 60_000
 /** What is still under way when all is done (late messages, late uploads) gets this long, in ms. */
 const AFTERMATH_MS = 30_000
 
-/** Plays one seed: a random farm, faults for a while, then none, and all checkers all the way. One at a time in a process. */
+/**
+ * Plays one seed: a random farm, faults for a while, then none, and all checkers all the way. One at a time in a
+ * process.
+ */
 export async function simulate(seed: number, options: { keepTrace?: boolean; planted?: Planted } = {}): Promise<Run> {
   const world = new World(seed, { keepTrace: options.keepTrace ?? false, planted: options.planted })
   const { agenda } = world

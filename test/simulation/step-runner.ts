@@ -11,12 +11,17 @@ import type { SeededRandom } from './random.ts'
 import { performStep } from './steps.ts'
 import type { World } from './world.ts'
 
-/** A step whose process died is taken from it after this long, in ms, as BullMQ does with a lock of 30 s that nobody renews. */
+/**
+ * A step whose process died is taken from it after this long, in ms, as BullMQ does with a lock of 30 s that nobody
+ * renews.
+ */
 const STALLED_MS = 30_000
 const LOOK_PAUSE_MS = 500
 const FAILED_PAUSE_MS = 2_000
 
-/** One process of services/assembler or services/verifier: one step after the other, until it dies in the middle of one. */
+/**
+ * One process of services/assembler or services/verifier: one step after the other, until it dies in the middle of one.
+ */
 export class StepRunner {
   readonly process: SimulatedProcess
   readonly #world: World
@@ -49,7 +54,10 @@ export class StepRunner {
     })
   }
 
-  /** Settles for the queue when the step is done, or when the queue takes it away: from the dead surely, from the living now and then. */
+  /**
+   * Settles for the queue when the step is done, or when the queue takes it away: from the dead surely, from the living
+   * now and then.
+   */
   #run(step: BackgroundStep, context: StepContext, stolen: AbortController, onFailure: () => void): Promise<void> {
     const { agenda, trace, weather } = this.#world
     return new Promise((resolve, reject) => {

@@ -22,8 +22,8 @@ import { canonicalFiles, withRole } from '../../services/assembler/canonical-fil
 import { hashOf, stitchedLine } from './contents.ts'
 
 /**
- * What assembler and verifier do, with lines of text for images: the same reads, writes and reports in the same order as
- * services/assembler and services/verifier.
+ * What assembler and verifier do, with lines of text for images: the same reads, writes and reports in the same order
+ * as services/assembler and services/verifier.
  */
 export function performStep(
   engine: Engine,

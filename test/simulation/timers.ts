@@ -14,14 +14,18 @@ const native = {
 /** At least every this many drains Node gets a turn of its own, for signals and finalizers. */
 const DRAINS_PER_TURN = 256
 let drains = 0
-/** Ticks asked for so far, and those of which a turn has seen the end. Vitest puts a nextTick of its own in place at times, so there they cannot be counted. */
+/**
+ * Ticks asked for so far, and those of which a turn has seen the end. Vitest puts a nextTick of its own in place at
+ * times, so there they cannot be counted.
+ */
 let ticks = 0
 let settled = 0
 const TICKS_COUNT = process.env['VITEST'] === undefined
 
 /**
  * Ends when everything that was begun has come to rest. Promises alone are drained by one tick, which Node runs when no
- * promise has anything left to do: a turn of its event loop costs thirty times as much. Who used ticks (streams do) gets the turn.
+ * promise has anything left to do: a turn of its event loop costs thirty times as much. Who used ticks (streams do)
+ * gets the turn.
  */
 export async function drained(): Promise<void> {
   await new Promise<void>((done) => void Reflect.apply(native.nextTick, process, [done]))
@@ -54,8 +58,9 @@ function stop(timer: VirtualTimer): void {
 }
 
 /**
- * Until `restore`, timers that simulated processes set belong to the agenda: production code with timers of its own (the rounds, a
- * silent worker, the dispatcher's turn) runs as it is. Whoever sets a timer outside of every process gets a real one.
+ * Until `restore`, timers that simulated processes set belong to the agenda: production code with timers of its own
+ * (the rounds, a silent worker, the dispatcher's turn) runs as it is. Whoever sets a timer outside of every process
+ * gets a real one.
  */
 export function takeOverTimers(agenda: Agenda): { restore(): void } {
   const schedule = (

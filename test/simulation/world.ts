@@ -47,7 +47,10 @@ const HONEST_AT_LAST = 3
 /** Between two looks for jobs that are paused, in ms. */
 const RESUMED_EVERY_MS = 20_000
 
-/** A whole farm under virtual time: its processes, its lines, its weather, and those who look whether it keeps its promises. */
+/**
+ * A whole farm under virtual time: its processes, its lines, its weather, and those who look whether it keeps its
+ * promises.
+ */
 export class World {
   readonly agenda = new Agenda(NOW)
   readonly random: SeededRandom
@@ -200,7 +203,9 @@ export class World {
 
   // --- weather ------------------------------------------------------------------------------------------------------
 
-  /** Faults stop: what died comes back, lines are good, and there are enough honest workers for everything that waits. */
+  /**
+   * Faults stop: what died comes back, lines are good, and there are enough honest workers for everything that waits.
+   */
   heal(): void {
     this.trace.note('world', 'heals')
     this.healed = true

@@ -14,7 +14,9 @@ import { withinWait } from './wait.ts'
 
 export type MessageOf<Type extends WorkerMessage['type']> = Extract<WorkerMessage, { type: Type }>
 
-/** One connection of a worker, as the test's script sees it. Every message that comes is checked against the protocol. */
+/**
+ * One connection of a worker, as the test's script sees it. Every message that comes is checked against the protocol.
+ */
 export class WorkerConnection {
   readonly closed: Promise<number>
   readonly #socket: WebSocket
@@ -34,7 +36,10 @@ export class WorkerConnection {
     })
   }
 
-  /** The next message of a type that was not taken yet; those of other types stay for later. Rejects when none comes in time. */
+  /**
+   * The next message of a type that was not taken yet; those of other types stay for later. Rejects when none comes in
+   * time.
+   */
   async next<Type extends WorkerMessage['type']>(type: Type): Promise<MessageOf<Type>> {
     const isWanted = (message: WorkerMessage): message is MessageOf<Type> => message.type === type
     const found = this.#backlog.findIndex(isWanted)
@@ -150,8 +155,8 @@ export class CoordinatorDouble {
   }
 
   /**
-   * Offers bytes for download. `cuts`: after how many bytes each of the next answers breaks off, which waits for `beforeCut`:
-   * a reader may lose what it has received and not yet looked at when the line breaks.
+   * Offers bytes for download. `cuts`: after how many bytes each of the next answers breaks off, which waits for
+   * `beforeCut`: a reader may lose what it has received and not yet looked at when the line breaks.
    */
   serve(
     path: string,

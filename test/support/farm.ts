@@ -10,13 +10,18 @@ import type { Rendered, Renderer, RenderRequest } from '../../blender-worker/ren
 import { startFarm } from '../../services/farm/main.ts'
 import { FarmApi } from './farm-api.ts'
 
-/** What a liar does: `render` changes a request before it is obeyed, `finish` the files of a finished frame before they are handed in. */
+/**
+ * What a liar does: `render` changes a request before it is obeyed, `finish` the files of a finished frame before they
+ * are handed in.
+ */
 export interface Lie {
   readonly render?: (request: RenderRequest) => RenderRequest
   readonly finish?: (rendered: Rendered, frame: number) => Promise<void>
 }
 
-/** A whole farm of real parts in this process, with workers that drive real Blender; all of it in one temporary folder. */
+/**
+ * A whole farm of real parts in this process, with workers that drive real Blender; all of it in one temporary folder.
+ */
 export class TestFarm extends FarmApi {
   readonly #workerToken: string
   readonly #stopFarm: () => Promise<void>

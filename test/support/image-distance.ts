@@ -1,4 +1,5 @@
-// How far two renders of one frame are from each other: as float images pass by pass, and as the 8-bit image that people see.
+// How far two renders of one frame are from each other: as float images pass by pass, and as the 8-bit image that
+// people see.
 
 import sharp from 'sharp'
 import { eachRowOfPair, openPair, shapeDifference } from '../../shared/adapters/imaging/compare-exr-rows.ts'

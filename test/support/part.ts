@@ -1,6 +1,6 @@
 /*
- * One process of a farm under test, started as an operator does: `tilework <args>` from what was built. It can be killed at any
- * instruction, stood still, and started again. All of its lives write into one log.
+ * One process of a farm under test, started as an operator does: `tilework <args>` from what was built. It can be
+ * killed at any instruction, stood still, and started again. All of its lives write into one log.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -8,7 +8,10 @@ import { existsSync, openSync, closeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { projectFile } from './project-file.ts'
 
-/** How long a process may take to end in order before it is killed: a worker says goodbye, an assembler finishes its step. */
+/**
+ * How long a process may take to end in order before it is killed: a worker says goodbye, an assembler finishes its
+ * step.
+ */
 const FAREWELL_MS_MAX = 20_000
 /** A worker drains at the first signal; nobody waits for its frames here. */
 const SECOND_SIGNAL_AFTER_MS = 300
@@ -139,7 +142,8 @@ export class Part {
       if ((await this.log()).split(words).length > times) return
       if (ended)
         throw new Error(
-          `${this.name} ended with ${this.ending} before it said ${JSON.stringify(words)}:\n${(await this.log()).slice(-3_000)}`,
+          `${this.name} ended with ${this.ending} before it said ` +
+            `${JSON.stringify(words)}:\n${(await this.log()).slice(-3_000)}`,
         )
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }

@@ -1,7 +1,8 @@
 /*
- * A farm of real processes for tests of what can go wrong: a redis-server, an object store, and any number of coordinators,
- * verifiers, assemblers and workers, each started by the `tilework` command. Everybody reaches Redis, the object store and the
- * coordinators over lines that a test can cut; coordinators are behind one that gives each connection to the next of them.
+ * A farm of real processes for tests of what can go wrong: a redis-server, an object store, and any number of
+ * coordinators, verifiers, assemblers and workers, each started by the `tilework` command. Everybody reaches Redis, the
+ * object store and the coordinators over lines that a test can cut; coordinators are behind one that gives each
+ * connection to the next of them.
  */
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The path of a file of the project that the compiler does not copy (.py, .mjs), from the sources and from the build alike. */
+/**
+ * The path of a file of the project that the compiler does not copy (.py, .mjs), from the sources and from the build
+ * alike.
+ */
 export function projectFile(path: string): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return join(folder, path)

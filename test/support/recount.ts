@@ -3,7 +3,10 @@ import { recount } from '../../shared/engine/commit/commit.ts'
 import type { FarmStore } from '../../shared/ports/farm-store.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
 
-/** Where counters, leases or the list of picky tasks say something else than a recount of a job's records; empty when all is well. */
+/**
+ * Where counters, leases or the list of picky tasks say something else than a recount of a job's records; empty when
+ * all is well.
+ */
 export async function recountFaults(store: FarmStore, id: JobId): Promise<string[]> {
   const faults: string[] = []
   const tasks = (await store.listTasks(id, { limit: 1e6 })).items

@@ -20,7 +20,10 @@ export interface TestRedis {
   /** Ends the server as a power cut would, and starts it on the same append-only file. */
   restart(): Promise<void>
   kill(): Promise<void>
-  /** Stops the server from doing anything, without an end of its connections, until the function that this gives is called. */
+  /**
+   * Stops the server from doing anything, without an end of its connections, until the function that this gives is
+   * called.
+   */
   freeze(): () => void
   start(): Promise<void>
 }

@@ -146,7 +146,8 @@ export function sceneForm({
   const payload = Buffer.concat([
     ...Object.entries(before).map(field),
     Buffer.from(
-      `--${boundary}\r\ncontent-disposition: form-data; name="scene"; filename="${fileName}"\r\ncontent-type: application/octet-stream\r\n\r\n`,
+      `--${boundary}\r\ncontent-disposition: form-data; name="scene"; ` +
+        `filename="${fileName}"\r\ncontent-type: application/octet-stream\r\n\r\n`,
     ),
     scene,
     Buffer.from('\r\n'),

@@ -1,6 +1,7 @@
 /*
- * A line between processes, in the hand of a test: a TCP port on the loopback interface that leads to one or several servers, and
- * can be cut, stalled or closed. With several servers it is a load balancer: each connection goes to the next one that answers.
+ * A line between processes, in the hand of a test: a TCP port on the loopback interface that leads to one or several
+ * servers, and can be cut, stalled or closed. With several servers it is a load balancer: each connection goes to the
+ * next one that answers.
  */
 import { connect, createServer } from 'node:net'
 import type { NetConnectOpts, Server, Socket } from 'node:net'

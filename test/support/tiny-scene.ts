@@ -40,7 +40,8 @@ export async function renderBare(blend: string, folder: string, frame: number): 
 }
 
 const FLOAT_EXR =
-  'import bpy; s = bpy.context.scene.render.image_settings; s.file_format = "OPEN_EXR"; s.color_depth = "32"; s.exr_codec = "ZIP"'
+  'import bpy; s = bpy.context.scene.render.image_settings; s.file_format ' +
+  '= "OPEN_EXR"; s.color_depth = "32"; s.exr_codec = "ZIP"'
 
 /** The same as 32-bit float EXR, whatever the scene itself writes. */
 export async function renderBareFloat(blend: string, folder: string, frame: number): Promise<string> {

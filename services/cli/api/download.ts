@@ -32,7 +32,9 @@ export interface Downloaded {
   readonly bytes: number
 }
 
-/** Fetches into `folder`. Throws when a file cannot be had whole after a few tries; what was fetched until then stays. */
+/**
+ * Fetches into `folder`. Throws when a file cannot be had whole after a few tries; what was fetched until then stays.
+ */
 export async function downloadJob(
   client: FarmClient,
   jobId: string,

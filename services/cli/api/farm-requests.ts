@@ -43,7 +43,8 @@ export class FarmUnreachable extends CommandFailure {
     super(
       EXIT_CODES.unreachable,
       'unreachable',
-      `the farm at ${url} cannot be reached: ${why}. Start one with "tilework up", or name another with --url or TILEWORK_URL`,
+      `the farm at ${url} cannot be reached: ${why}. Start one with "tilework ` +
+        'up", or name another with --url or TILEWORK_URL',
     )
   }
 }
@@ -85,7 +86,8 @@ export class FarmRequests {
     throw new CommandFailure(
       EXIT_CODES.failed,
       'bad_answer',
-      `${path.split('?', 1)[0]}: the farm sent an answer that this program does not understand (${issue?.path.join('.') || 'body'}: ${issue?.message}); it may be another version of Tilework`,
+      `${path.split('?', 1)[0]}: the farm sent an answer that this program does not understand ` +
+        `(${issue?.path.join('.') || 'body'}: ${issue?.message}); it may be another version of Tilework`,
     )
   }
 

@@ -14,7 +14,10 @@ export interface SceneFile {
   readonly sha256: Sha256
 }
 
-/** Reads a whole file for its hash. Throws a usage failure when there is no such file, and a failure when it cannot be a scene. */
+/**
+ * Reads a whole file for its hash. Throws a usage failure when there is no such file, and a failure when it cannot be a
+ * scene.
+ */
 export async function openSceneFile(
   path: string,
   onRead: (bytes: number, of: number) => void = () => {},

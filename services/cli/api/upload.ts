@@ -13,7 +13,9 @@ import type { UploadKey, UploadNotes } from './upload-notes.ts'
 
 /** A part is lost when the connection is; over a line of 10 Mbit/s it takes seven seconds. */
 const PART_BYTES = 8 * 1024 * 1024
-/** Longest wait for a part to be taken. The answer to the last one comes when the farm has read and stored the scene. */
+/**
+ * Longest wait for a part to be taken. The answer to the last one comes when the farm has read and stored the scene.
+ */
 const PART_TIMEOUT_MS = 20 * 60_000
 /** Failures in a row, with no byte gained between them, before the upload is given up (a minute and a half). */
 const TRIES_MAX = 8
@@ -39,7 +41,9 @@ export interface Uploaded {
   readonly resumedAt: number
 }
 
-/** Makes sure that the farm has the scene. Throws FarmRefusal when it is refused, FarmUnreachable when cuts do not end. */
+/**
+ * Makes sure that the farm has the scene. Throws FarmRefusal when it is refused, FarmUnreachable when cuts do not end.
+ */
 export async function uploadScene(client: FarmClient, scene: SceneFile, options: UploadOptions): Promise<Uploaded> {
   if ((await client.hasScene(scene.sha256)) && (await isRead(client, scene, options.main)))
     return { known: true, resumedAt: 0 }

@@ -16,7 +16,8 @@ process.stdout.on('error', (error) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
-// The S3 library says at each start that Node 20 will not be supported for ever; package.json holds the version that is.
+// The S3 library says at each start that Node 20 will not be supported for ever; package.json holds the version that
+// is.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
 let interruption = null

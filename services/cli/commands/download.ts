@@ -44,5 +44,8 @@ export function addDownloadCommand(program: Command, shell: Shell): void {
 /** What a download came to. */
 export function downloadLine({ fetched, skipped, bytes }: Downloaded, folder: string): string {
   if (fetched + skipped === 0) return 'there is nothing to download yet'
-  return `${fetched + skipped} files, ${formatBytes(bytes)}, in ${folder}${skipped > 0 ? ` (${skipped} were there already)` : ''}`
+  return (
+    `${fetched + skipped} files, ${formatBytes(bytes)}, in ` +
+    `${folder}${skipped > 0 ? ` (${skipped} were there already)` : ''}`
+  )
 }

@@ -65,7 +65,8 @@ export function addJobChangeCommands(program: Command, shell: Shell): void {
       const { client, answer } = await openFarm(command, shell)
       const changed = await client.change(id, change.data)
       answer(changed, [
-        `${id} ${stateText(changed)}, frames ${changed.plan.frames}, priority ${changed.priority}, ${changed.cap === undefined ? 'no cap' : `cap ${changed.cap}`}`,
+        `${id} ${stateText(changed)}, frames ${changed.plan.frames}, priority ${changed.priority}, ` +
+          `${changed.cap === undefined ? 'no cap' : `cap ${changed.cap}`}`,
       ])
     })
 }

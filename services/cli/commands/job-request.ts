@@ -96,7 +96,8 @@ const Wishes = JobRequest.omit({ scene: true })
 export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
   if (options.format === undefined && (options.colorDepth !== undefined || options.quality !== undefined)) {
     throw usageFailure(
-      `${options.colorDepth === undefined ? '--quality' : '--color-depth'}: needs --format, since not every format has it`,
+      `${options.colorDepth === undefined ? '--quality' : '--color-depth'}: ` +
+        'needs --format, since not every format has it',
     )
   }
   const parsed = Wishes.safeParse(

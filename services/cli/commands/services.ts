@@ -1,6 +1,6 @@
 /*
- * The commands that start a service. This is the only file of the command that reaches beyond shared/protocol, and it does
- * so when such a command runs and not before, so that asking a farm a question loads none of them.
+ * The commands that start a service. This is the only file of the command that reaches beyond shared/protocol, and it
+ * does so when such a command runs and not before, so that asking a farm a question loads none of them.
  */
 import { Option } from 'commander'
 import type { Command } from 'commander'
@@ -101,7 +101,9 @@ export function addServiceCommands(program: Command, shell: Shell): void {
     .option('--quiet', 'no progress')
     .addHelpText(
       'after',
-      `\nEndpoint and credentials come from the environment, as the services read them. Only what was in flight, or accepted in the last few\nseconds, is rendered again. It may be interrupted and run again; services that run meanwhile wait and go on by themselves.\n${EXIT_CODE_HELP}`,
+      `\nEndpoint and credentials come from the environment, as the services read them. Only what was ` +
+        `in flight, or accepted in the last few\nseconds, is rendered again. It may be interrupted and ` +
+        `run again; services that run meanwhile wait and go on by themselves.\n${EXIT_CODE_HELP}`,
     )
     .action(async (options: unknown) => {
       const { from, dataDir, json, quiet } = parseOptions(RecoverOptions, options)
@@ -130,7 +132,8 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: num
   program
     .command('worker')
     .description(
-      'render for a farm on this machine; the first SIGTERM or Ctrl-C finishes what is being rendered, the second leaves at once',
+      'render for a farm on this machine; the first SIGTERM or Ctrl-C finishes ' +
+        'what is being rendered, the second leaves at once',
     )
     .option('--url <address>', 'address of the coordinator, such as wss://farm.example (TILEWORK_WORKER_URL)')
     .option(
@@ -155,7 +158,8 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: num
     .addOption(leashOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 drained or stopped, 1 could not start, 2 wrong settings, 69 replaced by another with its identity, 76 the\nfarm speaks another protocol version, 77 the token is not taken.\n',
+      '\nExit codes: 0 drained or stopped, 1 could not start, 2 wrong settings, 69 replaced by another ' +
+        'with its identity, 76 the\nfarm speaks another protocol version, 77 the token is not taken.\n',
     )
     .action(async (options: unknown) => {
       const { leash, ...flags } = parseOptions(WorkerOptions, options)
@@ -191,7 +195,8 @@ export function addWorkerCommand(program: Command, shell: Shell, end: (code: num
     })
 }
 
-// A script gets lines of JSON, of which one says that the farm is ready; a person gets words, and of the log what matters.
+// A script gets lines of JSON, of which one says that the farm is ready; a person gets words, and of the log what
+// matters.
 async function upForPeople(environment: NodeJS.ProcessEnv, shell: Shell): Promise<void> {
   const [{ startFarm }, { makeLog, stopOnSignals }] = await Promise.all([
     import('../../farm/main.ts'),
@@ -201,7 +206,8 @@ async function upForPeople(environment: NodeJS.ProcessEnv, shell: Shell): Promis
   stopOnSignals(farm, makeLog({ LOG_LEVEL: 'warn' }, 'farm'))
   const lines = [
     `The farm runs at ${farm.url}, and describes itself at ${farm.url}/docs.`,
-    `Its tokens are in ${farm.tokensFile}; commands find them there by --data-dir or TILEWORK_DATA_DIR, and by themselves in ./${DATA_DIR_DEFAULT}.`,
+    `Its tokens are in ${farm.tokensFile}; commands find them there by --data-dir or ` +
+      `TILEWORK_DATA_DIR, and by themselves in ./${DATA_DIR_DEFAULT}.`,
     `Add a worker with: tilework worker --url ${farm.url}`,
     'Ctrl-C stops it.',
   ]

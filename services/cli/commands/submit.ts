@@ -45,11 +45,14 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
       let job = await session.client.submit({ ...wishes, scene: scene.sha256 })
       const { plan } = job
       session.screen.say(
-        `${job.id}: ${plan.frameCount} ${plan.frameCount === 1 ? 'frame' : 'frames'} (${plan.frames}), ${plan.width} x ${plan.height}, ${plan.format}, ${plan.renderTaskCount} render tasks${plan.video === 'none' ? '' : `, ${plan.video} video`}`,
+        `${job.id}: ${plan.frameCount} ${plan.frameCount === 1 ? 'frame' : 'frames'} (${plan.frames}), ` +
+          `${plan.width} x ${plan.height}, ${plan.format}, ${plan.renderTaskCount} render ` +
+          `tasks${plan.video === 'none' ? '' : `, ${plan.video} video`}`,
       )
       if (job.state === 'inspecting')
         session.screen.say(
-          'this scene is new to the farm: a worker opens it in Blender first, and may find reasons to split it less, or to refuse it',
+          'this scene is new to the farm: a worker opens it in Blender first, ' +
+            'and may find reasons to split it less, or to refuse it',
         )
       for (const note of plan.notes) session.screen.say(`note: ${note}`)
       if (watch || download !== undefined) job = await watchUntilEnd(session, job.id, shell)

@@ -23,10 +23,12 @@ export async function uploadSceneFile(
     onProgress: byteBar(screen, 'sending'),
     onCut: (why, atBytes) => screen.say(`the upload broke off at ${formatBytes(atBytes)}, going on from there: ${why}`),
   })
+  const before = uploaded.resumedAt
+  const already = before > 0 ? `, the first ${formatBytes(before)} were already there` : ''
   screen.say(
     uploaded.known
       ? `${scene.name}: already on the farm`
-      : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${uploaded.resumedAt > 0 ? `, the first ${formatBytes(uploaded.resumedAt)} were already there` : ''}`,
+      : `${scene.name}: sent ` + `${formatBytes(scene.bytes - uploaded.resumedAt)}${already}`,
   )
   return scene
 }

@@ -84,5 +84,8 @@ function stageLine(stage: Stage): string {
     ...(stage.running > 0 ? [`${stage.running} running`] : []),
     ...(stage.failed > 0 ? [`${stage.failed} ${stage.name === 'verify' ? 'refuted' : 'failed'}`] : []),
   ]
-  return `  ${stage.name.padEnd(STAGE_NAME_LENGTH)} ${bar(stage.done, stage.total)} ${stage.done}/${stage.total} ${stage.unit}${notes.length > 0 ? `, ${notes.join(', ')}` : ''}`
+  return (
+    `  ${stage.name.padEnd(STAGE_NAME_LENGTH)} ${bar(stage.done, stage.total)} ` +
+    `${stage.done}/${stage.total} ${stage.unit}${notes.length > 0 ? `, ${notes.join(', ')}` : ''}`
+  )
 }

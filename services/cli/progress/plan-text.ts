@@ -17,7 +17,8 @@ export function planLines(view: PlanView): string[] {
       `${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`,
     ]),
     ...named('tasks', [
-      `${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`,
+      `${tasks.render} to render${tasks.finish > 0 ? `, ${tasks.finish} to finish` : ''}, ` +
+        `about ${tasks.audits} ${tasks.audits === 1 ? 'audit' : 'audits'}`,
       tasks.rule,
       ...(tasks.inspect > 0 ? ['first, one that opens the scene in Blender'] : []),
     ]),
@@ -68,7 +69,9 @@ function area({ x, y, width, height }: { x: number; y: number; width: number; he
 
 function estimate(found: PlanView['estimate']): string {
   if (found === null) return 'none: this scene was not rendered here before'
-  const pace = `from ${found.fromTasks} ${found.fromTasks === 1 ? 'task' : 'tasks'} of ${found.fromJobs} earlier ${found.fromJobs === 1 ? 'job' : 'jobs'}`
+  const pace =
+    `from ${found.fromTasks} ${found.fromTasks === 1 ? 'task' : 'tasks'} of ` +
+    `${found.fromJobs} earlier ${found.fromJobs === 1 ? 'job' : 'jobs'}`
   const alone = `${formatSeconds(found.workerSeconds)} of one worker`
   return found.seconds === null
     ? `${alone}, ${pace}; no connected worker can render it`

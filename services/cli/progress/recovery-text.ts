@@ -34,7 +34,8 @@ export function recoveryLines({
 }: RecoveryFigures): string[] {
   const rendering = jobs.filter((job) => job.open > 0)
   return [
-    `The farm is open again (term ${term}): ${jobs.length + before} job(s), ${scenes} scene(s), ${workers} worker(s), ${tokens} token(s).`,
+    `The farm is open again (term ${term}): ${jobs.length + before} job(s), ` +
+      `${scenes} scene(s), ${workers} worker(s), ${tokens} token(s).`,
     ...(before > 0 ? [`${before} of the jobs had been rebuilt by a run that was cut off.`] : []),
     ...(deleted > 0 ? [`${deleted} deleted job(s) were left out, and what was still there of them is removed.`] : []),
     ...(rendering.length === 0

@@ -1,6 +1,6 @@
 /*
- * Looks at what a job delivered as an artist would: every file that the manifest names is there with its hash, every image
- * and the video decode to the last pixel and frame, and all agree about sizes and numbers.
+ * Looks at what a job delivered as an artist would: every file that the manifest names is there with its hash, every
+ * image and the video decode to the last pixel and frame, and all agree about sizes and numbers.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'

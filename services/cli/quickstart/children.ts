@@ -1,6 +1,7 @@
 /*
- * The processes of a quickstart. Each is in a process group of its own, so that Ctrl-C reaches the quickstart alone, which
- * then ends them in order; and each hangs on its standard input, so that it ends even if the quickstart is killed.
+ * The processes of a quickstart. Each is in a process group of its own, so that Ctrl-C reaches the quickstart alone,
+ * which then ends them in order; and each hangs on its standard input, so that it ends even if the quickstart is
+ * killed.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -11,7 +12,10 @@ import { fileURLToPath } from 'node:url'
 import { CommandFailure, EXIT_CODES } from '../exit-codes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../../../services/cli/bin/tilework.mjs', import.meta.url))
-/** How long a child may take to end in order before it is killed: a farm writes its state to disk, a worker says goodbye. */
+/**
+ * How long a child may take to end in order before it is killed: a farm writes its state to disk, a worker says
+ * goodbye.
+ */
 const FAREWELL_MS_MAX = 20_000
 /** A worker drains at the first signal; a quickstart that ends does not wait for frames nobody wants. */
 const SECOND_SIGNAL_AFTER_MS = 300

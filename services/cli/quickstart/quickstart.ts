@@ -46,7 +46,10 @@ export interface QuickstartOptions {
   readonly seconds: Readonly<Record<string, number>>
 }
 
-/** Renders the sample scene on a farm of its own and checks what comes out. Gives the exit code: 0 only if all is as it should be. */
+/**
+ * Renders the sample scene on a farm of its own and checks what comes out. Gives the exit code: 0 only if all is as it
+ * should be.
+ */
 export async function quickstart(options: QuickstartOptions): Promise<number> {
   const screen = new Screen(process.stderr)
   const folder = resolve(options['data-dir'] ?? join(ROOT, '.tilework', 'quickstart'))
@@ -128,7 +131,9 @@ async function renderSample(run: Run): Promise<Outcome> {
     ...(run.frames === undefined ? {} : { frames: run.frames }),
   })
   screen.say(
-    `Rendering ${job.plan.frameCount} ${job.plan.frameCount === 1 ? 'frame' : 'frames'} of ${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; the farm is at ${url}, its description at ${url}/docs.`,
+    `Rendering ${job.plan.frameCount} ${job.plan.frameCount === 1 ? 'frame' : 'frames'} of ` +
+      `${job.plan.width} x ${job.plan.height} in ${job.plan.renderTaskCount} tiles; ` +
+      `the farm is at ${url}, its description at ${url}/docs.`,
   )
   const ended = await unlessEnded(watch.time('render', () => watchJob(client, job.id, screen, { signal })))
   if (ended.state !== 'completed')
@@ -192,7 +197,8 @@ async function workersConnected(client: FarmClient, signal: AbortSignal): Promis
   }
 }
 
-// A run that was interrupted leaves a job, which would take the workers from this one; a run that was not leaves its files.
+// A run that was interrupted leaves a job, which would take the workers from this one; a run that was not leaves its
+// files.
 async function removeOldJobs(client: FarmClient): Promise<void> {
   for (const job of await client.jobs({ limit: Infinity })) if (job.state !== 'deleting') await client.delete(job.id)
 }
@@ -219,7 +225,9 @@ function summary(
   const { audits } = checked.manifest
   return [
     '',
-    `Checked ${checked.files} files: ${checked.frames} ${checked.frames === 1 ? 'frame' : 'frames'}${checked.video === null ? '' : ', the video'}, previews and the manifest are there and decode.`,
+    `Checked ${checked.files} files: ${checked.frames} ` +
+      `${checked.frames === 1 ? 'frame' : 'frames'}${checked.video === null ? '' : ', the video'}, ` +
+      'previews and the manifest are there and decode.',
     `Audits: ${audits.made} made, ${audits.agreed} agreed, ${audits.refuted} refuted.`,
     '',
     `  frames    ${at('output/frames')}`,
@@ -230,7 +238,8 @@ function summary(
     `  documentation  ${url}/docs`,
     '',
     keep
-      ? `The farm and two workers go on running. Look: TILEWORK_URL=${url} TILEWORK_DATA_DIR=${at('farm')} npx tilework status ${jobId}\nStop them: npm run quickstart -- --stop`
+      ? `The farm and two workers go on running. Look: TILEWORK_URL=${url} TILEWORK_DATA_DIR=${at('farm')} ` +
+        `npx tilework status ${jobId}\nStop them: npm run quickstart -- --stop`
       : 'The farm is stopped; its address was as above. To leave it running: npm run quickstart -- --keep',
     '',
     `${watch.text()}; ${((performance.now() - startedMs) / 1000).toFixed(1)} s in all`,

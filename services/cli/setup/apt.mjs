@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 /**
  * Runs as root. Debian starts the service of redis-server when it is installed; the farm has a Redis of its own, and a
  * second one on the default port is nobody's wish. policy-rc.d is Debian's way to say so: while the file is there,
- * nothing is started. One that is there already is somebody else's and is left alone; ours is removed again, whatever happens.
- * The package lists may be old or absent; when they cannot be read anew, the old ones may still do.
+ * nothing is started. One that is there already is somebody else's and is left alone; ours is removed again, whatever
+ * happens. The package lists may be old or absent; when they cannot be read anew, the old ones may still do.
  */
 const INSTALL_SCRIPT = `
 policy=/usr/sbin/policy-rc.d

@@ -46,7 +46,8 @@ export function missingPrograms(programs, isThere, environment) {
 }
 
 /**
- * How to become root for apt: nothing to add, sudo (which may ask only where somebody can answer), or null when there is no way.
+ * How to become root for apt: nothing to add, sudo (which may ask only where somebody can answer), or null when there
+ * is no way.
  * @param {{ apt: boolean, root: boolean, sudo: boolean, terminal: boolean }} machine
  * @returns {readonly string[] | null}
  */
@@ -78,7 +79,8 @@ export function byHandText(missing) {
 /**
  * Whether what npm installed is what the lock file wants. Packages for other machines are optional and may be missing.
  * @param {unknown} lock the parsed package-lock.json
- * @param {unknown} installed the parsed node_modules/.package-lock.json, which npm writes when it is done; null when there is none
+ * @param {unknown} installed the parsed node_modules/.package-lock.json, which npm writes when it is done; null when
+ *   there is none
  */
 export function isInstalled(lock, installed) {
   const wanted = packagesIn(lock)

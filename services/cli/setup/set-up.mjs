@@ -28,7 +28,8 @@ export class SetUpFailed extends Error {
 }
 
 /**
- * @param {{ yes?: boolean, tests?: boolean, compile?: boolean }} options `yes`: do not ask; `tests`: also what only the tests need;
+ * @param {{ yes?: boolean, tests?: boolean, compile?: boolean }} options `yes`: do not ask; `tests`: also what only the
+ *   tests need;
  *   `compile`: false leaves the build to the caller
  * @returns {Promise<Record<string, number>>} the seconds that each part took
  */
@@ -45,7 +46,8 @@ export async function setUp({ yes = false, tests = false, compile = true } = {})
   })
   if (missing.length > 0 && asRoot === null)
     throw new SetUpFailed(
-      `Missing: ${missing.map(({ command }) => command).join(', ')}. They cannot be installed from here: this needs apt, and root or sudo.\n${byHandText(missing)}`,
+      `Missing: ${missing.map(({ command }) => command).join(', ')}. They cannot be installed ` +
+        `from here: this needs apt, and root or sudo.\n${byHandText(missing)}`,
     )
 
   const steps = [
@@ -67,7 +69,10 @@ export async function setUp({ yes = false, tests = false, compile = true } = {})
   return seconds
 }
 
-/** Compiles the sources into .build, unless they were not touched since the last time. Throws SetUpFailed when they do not compile. */
+/**
+ * Compiles the sources into .build, unless they were not touched since the last time. Throws SetUpFailed when they do
+ * not compile.
+ */
 export function buildIfOld() {
   if (changedMs(BUILD_STAMP) >= newestSourceMs()) return
   say('Building …')
@@ -86,9 +91,10 @@ export function buildIfOld() {
 function installPrograms(programs, missing, asRoot) {
   const done = aptInstall(packagesOf(missing), asRoot)
   const still = missingPrograms(programs, isThere, process.env)
+  const noPassword = asRoot.includes('-n') ? ' (sudo would have to ask for a password, and there is no terminal)' : ''
   if (!done || still.length > 0)
     throw new SetUpFailed(
-      `apt could not install what is missing${asRoot.includes('-n') ? ' (sudo would have to ask for a password, and there is no terminal)' : ''}.\n${byHandText(still.length > 0 ? still : missing)}`,
+      `apt could not install what is missing${noPassword}.\n${byHandText(still.length > 0 ? still : missing)}`,
     )
 }
 
@@ -115,7 +121,8 @@ function refuseOldNode() {
   const [majorMin, minorMin] = NODE_MIN
   if (major < majorMin || (major === majorMin && minor < minorMin))
     throw new SetUpFailed(
-      `This is Node ${process.versions.node}; Tilework needs ${NODE_MIN.join('.')} or newer. Get it from https://nodejs.org or your system's packages.`,
+      `This is Node ${process.versions.node}; Tilework needs ${NODE_MIN.join('.')} or ` +
+        `newer. Get it from https://nodejs.org or your system's packages.`,
     )
 }
 

@@ -15,7 +15,8 @@ const API_VERSION = '1.0.0'
  * for them, where a farm in a studio's network has nothing to answer with.
  */
 const DOCS_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src-attr 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src-attr 'none'; " +
+  "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** Collects the description of the routes that are added after this. Routes without a tag are left out. */
 export async function describeApi(app: FastifyInstance): Promise<void> {
@@ -27,7 +28,8 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
         title: 'Tilework',
         version: API_VERSION,
         description:
-          'A render farm for Blender: hand in a scene, submit a job, fetch the frames. Every failure is an `application/problem+json` with a stable `code`.',
+          'A render farm for Blender: hand in a scene, submit a job, fetch the frames. Every ' +
+          'failure is an `application/problem+json` with a stable `code`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],

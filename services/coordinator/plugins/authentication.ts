@@ -27,7 +27,8 @@ export function demandToken(scope: FastifyInstance, store: Pick<FarmStore, 'toke
     if (!isAdmin(owner) && !needed.some((name) => hasScope(owner, name))) {
       throw new RefusalError(
         'forbidden',
-        `this needs a token with the scope ${[...new Set([...needed, 'admin'])].join(' or ')}; the one sent has ${owner.scopes.join(', ') || 'none'}`,
+        `this needs a token with the scope ${[...new Set([...needed, 'admin'])].join(' or ')}; ` +
+          `the one sent has ${owner.scopes.join(', ') || 'none'}`,
       )
     }
     request.owner = owner

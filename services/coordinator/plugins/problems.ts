@@ -117,9 +117,15 @@ function outage(error: Error, request: FastifyRequest, code: ErrorCode, detail: 
 function ownWords(error: FastifyError, request: FastifyRequest): string {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return `the body has more than the ${request.routeOptions.bodyLimit} bytes this route takes; scenes go to POST /v1/scenes or /v1/uploads`
+      return (
+        `the body has more than the ${request.routeOptions.bodyLimit} bytes this ` +
+        'route takes; scenes go to POST /v1/scenes or /v1/uploads'
+      )
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return `this route does not take ${JSON.stringify(request.headers['content-type'] ?? '').slice(0, 100)}; /docs tells what it takes`
+      return (
+        `this route does not take ${JSON.stringify(request.headers['content-type'] ?? '').slice(0, 100)}; ` +
+        '/docs tells what it takes'
+      )
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return 'the body is not JSON; send one JSON value as UTF-8, or leave out the content-type where there is no body'

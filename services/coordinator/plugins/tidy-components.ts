@@ -12,7 +12,9 @@ interface Described {
   readonly paths?: unknown
 }
 
-/** The same document with each used schema once, by name; throws if a schema reads differently in requests and answers. */
+/**
+ * The same document with each used schema once, by name; throws if a schema reads differently in requests and answers.
+ */
 export function tidyComponents<T extends Described>(document: T): T {
   const schemas = document.components?.schemas ?? {}
   const names = new Map(

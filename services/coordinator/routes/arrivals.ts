@@ -14,7 +14,8 @@ export function boundArrivals(scope: RestApp, atOnceMax: number): void {
     if (arriving.size >= atOnceMax)
       throw new RefusalError(
         'rate_limited',
-        `${atOnceMax} uploads are arriving here at this moment, as many as this coordinator takes; try again when one is through`,
+        `${atOnceMax} uploads are arriving here at this moment, as many as ` +
+          'this coordinator takes; try again when one is through',
       )
     arriving.add(request.raw)
     reply.raw.once('close', () => arriving.delete(request.raw))

@@ -24,7 +24,8 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
       tags: ['artifacts'],
       summary: 'List the delivered files of a job',
       description:
-        'Video, previews and manifest first, then the files of each frame in order. `urls=true` adds a signed URL to each, good for one hour.',
+        'Video, previews and manifest first, then the files of each frame in order. ' +
+        '`urls=true` adds a signed URL to each, good for one hour.',
       params: JobParams,
       querystring: z.strictObject(ArtifactQuery.shape),
       response: { 200: ArtifactPage.describe('A page of files'), ...problems('not_found', 'store_unavailable') },
@@ -64,7 +65,8 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
       if (key === null || (await objects.head(key)) === null) {
         throw new RefusalError(
           'not_found',
-          `the job ${job.id} has delivered no file of this path; GET /v1/jobs/${job.id}/artifacts lists those there are`,
+          `the job ${job.id} has delivered no file of this path; GET ` +
+            `/v1/jobs/${job.id}/artifacts lists those there are`,
         )
       }
       return reply.redirect(await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }), 302)
@@ -72,7 +74,10 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
   })
 }
 
-/** Where to go on: in the job's own files, or in the frames from a cursor of the store; `skip` artifacts were given from there. */
+/**
+ * Where to go on: in the job's own files, or in the frames from a cursor of the store; `skip` artifacts were given from
+ * there.
+ */
 type Place = { readonly in: 'job' | 'frames'; readonly skip: number; readonly from: string | null }
 
 // The number of artifacts and not of frames is counted, so a place stays good when the next page has another limit.

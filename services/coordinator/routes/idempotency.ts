@@ -35,9 +35,9 @@ export interface IdempotentRequest {
 type Memory = Pick<FarmStore, 'rememberRequest' | 'answerRequest'>
 
 /**
- * Does the work once for each key. `work` is told what to name the thing it makes, and when it is done again under that name (the
- * first coordinator died, or is still at it) it must give what the first one made. Throws idempotency_mismatch when the key was
- * used for another request.
+ * Does the work once for each key. `work` is told what to name the thing it makes, and when it is done again under that
+ * name (the first coordinator died, or is still at it) it must give what the first one made. Throws
+ * idempotency_mismatch when the key was used for another request.
  */
 export async function once<T>(
   store: Memory,

@@ -17,7 +17,10 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
       tags: ['jobs'],
       summary: 'Change a job that is not over',
       description:
-        'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; what workers hold already is finished. `frames` is the whole new range: new frames are rendered, work on frames that are not in it is taken back, and those of them that are delivered leave the delivery but are kept, and come back when they are asked for again.',
+        'Name, priority and cap (tasks with workers at a time), from the next task on that is handed out; ' +
+        'what workers hold already is finished. `frames` is the whole new range: new frames are rendered, ' +
+        'work on frames that are not in it is taken back, and those of them that are delivered leave ' +
+        'the delivery but are kept, and come back when they are asked for again.',
       params: JobParams,
       body: JobChange,
       response: {
@@ -44,7 +47,8 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
       tags: ['jobs'],
       summary: 'Pause a job',
       description:
-        'Nothing more of it is handed out, audits included. Workers finish what they hold, and it counts; with `now` they are told to drop it. Frames that are rendered are still put together and delivered.',
+        'Nothing more of it is handed out, audits included. Workers finish what they hold, and it counts; ' +
+        'with `now` they are told to drop it. Frames that are rendered are still put together and delivered.',
       params: JobParams,
       body: PauseRequest.nullish(),
       response: { 200: JobView.describe('The paused job'), ...problems('not_found', 'conflict') },
@@ -74,7 +78,8 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
       tags: ['jobs'],
       summary: 'Try a failed or canceled job again',
       description:
-        'What is delivered and what is rendered stays; what failed has all its tries back. A job that runs is left as it is; one that is completed has nothing to try again.',
+        'What is delivered and what is rendered stays; what failed has all its tries back. A job ' +
+        'that runs is left as it is; one that is completed has nothing to try again.',
       params: JobParams,
       body: NoBody,
       response: {

@@ -32,7 +32,8 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
       tags: ['jobs'],
       summary: 'Submit a job',
       description:
-        'Renders an uploaded scene. What the request leaves out comes from the scene. Answers with the plan: how the work is split, and why.',
+        'Renders an uploaded scene. What the request leaves out comes from the scene. ' +
+        'Answers with the plan: how the work is split, and why.',
       headers: IdempotencyHeaders,
       body: JobRequest,
       response: { 201: JobView.describe('The job as it was planned'), ...problems(...SUBMISSION_CODES) },
@@ -65,7 +66,8 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
       tags: ['jobs'],
       summary: 'List jobs, newest first',
       description:
-        'Users see their own jobs, admins all. A page may hold fewer jobs than `limit`; the list ends where `next` is null.',
+        'Users see their own jobs, admins all. A page may hold fewer jobs ' +
+        'than `limit`; the list ends where `next` is null.',
       querystring: z.strictObject(JobQuery.shape),
       response: { 200: JobPage.describe('A page of jobs'), ...problems() },
     },

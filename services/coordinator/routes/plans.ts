@@ -32,7 +32,10 @@ export function addPlanRoutes(app: RestApp, { farm }: Pick<AppDependencies, 'far
       tags: ['jobs'],
       summary: 'See what a job would be',
       description:
-        'Takes the request of a job and answers with its tasks, its tiles, what is exact and why not where it is not, missing files, and an estimate from earlier jobs of the scene. Nothing is written down. A request that only missing files or inexact tiles stand against is planned without them, and `refusal` tells what a submission would be answered.',
+        'Takes the request of a job and answers with its tasks, its tiles, what is exact and why not where ' +
+        'it is not, missing files, and an estimate from earlier jobs of the scene. Nothing is written ' +
+        'down. A request that only missing files or inexact tiles stand against is planned ' +
+        'without them, and `refusal` tells what a submission would be answered.',
       body: JobRequest,
       response: {
         200: PlanView.describe('The plan'),

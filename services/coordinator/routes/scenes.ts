@@ -40,7 +40,9 @@ export async function addSceneRoutes(
       tags: ['scenes'],
       summary: 'Hand in a scene in one go',
       description:
-        'For curl: `curl -H "Authorization: Bearer $TOKEN" -F scene=@file.blend …/v1/scenes`. Large files are better off with `/v1/uploads`, which goes on where it stopped. Sending a file that the farm has already answers 200.',
+        'For curl: `curl -H "Authorization: Bearer $TOKEN" -F scene=@file.blend …/v1/scenes`. Large files ' +
+        'are better off with `/v1/uploads`, which goes on where it stopped. ' +
+        'Sending a file that the farm has already answers 200.',
       consumes: ['multipart/form-data'],
       body: SceneForm,
       response: {

@@ -39,7 +39,8 @@ const FAILURES = [
 ] as const satisfies readonly ErrorCode[]
 
 const TUS =
-  'The protocol is tus 1.0 (https://tus.io) with creation, creation-with-upload, creation-defer-length, termination and expiration; any tus client will do.'
+  'The protocol is tus 1.0 (https://tus.io) with creation, creation-with-upload, ' +
+  'creation-defer-length, termination and expiration; any tus client will do.'
 
 // What is no id of ours is looked for and not found, as tus clients expect it.
 const UploadParams = z.object({ uploadId: z.string().max(100) })
@@ -70,7 +71,9 @@ export async function addUploadRoutes(
       schema: {
         tags: ['scenes'],
         summary: 'Begin a resumable upload of a scene',
-        description: `${TUS} Upload-Metadata takes filename, sha256 (hex; compared at the end) and main (the .blend to render in a .zip). What is not finished within a day is removed.`,
+        description:
+          `${TUS} Upload-Metadata takes filename, sha256 (hex; compared at the end) and main (the ` +
+          '.blend to render in a .zip). What is not finished within a day is removed.',
         response: { 201: z.undefined().describe('The upload is at `Location`'), ...problems(...FAILURES) },
       },
     })
@@ -92,7 +95,8 @@ export async function addUploadRoutes(
         summary: 'Send a part of an upload',
         params: UploadParams,
         description:
-          'The answer to the last part comes when the scene was read and stored; it names the scene in `Tilework-Scene`. If the file is refused as a scene, that answer says why and the upload is gone.',
+          'The answer to the last part comes when the scene was read and stored; it names the scene in ' +
+          '`Tilework-Scene`. If the file is refused as a scene, that answer says why and the upload is gone.',
         response: { 204: z.undefined().describe('`Upload-Offset` bytes are here now'), ...problems(...FAILURES) },
       },
     })

@@ -111,13 +111,15 @@ export class SceneUploads {
     if (unfinished.length >= this.uploadsUnfinishedMax) {
       throw new RefusalError(
         'rate_limited',
-        `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm keeps; try again when some are through or have expired`,
+        `${this.uploadsUnfinishedMax} uploads are unfinished, as many as this farm ` +
+          'keeps; try again when some are through or have expired',
       )
     }
     if (unfinished.filter((owner) => owner === call.owner.name).length >= this.uploadsPerOwnerMax) {
       throw new RefusalError(
         'rate_limited',
-        `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, as many as one may have; finish or DELETE one of them`,
+        `${call.owner.name} has ${this.uploadsPerOwnerMax} unfinished uploads, ` +
+          'as many as one may have; finish or DELETE one of them',
       )
     }
     return { ...checkedMetadata(upload.metadata ?? {}), owner: call.owner.name }
@@ -175,7 +177,8 @@ function checkedMetadata(metadata: Readonly<Record<string, string | null>>): Rec
     if (lengthMax === undefined)
       throw new RefusalError(
         'bad_request',
-        `Upload-Metadata: has the unknown key ${JSON.stringify(name.slice(0, 100))}; it takes ${Object.keys(METADATA_LENGTH_MAX).join(', ')}`,
+        `Upload-Metadata: has the unknown key ${JSON.stringify(name.slice(0, 100))}; ` +
+          `it takes ${Object.keys(METADATA_LENGTH_MAX).join(', ')}`,
       )
     if ((value ?? '').length > lengthMax)
       throw new RefusalError('bad_request', `Upload-Metadata: ${name} has more than ${lengthMax} characters`)

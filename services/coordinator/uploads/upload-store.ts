@@ -5,10 +5,10 @@
  *   uploads/<id>/sent/part-<from>-<length>   bytes, as they came
  *   uploads/<id>/scene.json                  the hash of the scene it became
  *
- * The last one outlives the bytes: a client whose connection broke at the last moment still learns that all went well. Nobody
- * needs to agree on anything: how far an upload is, is how far its parts reach from the first byte without a gap. Two senders of
- * one upload at the same time (a client that gave up a connection its coordinator still reads) write parts that overlap; both
- * hold bytes of the same file.
+ * The last one outlives the bytes: a client whose connection broke at the last moment still learns that all went well.
+ * Nobody needs to agree on anything: how far an upload is, is how far its parts reach from the first byte without a
+ * gap. Two senders of one upload at the same time (a client that gave up a connection its coordinator still reads)
+ * write parts that overlap; both hold bytes of the same file.
  */
 import { createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -42,7 +42,10 @@ const Said = z.strictObject({
 })
 type Said = z.infer<typeof Said>
 
-/** A coordinator that dies loses as much of what it was sent, in bytes; of a sender's connection nothing that came is lost. */
+/**
+ * A coordinator that dies loses as much of what it was sent, in bytes; of a sender's connection nothing that came is
+ * lost.
+ */
 const PART_BYTES = 16 * 1024 * 1024
 const SAID = 'sent/said.json'
 const SCENE = 'scene.json'
@@ -172,7 +175,9 @@ export class UploadStore extends DataStore {
     return said.flatMap((each) => each?.metadata['owner'] ?? [])
   }
 
-  /** Removes uploads that began longer ago than their life, and gives how many; `nowMs` by the clock that names uploads. */
+  /**
+   * Removes uploads that began longer ago than their life, and gives how many; `nowMs` by the clock that names uploads.
+   */
   async sweep(nowMs: number): Promise<number> {
     const old = (await this.#all()).ids.filter((id) => nowMs - timeOfSortable(id) > this.#lifeMs)
     for (const id of old) await this.discard(id)
@@ -280,7 +285,9 @@ function partOf(name: string): Part | null {
   return from === undefined ? null : { name, from: Number(from), to: Number(from) + Number(length) }
 }
 
-/** Parts that reach furthest from the first byte without a gap, each beginning within or at the end of the one before. */
+/**
+ * Parts that reach furthest from the first byte without a gap, each beginning within or at the end of the one before.
+ */
 export function chainOf(parts: readonly Part[]): Part[] {
   const chain: Part[] = []
   const sorted = [...parts].sort((a, b) => a.from - b.from)

@@ -1,6 +1,7 @@
 /*
- * Runs the background steps of one queue. A step that throws is tried again later; one that is cut short because the process
- * ends goes back untried, so that a restart costs no attempt; one whose process died is found by its lock that ran out.
+ * Runs the background steps of one queue. A step that throws is tried again later; one that is cut short because the
+ * process ends goes back untried, so that a restart costs no attempt; one whose process died is found by its lock that
+ * ran out.
  */
 import { UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Job } from 'bullmq'
@@ -13,11 +14,16 @@ import { connectWaiting } from '../redis/link.ts'
 import { after } from '../system/timers.ts'
 import type { StepQueue } from './steps.ts'
 
-/** How long a step stays its process's without a sign of life, in ms; renewed at half of it. Stitching may keep a process busy for some seconds. */
+/**
+ * How long a step stays its process's without a sign of life, in ms; renewed at half of it. Stitching may keep a
+ * process busy for some seconds.
+ */
 const LOCK_MS = 30_000
 /** Processes that may die over one step before it is taken for poison and fails. */
 const DEATHS_MAX = 3
-/** How long `stop` lets steps finish before it aborts them, in ms: as long as most orchestrators wait before they kill. */
+/**
+ * How long `stop` lets steps finish before it aborts them, in ms: as long as most orchestrators wait before they kill.
+ */
 const STOP_GRACE_MS = 8_000
 
 export interface StepConsumerOptions {

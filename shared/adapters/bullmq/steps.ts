@@ -1,5 +1,6 @@
 /*
- * How background steps are queued: which queue each goes to, what makes two of them the same, and how often they are tried.
+ * How background steps are queued: which queue each goes to, what makes two of them the same, and how often they are
+ * tried.
  */
 import type { BackgroundStep } from '../../domain/effect.ts'
 
@@ -7,7 +8,10 @@ import type { BackgroundStep } from '../../domain/effect.ts'
 const STEP_QUEUES = ['verify', 'assemble'] as const
 export type StepQueue = (typeof STEP_QUEUES)[number]
 
-/** Tries of one step before it is left to the reconciler: with the pauses below, about four minutes of an object store that is away. */
+/**
+ * Tries of one step before it is left to the reconciler: with the pauses below, about four minutes of an object store
+ * that is away.
+ */
 export const STEP_ATTEMPTS_MAX = 8
 /** Pause before the second try, in ms; each further one is twice as long, give or take a quarter. */
 export const STEP_BACKOFF_MS = 2_000

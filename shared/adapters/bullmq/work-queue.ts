@@ -1,13 +1,14 @@
 /*
- * Render tasks and background steps on BullMQ. It carries work and is never the truth: an entry says only which task, at
- * which epoch.
+ * Render tasks and background steps on BullMQ. It carries work and is never the truth: an entry says only which task,
+ * at which epoch.
  *
- * Each job has a queue of its own, so that whoever dispatches chooses the job and the queue gives the task. All of them share
- * one connection: tasks are fetched by hand and nothing ever blocks, so no queue needs one for itself. What is held here for
- * a job is a few objects without timers; they are let go when the job rests.
+ * Each job has a queue of its own, so that whoever dispatches chooses the job and the queue gives the task. All of them
+ * share one connection: tasks are fetched by hand and nothing ever blocks, so no queue needs one for itself. What is
+ * held here for a job is a few objects without timers; they are let go when the job rests.
  *
- * Whoever takes a task locks it for LOCK_MS. There is no renewal: between taking and `done` lies one commit. A lock that
- * ran out is found by the stalled check, which is made whenever somebody asks a job for work and gets none, or counts.
+ * Whoever takes a task locks it for LOCK_MS. There is no renewal: between taking and `done` lies one commit. A lock
+ * that ran out is found by the stalled check, which is made whenever somebody asks a job for work and gets none, or
+ * counts.
  */
 import { randomUUID } from 'node:crypto'
 import { ErrorCode, Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker } from 'bullmq'
@@ -24,7 +25,10 @@ import { COMMAND_DEADLINE_MS, connectRedis, reach } from '../redis/link.ts'
 import { FAILED_STEPS_KEPT, STEP_ATTEMPTS_MAX, STEP_BACKOFF_MS, queueOfStep, stepId } from './steps.ts'
 import type { StepQueue } from './steps.ts'
 
-/** Longest time from taking a task to `done`, in ms, before it may be somebody else's: a commit takes a few, an outage of Redis some seconds. */
+/**
+ * Longest time from taking a task to `done`, in ms, before it may be somebody else's: a commit takes a few, an outage
+ * of Redis some seconds.
+ */
 const LOCK_MS = 15_000
 /** Shortest time between two stalled checks of a job, in ms, over all processes. */
 const STALLED_CHECK_MS = 5_000
@@ -133,7 +137,10 @@ class BullWorkQueue implements WorkQueue {
     await this.#reach(() => queue.obliterate({ force: true }))
   }
 
-  /** A step that already waits is not added; one that runs is run once more afterwards, since it may have looked too early. */
+  /**
+   * A step that already waits is not added; one that runs is run once more afterwards, since it may have looked too
+   * early.
+   */
   async addStep(step: BackgroundStep): Promise<void> {
     const queue = await this.#stepQueue(queueOfStep(step))
     await this.#reach(() => queue.add(step.step, step, { deduplication: { id: stepId(step), keepLastIfActive: true } }))
@@ -174,7 +181,10 @@ class BullWorkQueue implements WorkQueue {
     })
   }
 
-  /** Gives back what somebody took and never finished; true if there may be something to take now. BullMQ itself sees to it that this is not done too often. */
+  /**
+   * Gives back what somebody took and never finished; true if there may be something to take now. BullMQ itself sees to
+   * it that this is not done too often.
+   */
   async #recover({ queue, worker }: Held): Promise<boolean> {
     const { active = 0 } = await this.#reach(() => queue.getJobCounts('active'))
     // a check writes keys, and a job that was erased must not get new ones

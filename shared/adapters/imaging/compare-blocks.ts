@@ -4,7 +4,10 @@
 /** Side of the blocks in which local tampering is looked for. */
 const BLOCK_PX = 16
 
-/** A rest narrower than this at the right or the bottom joins the block before: in a sliver, one honest pixel would weigh too much. */
+/**
+ * A rest narrower than this at the right or the bottom joins the block before: in a sliver, one honest pixel would
+ * weigh too much.
+ */
 const REST_PX_MIN = 8
 
 /** A pixel differs when its relative difference is over this (for the share of pixels and the worst block). */

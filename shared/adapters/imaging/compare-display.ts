@@ -44,8 +44,8 @@ export interface DisplayMeasures {
 }
 
 /**
- * Compares two display images of the same size, channels, bit depth and color profile; otherwise, or where a file cannot be decoded,
- * the refusal says why. A file that is not there is thrown.
+ * Compares two display images of the same size, channels, bit depth and color profile; otherwise, or where a file
+ * cannot be decoded, the refusal says why. A file that is not there is thrown.
  */
 export async function compareDisplayImages(pathA: string, pathB: string): Promise<DisplayMeasures | DisplayRefusal> {
   const a = await describe(pathA, 'a')

@@ -53,7 +53,8 @@ export function shapeDifference(a: ExrHeader, b: ExrHeader): ComparisonRefusal |
   }
   // The same pixels at another place of the picture, or in a picture of another size, are another picture.
   const frame = ({ dataWindow: data, displayWindow: display }: ExrHeader): string =>
-    `${display.xMax - display.xMin + 1} x ${display.yMax - display.yMin + 1} px with pixels from (${data.xMin - display.xMin}, ${data.yMin - display.yMin}) on`
+    `${display.xMax - display.xMin + 1} x ${display.yMax - display.yMin + 1} px with pixels ` +
+    `from (${data.xMin - display.xMin}, ${data.yMin - display.yMin}) on`
   if (frame(a) !== frame(b)) return refuse('windows_differ', `${frame(a)} against ${frame(b)}`)
   const channels = ({ channels: own }: ExrHeader): string[] => own.map((channel) => `${channel.name} (${channel.type})`)
   const [ofA, ofB] = [channels(a), channels(b)]
@@ -66,8 +67,8 @@ export function shapeDifference(a: ExrHeader, b: ExrHeader): ComparisonRefusal |
 }
 
 /**
- * Calls `visit` for every row from the top down with where it lies in each file's buffers. `visit` may return false to stop early.
- * Gives the refusal if either file turns out to be damaged.
+ * Calls `visit` for every row from the top down with where it lies in each file's buffers. `visit` may return false to
+ * stop early. Gives the refusal if either file turns out to be damaged.
  */
 export async function eachRowOfPair(
   a: ExrReader,

@@ -31,8 +31,9 @@ export interface ImageMeasures extends DifferenceShares {
 }
 
 /**
- * Compares two scanline EXR files over all channels of all layers; memory stays bounded by a few bands of rows. Where a file cannot be
- * read, or sizes, windows or channels differ, the refusal says which and why. Errors of the disk are thrown.
+ * Compares two scanline EXR files over all channels of all layers; memory stays bounded by a few bands of rows. Where a
+ * file cannot be read, or sizes, windows or channels differ, the refusal says which and why. Errors of the disk are
+ * thrown.
  */
 export async function compareExr(pathA: string, pathB: string): Promise<ImageMeasures | ComparisonRefusal> {
   const pair = await openPair(pathA, pathB)

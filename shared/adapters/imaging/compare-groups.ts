@@ -97,7 +97,8 @@ export class GroupComparison {
       const sampleA = a[x] ?? 0
       const sampleB = b[x] ?? 0
       const difference = Math.abs(sampleA - sampleB) / (DARK_FLOOR + (Math.abs(sampleA) + Math.abs(sampleB)) / 2)
-      // Two finite floats never sum to more than a double holds, so anything but a number below infinity means a sample is not finite.
+      // Two finite floats never sum to more than a double holds, so anything but a number below infinity means a sample
+      // is not finite.
       if (difference < Infinity) {
         if (difference > 0) this.#note(x, difference)
       } else this.#addNotFinite(x, sampleA, sampleB)

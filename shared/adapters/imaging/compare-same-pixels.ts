@@ -13,7 +13,8 @@ export type Sameness =
 
 /**
  * Whether two files hold bit-identical pixels in the same channels: two scanline EXR files (compression and
- * other attributes may differ) or two display images. A file that cannot be read is refused; shapes that differ are not the same.
+ * other attributes may differ) or two display images. A file that cannot be read is refused; shapes that differ are not
+ * the same.
  */
 export async function samePixels(pathA: string, pathB: string): Promise<Sameness | ComparisonRefusal | DisplayRefusal> {
   const [exrA, exrB] = [await isExr(pathA), await isExr(pathB)]

@@ -31,7 +31,10 @@ const COLOR_TAGS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color
 /** Lines of ffmpeg's own words kept for an error. */
 const LAST_WORDS = 15
 
-/** Video by ffmpeg. `configured` is the operator's own path; without it ffmpeg-static, if its binary is really there, then the PATH. */
+/**
+ * Video by ffmpeg. `configured` is the operator's own path; without it ffmpeg-static, if its binary is really there,
+ * then the PATH.
+ */
 export function ffmpegEncoder(configured: string | undefined): VideoEncoder {
   return { encode: (request) => encode(configured, request) }
 }
@@ -87,7 +90,10 @@ async function encode(configured: string | undefined, request: VideoRequest): Re
     return {
       ok: false,
       code: 'encode_failed',
-      message: `${ffmpeg} has none of the encoders ${ENCODERS[request.container].map((each) => each.name).join(', ')} for ${request.container}; install a full ffmpeg or choose another container`,
+      message:
+        `${ffmpeg} has none of the encoders ` +
+        `${ENCODERS[request.container].map((each) => each.name).join(', ')} for ` +
+        `${request.container}; install a full ffmpeg or choose another container`,
     }
 
   const first = request.images[0]

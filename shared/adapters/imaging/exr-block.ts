@@ -23,7 +23,10 @@ const RLE_LITERAL_BYTES_MAX = 127
 /** zlib wants room beyond the last byte to see in one call that the stream has ended. */
 const INFLATE_SLACK_BYTES = 64
 
-/** zlib gives its output in pieces of this size; a whole block's worth would mostly stay empty, and be held until written. */
+/**
+ * zlib gives its output in pieces of this size; a whole block's worth would mostly stay empty, and be held until
+ * written.
+ */
 const DEFLATE_CHUNK_BYTES_MAX = 1024 * 1024
 
 export type DecodedBlock = { readonly ok: true; readonly bytes: Buffer }

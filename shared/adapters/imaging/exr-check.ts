@@ -16,8 +16,8 @@ export type ExrCheckRefusal =
   | { readonly ok: false; readonly code: 'sizes_differ' | 'not_finite'; readonly message: string }
 
 /**
- * Decodes every block. Refused when one is damaged, the image is not of the given size in px, or a channel holds no finite
- * sample (see stitch-finiteness.ts for what is). Errors of the disk are thrown.
+ * Decodes every block. Refused when one is damaged, the image is not of the given size in px, or a channel holds no
+ * finite sample (see stitch-finiteness.ts for what is). Errors of the disk are thrown.
  */
 export async function checkExr(
   path: string,

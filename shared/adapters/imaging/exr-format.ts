@@ -24,7 +24,7 @@ export const EXR_CHANNELS_MAX = 1024
 export const EXR_HEADER_BYTES_MAX = 32 * 1024 * 1024
 
 /** Parts of one file. Blender 5 writes one for each pass of each layer and view; each has at least one channel. */
-export const EXR_PARTS_MAX = EXR_CHANNELS_MAX
+export const EXR_PARTS_MAX = 1024
 
 /** Attributes of all parts together: the first has those of the file, each of the others about fifteen. */
 export const EXR_ATTRIBUTES_OF_PARTS_MAX = 32 * EXR_PARTS_MAX

@@ -146,7 +146,8 @@ export function deriveExrHeader(
   if (width > EXR_SIDE_PX_MAX || height > EXR_SIDE_PX_MAX || width * height > EXR_PIXELS_MAX) {
     return refuseExr(
       'too_large',
-      `the file claims ${width} x ${height} px; at most ${EXR_SIDE_PX_MAX} a side and ${EXR_PIXELS_MAX} in all are read`,
+      `the file claims ${width} x ${height} px; at most ${EXR_SIDE_PX_MAX} ` +
+        `a side and ${EXR_PIXELS_MAX} in all are read`,
     )
   }
   const pixelBytes = channels.channels.reduce((sum, channel) => sum + EXR_SAMPLE_BYTES[channel.type], 0)
@@ -155,7 +156,8 @@ export function deriveExrHeader(
   if (rowBytes * Math.min(rowsPerBlock, height) > EXR_BLOCK_BYTES_MAX) {
     return refuseExr(
       'too_large',
-      `a block of ${rowsPerBlock} rows would have ${rowBytes * rowsPerBlock} bytes; at most ${EXR_BLOCK_BYTES_MAX} are read`,
+      `a block of ${rowsPerBlock} rows would have ${rowBytes * rowsPerBlock} ` +
+        `bytes; at most ${EXR_BLOCK_BYTES_MAX} are read`,
     )
   }
   return {

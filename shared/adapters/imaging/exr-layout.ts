@@ -1,7 +1,10 @@
 import { openExr } from './exr-reader.ts'
 import type { ExrRefusal } from './exr-format.ts'
 
-/** What files must have in common to be parts of one frame, whatever their sizes: channels, packing, and where pixels lie in the picture. */
+/**
+ * What files must have in common to be parts of one frame, whatever their sizes: channels, packing, and where pixels
+ * lie in the picture.
+ */
 export async function exrLayout(path: string): Promise<{ readonly ok: true; readonly layout: string } | ExrRefusal> {
   const opened = await openExr(path)
   if (!opened.ok) return opened

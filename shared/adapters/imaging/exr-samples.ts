@@ -18,7 +18,9 @@ export class SampleRowReader {
     this.#halfBytes = Buffer.from(this.#halves.buffer)
   }
 
-  /** `width` half or float samples from `byteOffset` on, as floats. Rows of mixed types are not aligned, hence the copy. */
+  /**
+   * `width` half or float samples from `byteOffset` on, as floats. Rows of mixed types are not aligned, hence the copy.
+   */
   floats(bytes: Buffer, byteOffset: number, type: Exclude<ExrSampleType, 'uint'>, width: number): Float32Array {
     if (type === 'float') {
       bytes.copy(this.#rowBytes, 0, byteOffset, byteOffset + width * 4)

@@ -10,7 +10,10 @@ export interface MergeRefusal {
   readonly message: string
 }
 
-/** `mean`: weighted by samples. `first`: as in the part that has the first sample. `light`: a mean divided by that of its color pass. */
+/**
+ * `mean`: weighted by samples. `first`: as in the part that has the first sample. `light`: a mean divided by that of
+ * its color pass.
+ */
 export type PassRule =
   | { readonly kind: 'mean' | 'first'; readonly channel: number }
   | { readonly kind: 'light'; readonly channels: Rgb; readonly colors: Rgb }
@@ -72,7 +75,10 @@ export function passRules(
   return { ok: true, rules }
 }
 
-/** `Layer.Pass.R` in three; the layer with its dot, empty where there is none. A layer's name may hold dots, a pass's may not. */
+/**
+ * `Layer.Pass.R` in three; the layer with its dot, empty where there is none. A layer's name may hold dots, a pass's
+ * may not.
+ */
 function partsOf(name: string): { readonly layer: string; readonly pass: string; readonly component: string } {
   const last = name.lastIndexOf('.')
   const before = name.lastIndexOf('.', last - 1)

@@ -1,6 +1,7 @@
-// Puts renders of parts of a frame's samples together, in memory that does not grow with the number of parts: a band of rows is
-// summed part by part, and each part has one block of rows in memory while its turn is. The sum of samples is made in another order than un-split,
-// so the result is not bit-identical: blender-worker/driver/README.md has the measured distance.
+// Puts renders of parts of a frame's samples together, in memory that does not grow with the number of parts: a band of
+// rows is summed part by part, and each part has one block of rows in memory while its turn is. The sum of samples is
+// made in another order than un-split, so the result is not bit-identical: blender-worker/driver/README.md has the
+// measured distance.
 
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -22,7 +23,9 @@ import { FinitenessCount } from './stitch-finiteness.ts'
 
 /** Bytes that the bands in flight may take; at least one band is worked on. */
 const BANDS_BYTES_MAX = 64 * 1024 * 1024
-/** A band has its sums in 64-bit floats, the merged rows, these packed, and rows of one part decoded and still packed. */
+/**
+ * A band has its sums in 64-bit floats, the merged rows, these packed, and rows of one part decoded and still packed.
+ */
 const COPIES_PER_BAND = 6
 const BANDS_IN_FLIGHT_MAX = 4
 
@@ -49,9 +52,10 @@ interface OpenPart {
 }
 
 /**
- * Writes the frame whose samples are those of all parts to `outputPath`, weighted by their numbers, in the compression and
- * with the attributes of the first part, which must be the one with sample 0. Refused when the parts do not go together, or
- * hold a pass that cannot be made from parts (see merge-passes.ts). The file appears only when it is whole; disk errors are thrown.
+ * Writes the frame whose samples are those of all parts to `outputPath`, weighted by their numbers, in the compression
+ * and with the attributes of the first part, which must be the one with sample 0. Refused when the parts do not go
+ * together, or hold a pass that cannot be made from parts (see merge-passes.ts). The file appears only when it is
+ * whole; disk errors are thrown.
  */
 export async function mergeSamples(
   parts: readonly SampledFile[],
@@ -128,12 +132,15 @@ async function openParts(
         message: `part ${partIndex} does not go with the first: ${differs.message}`,
         partIndex,
       }
-    // What one program renders has one layout. Blocks that do not meet would have to be decoded again and again, or kept.
+    // What one program renders has one layout. Blocks that do not meet would have to be decoded again and again, or
+    // kept.
     if (first !== undefined && first.header.rowsPerBlock !== opened.reader.header.rowsPerBlock) {
       return {
         ok: false,
         code: 'blocks_differ',
-        message: `part ${partIndex} is packed by ${opened.reader.header.rowsPerBlock} rows, the first by ${first.header.rowsPerBlock}`,
+        message:
+          `part ${partIndex} is packed by ${opened.reader.header.rowsPerBlock} ` +
+          `rows, the first by ${first.header.rowsPerBlock}`,
         partIndex,
       }
     }

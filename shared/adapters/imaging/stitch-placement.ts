@@ -70,7 +70,9 @@ export function checkPlacements(rects: readonly PixelRect[], full: PixelSize): P
   return {
     ok: false,
     code: 'hole',
-    message: `${full.width * full.height - covered} px of ${full.width} x ${full.height} are in no tile, the first at (${gap.x}, ${gap.y})`,
+    message:
+      `${full.width * full.height - covered} px of ${full.width} x ${full.height} ` +
+      `are in no tile, the first at (${gap.x}, ${gap.y})`,
   }
 }
 

@@ -46,7 +46,9 @@ export function checkTileHeader(
     return {
       ok: false,
       code: 'tile_too_small',
-      message: `the file has ${header.width} x ${header.height} px; ${placement.width} x ${placement.height} px from (${crop.left}, ${crop.top}) on are needed`,
+      message:
+        `the file has ${header.width} x ${header.height} px; ${placement.width} x ` +
+        `${placement.height} px from (${crop.left}, ${crop.top}) on are needed`,
     }
   }
   const own = new Set(header.channels.map((channel) => `${channel.name} (${channel.type})`))
@@ -109,8 +111,9 @@ export class TileSource {
   }
 
   /**
-   * Copies the tile's part of one band, frame rows `firstRow` up to `endRow`, into `band`, which holds whole frame rows.
-   * Each band is asked for once; after the last one the tile is closed. Gives what is wrong with the tile, if anything.
+   * Copies the tile's part of one band, frame rows `firstRow` up to `endRow`, into `band`, which holds whole frame
+   * rows. Each band is asked for once; after the last one the tile is closed. Gives what is wrong with the tile, if
+   * anything.
    */
   async copyRows(band: Buffer, firstRow: number, endRow: number): Promise<TileRefusal | undefined> {
     this.#opening ??= this.#open()

@@ -57,9 +57,9 @@ export interface StitchOptions {
 
 /**
  * Writes the frame that the tiles make up to `outputPath`, in the compression and with the header attributes of the
- * first tile (see `resizeExrHeader` for what follows from the size). The tiles must cover the frame exactly, have the same channels
- * and types, and hold finite samples in every channel; otherwise nothing is written and the refusal says which tile and why.
- * The file appears under its name only when it is whole. Errors of the disk are thrown.
+ * first tile (see `resizeExrHeader` for what follows from the size). The tiles must cover the frame exactly, have the
+ * same channels and types, and hold finite samples in every channel; otherwise nothing is written and the refusal says
+ * which tile and why. The file appears under its name only when it is whole. Errors of the disk are thrown.
  */
 export async function stitchTiles(
   tiles: readonly StitchTile[],

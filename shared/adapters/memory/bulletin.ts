@@ -1,6 +1,8 @@
 import type { Bulletin, Notice } from '../../ports/work-queue.ts'
 
-/** Notices within one process, heard before `publish` returns. A listener that throws keeps nobody else from hearing. */
+/**
+ * Notices within one process, heard before `publish` returns. A listener that throws keeps nobody else from hearing.
+ */
 export class MemoryBulletin implements Bulletin {
   readonly #listeners = new Set<(notice: Notice) => void>()
   readonly #onFailure: (error: unknown) => void

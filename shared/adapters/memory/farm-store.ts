@@ -1,6 +1,6 @@
 /*
- * The farm store in memory, for tests and the simulator: the same semantics as on Redis, held by the same conformance suite.
- * Each call does its work at once, before it returns, so that a test decides what happens between two calls.
+ * The farm store in memory, for tests and the simulator: the same semantics as on Redis, held by the same conformance
+ * suite. Each call does its work at once, before it returns, so that a test decides what happens between two calls.
  */
 import assert from 'node:assert'
 import type { Credit } from '../../domain/effect.ts'

@@ -1,6 +1,6 @@
 /*
- * All that the farm store keeps of one job, in memory, with the semantics of commit.lua and its sisters. What comes in is
- * cloned and frozen, as if it had been written down.
+ * All that the farm store keeps of one job, in memory, with the semantics of commit.lua and its sisters. What comes in
+ * is cloned and frozen, as if it had been written down.
  */
 import type { Commit, Committed, Page, PendingEffect, Unjournaled, Versioned, Write } from '../../ports/farm-store.ts'
 import { checkStorable } from '../../ports/storable.ts'

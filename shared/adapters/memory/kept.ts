@@ -1,6 +1,7 @@
 /**
- * A copy of a record as a store in memory keeps it: cloned once, when it is written, and frozen. Everybody who reads it may then be
- * given the same object, and whoever would change it is told by a TypeError. Buffers and the like are not for this.
+ * A copy of a record as a store in memory keeps it: cloned once, when it is written, and frozen. Everybody who reads it
+ * may then be given the same object, and whoever would change it is told by a TypeError. Buffers and the like are not
+ * for this.
  */
 export function kept<T>(record: T): T {
   return frozen(structuredClone(record))

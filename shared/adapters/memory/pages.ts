@@ -10,7 +10,10 @@ interface PageRequest<T> {
   readonly isAfter: (thing: T, place: string) => boolean
 }
 
-/** A page of things that are in order. Throws a RefusalError for a cursor that is none of this list, as Redis's twin does. */
+/**
+ * A page of things that are in order. Throws a RefusalError for a cursor that is none of this list, as Redis's twin
+ * does.
+ */
 export function pageOf<T>(
   list: Listed,
   things: readonly T[],

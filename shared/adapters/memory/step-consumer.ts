@@ -6,7 +6,10 @@ import type { MemoryWorkQueue } from './work-queue.ts'
 /** How often an empty queue is looked at again, in ms. */
 const LOOK_PAUSE_MS = 5
 
-/** Runs the steps of one queue of a MemoryWorkQueue, one after the other, until it is stopped. A failed one waits its turn, without backoff. */
+/**
+ * Runs the steps of one queue of a MemoryWorkQueue, one after the other, until it is stopped. A failed one waits its
+ * turn, without backoff.
+ */
 export class MemoryStepConsumer implements StepConsumer {
   readonly #queue: MemoryWorkQueue
   readonly #name: StepQueue

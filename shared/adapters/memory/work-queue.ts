@@ -1,6 +1,6 @@
 /*
- * The work queue in memory, for tests and the simulator. What a process that died had in hand comes back when its lock has
- * run out by the clock, as on BullMQ.
+ * The work queue in memory, for tests and the simulator. What a process that died had in hand comes back when its lock
+ * has run out by the clock, as on BullMQ.
  */
 import type { BackgroundStep } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
@@ -116,8 +116,8 @@ export class MemoryWorkQueue implements WorkQueue {
   }
 
   /**
-   * Runs the step that waits longest, if any; false if none does. One that throws goes to the end, with one attempt less.
-   * For tests that want to say when; MemoryStepConsumer calls it by itself.
+   * Runs the step that waits longest, if any; false if none does. One that throws goes to the end, with one attempt
+   * less. For tests that want to say when; MemoryStepConsumer calls it by itself.
    */
   async runStep(
     name: StepQueue,

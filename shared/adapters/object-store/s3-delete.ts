@@ -33,8 +33,8 @@ export async function deleteEverything(client: S3Client, Bucket: string, Prefix:
 }
 
 /**
- * Gives up the unfinished uploads under a prefix, or those begun before a time. Parts of an upload whose writer died are invisible,
- * and are paid for until somebody aborts it.
+ * Gives up the unfinished uploads under a prefix, or those begun before a time. Parts of an upload whose writer died
+ * are invisible, and are paid for until somebody aborts it.
  */
 export async function abortUploads(
   client: S3Client,

@@ -1,6 +1,6 @@
 /*
- * Notices between the processes of a farm, over Redis pub/sub. What is published while a subscriber reconnects is lost to it;
- * nobody relies on a notice, each loop looks again by itself.
+ * Notices between the processes of a farm, over Redis pub/sub. What is published while a subscriber reconnects is lost
+ * to it; nobody relies on a notice, each loop looks again by itself.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../ports/core.ts'
@@ -14,7 +14,9 @@ export interface RedisBulletinOptions {
   readonly prefix?: string
 }
 
-/** A bulletin that publishes over `redis`, a connection of `connectRedis`, and opens one more while somebody listens. */
+/**
+ * A bulletin that publishes over `redis`, a connection of `connectRedis`, and opens one more while somebody listens.
+ */
 export function redisBulletin(redis: Redis, options: RedisBulletinOptions): Bulletin {
   return new RedisBulletin(redis, options)
 }

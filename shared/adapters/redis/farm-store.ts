@@ -1,5 +1,6 @@
 /*
- * The truth about a farm, in Redis. This file only puts the subjects together; each has a file of its own beside this one.
+ * The truth about a farm, in Redis. This file only puts the subjects together; each has a file of its own beside this
+ * one.
  */
 import type { Redis } from 'ioredis'
 import type { FarmStore } from '../../ports/farm-store.ts'

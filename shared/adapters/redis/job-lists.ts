@@ -1,6 +1,6 @@
 /*
- * The lists of jobs, and of what a job holds, page by page. Tasks keep a sorted set of their ids beside the hash (about 90
- * bytes a task): HSCAN has no order, and walking the numbers instead would trust that nobody leaves gaps.
+ * The lists of jobs, and of what a job holds, page by page. Tasks keep a sorted set of their ids beside the hash (about
+ * 90 bytes a task): HSCAN has no order, and walking the numbers instead would trust that nobody leaves gaps.
  */
 import type { z } from 'zod'
 import type { FarmStore, Page } from '../../ports/farm-store.ts'

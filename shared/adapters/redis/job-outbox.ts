@@ -1,5 +1,6 @@
 /*
- * What is due in a job: leases that end, tasks to be chosen by looking, effects to be carried out, records to be journaled.
+ * What is due in a job: leases that end, tasks to be chosen by looking, effects to be carried out, records to be
+ * journaled.
  */
 import { z } from 'zod'
 import type { FarmStore, PendingEffect, Unjournaled } from '../../ports/farm-store.ts'

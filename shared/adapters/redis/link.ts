@@ -1,7 +1,7 @@
 /*
  * The way to Redis that all of the farm state goes: one connection, a deadline on every command, and one kind of error
- * for every outage. Commands that were on their way when the connection broke are not sent again by themselves: they may
- * have been done, and only the caller can tell what that means.
+ * for every outage. Commands that were on their way when the connection broke are not sent again by themselves: they
+ * may have been done, and only the caller can tell what that means.
  */
 import { Redis } from 'ioredis'
 import { FarmStateLost, FarmStoreUnavailable } from '../../ports/farm-store.ts'
@@ -11,11 +11,16 @@ import { after } from '../system/timers.ts'
 import type { Keys } from './keys.ts'
 import type { Script } from './scripts.ts'
 
-/** Longest wait for one command, in ms: a healthy Redis answers in under 10, one that forks for its AOF in some hundred. */
+/**
+ * Longest wait for one command, in ms: a healthy Redis answers in under 10, one that forks for its AOF in some hundred.
+ */
 export const COMMAND_DEADLINE_MS = 5_000
 /** Longest pause between two tries to reconnect, in ms: short enough that a restarted Redis is found at once. */
 const RECONNECT_PAUSE_MAX_MS = 1_000
-/** Answers of the server that mean "not now" rather than "wrong": they heal when it has loaded, has memory or disk again. */
+/**
+ * Answers of the server that mean "not now" rather than "wrong": they heal when it has loaded, has memory or disk
+ * again.
+ */
 const OUTAGE_REPLIES = /^(LOADING|MISCONF|OOM|READONLY|MASTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|CLUSTERDOWN|UNKILLABLE)\b/
 
 /** What commit.lua says where there is no farm, or a closed one. */
@@ -39,8 +44,8 @@ export interface RedisOptions {
 }
 
 /**
- * Opens a connection to `url`: `redis://[user:password@]host:port/db`, `rediss://…` or the path of a unix socket. Connects
- * in the background and again after every loss; errors are logged, never thrown from here.
+ * Opens a connection to `url`: `redis://[user:password@]host:port/db`, `rediss://…` or the path of a unix socket.
+ * Connects in the background and again after every loss; errors are logged, never thrown from here.
  */
 export function connectRedis(url: string, options: RedisOptions = {}): Redis {
   const deadlineMs = options.commandDeadlineMs ?? COMMAND_DEADLINE_MS
@@ -56,8 +61,8 @@ export function connectRedis(url: string, options: RedisOptions = {}): Redis {
 }
 
 /**
- * As connectRedis, for what waits on the connection for things to come (a subscription, a consumer of a queue): no deadline,
- * and what was asked for is asked again after a loss.
+ * As connectRedis, for what waits on the connection for things to come (a subscription, a consumer of a queue): no
+ * deadline, and what was asked for is asked again after a loss.
  */
 export function connectWaiting(url: string, options: RedisOptions = {}): Redis {
   return listened(new Redis(url, reconnecting(options)), options)
@@ -79,8 +84,9 @@ function reconnectPauseMs(tries: number): number {
 }
 
 /**
- * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for every
- * failure that may pass by itself, and at once when `pendingMax` others wait; an answer of Redis that says the command was wrong is a bug and is thrown as an Error.
+ * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for
+ * every failure that may pass by itself, and at once when `pendingMax` others wait; an answer of Redis that says the
+ * command was wrong is a bug and is thrown as an Error.
  */
 export async function reach<T>(
   redis: Redis,

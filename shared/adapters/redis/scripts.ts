@@ -1,6 +1,6 @@
 /*
- * The Lua scripts beside this file. Each is sent by its hash; a Redis that does not know it yet (it was restarted) gets the
- * text, and nothing was done in between. The compiler copies no .lua, so a build reads them from the source folder.
+ * The Lua scripts beside this file. Each is sent by its hash; a Redis that does not know it yet (it was restarted) gets
+ * the text, and nothing was done in between. The compiler copies no .lua, so a build reads them from the source folder.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'

@@ -1,5 +1,6 @@
 /*
- * Our own redis-server: a child of this process on a unix socket, with an append-only file, for the farm on one machine.
+ * Our own redis-server: a child of this process on a unix socket, with an append-only file, for the farm on one
+ * machine.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -9,7 +10,9 @@ import { Redis } from 'ioredis'
 import type { Logger } from '../../ports/core.ts'
 import { after, pause } from '../system/timers.ts'
 
-/** Longest wait for the first PONG, in ms: an empty one takes 50, one that loads some GiB of append-only file a minute. */
+/**
+ * Longest wait for the first PONG, in ms: an empty one takes 50, one that loads some GiB of append-only file a minute.
+ */
 const START_DEADLINE_MS = 120_000
 const POLL_PAUSE_MS = 20
 /** Longest wait for a clean end, in ms: it writes what it holds to disk first. */
@@ -55,7 +58,8 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
   if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
     throw new RedisServerFailed(
       'path_too_long',
-      `the socket ${socket} would have a path of more than ${SOCKET_PATH_BYTES_MAX} bytes: choose a data folder with a shorter path`,
+      `the socket ${socket} would have a path of more than ${SOCKET_PATH_BYTES_MAX} ` +
+        'bytes: choose a data folder with a shorter path',
     )
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -99,8 +103,8 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
 }
 
 /**
- * A farm that was killed leaves its server running, and two servers on one append-only file would spoil it. The caller holds the
- * folder, so a server that answers here is nobody's.
+ * A farm that was killed leaves its server running, and two servers on one append-only file would spoil it. The caller
+ * holds the folder, so a server that answers here is nobody's.
  */
 async function endLeftBehind(socket: string): Promise<void> {
   for (const giveUpAt = performance.now() + STOP_DEADLINE_MS; await answers(socket); await pause(POLL_PAUSE_MS)) {
@@ -130,8 +134,8 @@ function serverArguments(folder: string, socket: string): string[] {
     'yes',
     '--save',
     '',
-    // Everything that was acknowledged survives kill -9 and power cuts. With `everysec` a busy disk lets Redis answer before it has
-    // written at all, and a lease that was given and forgotten could be given again under the same epoch.
+    // Everything that was acknowledged survives kill -9 and power cuts. With `everysec` a busy disk lets Redis answer
+    // before it has written at all, and a lease that was given and forgotten could be given again under the same epoch.
     '--appendfsync',
     'always',
     // to forget a part of the farm state is worse than to refuse a write
@@ -149,7 +153,8 @@ function startFailure(binary: string, failure: Error | null, words: string): Red
   if (failure !== null && 'code' in failure && failure.code === 'ENOENT') {
     return new RedisServerFailed(
       'binary_missing',
-      `there is no ${binary}: install Redis 6.2 or newer (Debian, Ubuntu: apt install redis-server; macOS: brew install redis), or give the address of one that runs in REDIS_URL`,
+      `there is no ${binary}: install Redis 6.2 or newer (Debian, Ubuntu: apt install redis-server; ` +
+        'macOS: brew install redis), or give the address of one that runs in REDIS_URL',
       failure,
     )
   }

@@ -1,6 +1,6 @@
 /*
- * Which farm this Redis holds, in one key: `3`, or `3 recovering`. A Redis that was emptied does not have it, and nothing that is
- * not found there means anything.
+ * Which farm this Redis holds, in one key: `3`, or `3 recovering`. A Redis that was emptied does not have it, and
+ * nothing that is not found there means anything.
  */
 import type { Redis } from 'ioredis'
 import { FarmStateLost } from '../../ports/farm-store.ts'
@@ -28,8 +28,8 @@ export function standings(link: Link): Pick<FarmStore, 'standing' | 'changeStand
 }
 
 /**
- * Reads again what found nothing, if the farm is there: the first time it may have been read just before a recovery ended.
- * Throws FarmStateLost if it is not.
+ * Reads again what found nothing, if the farm is there: the first time it may have been read just before a recovery
+ * ended. Throws FarmStateLost if it is not.
  */
 export async function believedIn<T>(redis: Redis, keys: Keys, read: (redis: Redis) => Promise<T>): Promise<T> {
   const found = await read(redis)

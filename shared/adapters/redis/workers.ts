@@ -1,6 +1,6 @@
 /*
- * What is known of workers. Their counts of tasks and their quarantine lie apart from the record: a coordinator that writes what a
- * worker told must not undo what another one just counted, or what the operator just said.
+ * What is known of workers. Their counts of tasks and their quarantine lie apart from the record: a coordinator that
+ * writes what a worker told must not undo what another one just counted, or what the operator just said.
  */
 import type { FarmStore } from '../../ports/farm-store.ts'
 import { checkWorker } from '../../ports/storable.ts'

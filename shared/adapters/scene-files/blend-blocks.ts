@@ -133,7 +133,8 @@ export class BlendBlockWalk {
       case 'skip':
         throw new BlendFault(
           'blend_truncated',
-          `the file ends at byte ${this.position}, inside a ${this.state.head.code} block of ${this.state.head.length} bytes; send it again whole`,
+          `the file ends at byte ${this.position}, inside a ${this.state.head.code} ` +
+            `block of ${this.state.head.length} bytes; send it again whole`,
         )
     }
   }

@@ -156,7 +156,8 @@ class UnfoldGuard {
     if (this.unfoldedBytes > this.allowedBytes) {
       throw new BlendFault(
         'blend_too_large',
-        `the file decompresses to more than the ${this.allowedBytes} bytes allowed for its size; save it without compression or remove unused data`,
+        `the file decompresses to more than the ${this.allowedBytes} bytes allowed for ` +
+          'its size; save it without compression or remove unused data',
       )
     }
     this.walk.push(bytes)

@@ -62,7 +62,8 @@ function parseLongHeader(bytes: Buffer): BlendHeader | undefined {
   if (Number(match[1]) !== LONG_HEADER_BYTES || Number(match[2]) !== 1) {
     throw new BlendFault(
       'blend_unsupported_format',
-      `the file has header size ${match[1]} and format version ${match[2]}; 17 and 01 (Blender 5) are the newest known: save it with an older Blender`,
+      `the file has header size ${match[1]} and format version ${match[2]}; 17 and 01 ` +
+        '(Blender 5) are the newest known: save it with an older Blender',
     )
   }
   return { headerBytes: LONG_HEADER_BYTES, pointerBytes: 8, blockHeads: 'wide', ...splitVersion(Number(match[4])) }

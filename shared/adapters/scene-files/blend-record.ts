@@ -142,7 +142,8 @@ export class BlendRecord {
   private wrongType(path: string, place: StructField, wanted: string): BlendFault {
     return new BlendFault(
       'blend_corrupt',
-      `the field ${path} of ${this.typeName} should be ${wanted} but is ${place.isPointer ? 'a pointer' : place.typeName}`,
+      `the field ${path} of ${this.typeName} should be ${wanted} but is ` +
+        `${place.isPointer ? 'a pointer' : place.typeName}`,
     )
   }
 }

@@ -118,7 +118,8 @@ class ArchiveChecks {
     if (entries <= this.limits.entriesMax) return undefined
     return refuse(
       'zip_too_many_entries',
-      `the archive has ${entries} entries, at most ${this.limits.entriesMax} are taken; leave out what the render does not need`,
+      `the archive has ${entries} entries, at most ${this.limits.entriesMax} ` +
+        'are taken; leave out what the render does not need',
     )
   }
 
@@ -139,7 +140,8 @@ class ArchiveChecks {
       if (furthest !== undefined && extent.start < furthest.end) {
         return refuse(
           'zip_bomb',
-          `${JSON.stringify(extent.path)} and ${JSON.stringify(furthest.path)} share the same bytes of the archive; pack the project again`,
+          `${JSON.stringify(extent.path)} and ${JSON.stringify(furthest.path)} share ` +
+            'the same bytes of the archive; pack the project again',
         )
       }
       furthest = extent
@@ -160,7 +162,8 @@ class ArchiveChecks {
     if (this.unpackedBytes > Math.max(unpackedBytesFree, this.packedBytes * ratioMax)) {
       return refuse(
         'zip_bomb',
-        `the archive unpacks to more than ${ratioMax} times its size, as no real project does; pack the project folder again with plain zip`,
+        `the archive unpacks to more than ${ratioMax} times its size, as no real ` +
+          'project does; pack the project folder again with plain zip',
       )
     }
     return undefined
@@ -178,7 +181,8 @@ class ArchiveChecks {
       else if (earlier.path !== claimed || earlier.kind !== kind || kind === 'file') {
         return refuse(
           'zip_name_collision',
-          `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} would be the same file on some systems; rename one`,
+          `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} ` +
+            'would be the same file on some systems; rename one',
         )
       }
     }

@@ -136,7 +136,8 @@ export class ZstdFrames {
     if (windowBytes > WINDOW_BYTES_MAX) {
       throw new BlendFault(
         'blend_too_large',
-        `a zstd frame wants a window of ${windowBytes} bytes, at most ${WINDOW_BYTES_MAX} are given; save the file again in Blender`,
+        `a zstd frame wants a window of ${windowBytes} bytes, at most ` +
+          `${WINDOW_BYTES_MAX} are given; save the file again in Blender`,
       )
     }
     this.hasChecksum = (descriptor & 4) !== 0

@@ -1,6 +1,6 @@
 /*
- * The farm has one clock: the time of the farm store. Between two samples of it the local monotonic clock carries on, so
- * that asking for the time costs nothing, and a wall clock that is set wrong on one machine harms nobody.
+ * The farm has one clock: the time of the farm store. Between two samples of it the local monotonic clock carries on,
+ * so that asking for the time costs nothing, and a wall clock that is set wrong on one machine harms nobody.
  */
 import type { Clock, Logger } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
@@ -15,10 +15,15 @@ export class SystemClock implements Clock {
   }
 }
 
-/** How often the store is asked, in ms: quartz drifts by about 0.05 ms per second, so it is never off by more than a ms or so. */
+/**
+ * How often the store is asked, in ms: quartz drifts by about 0.05 ms per second, so it is never off by more than a ms
+ * or so.
+ */
 const SAMPLE_PAUSE_MS = 10_000
 
-/** An answer within this, in ms, tells the time well enough: it is off by half of it, a hundredth of the shortest lease. */
+/**
+ * An answer within this, in ms, tells the time well enough: it is off by half of it, a hundredth of the shortest lease.
+ */
 const GOOD_ANSWER_MS = 200
 const SAMPLE_TRIES_MAX = 3
 
@@ -59,9 +64,9 @@ export class FarmClock implements Clock {
   }
 
   /**
-   * Asks the store. It told its time somewhere between asking and answer; the middle is off by half of that at most. An answer that
-   * took long (this process stood still meanwhile, say) would put the clock wrong by as much, and leases would end too early: it
-   * is asked for again, and the quickest of some counts.
+   * Asks the store. It told its time somewhere between asking and answer; the middle is off by half of that at most. An
+   * answer that took long (this process stood still meanwhile, say) would put the clock wrong by as much, and leases
+   * would end too early: it is asked for again, and the quickest of some counts.
    */
   async sample(): Promise<void> {
     let quickestMs = Infinity

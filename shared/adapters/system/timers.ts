@@ -1,4 +1,7 @@
-/** Resolves after `ms` milliseconds, or at once when the signal is aborted; it does not keep the process alive by itself if `background`. */
+/**
+ * Resolves after `ms` milliseconds, or at once when the signal is aborted; it does not keep the process alive by itself
+ * if `background`.
+ */
 export function pause(ms: number, options: { signal?: AbortSignal; background?: boolean } = {}): Promise<void> {
   return new Promise((done) => {
     if (options.signal?.aborted) return done()

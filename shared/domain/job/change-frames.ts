@@ -7,10 +7,10 @@ import { formatFrames, parseFrames } from '../splitting/frames.ts'
 import { tasksPerFrame } from '../splitting/job-tasks.ts'
 
 /**
- * The job with other frames. New ones get positions behind all that there are, so that no task changes its name; those taken out keep
- * theirs, and what is done of them. Its tasks are gone over afterwards (engine/jobs/plan-tasks.ts). The same job when nothing changes.
- * Refused with the codes of a frame range, with `frames_not_apart` where a task has several frames, and with `conflict` when no
- * task is to be handed out any more.
+ * The job with other frames. New ones get positions behind all that there are, so that no task changes its name; those
+ * taken out keep theirs, and what is done of them. Its tasks are gone over afterwards (engine/jobs/plan-tasks.ts). The
+ * same job when nothing changes. Refused with the codes of a frame range, with `frames_not_apart` where a task has
+ * several frames, and with `conflict` when no task is to be handed out any more.
  */
 export function withFrames(job: JobRecord, text: string): { ok: true; job: JobRecord } | Refusal {
   const { plan } = job
@@ -26,18 +26,21 @@ export function withFrames(job: JobRecord, text: string): { ok: true; job: JobRe
   if (plan.ordered === true)
     return refuse(
       'frames_not_apart',
-      `frames: frames of job ${job.id} depend on one another, and one worker renders all of them in order; submit another job`,
+      `frames: frames of job ${job.id} depend on one another, and one worker ` +
+        'renders all of them in order; submit another job',
     )
   if (plan.chunk > 1)
     return refuse(
       'frames_not_apart',
-      `frames: job ${job.id} renders ${plan.chunk} frames in one task, which cannot be cut again; submit another job, or one without chunks`,
+      `frames: job ${job.id} renders ${plan.chunk} frames in one task, which cannot ` +
+        'be cut again; submit another job, or one without chunks',
     )
   if (frames.length > LIMITS.messageLengthMax * 4)
     return refuse('frames_invalid', 'frames: too many separate ranges; submit another job')
   const parts = tasksPerFrame(plan)
   if (job.state === 'inspecting')
-    return { ok: true, job: { ...job, plan: withCounts(plan, frames, wanted.frames.length, parts) } } // no task is written down yet
+    // No task is written down yet.
+    return { ok: true, job: { ...job, plan: withCounts(plan, frames, wanted.frames.length, parts) } }
 
   const asked = askedFrames(plan)
   const known = new Set(asked)
@@ -46,7 +49,8 @@ export function withFrames(job: JobRecord, text: string): { ok: true; job: JobRe
   if (total > LIMITS.framesPerJobMax)
     return refuse(
       'frames_too_many',
-      `frames: with those that were taken out again the job would have ${total} frames, ${LIMITS.framesPerJobMax} is the limit; submit another job`,
+      `frames: with those that were taken out again the job would have ${total} frames, ` +
+        `${LIMITS.framesPerJobMax} is the limit; submit another job`,
     )
   if (total * parts > LIMITS.tasksPerJobMax)
     return refuse(

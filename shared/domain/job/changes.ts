@@ -8,7 +8,10 @@ import { queueing } from '../scheduling/task-fit.ts'
 import { currentAttempts, withdraw } from '../task/attempts.ts'
 import { act } from '../lifecycle/task.ts'
 
-/** Attempts of a task up to which a pause may take it back: what is taken back counts against nobody, so something must bound it. */
+/**
+ * Attempts of a task up to which a pause may take it back: what is taken back counts against nobody, so something must
+ * bound it.
+ */
 const TAKEN_BACK_UP_TO = 32
 
 /** Nothing more of the job is handed out. Refused with `conflict` when there is nothing left to hand out. */
@@ -46,7 +49,9 @@ export function takeBackRendering(task: TaskRecord, now: number, reason: string)
   }
 }
 
-/** The job with what was asked for; what it is already changes nothing. Refused with `conflict` when the job is over. */
+/**
+ * The job with what was asked for; what it is already changes nothing. Refused with `conflict` when the job is over.
+ */
 export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobChange, who: string): Decision {
   const over = refuseOver(job)
   if (over !== null) return over
@@ -60,7 +65,8 @@ export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobCh
     ...(reframed.job === job
       ? []
       : [
-          `frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of frames that were taken out is kept for when they are asked for again`,
+          `frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of ` +
+            'frames that were taken out is kept for when they are asked for again',
         ]),
     ...(capAfter === capBefore ? [] : [`${capText(capAfter)} instead of ${capText(capBefore)}`]),
   ]

@@ -44,8 +44,8 @@ export function isAllWanted({ tasks, wanted }: PlanBatch): boolean {
 
 /**
  * What brings one batch in line with the plan: new tasks are written down, those that failed or were canceled are taken
- * up again, and those of frames that were taken out are canceled. `job`: as it is after the batch, and once that was the
- * last one it runs. Nothing when audits came since the records were read; all is read once more then.
+ * up again, and those of frames that were taken out are canceled. `job`: as it is after the batch, and once that was
+ * the last one it runs. Nothing when audits came since the records were read; all is read once more then.
  */
 export function planBatch(job: JobRecord, known: KnownOfBatch, batch: PlanBatch, now: number): Change {
   const records = idsOfBatch(job, batch).flatMap((id) => known.task(id) ?? [])

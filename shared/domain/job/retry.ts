@@ -7,9 +7,9 @@ import { actOnJob, jobIsOver, mayJob } from '../lifecycle/job.ts'
 import { reopenTask } from '../task/reopen.ts'
 
 /**
- * A job that failed or was canceled goes on where it was: what is done stays done, what failed has its tries back. Its tasks are gone
- * over again as when they were planned (engine/jobs/plan-tasks.ts). `inspection`: its task that looks at the scene, if it has one.
- * Refused with `conflict` when there is nothing to go on with.
+ * A job that failed or was canceled goes on where it was: what is done stays done, what failed has its tries back. Its
+ * tasks are gone over again as when they were planned (engine/jobs/plan-tasks.ts). `inspection`: its task that looks at
+ * the scene, if it has one. Refused with `conflict` when there is nothing to go on with.
  */
 export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who: string): Decision {
   if (!jobIsOver(job.state)) return { ok: true }
@@ -21,7 +21,8 @@ export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who
   if (job.failure !== undefined && job.startedAt === undefined && inspection?.state === 'completed') {
     return refuse(
       'conflict',
-      `job ${job.id}: what Blender found in the scene stands against it (${job.failure.code}); trying again changes nothing. Mend the scene, or submit it in another way`,
+      `job ${job.id}: what Blender found in the scene stands against it (${job.failure.code}); ` +
+        'trying again changes nothing. Mend the scene, or submit it in another way',
     )
   }
   const { failure, endedAt: _over, ...rest } = job
@@ -33,7 +34,8 @@ export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who
     },
   ]
   if (inspection !== undefined && inspection.state !== 'completed') {
-    // Written even if it stays as it is: were it canceled with the job meanwhile, the commit fails and this is decided again.
+    // Written even if it stays as it is: were it canceled with the job meanwhile, the commit fails and this is decided
+    // again.
     const reopened = reopenTask(inspection)
     return {
       ok: true,

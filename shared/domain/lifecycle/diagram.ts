@@ -12,11 +12,16 @@ const END = '<!-- diagrams: end -->'
 export function withDiagrams(text: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (begin < 0 || end < begin) throw new Error(`${DIAGRAMS_PATH} must have the lines "${BEGIN}" and "${END}"`)
-  const drawn = `## A job\n\n${diagram(JOB_TRANSITIONS)}\n\n## A task\n\n${diagram(TASK_TRANSITIONS)}\n\n## A frame\n\n${diagram(FRAME_TRANSITIONS)}`
+  const drawn =
+    `## A job\n\n${diagram(JOB_TRANSITIONS)}\n\n## A task\n\n${diagram(TASK_TRANSITIONS)}\n\n## ` +
+    `A frame\n\n${diagram(FRAME_TRANSITIONS)}`
   return `${text.slice(0, begin)}${BEGIN}\n\n${drawn}\n\n${text.slice(end)}`
 }
 
-/** A transition table as a Mermaid state diagram: one arrow for each pair of states, named by the acts that lead along it. */
+/**
+ * A transition table as a Mermaid state diagram: one arrow for each pair of states, named by the acts that lead along
+ * it.
+ */
 function diagram(table: Readonly<Record<string, { readonly from: readonly string[]; readonly to: string }>>): string {
   const arrows = new Map<string, string[]>()
   for (const [act, { from, to }] of Object.entries(table))

@@ -22,7 +22,10 @@ export function mayJob(state: JobState, act: JobAct): boolean {
   return allowed.includes(state)
 }
 
-/** The job after the act; an act that the table does not allow is a bug of ours and throws. One that has nothing left to hand out is not paused any more. */
+/**
+ * The job after the act; an act that the table does not allow is a bug of ours and throws. One that has nothing left to
+ * hand out is not paused any more.
+ */
 export function actOnJob(job: JobRecord, name: JobAct, change: Partial<JobRecord> = {}): JobRecord {
   if (!mayJob(job.state, name)) throw new Error(`job ${job.id} is ${job.state}: it cannot ${name}`)
   const after: JobRecord = { ...job, ...change, state: JOB_TRANSITIONS[name].to }
@@ -57,8 +60,8 @@ export function isBeingPlanned({
 }
 
 /**
- * What workers sent, and what was made of it, stays in the object store when it is over: with it the job can be tried again without
- * rendering anew what is done. It goes with the job when that is deleted.
+ * What workers sent, and what was made of it, stays in the object store when it is over: with it the job can be tried
+ * again without rendering anew what is done. It goes with the job when that is deleted.
  */
 export function keepsFiles(state: JobState): boolean {
   return state === 'failed' || state === 'canceled'

@@ -1,8 +1,8 @@
 /*
- * What a job is after its state was lost, worked out from its journal and from what lies in the object store. What was accepted
- * stays accepted if the files it stands on are there; what was in flight is asked for again. Everything that can be counted or
- * concluded (how many tasks a frame waits for, in which state it is, whether the job is done) is so from the tasks, and not
- * believed of the journal, which may lack its last seconds or a damaged part.
+ * What a job is after its state was lost, worked out from its journal and from what lies in the object store. What was
+ * accepted stays accepted if the files it stands on are there; what was in flight is asked for again. Everything that
+ * can be counted or concluded (how many tasks a frame waits for, in which state it is, whether the job is done) is so
+ * from the tasks, and not believed of the journal, which may lack its last seconds or a damaged part.
  */
 import { INSPECT_TASK_ID, auditTaskId, finishTaskId, type TaskId } from '../../protocol/ids.ts'
 import { type JobRecord, needsFinish } from '../../protocol/job.ts'
@@ -137,8 +137,8 @@ export function rebuildJob(journaled: JournaledJob, around: Surroundings): Rebui
 }
 
 /**
- * Frames that were taken out of the job: what is done of them is kept for when they are asked for again, what was in flight is
- * canceled.
+ * Frames that were taken out of the job: what is done of them is kept for when they are asked for again, what was in
+ * flight is canceled.
  */
 function takenOut(
   { job, tasks, frames }: JournaledJob,
@@ -181,8 +181,9 @@ function takenOut(
 }
 
 /**
- * A job that is completed, or ended before it had tasks, stays as it is. Its frames are what was delivered; files that somebody took
- * away are not listed any more. (One that failed or was canceled later goes the way of an open job: a retry goes on with it.)
+ * A job that is completed, or ended before it had tasks, stays as it is. Its frames are what was delivered; files that
+ * somebody took away are not listed any more. (One that failed or was canceled later goes the way of an open job: a
+ * retry goes on with it.)
  */
 function rebuildEnded(journaled: JournaledJob, job: JobRecord, around: Surroundings): RebuiltJob {
   const { plan } = job
@@ -223,7 +224,10 @@ class Shelf {
     this.#around = around
   }
 
-  /** Nothing needs the results of its render tasks any more: it is delivered, or stitched, and the journal knows where from. */
+  /**
+   * Nothing needs the results of its render tasks any more: it is delivered, or stitched, and the journal knows where
+   * from.
+   */
   frameStands(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
@@ -249,7 +253,10 @@ class Shelf {
     )
   }
 
-  /** All of its files lie in `final/`, and what its video is made of is there too; so it may be with a frame that was taken out of the job. */
+  /**
+   * All of its files lie in `final/`, and what its video is made of is there too; so it may be with a frame that was
+   * taken out of the job.
+   */
   isDelivered(number: number): boolean {
     const { job, tasks, frames } = this.#journaled
     const frame = frames.get(number)
@@ -306,8 +313,8 @@ class Shelf {
 }
 
 /**
- * Answers that are there stay, of settled questions and of results that were rejected: a new result is compared with them, too. Those
- * of a question that is still open are asked again where their answer is lost, and of other eyes.
+ * Answers that are there stay, of settled questions and of results that were rejected: a new result is compared with
+ * them, too. Those of a question that is still open are asked again where their answer is lost, and of other eyes.
  */
 function auditsOf(task: TaskRecord, { tasks }: JournaledJob, store: Shelf, now: number): TaskRecord[] {
   const made = Array.from({ length: task.auditRounds ?? 0 }, (_, round) => auditTaskId(task.id, round + 1))
@@ -352,7 +359,10 @@ function ended(task: TaskRecord, now: number): TaskRecord {
   return { ...closed(task, now), state: isOver(task.state) ? task.state : 'canceled' }
 }
 
-/** To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any more. */
+/**
+ * To be rendered, with all that is known of earlier tries; a result that is lost was nobody's fault, and is none any
+ * more.
+ */
 function again(task: TaskRecord, now: number): TaskRecord {
   const { canonical: _result, note: _note, ...rest } = closed(task, now)
   const attempts = rest.attempts.map((attempt): Attempt =>

@@ -44,8 +44,8 @@ export function mayDecide(
 }
 
 /**
- * What a job needs once Blender has looked at its scene. Two versions of Blender render different pixels, and what is exact differs
- * too: all tasks and audits of a job go to the version that looked.
+ * What a job needs once Blender has looked at its scene. Two versions of Blender render different pixels, and what is
+ * exact differs too: all tasks and audits of a job go to the version that looked.
  */
 export function boundTo(
   requirement: Requirement,

@@ -22,11 +22,11 @@ export function queueing(tasks: readonly TaskRecord[]): Effect[] {
 /**
  * Whether a worker may have a queued task. `others` are the other connected workers that are eligible for its job.
  * An audit never goes to whoever rendered what it checks. A worker that failed a task gets it again only when
- * everybody else here failed it too: one machine must be able to try twice, an audit as well. What ran out of memory goes to a
- * machine with more (not one of `tooSmall`) while one is there that has not failed it. A task for one worker only waits for nobody
- * else while that worker is connected and has the memory, and goes to somebody new when not. A finish decides over whole images, so
- * it goes to an anchor (`anchors`: those connected and eligible) while one is there that can and has not failed it.
- * Where somebody is there that may see it at all, somebody may have it.
+ * everybody else here failed it too: one machine must be able to try twice, an audit as well. What ran out of memory
+ * goes to a machine with more (not one of `tooSmall`) while one is there that has not failed it. A task for one worker
+ * only waits for nobody else while that worker is connected and has the memory, and goes to somebody new when not. A
+ * finish decides over whole images, so it goes to an anchor (`anchors`: those connected and eligible) while one is
+ * there that can and has not failed it. Where somebody is there that may see it at all, somebody may have it.
  */
 export function mayHave(
   task: TaskRecord,

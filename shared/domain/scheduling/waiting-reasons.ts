@@ -13,7 +13,8 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   const rests = able.map((worker) => (worker.restsUntil ?? now) - now)
   if (able.length > 0 && rests.every((ms) => ms > 0))
     return [
-      `waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`,
+      'waiting: every worker that could have the tasks has failed several in a row and ' +
+        `rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`,
     ]
   if (able.length > 0) return []
   const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))
@@ -26,7 +27,10 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
 function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly WorkerRecord[]): string {
   const offers = workers.map((worker) => worker.capabilities)
   if (need.startsWith('needs the tag'))
-    return `tags of connected workers: ${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
+    return (
+      'tags of connected workers: ' +
+      `${[...new Set(offers.flatMap((offer) => offer.tags))].sort().join(', ') || 'none'}`
+    )
   if (need.endsWith('of GPU memory')) {
     const usable = offers.map((offer) =>
       offer.devices.filter((device) => deviceKinds === undefined || deviceKinds.includes(device.kind)),
@@ -37,7 +41,10 @@ function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly Wo
     return `best connected worker has ${offered(Math.max(...offers.map((offer) => offer.memoryBytes)))}`
   if (need === DENOISER_NEEDED) return `connected workers have ${versionsOf(offers)} without it`
   if (need.startsWith('needs Blender')) return `connected workers have ${versionsOf(offers)}`
-  return `connected workers have ${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
+  return (
+    'connected workers have ' +
+    `${[...new Set(offers.flatMap((offer) => offer.devices.map((device) => device.kind)))].sort().join(', ')}`
+  )
 }
 
 function versionsOf(offers: readonly Capabilities[]): string {

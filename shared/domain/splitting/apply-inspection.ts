@@ -6,29 +6,34 @@ import type { SceneRecord } from '../../protocol/scene.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { checkRanges, refuseRanges } from './sample-rules.ts'
 
-/** Of a whole frame, beside what File Output nodes write: what the artist gets, the raw image, and a view that can be shown. */
+/**
+ * Of a whole frame, beside what File Output nodes write: what the artist gets, the raw image, and a view that can be
+ * shown.
+ */
 const FILES_OF_FRAME_MAX = 3
 /** Names shown of a list in one sentence. */
 const SHOWN_MAX = 8
 
 /**
- * Simulations that come out of our worker as `blender -a` shows them when all frames are rendered in order. Measured with Blender
- * 3.4.1 over six frames: 0 pixels differ. Rigid and soft bodies do differ (without a window Blender's own animation render stops
- * them after a step), and so do simulations of geometry nodes (that render does not simulate them at all: 15 % of the pixels by
- * frame 3, with 4.2.0 and 5.0.1).
+ * Simulations that come out of our worker as `blender -a` shows them when all frames are rendered in order. Measured
+ * with Blender
+ * 3.4.1 over six frames: 0 pixels differ. Rigid and soft bodies do differ (without a window Blender's own animation
+ * render stops them after a step), and so do simulations of geometry nodes (that render does not simulate them at all:
+ * 15 % of the pixels by frame 3, with 4.2.0 and 5.0.1).
  */
 const KEPT_IN_ORDER = ['cloth', 'particles', 'hair dynamics', 'dynamic paint']
 /**
- * A fluid whose cache has the type Replay. It writes the cache beside the file while frames are rendered and shows what lies there,
- * so a frame may show what was rendered before it. (Measured with 3.4.1: 446 of 5,184 px of `-f` after another process had rendered
- * the same three frames, 0 with an empty cache.)
+ * A fluid whose cache has the type Replay. It writes the cache beside the file while frames are rendered and shows what
+ * lies there, so a frame may show what was rendered before it. (Measured with 3.4.1: 446 of 5,184 px of `-f` after
+ * another process had rendered the same three frames, 0 with an empty cache.)
  */
 const NEVER_KEPT = 'replayed fluid'
 
 /**
- * A plan made from the file alone, after Blender has looked at the scene. What a worker found makes the plan stricter, never
- * laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`, `samples_not_splittable`,
- * `samples_invalid`, `frames_not_apart`, `files_too_many`, `scene_missing_files`, `scene_no_camera` or `resolution_invalid`.
+ * A plan made from the file alone, after Blender has looked at the scene. What a worker found makes the plan stricter,
+ * never laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`,
+ * `samples_not_splittable`, `samples_invalid`, `frames_not_apart`, `files_too_many`, `scene_missing_files`,
+ * `scene_no_camera` or `resolution_invalid`.
  */
 export function applyInspection(
   plan: JobPlan,
@@ -38,7 +43,8 @@ export function applyInspection(
   if (!found.hasCamera)
     return refuse(
       'scene_no_camera',
-      `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > Camera), make it the scene's camera, save, and upload again`,
+      `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > ` +
+        `Camera), make it the scene's camera, save, and upload again`,
     )
   const size = checkSize(plan, found)
   if (!size.ok) return size
@@ -92,7 +98,8 @@ function checkTiles(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: 
   if (obstacles.length > 0)
     return refuse(
       'tiles_not_exact',
-      `tiles of scene "${plan.sceneName}" would not give the same pixels: ${obstacles.join('; ')}. Submit without tiles`,
+      `tiles of scene "${plan.sceneName}" would not give the same pixels: ` +
+        `${obstacles.join('; ')}. Submit without tiles`,
     )
   const overscanPx = tilesPerFrame(plan) === 1 ? 0 : Math.max(tiles.overscanPx, found.tiling.overscanPx)
   if (overscanPx === tiles.overscanPx) return { ok: true, change: {}, notes: [] }
@@ -104,8 +111,8 @@ function checkTiles(plan: JobPlan, tiles: NonNullable<JobPlan['tiles']>, found: 
 }
 
 /**
- * Blender keeps an unbaked simulation in the open file and goes on from frame to frame, so all frames are one task: whoever takes
- * it over after a failure begins at the first frame again.
+ * Blender keeps an unbaked simulation in the open file and goes on from frame to frame, so all frames are one task:
+ * whoever takes it over after a failure begins at the first frame again.
  */
 function keepOrder(plan: JobPlan, found: Inspection): Split {
   if (found.history.length === 0) return { ok: true, change: {}, notes: [] }
@@ -113,42 +120,56 @@ function keepOrder(plan: JobPlan, found: Inspection): Split {
   if (replayed.length > 0)
     return refuse(
       'frames_not_apart',
-      `${list(replayed.map(({ object }) => `"${object}"`))}: a fluid of the cache type Replay writes its cache while it is rendered, so a frame depends on what was rendered before. Choose Modular or All as type of its cache, bake, save, and upload again with the cache in the project .zip`,
+      `${list(replayed.map(({ object }) => `"${object}"`))}: a fluid of the cache type Replay writes ` +
+        'its cache while it is rendered, so a frame depends on what was rendered before. Choose Modular ' +
+        'or All as type of its cache, bake, save, and upload again with the cache in the project .zip',
     )
   if (plan.frameCount === 1)
     return {
       ok: true,
       change: {},
       notes: [
-        `${historyText(found)}; a single frame shows them as Blender does when it renders that frame of the file as it was saved`,
+        `${historyText(found)}; a single frame shows them as Blender does when ` +
+          'it renders that frame of the file as it was saved',
       ],
     }
   const lost = found.history.filter(({ kind }) => !KEPT_IN_ORDER.includes(kind))
   if (lost.length > 0) {
     return refuse(
       'frames_not_apart',
-      `${list(lost.map(({ object, kind }) => `${kind} of "${object}"`))}: a simulation of this kind must be baked to be rendered as Blender renders it. Bake it, save (a cache on disk must be in the project .zip), and upload again; or submit a single frame`,
+      `${list(lost.map(({ object, kind }) => `${kind} of "${object}"`))}: a simulation of this kind must ` +
+        'be baked to be rendered as Blender renders it. Bake it, save (a cache on disk must ' +
+        'be in the project .zip), and upload again; or submit a single frame',
     )
   }
   if (plan.frameCount > LIMITS.framesPerChunkMax) {
     return refuse(
       'frames_not_apart',
-      `${historyText(found)}, so one worker must render all ${plan.frameCount} frames in order, and ${LIMITS.framesPerChunkMax} frames in one task is the limit. Bake the simulations in Blender, save (a cache on disk must be in the project .zip), and upload again; or submit at most ${LIMITS.framesPerChunkMax} frames`,
+      `${historyText(found)}, so one worker must render all ${plan.frameCount} frames in order, and ` +
+        `${LIMITS.framesPerChunkMax} frames in one task is the limit. Bake the simulations in Blender, ` +
+        'save (a cache on disk must be in the project .zip), and upload again; ' +
+        `or submit at most ${LIMITS.framesPerChunkMax} frames`,
     )
   }
-  const note = `${historyText(found)}: one worker renders all frames in order, and another one would begin anew; bake them to let many workers render`
+  const note =
+    `${historyText(found)}: one worker renders all frames in order, and another ` +
+    'one would begin anew; bake them to let many workers render'
   const notes = [note]
   if (plan.chunk > 1 && plan.chunk < plan.frameCount)
     notes.push(`chunks of ${plan.chunk} frames would break that order and are not made`)
   if (/[,:]/.test(plan.frames))
     notes.push(
-      "a frame that does not follow the one before it by the scene's frame step begins the simulation anew, as rendering that frame alone does",
+      "a frame that does not follow the one before it by the scene's frame step begins the simulation anew, " +
+        'as rendering that frame alone does',
     )
   return { ok: true, change: { chunk: plan.frameCount, ordered: true, renderTaskCount: 1 }, notes }
 }
 
 function historyText(found: Inspection): string {
-  return `frames depend on earlier frames, because simulations are not baked (${list(found.history.map(({ object, kind }) => `${kind} of "${object}"`))})`
+  return (
+    'frames depend on earlier frames, because simulations are not baked ' +
+    `(${list(found.history.map(({ object, kind }) => `${kind} of "${object}"`))})`
+  )
 }
 
 /** The scene's own size only: for another one Blender was not asked. */
@@ -167,7 +188,9 @@ function checkSize(plan: JobPlan, found: Inspection): { ok: true } | Refusal {
   if (same) return { ok: true }
   return refuse(
     'resolution_invalid',
-    `scene "${plan.sceneName}": the file says ${plan.width}x${plan.height} with the region ${rectangle(own)}, Blender ${found.blenderVersion} renders ${written.width}x${written.height} with the region ${rectangle(region)}; open it in that Blender, save, and upload again, or ask for a resolution`,
+    `scene "${plan.sceneName}": the file says ${plan.width}x${plan.height} with the region ` +
+      `${rectangle(own)}, Blender ${found.blenderVersion} renders ${written.width}x${written.height} ` +
+      `with the region ${rectangle(region)}; open it in that Blender, save, and upload again, or ask for a resolution`,
   )
 }
 
@@ -178,11 +201,14 @@ function checkFiles(
 ): { ok: true; notes: string[] } | Refusal {
   const fresh = found.missingFiles.filter(({ path }) => !known.missingFiles.some((file) => file.path === path))
   if (fresh.length === 0) return { ok: true, notes: [] }
-  const text = `Blender does not find ${fresh.length} file(s) that the scene uses: ${list(fresh.map(({ kind, path }) => `${path} (${kind})`))}`
+  const text =
+    `Blender does not find ${fresh.length} file(s) that the scene uses: ` +
+    `${list(fresh.map(({ kind, path }) => `${path} (${kind})`))}`
   if (plan.allowMissingFiles === true) return { ok: true, notes: [`rendered although ${text}`] }
   return refuse(
     'scene_missing_files',
-    `${text}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`,
+    `${text}. Pack them (File > External Data > Pack Resources), upload ` +
+      'a .zip of the project folder, or allow missing files',
   )
 }
 
@@ -193,7 +219,8 @@ function checkExtraFiles(plan: JobPlan, extraFiles: number): { ok: true } | Refu
   if (extraFiles > extraFilesPerFrameMax) {
     return refuse(
       'files_too_many',
-      `File Output nodes of scene "${plan.sceneName}" write ${extraFiles} files beside each frame, ${extraFilesPerFrameMax} is the limit. ${advice}`,
+      `File Output nodes of scene "${plan.sceneName}" write ${extraFiles} files beside ` +
+        `each frame, ${extraFilesPerFrameMax} is the limit. ${advice}`,
     )
   }
   const perFrame = extraFiles + FILES_OF_FRAME_MAX
@@ -208,7 +235,8 @@ function checkExtraFiles(plan: JobPlan, extraFiles: number): { ok: true } | Refu
       : `or ask for at most ${most} frames in a task`
   return refuse(
     'files_too_many',
-    `${asked}, because File Output nodes write ${extraFiles} beside each; ${filesPerResultMax} is the limit. ${advice}; ${otherwise}`,
+    `${asked}, because File Output nodes write ${extraFiles} beside each; ` +
+      `${filesPerResultMax} is the limit. ${advice}; ${otherwise}`,
   )
 }
 
@@ -217,19 +245,22 @@ function oddities(plan: JobPlan, found: Inspection): string[] {
   const notes: string[] = []
   if (found.engine !== plan.engine)
     notes.push(
-      `the file names the engine ${plan.engine}, Blender ${found.blenderVersion} renders with ${found.engine || 'none'}`,
+      `the file names the engine ${plan.engine}, Blender ${found.blenderVersion} ` +
+        `renders with ${found.engine || 'none'}`,
     )
   if (found.denoiser === 'here')
     notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
   if (found.leftOut !== undefined && found.leftOut.length > 0)
     notes.push(
-      `Blender shows nothing of ${list(found.leftOut.map(({ object, kind }) => `the ${kind} of "${object}"`))}, because it is not baked`,
+      'Blender shows nothing of ' +
+        `${list(found.leftOut.map(({ object, kind }) => `the ${kind} of "${object}"`))}, because it is not baked`,
     )
   if (found.burnsStamp)
     notes.push('the render time and the like are burned into the images, so no two renders of a frame are equal')
   if (found.gpuCompositor === true)
     notes.push(
-      'the compositor is set to the GPU: farms run it on the processor, so that all machines agree, and some nodes round otherwise there (Lens Distortion with dispersion visibly)',
+      'the compositor is set to the GPU: farms run it on the processor, so that all machines agree, ' +
+        'and some nodes round otherwise there (Lens Distortion with dispersion visibly)',
     )
   if (found.timeLimitSeconds > 0)
     notes.push(

@@ -2,7 +2,9 @@ import type { JobPlan } from '../../protocol/job.ts'
 import { parseFrames } from './frames.ts'
 import { tasksPerFrame } from './job-tasks.ts'
 
-/** Frames by their position: those of the plan, in order, and after a change of the frames all that were ever asked for. */
+/**
+ * Frames by their position: those of the plan, in order, and after a change of the frames all that were ever asked for.
+ */
 export function askedFrames(plan: Pick<JobPlan, 'frames' | 'asked'>): number[] {
   return (plan.asked ?? [plan.frames]).flatMap(numbersOf)
 }

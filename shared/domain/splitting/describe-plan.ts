@@ -16,8 +16,8 @@ import { tileOfPlan } from './tiles.ts'
 export type PlanDescription = Omit<PlanView, 'estimate'>
 
 /**
- * What a job of this request would be. A request that only its missing files, its tiles or its ranges of samples stand against is planned
- * without them, and the refusal is told beside the plan; any other refusal is the answer.
+ * What a job of this request would be. A request that only its missing files, its tiles or its ranges of samples stand
+ * against is planned without them, and the refusal is told beside the plan; any other refusal is the answer.
  */
 export function describePlan(request: JobRequest, scene: SceneRecord): { ok: true; plan: PlanDescription } | Refusal {
   let planned = planJob(request, scene)
@@ -121,11 +121,13 @@ function exactnessOf(
       : [
           plan.tiles === undefined
             ? 'whole frames are rendered by Blender as it would without a farm'
-            : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything after the render is done on the whole frame`,
+            : `tiles carry ${plan.tiles.overscanPx} px of overscan and everything ` +
+              'after the render is done on the whole frame',
         ]
   if (inspection === undefined)
     why.push(
-      'so far the file alone was read; the job begins with a worker that looks at the scene in Blender, and fails early if that finds something against it',
+      'so far the file alone was read; the job begins with a worker that looks at the ' +
+        'scene in Blender, and fails early if that finds something against it',
     )
   const ranges = [
     ...new Set([

@@ -5,7 +5,8 @@ const PART = /^(-?\d{1,15})(?:\s*-\s*(-?\d{1,15})(?:\s*:\s*(\d{1,15}))?)?$/
 
 /**
  * Frame numbers of `1-10, 15, 20-40:2` (first-last:step), ascending and without repeats. Refused: what cannot be
- * read (`frames_invalid`), an empty range (`frames_empty`), more than `framesPerJobMax` (`frames_too_many`; counted before anything is built).
+ * read (`frames_invalid`), an empty range (`frames_empty`), more than `framesPerJobMax` (`frames_too_many`; counted
+ * before anything is built).
  */
 export function parseFrames(text: string): { ok: true; frames: number[] } | Refusal {
   const parts = text.split(',').map((part) => part.trim())
@@ -20,7 +21,8 @@ export function parseFrames(text: string): { ok: true; frames: number[] } | Refu
     if (match === null)
       return refuse(
         'frames_invalid',
-        `frames: "${part}" is not a frame, a range first-last, or first-last:step; write something like 1-10, 15, 20-40:2`,
+        `frames: "${part}" is not a frame, a range first-last, or ` +
+          'first-last:step; write something like 1-10, 15, 20-40:2',
       )
     const first = Number(match[1])
     const last = match[2] === undefined ? first : Number(match[2])
@@ -32,7 +34,8 @@ export function parseFrames(text: string): { ok: true; frames: number[] } | Refu
       if (frame < LIMITS.frameNumberMin || frame > LIMITS.frameNumberMax)
         return refuse(
           'frames_too_many',
-          `frames: ${frame} is outside of what Blender can render (${LIMITS.frameNumberMin} to ${LIMITS.frameNumberMax})`,
+          `frames: ${frame} is outside of what Blender can render ` +
+            `(${LIMITS.frameNumberMin} to ${LIMITS.frameNumberMax})`,
         )
     }
     count += Math.floor((last - first) / step) + 1
@@ -48,7 +51,9 @@ export function parseFrames(text: string): { ok: true; frames: number[] } | Refu
   return { ok: true, frames: [...frames].sort((a, b) => a - b) }
 }
 
-/** The shortest text for an ascending frame list: runs of equal step, singles elsewhere. Its parse gives the list again. */
+/**
+ * The shortest text for an ascending frame list: runs of equal step, singles elsewhere. Its parse gives the list again.
+ */
 export function formatFrames(frames: readonly number[]): string {
   const parts: string[] = []
   for (let start = 0; start < frames.length;) {

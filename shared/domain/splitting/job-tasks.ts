@@ -74,7 +74,10 @@ export function plannedPart(
   return { tasks, frames: begun }
 }
 
-/** Render tasks whose pixels make up the frame at `position` of the frame list: tile by tile, the ranges of each in order. */
+/**
+ * Render tasks whose pixels make up the frame at `position` of the frame list: tile by tile, the ranges of each in
+ * order.
+ */
 export function renderTasksOfFrame(plan: JobPlan, position: number): TaskId[] {
   if (plan.tiles === undefined) return [renderTaskId(Math.floor(position / plan.chunk))]
   const parts = tasksPerFrame(plan)

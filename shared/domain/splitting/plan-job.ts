@@ -31,18 +31,22 @@ export function planJob(
   if (facts === undefined)
     return refuse(
       'scene_not_in_file',
-      `settings.scene: the file has no scene "${wanted}"; it has ${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`,
+      `settings.scene: the file has no scene "${wanted}"; it has ` +
+        `${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`,
     )
   if (facts.name === '' || facts.name.length > LIMITS.nameLengthMax || facts.engine === '') {
     return refuse(
       'blend_invalid',
-      `scene "${facts.name.slice(0, LIMITS.nameLengthMax)}" (engine "${facts.engine}"): a scene needs a name of 1 to ${LIMITS.nameLengthMax} characters and an engine; rename it or choose an engine in Blender, save, and upload again`,
+      `scene "${facts.name.slice(0, LIMITS.nameLengthMax)}" (engine "${facts.engine}"): a scene needs ` +
+        `a name of 1 to ${LIMITS.nameLengthMax} characters and an engine; rename ` +
+        'it or choose an engine in Blender, save, and upload again',
     )
   }
   if (!facts.hasCamera)
     return refuse(
       'scene_no_camera',
-      `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), make it the scene's camera, save, and upload again`,
+      `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), ` +
+        `make it the scene's camera, save, and upload again`,
     )
   if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true)
     return refuse('scene_missing_files', missingText(scene))
@@ -69,7 +73,8 @@ export function planJob(
   if (renderTaskCount > LIMITS.tasksPerJobMax)
     return refuse(
       'too_many_tasks',
-      `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the limit; use fewer tiles, sample ranges or frames, or larger chunks`,
+      `the job would have ${renderTaskCount} tasks, ${LIMITS.tasksPerJobMax} is the ` +
+        'limit; use fewer tiles, sample ranges or frames, or larger chunks',
     )
   const settings: RenderSettings = { ...request.settings, scene: facts.name, format: format.settings }
   const text = formatFrames(frames.frames)
@@ -103,7 +108,10 @@ export function planJob(
   return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan } : stricter
 }
 
-/** What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet, or not for what this plan needs. */
+/**
+ * What a Blender that the job may have found last in a scene of the file; undefined when none has looked yet, or not
+ * for what this plan needs.
+ */
 export function inspectionOf(
   scene: Pick<SceneRecord, 'inspections'>,
   plan: Pick<JobPlan, 'sceneName' | 'samples'>,
@@ -120,7 +128,10 @@ export function inspectionOf(
 function missingText(scene: SceneRecord): string {
   const shown = scene.missingFiles.slice(0, 10).map((file) => `${file.path} (${file.reason})`)
   const more = scene.missingFiles.length > 10 ? ` and ${scene.missingFiles.length - 10} more` : ''
-  return `${scene.missingFiles.length} linked file(s) are missing: ${shown.join(', ')}${more}. Pack them (File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files`
+  return (
+    `${scene.missingFiles.length} linked file(s) are missing: ${shown.join(', ')}${more}. Pack them ` +
+    '(File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files'
+  )
 }
 
 function sceneFrames(facts: SceneSettings): string {
@@ -130,7 +141,10 @@ function sceneFrames(facts: SceneSettings): string {
     : `${facts.frameStart}-${facts.frameEnd}${step === 1 ? '' : `:${step}`}`
 }
 
-/** Pixels of the final image, and what is rendered of the whole one where that is not all. Blender computes percentages with whole numbers: size * percent / 100, cut off. */
+/**
+ * Pixels of the final image, and what is rendered of the whole one where that is not all. Blender computes percentages
+ * with whole numbers: size * percent / 100, cut off.
+ */
 function imageSize(
   facts: SceneSettings,
   settings: RenderSettings | undefined,
@@ -148,7 +162,8 @@ function imageSize(
   if (width < 1 || height < 1 || width > LIMITS.resolutionMax || height > LIMITS.resolutionMax) {
     return refuse(
       'resolution_invalid',
-      `settings.resolution: the image would have ${width}x${height} pixels; each side must be 1 to ${LIMITS.resolutionMax}`,
+      `settings.resolution: the image would have ${width}x${height} pixels; ` +
+        `each side must be 1 to ${LIMITS.resolutionMax}`,
     )
   }
   if (!facts.border.used) return { ok: true, width, height }
@@ -156,7 +171,8 @@ function imageSize(
   if (region.width < 1 || region.height < 1) {
     return refuse(
       'resolution_invalid',
-      `the render region of the scene holds no pixel of ${width}x${height}; draw it anew or switch it off (Output > Format > Render Region), save, and upload again, or ask for a larger resolution`,
+      `the render region of the scene holds no pixel of ${width}x${height}; draw it anew or switch it ` +
+        'off (Output > Format > Render Region), save, and upload again, or ask for a larger resolution',
     )
   }
   return facts.border.crop
@@ -194,7 +210,8 @@ function imageFormat(
       file: 'png',
       settings: { file: 'png', colorDepth: '8' },
       notes: [
-        `the scene writes ${facts.output.fileFormat}, which is no still image format of this farm: frames are delivered as PNG`,
+        `the scene writes ${facts.output.fileFormat}, which is no still image ` +
+          'format of this farm: frames are delivered as PNG',
       ],
     }
   }
@@ -207,7 +224,10 @@ function imageFormat(
   return { ok: true, file: asked.file, settings: asked, notes: [] }
 }
 
-/** A video by default when there is more than one frame and the scene itself would write one, or nothing was said of an animation. */
+/**
+ * A video by default when there is more than one frame and the scene itself would write one, or nothing was said of an
+ * animation.
+ */
 function videoChoice(asked: VideoChoice | undefined, facts: SceneSettings, frameCount: number): VideoChoice {
   if (asked !== undefined) return asked
   return frameCount > 1 && facts.frameEnd > facts.frameStart ? 'mp4' : 'none'

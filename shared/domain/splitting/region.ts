@@ -2,8 +2,8 @@ import type { PixelRectangle } from '../../protocol/render-settings.ts'
 import type { SceneBorder } from '../../protocol/scene-facts.ts'
 
 /**
- * The pixels that Blender renders of a width x height image for a render region, origin top left, by Blender's own arithmetic:
- * single precision, cut off. Either side may come out as 0 or less, and then Blender renders nothing.
+ * The pixels that Blender renders of a width x height image for a render region, origin top left, by Blender's own
+ * arithmetic: single precision, cut off. Either side may come out as 0 or less, and then Blender renders nothing.
  */
 export function regionOf(border: SceneBorder, width: number, height: number): PixelRectangle {
   const [left, right] = [pixel(border.xMin, width), pixel(border.xMax, width)]

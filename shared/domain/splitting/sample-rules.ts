@@ -10,14 +10,18 @@ import { tileObstacles } from './tile-rules.ts'
 /** Of a Cycles scene whose file does not say, because nobody ever changed it: the default since 3.0. */
 const CYCLES_SAMPLES_DEFAULT = 4_096
 
-/** Why ranges of samples of this scene would not make up its image, as far as the file itself tells; parts of a sentence. */
+/**
+ * Why ranges of samples of this scene would not make up its image, as far as the file itself tells; parts of a
+ * sentence.
+ */
 export function rangeObstacles(facts: SceneSettings): string[] {
   if (facts.engine !== 'CYCLES') return [`only Cycles renders ranges of samples, not ${facts.engine}`]
   const obstacles = tileObstacles(facts)
   // An absent setting means the default of Blender, and that is adaptive since 3.0.
   if (facts.cycles.useAdaptiveSampling !== false)
     obstacles.push(
-      'adaptive sampling decides the samples of each pixel by those before (switch it off: Render > Sampling > Noise Threshold)',
+      'adaptive sampling decides the samples of each pixel by those before ' +
+        '(switch it off: Render > Sampling > Noise Threshold)',
     )
   if (facts.cycles.useDenoising === true)
     obstacles.push('denoising the merged image was not measured (switch it off: Render > Sampling > Denoise)')
@@ -43,7 +47,8 @@ export function samplesPerPixel(settings: RenderSettings, facts: SceneSettings):
 export function refuseRanges(sceneName: string, obstacles: readonly string[]): Refusal {
   return refuse(
     'samples_not_splittable',
-    `sampleRanges: ranges of the samples of scene "${sceneName}" would not make up its image: ${obstacles.join('; ')}. Change that in Blender, save, and upload again; or submit without sample ranges`,
+    `sampleRanges: ranges of the samples of scene "${sceneName}" would not make up its image: ` +
+      `${obstacles.join('; ')}. Change that in Blender, save, and upload again; or submit without sample ranges`,
   )
 }
 
@@ -68,7 +73,8 @@ export function checkRanges(
   if (told === undefined)
     return refuse(
       'samples_not_splittable',
-      `sampleRanges: the worker that looked at scene "${plan.sceneName}" is too old to tell whether its samples can be split; update it, or submit without sample ranges`,
+      `sampleRanges: the worker that looked at scene "${plan.sceneName}" is too old to tell ` +
+        'whether its samples can be split; update it, or submit without sample ranges',
     )
   const obstacles = inspectedRangeObstacles(found)
   if (obstacles.length > 0) return refuseRanges(plan.sceneName, obstacles)
@@ -76,12 +82,15 @@ export function checkRanges(
   if (total === null)
     return refuse(
       'samples_not_splittable',
-      `sampleRanges: scene "${plan.sceneName}" has no one number of samples (it is animated, or a view layer has its own); ask for a number of samples`,
+      `sampleRanges: scene "${plan.sceneName}" has no one number of samples (it is ` +
+        'animated, or a view layer has its own); ask for a number of samples',
     )
   if (told.samplesMax !== undefined && total > told.samplesMax) {
     return refuse(
       'samples_not_splittable',
-      `sampleRanges: with more than ${told.samplesMax} samples (${total}) the sampling pattern of the scene depends on their number in Blender ${found.blenderVersion}. Ask for ${told.samplesMax} samples at most, choose another pattern (Sobol-Burley), or render with Blender 5`,
+      `sampleRanges: with more than ${told.samplesMax} samples (${total}) the sampling pattern of the ` +
+        `scene depends on their number in Blender ${found.blenderVersion}. Ask for ${told.samplesMax} ` +
+        'samples at most, choose another pattern (Sobol-Burley), or render with Blender 5',
     )
   }
   return rangesOf(total, samples.ranges)

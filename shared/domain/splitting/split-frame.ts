@@ -10,9 +10,9 @@ import { checkGrid } from './tiles.ts'
 export type FrameSplit = Pick<JobPlan, 'tiles' | 'samples'> & { readonly notes: readonly string[] }
 
 /**
- * What a request wants each frame cut into: tiles, ranges of samples, or each tile in ranges. Frames whose samples alone are
- * split are put together and finished as one tile. `rendered`: pixels of what is rendered of the image. Refused with
- * `tiles_invalid`, `tiles_not_exact`, `samples_invalid` or `samples_not_splittable`.
+ * What a request wants each frame cut into: tiles, ranges of samples, or each tile in ranges. Frames whose samples
+ * alone are split are put together and finished as one tile. `rendered`: pixels of what is rendered of the image.
+ * Refused with `tiles_invalid`, `tiles_not_exact`, `samples_invalid` or `samples_not_splittable`.
  */
 export function splitFrame(
   request: JobRequest,

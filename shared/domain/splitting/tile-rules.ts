@@ -2,14 +2,17 @@ import type { SceneSettings } from '../../protocol/scene-facts.ts'
 
 /**
  * Pixels of overscan that make tiles with adaptive sampling exact: the convergence filter looks at neighbours. Measured
- * with Blender 3.4.1: without, 33 to 339 of 5,184 pixels differ along the seams; 80 samples need 2 px, 200 need 3, 1024 need 4 (the
- * filter looks again every 16 samples, so the reach grows slowly). 8 leaves room for thousands of samples.
+ * with Blender 3.4.1: without, 33 to 339 of 5,184 pixels differ along the seams; 80 samples need 2 px, 200 need 3, 1024
+ * need 4 (the filter looks again every 16 samples, so the reach grows slowly). 8 leaves room for thousands of samples.
  */
 export const ADAPTIVE_OVERSCAN_PX = 8
 
 const TILEABLE = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORKBENCH']
 
-/** Why tiles of this scene would not be exact, as far as the file itself tells; Blender's inspection has the last word. One sentence part each. */
+/**
+ * Why tiles of this scene would not be exact, as far as the file itself tells; Blender's inspection has the last word.
+ * One sentence part each.
+ */
 export function tileObstacles(facts: SceneSettings): string[] {
   const obstacles: string[] = []
   if (!TILEABLE.includes(facts.engine))

@@ -23,7 +23,10 @@ interface PixelSize {
   readonly height: number
 }
 
-/** Tile `index` (row by row from the top left) of an image. Uneven sizes differ by one pixel at most; together they cover it exactly. */
+/**
+ * Tile `index` (row by row from the top left) of an image. Uneven sizes differ by one pixel at most; together they
+ * cover it exactly.
+ */
 export function tileAt(width: number, height: number, grid: TileGrid, index: number): Tile {
   const column = index % grid.columns
   const row = Math.floor(index / grid.columns)
@@ -46,7 +49,9 @@ function edge(size: number, parts: number, index: number): number {
   return Math.floor((size * index) / parts)
 }
 
-/** Tile `index` of a job's frames: placed in the stitched image, with the window to render in pixels of the whole image. */
+/**
+ * Tile `index` of a job's frames: placed in the stitched image, with the window to render in pixels of the whole image.
+ */
 export function tileOfPlan(plan: Pick<JobPlan, 'width' | 'height' | 'region'>, grid: TileGrid, index: number): Tile {
   const { width, height } = stitchedSize(plan)
   const tile = tileAt(width, height, grid, index)
@@ -64,8 +69,8 @@ function sizeOnly({ width, height }: PixelSize): PixelSize {
 }
 
 /**
- * Sizes that an image of the plan may have, a tile or a whole frame, the usual one first: of several views an artist may
- * want two side by side, or one above the other.
+ * Sizes that an image of the plan may have, a tile or a whole frame, the usual one first: of several views an artist
+ * may want two side by side, or one above the other.
  */
 export function sizesOf(
   plan: Pick<JobPlan, 'width' | 'height' | 'region' | 'tiles' | 'stereo'>,
@@ -86,7 +91,8 @@ export function checkGrid(
   if (grid.columns > width || grid.rows > height) {
     return refuse(
       'tiles_invalid',
-      `tiles: ${grid.columns}x${grid.rows} tiles do not fit into ${width}x${height} pixels; every tile needs at least one pixel`,
+      `tiles: ${grid.columns}x${grid.rows} tiles do not fit into ${width}x${height} ` +
+        'pixels; every tile needs at least one pixel',
     )
   }
   return { ok: true }

@@ -60,7 +60,8 @@ export function checkHolder(
   if (attempt.outcome !== 'running')
     return refuse(
       'lease_stale',
-      `task ${task.id}: the lease of epoch ${epoch} is over (${attempt.outcome}); the task is ${task.state} at epoch ${task.epoch}`,
+      `task ${task.id}: the lease of epoch ${epoch} is over (${attempt.outcome}); ` +
+        `the task is ${task.state} at epoch ${task.epoch}`,
     )
   return { ok: true, attempt }
 }

@@ -12,7 +12,10 @@ import { act, isOver } from '../lifecycle/task.ts'
 
 /** Audits of one task after which a dispute is no dispute any more but a scene that renders differently each time. */
 export const AUDIT_ROUNDS_MAX = 7
-/** Audits that a task can have: the last round may ask every side of the dispute once more, and each rejected result is audited anew. */
+/**
+ * Audits that a task can have: the last round may ask every side of the dispute once more, and each rejected result is
+ * audited anew.
+ */
 export const AUDITS_OF_TASK_MAX = 2 * AUDIT_ROUNDS_MAX + LIMITS.triesPerTaskMax
 
 /** All that was rendered of one task: its own result first, then the completed audits. */
@@ -48,10 +51,10 @@ export interface Comparison {
 }
 
 /**
- * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render it.
- * Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Unread by the farm: it counts
- * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides render it
- * once more, and the dispute shows in the job until somebody can settle it.
+ * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render
+ * it. Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Unread by the farm: it counts
+ * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides
+ * render it once more, and the dispute shows in the job until somebody can settle it.
  */
 export function concludeAudit(
   job: JobRecord,
@@ -114,7 +117,9 @@ function dropOpen(audits: readonly TaskRecord[], now: number): Change[] {
   return audits.flatMap((audit) => (isOver(audit.state) ? [] : [cancelTask(audit, now, 'the question is settled')]))
 }
 
-/** The task's own result counts without a verdict: whoever delivers it or puts it together still looks at it by itself. */
+/**
+ * The task's own result counts without a verdict: whoever delivers it or puts it together still looks at it by itself.
+ */
 function countUnchecked(
   job: JobRecord,
   task: TaskRecord,
@@ -181,7 +186,8 @@ function lookAgain(
   if (auditIds(task).length >= AUDIT_ROUNDS_MAX) {
     const message = uncompared
       ? `task ${task.id} was rendered ${candidates.length} times and nothing settles what counts: ${dispute}`
-      : `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} different results; the scene may not be deterministic`
+      : `task ${task.id} was rendered ${candidates.length} times with ${candidates.length} ` +
+        'different results; the scene may not be deterministic'
     return {
       ok: true,
       job: failJob(job, now, 'result_disputed', message),

@@ -16,7 +16,8 @@ export function workOf(
 ): 'inspect' | 'tile' | 'frames' | 'finish' {
   if (task.kind === 'inspect' || task.kind === 'finish') return task.kind
   if (task.tile !== undefined) return 'tile'
-  // Where frames are cut, all that is rendered of the scene has a tile, so an audit of a whole frame is one of its finish.
+  // Where frames are cut, all that is rendered of the scene has a tile, so an audit of a whole frame is one of its
+  // finish.
   return needsFinish(plan) ? 'finish' : 'frames'
 }
 
@@ -29,8 +30,8 @@ function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
 }
 
 /**
- * Bytes of raw pixels one file may unpack to, times a margin for headers: a float image of every pass Blender has (about 100
- * channels) is the most that can be honest.
+ * Bytes of raw pixels one file may unpack to, times a margin for headers: a float image of every pass Blender has
+ * (about 100 channels) is the most that can be honest.
  */
 const CHANNELS_MAX = 128
 const HEADER_BYTES_MAX = 16 * 1024 ** 2
@@ -39,8 +40,8 @@ const HEADER_BYTES_MAX = 16 * 1024 ** 2
 const FRAME_FILE = /^m?\d{4,}\.(png|jpg|exr|tif|webp)$/i
 
 /**
- * Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size; with `files_too_many`,
- * which is the scene's fault, when File Output nodes wrote more beside a frame than can be delivered.
+ * Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size; with
+ * `files_too_many`, which is the scene's fault, when File Output nodes wrote more beside a frame than can be delivered.
  */
 export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly ResultFile[]): { ok: true } | Refusal {
   const roles = rolesFor(plan, task)
@@ -79,7 +80,8 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
     if (extras > LIMITS.extraFilesPerFrameMax)
       return refuse(
         'files_too_many',
-        `File Output nodes wrote ${extras} files beside frame ${frame}, ${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
+        `File Output nodes wrote ${extras} files beside frame ${frame}, ` +
+          `${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
       )
   }
   for (const frame of task.frames)
@@ -89,7 +91,9 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
   return { ok: true }
 }
 
-/** Which of its files a worker shall send: the raw image of whole frames stays with it unless somebody will look at it. */
+/**
+ * Which of its files a worker shall send: the raw image of whole frames stays with it unless somebody will look at it.
+ */
 export function filesToSend(task: TaskRecord, files: readonly ResultFile[], drawn: boolean): ResultFile[] {
   const lookAtRaw = drawn || task.kind === 'audit' || task.tile !== undefined
   return files.filter((file) => file.role !== 'raw' || lookAtRaw)

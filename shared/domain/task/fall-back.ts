@@ -50,20 +50,21 @@ export interface Rejection {
 }
 
 /**
- * Results of one task, of a kind that the farm does not read, after which its job stops: what others render will be of that
- * kind too.
+ * Results of one task, of a kind that the farm does not read, after which its job stops: what others render will be of
+ * that kind too.
  */
-export const UNREAD_RESULTS_MAX = 2
+const UNREAD_RESULTS_MAX = 2
 
 /**
- * Whose fault a result is that cannot be used: its worker's, nobody's (it may be another file that is wrong), or the farm's,
- * which does not read it.
+ * Whose fault a result is that cannot be used: its worker's, nobody's (it may be another file that is wrong), or the
+ * farm's, which does not read it.
  */
 export type ResultFault = 'worker' | 'nobody' | 'farm'
 
 /**
- * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the worker's, ran
- * out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that grows.
+ * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the
+ * worker's, ran out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that
+ * grows.
  */
 export function failAttempt(
   job: JobRecord,
@@ -134,11 +135,11 @@ export function releaseLease(
 
 /**
  * What was handed in does not hold what was committed to: a wrong hash, an image that cannot be read or has the wrong
- * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step that runs
- * twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken back.
- * Audits of it that are still open are canceled, since there is nothing to check until somebody has rendered it anew; and a rejected
- * audit does not go to whoever rendered what it checks. Only with the `fault` of its worker is that one blamed; with that of the farm
- * the job stops soon.
+ * size. Found by whoever read the file, so the task may be completed already; its frame goes back to rendering. A step
+ * that runs twice may say so after the other one read the file whole: once the frame has moved on, nothing is taken
+ * back. Audits of it that are still open are canceled, since there is nothing to check until somebody has rendered it
+ * anew; and a rejected audit does not go to whoever rendered what it checks. Only with the `fault` of its worker is
+ * that one blamed; with that of the farm the job stops soon.
  */
 export function rejectResult(
   job: JobRecord,
@@ -156,7 +157,8 @@ export function rejectResult(
     return { ok: true }
   const counted = task.state === 'completed' && task.kind !== 'audit'
   if (job.state !== 'active' || (counted && !mayTakeBack(job, task, frames))) return { ok: true }
-  // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of it in the comparison.
+  // Its own result was refuted before and an audit's counts instead: the worker of that audit is to blame, and hears of
+  // it in the comparison.
   const ownFault = fault === 'worker' && (task.canonical === undefined || task.canonical.taskId === task.id)
   const { canonical: _gone, ...rest } = withAttempt(task, epoch, {
     outcome: 'rejected',
@@ -187,8 +189,8 @@ export function rejectResult(
 }
 
 /**
- * Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over. Left with
- * whoever else is at it where two were. `why`: what ended the last try.
+ * Queued again, or failed together with its job when it was tried often enough, or canceled with a job that is over.
+ * Left with whoever else is at it where two were. `why`: what ended the last try.
  */
 function tryAgain(
   job: JobRecord,

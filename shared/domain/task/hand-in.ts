@@ -14,7 +14,7 @@ import { frameNearer } from './frames.ts'
 /** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
 export const OVERTAKEN = 'another worker was quicker with this task; nobody is to blame'
 
-export interface HandedIn {
+interface HandedIn {
   readonly files: readonly ResultFile[]
   readonly renderSeconds: number
   readonly peakMemoryBytes: number
@@ -40,9 +40,9 @@ export interface Delivery {
 }
 
 /**
- * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the same files
- * it changes nothing; said again with other files it is refused: a commitment binds. Refused with `result_invalid` as well when the files
- * are not those of the task, or come sooner than the job thinks possible.
+ * A worker commits to lengths and hashes; whoever else tries the same task is overtaken, and stops. Said again for the
+ * same files it changes nothing; said again with other files it is refused: a commitment binds. Refused with
+ * `result_invalid` as well when the files are not those of the task, or come sooner than the job thinks possible.
  */
 export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch, result, now }: Commitment): Decision {
   if (job.state !== 'active') return refuse('lease_stale', `job ${job.id} is ${job.state}`)
@@ -58,7 +58,8 @@ export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch
   if (took < least && workOf(job.plan, task) !== 'finish')
     return refuse(
       'result_invalid',
-      `task ${task.id} was handed in ${took} s after it was leased; this job says that no render takes less than ${least} s, so something must be wrong with this one`,
+      `task ${task.id} was handed in ${took} s after it was leased; this job says that no render ` +
+        `takes less than ${least} s, so something must be wrong with this one`,
     )
   const committed = withAttempt(task, epoch, {
     files: [...result.files],

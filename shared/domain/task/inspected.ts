@@ -25,9 +25,10 @@ export interface Inspected {
 }
 
 /**
- * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice it changes
- * nothing. A Blender without the denoiser that the scene needs does not decide: one that has it looks again. Refused with
- * `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's own.
+ * A worker has looked at the scene: the job is planned with what it found, or fails early with the reason. Said twice
+ * it changes nothing. A Blender without the denoiser that the scene needs does not decide: one that has it looks again.
+ * Refused with `result_invalid` when it tells of another scene than was asked, or of another Blender than the worker's
+ * own.
  */
 export function takeInspected(
   job: JobRecord,
@@ -47,11 +48,14 @@ export function takeInspected(
   if (inspection.blenderVersion !== told.blenderVersion)
     return refuse(
       'result_invalid',
-      `the worker said that it has Blender ${told.blenderVersion}, and now that ${inspection.blenderVersion} looked; restart the worker`,
+      `the worker said that it has Blender ${told.blenderVersion}, and now that ` +
+        `${inspection.blenderVersion} looked; restart the worker`,
     )
   if (inspection.denoiser === 'missing' && job.requirement.denoiser !== true) {
     const choosier: JobRecord = { ...job, requirement: { ...job.requirement, denoiser: true } }
-    const message = `the scene is denoised, and Blender ${inspection.blenderVersion} of this worker has no OpenImageDenoise: one that has it looks again`
+    const message =
+      `the scene is denoised, and Blender ${inspection.blenderVersion} of this ` +
+      'worker has no OpenImageDenoise: one that has it looks again'
     const released = releaseLease(choosier, task, workerId, epoch, now)
     return released.ok
       ? { ...released, job: choosier, events: [{ type: 'denoiser_wanted', message, taskId: task.id, workerId }] }
@@ -82,7 +86,9 @@ export function takeInspected(
     events: [
       {
         type: 'scene_inspected',
-        message: `Blender ${inspection.blenderVersion} looked at the scene: ${planned.plan.renderTaskCount} render task(s)`,
+        message:
+          `Blender ${inspection.blenderVersion} looked at the scene: ` +
+          `${planned.plan.renderTaskCount} render task(s)`,
         taskId: task.id,
         workerId,
       },

@@ -5,13 +5,16 @@ import { resultOf } from './attempts.ts'
 import { newAudit } from './hand-in.ts'
 import { act } from '../lifecycle/task.ts'
 
-/** Attempts of a task that stay as its history when it gets new tries: with them and all new ones (ATTEMPTS_MAX) it still fits its record. */
+/**
+ * Attempts of a task that stay as its history when it gets new tries: with them and all new ones (ATTEMPTS_MAX) it
+ * still fits its record.
+ */
 export const HISTORY_KEPT = 16
 
 /**
- * A task that failed, or was canceled with its job, is to be done after all, with as many tries as a new one and by whoever is
- * there. One whose result is in the store and was only waiting to be checked, or was disputed, is checked anew and not rendered again;
- * audits of an earlier time do not count any more.
+ * A task that failed, or was canceled with its job, is to be done after all, with as many tries as a new one and by
+ * whoever is there. One whose result is in the store and was only waiting to be checked, or was disputed, is checked
+ * anew and not rendered again; audits of an earlier time do not count any more.
  */
 export function reopenTask(task: TaskRecord): Pick<Change, 'tasks' | 'effects'> {
   if (task.state !== 'failed' && task.state !== 'canceled') return {}

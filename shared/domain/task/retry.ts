@@ -4,12 +4,18 @@ import type { Capabilities } from '../../protocol/worker.ts'
 import { largestGpuMemory } from '../scheduling/eligibility.ts'
 import { blameOf } from './attempts.ts'
 
-/** Pause before a task is tried again after its second failure in a row by the farm's own fault, in ms; it doubles with each more. */
+/**
+ * Pause before a task is tried again after its second failure in a row by the farm's own fault, in ms; it doubles with
+ * each more.
+ */
 export const FARM_PAUSE_MS = 1_000
 /** Longest of these pauses, in ms: all attempts that a task may have last through an outage of three hours. */
 export const FARM_PAUSE_MAX_MS = 300_000
 
-/** When a task may be leased again that has just failed by the farm's fault; undefined for at once, as after the first time. */
+/**
+ * When a task may be leased again that has just failed by the farm's fault; undefined for at once, as after the first
+ * time.
+ */
 export function notBefore(task: TaskRecord, now: number): number | undefined {
   const others = task.attempts.findLastIndex((attempt) => attempt.outcome !== 'failed' || blameOf(attempt) !== 'farm')
   const inARow = task.attempts.length - 1 - others
@@ -24,7 +30,10 @@ export function isDue(task: TaskRecord, now: number): boolean {
 /** What a failure speaks of when it is the memory of the graphics card that ran out. */
 const OF_THE_GPU = /\b(gpu|vram|cuda|optix|hip|metal|oneapi)\b/i
 
-/** The memory that is known not to be enough for a task after `machine` ran out of it; as before for every other failure. */
+/**
+ * The memory that is known not to be enough for a task after `machine` ran out of it; as before for every other
+ * failure.
+ */
 export function outgrownBy(
   task: TaskRecord,
   failure: Failure,

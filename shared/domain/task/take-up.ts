@@ -9,7 +9,9 @@ import { currentAttempts, liveAttempts, triesUsed } from './attempts.ts'
 import { act } from '../lifecycle/task.ts'
 import { isDue } from './retry.ts'
 
-/** Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too. */
+/**
+ * Most attempts of one task that are kept and allowed, free ones included: a farm that fails for ever must stop too.
+ */
 export const ATTEMPTS_MAX = 48
 
 /** Who would have a task, and who else is there. */
@@ -40,8 +42,8 @@ export function leaseTask(
 }
 
 /**
- * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict` when it may
- * not, when two are at it already, or when both could not fail within the tries that are left.
+ * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict`
+ * when it may not, when two are at it already, or when both could not fail within the tries that are left.
  */
 export function leaseSecond(
   job: JobRecord,

@@ -3,10 +3,10 @@ import type { TaskRecord } from '../../protocol/task.ts'
 import { wantedFrames } from '../splitting/asked-frames.ts'
 
 /**
- * Whether a result is audited. `draw` (0 to 1) comes from a keyed hash of the committed result, so that nobody can know it
- * before; `luckyIndex` (0 to 1, from the same secret and the job) names the one render task that is audited in any case, so that
- * every job has at least one. The finish decides over whole images and is cheap: it is always rendered twice, unless an anchor,
- * a machine of the operator's own, did it.
+ * Whether a result is audited. `draw` (0 to 1) comes from a keyed hash of the committed result, so that nobody can know
+ * it before; `luckyIndex` (0 to 1, from the same secret and the job) names the one render task that is audited in any
+ * case, so that every job has at least one. The finish decides over whole images and is cheap: it is always rendered
+ * twice, unless an anchor, a machine of the operator's own, did it.
  */
 export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyIndex: number, byAnchor = false): boolean {
   if (job.plan.auditRate === 0 || task.kind === 'audit') return false

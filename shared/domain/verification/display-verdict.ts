@@ -1,9 +1,9 @@
 /**
- * Shares of visibly different samples of an 8-bit image. Measured on honest runs of other CPU kernels: 0.02 %; on 58 samples
- * instead of 64: 15.6 %. Between the two limits nobody is blamed and a third worker is asked.
+ * Shares of visibly different samples of an 8-bit image. Measured on honest runs of other CPU kernels: 0.02 %; on 58
+ * samples instead of 64: 15.6 %. Between the two limits nobody is blamed and a third worker is asked.
  */
-export const VISIBLE_AGREED_PERCENT = 0.5
-export const VISIBLE_REFUTED_PERCENT = 4
+const VISIBLE_AGREED_PERCENT = 0.5
+const VISIBLE_REFUTED_PERCENT = 4
 
 export function displayVerdict(measures: { visiblyDifferingPercent: number }): 'agreed' | 'grey' | 'refuted' {
   if (measures.visiblyDifferingPercent <= VISIBLE_AGREED_PERCENT) return 'agreed'

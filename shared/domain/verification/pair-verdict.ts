@@ -16,9 +16,9 @@ export interface ToldVerdict {
 }
 
 /**
- * The verdict on two files that could not be compared, of which none is damaged. What the farm does not read contradicts
- * nothing: `unread` where both are so for the same reason, `grey` where only one is, which asks a third worker. Two images
- * that are read and do not go together (other channels, other sizes) contradict each other.
+ * The verdict on two files that could not be compared, of which none is damaged. What the farm does not read
+ * contradicts nothing: `unread` where both are so for the same reason, `grey` where only one is, which asks a third
+ * worker. Two images that are read and do not go together (other channels, other sizes) contradict each other.
  */
 export function verdictOnUncompared(
   a: Exclude<Readable, { state: 'damaged' }>,

@@ -21,8 +21,9 @@ export interface Slice {
 }
 
 /**
- * A change as one commit. Counters, leases, the picky list and what the journal must hear of are worked out from the difference between the records
- * before and after, here and nowhere else, so they always equal what a recount of the records gives.
+ * A change as one commit. Counters, leases, the picky list and what the journal must hear of are worked out from the
+ * difference between the records before and after, here and nowhere else, so they always equal what a recount of the
+ * records gives.
  */
 export function commitOf(slice: Slice, change: Change, now: number, leaseMs: number): Commit {
   const { plan } = slice.job.value
@@ -119,11 +120,14 @@ function frameCounters(frame: FrameRecord): Record<string, number> {
 }
 
 /** Epochs whose leases are to be renewed. */
-export function heldEpochs(task: TaskRecord): number[] {
+function heldEpochs(task: TaskRecord): number[] {
   return isHeld(task.state) ? liveAttempts(task).map(({ epoch }) => epoch) : []
 }
 
-/** Before anything happened to it: the plan tells as much. What is held is lost in a recovery, so that leases cost the journal nothing. */
+/**
+ * Before anything happened to it: the plan tells as much. What is held is lost in a recovery, so that leases cost the
+ * journal nothing.
+ */
 function isAsPlanned(task: TaskRecord): boolean {
   return task.kind === 'render' && task.state === 'queued' && task.attempts.length === 0
 }

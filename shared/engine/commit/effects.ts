@@ -32,7 +32,7 @@ export async function runEffects(
 }
 
 /** Each may run again after a crash and does no harm then. */
-export async function runEffect(engine: Engine, jobId: JobId, effect: Effect): Promise<void> {
+async function runEffect(engine: Engine, jobId: JobId, effect: Effect): Promise<void> {
   switch (effect.type) {
     case 'queue_tasks':
       await engine.queue.addTasks(jobId, effect.tasks)

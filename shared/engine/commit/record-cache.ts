@@ -3,13 +3,17 @@ import type { JobId, TaskId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 
-/** What is kept of tasks, in pieces of some 200 bytes (a task, an attempt, a file): those that workers of this coordinator hold, with room to spare. About 60 MiB. */
+/**
+ * What is kept of tasks, in pieces of some 200 bytes (a task, an attempt, a file): those that workers of this
+ * coordinator hold, with room to spare. About 60 MiB.
+ */
 const PIECES_MAX = 300_000
 const JOBS_MAX = 4_000
 
 /**
- * Records as this process last read or wrote them. They may be old: what is decided on them counts only when a commit, which
- * names their versions, succeeds. Anything else (a refusal, nothing to do) must be decided again on fresh records.
+ * Records as this process last read or wrote them. They may be old: what is decided on them counts only when a commit,
+ * which names their versions, succeeds. Anything else (a refusal, nothing to do) must be decided again on fresh
+ * records.
  */
 export class RecordCache {
   readonly #jobs = new Map<JobId, Versioned<JobRecord>>()

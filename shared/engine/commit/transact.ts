@@ -18,7 +18,10 @@ export interface Reading {
   readonly tasks?: readonly TaskId[]
   readonly frames?: readonly number[]
   readonly framesOf?: boolean
-  /** Never decide on what this process remembers: for a decision that leaves some of the records as they are, which its commit does not prove. */
+  /**
+   * Never decide on what this process remembers: for a decision that leaves some of the records as they are, which its
+   * commit does not prove.
+   */
   readonly fresh?: boolean
 }
 
@@ -36,11 +39,11 @@ export type Transacted =
 const caches = new WeakMap<Engine, RecordCache>()
 
 /**
- * One event of one job: load, decide, commit, then its effects. A lost race loads and decides again. The effects of a committed
- * change are run before this returns; if that fails they wait in the outbox and the sweeper runs them.
+ * One event of one job: load, decide, commit, then its effects. A lost race loads and decides again. The effects of a
+ * committed change are run before this returns; if that fails they wait in the outbox and the sweeper runs them.
  *
- * The first try may decide on records that this process remembers. A commit that succeeds proves that they were right; a
- * lost race, a refusal or a decision to do nothing proves nothing, and is taken again on fresh ones.
+ * The first try may decide on records that this process remembers. A commit that succeeds proves that they were right;
+ * a lost race, a refusal or a decision to do nothing proves nothing, and is taken again on fresh ones.
  */
 export async function transact(
   engine: Engine,
@@ -100,8 +103,8 @@ async function tryOnce(
 const lines = new WeakMap<Engine, Map<JobId, Promise<void>>>()
 
 /**
- * Whoever lost a race waits for the others of this process that lost one over the same job: a hundred workers that deliver
- * tiles of one frame at the same moment would otherwise all try again at once, and all but one of them in vain.
+ * Whoever lost a race waits for the others of this process that lost one over the same job: a hundred workers that
+ * deliver tiles of one frame at the same moment would otherwise all try again at once, and all but one of them in vain.
  */
 async function lineUp(engine: Engine, jobId: JobId): Promise<() => void> {
   const ofJobs = lines.get(engine) ?? new Map<JobId, Promise<void>>()
@@ -118,8 +121,8 @@ async function lineUp(engine: Engine, jobId: JobId): Promise<() => void> {
 }
 
 /**
- * A task as this process last knew it if that `will do`, else read anew; good for a look before a transaction, not for a
- * decision.
+ * A task as this process last knew it if that `will do`, else read anew; good for a look before a transaction, not for
+ * a decision.
  */
 export async function readTask(
   engine: Engine,

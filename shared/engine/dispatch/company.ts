@@ -6,7 +6,10 @@ import type { TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
 import type { Seat } from './seat.ts'
 
-/** Who is connected to the whole farm, so that no task is withheld for somebody who left, or given to one whom another suits better. */
+/**
+ * Who is connected to the whole farm, so that no task is withheld for somebody who left, or given to one whom another
+ * suits better.
+ */
 export class Company {
   readonly #connected: Map<WorkerId, Capabilities>
   readonly #anchors: Set<WorkerId>

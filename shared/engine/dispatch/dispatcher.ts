@@ -22,7 +22,10 @@ interface OpenJob {
   running: number
   open: number
   picky: number
-  /** Under a cap: workers that found nothing for them since it was counted. Whoever looks keeps a place, which others may need. */
+  /**
+   * Under a cap: workers that found nothing for them since it was counted. Whoever looks keeps a place, which others
+   * may need.
+   */
   readonly passed: Set<WorkerId>
 }
 
@@ -34,9 +37,9 @@ const PICKY_LOOK_MAX = 500
 const PARALLEL_MAX = 64
 
 /**
- * Gives waiting tasks to workers connected to this coordinator, at once when either appears. Which job is decided here (priority,
- * fair share, eligibility); which task of it, the queue decides. Any number of dispatchers may run: every lease is a commit, and
- * of two that want one task only one succeeds.
+ * Gives waiting tasks to workers connected to this coordinator, at once when either appears. Which job is decided here
+ * (priority, fair share, eligibility); which task of it, the queue decides. Any number of dispatchers may run: every
+ * lease is a commit, and of two that want one task only one succeeds.
  */
 export class Dispatcher {
   readonly #engine: Engine
@@ -86,7 +89,10 @@ export class Dispatcher {
     )
   }
 
-  /** Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while one reads are one more. */
+  /**
+   * Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while
+   * one reads are one more.
+   */
   refresh(jobId: JobId): Promise<void> {
     const running = this.#refreshing.get(jobId)
     if (running !== undefined) return (running.next ??= running.done.then(() => this.refresh(jobId)))
@@ -137,7 +143,8 @@ export class Dispatcher {
 
   async #rounds(): Promise<void> {
     while (this.#again && !this.#stopped) {
-      // One look over all seats for everything that came in this turn of the event loop: a look costs as many steps as there are workers.
+      // One look over all seats for everything that came in this turn of the event loop: a look costs as many steps as
+      // there are workers.
       await new Promise((resolve) => setImmediate(resolve))
       this.#again = false
       try {
@@ -151,7 +158,8 @@ export class Dispatcher {
   #serveAll(): void {
     const waiting = [...this.#jobs.values()].filter((job) => (job.open > 0 || job.picky > 0) && hasRoom(job))
     if (waiting.length === 0) return
-    // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves none for that.
+    // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves
+    // none for that.
     const plenty = waiting.filter(
       (job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size),
     )
@@ -184,7 +192,10 @@ export class Dispatcher {
     }
   }
 
-  /** Seats with room, those that hold least first. Sorted by counting: with thousands of workers this is most of what a look costs. */
+  /**
+   * Seats with room, those that hold least first. Sorted by counting: with thousands of workers this is most of what a
+   * look costs.
+   */
   *#roomiest(): Generator<Seat> {
     const byHeld: Seat[][] = []
     for (const seat of this.#seats.values()) if (seat.open() && seat.room() > 0) (byHeld[seat.held()] ??= []).push(seat)
@@ -277,8 +288,8 @@ export class Dispatcher {
   }
 
   /**
-   * Near the end of a job: workers that idle get a second attempt of what is slow, the slowest first. Called once a round, so that
-   * it costs a look at the leases of a job and not one for each worker.
+   * Near the end of a job: workers that idle get a second attempt of what is slow, the slowest first. Called once a
+   * round, so that it costs a look at the leases of a job and not one for each worker.
    */
   async serveStragglers(): Promise<void> {
     for (const [jobId, job] of [...this.#jobs])

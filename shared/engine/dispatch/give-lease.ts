@@ -20,7 +20,10 @@ export type Given = 'given' | 'not_this' | 'not_now'
 /** Decides whether a worker gets a lease. */
 export type TakeUp = typeof leaseTask
 
-/** The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants nothing. */
+/**
+ * The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants
+ * nothing.
+ */
 export function asQueued(epoch: number): TakeUp {
   return (job, task, taker) =>
     task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, taker) : { ok: true }

@@ -15,9 +15,9 @@ const CANCELED_AT_ONCE = 250
 const PAGE = 500
 
 /**
- * Takes back what workers still hold of a job that is over, and closes it when nothing is outstanding. One that did not complete
- * keeps its files, so that it can be tried again: were they removed, that could come in the middle of it. Called again and again
- * until it says true.
+ * Takes back what workers still hold of a job that is over, and closes it when nothing is outstanding. One that did not
+ * complete keeps its files, so that it can be tried again: were they removed, that could come in the middle of it.
+ * Called again and again until it says true.
  */
 export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<boolean> {
   const job = await engine.store.job(jobId)
@@ -77,6 +77,7 @@ export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
   await engine.objects.deletePrefix(jobPrefix(jobId))
   await engine.objects.delete(farmKey('ended', jobId)) // what comes late is looked for as of a deleted job now
   await engine.store.eraseJob(jobId)
-  // Last: an effect of the job may have been running, and whoever runs it finds no job afterwards and drops the queue itself.
+  // Last: an effect of the job may have been running, and whoever runs it finds no job afterwards and drops the queue
+  // itself.
   await engine.queue.dropJob(jobId)
 }

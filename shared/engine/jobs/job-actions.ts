@@ -76,16 +76,18 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
     if (pauseMs > 0) {
       const failure = task.value.attempts.at(-1)?.failure
       reasons.add(
-        `waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`.slice(
-          0,
-          LIMITS.messageLengthMax,
-        ),
+        (
+          `waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ` +
+          `${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`
+        ).slice(0, LIMITS.messageLengthMax),
       )
     } else if (only !== undefined && !here.some((worker) => worker.id === only))
       reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
     else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
       reasons.add(
-        `waiting: an audit needs a worker other than ${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; connect one more, or submit with an audit rate of 0`,
+        'waiting: an audit needs a worker other than ' +
+          `${avoid.map((id) => here.find((worker) => worker.id === id)?.name ?? id).join(' and ')}; ` +
+          'connect one more, or submit with an audit rate of 0',
       )
     }
   }

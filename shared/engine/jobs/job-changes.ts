@@ -22,8 +22,8 @@ const PAGE = 500
 export type Changed = { ok: true; job: JobView } | Refusal
 
 /**
- * Nothing more of a job is handed out until it is resumed; what workers hold may come in, or is taken back when `now` is set. Asked
- * for again it changes nothing, but takes back what is still out.
+ * Nothing more of a job is handed out until it is resumed; what workers hold may come in, or is taken back when `now`
+ * is set. Asked for again it changes nothing, but takes back what is still out.
  */
 export async function pauseJob(
   engine: Engine,

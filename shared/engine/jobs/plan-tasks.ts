@@ -27,13 +27,13 @@ export function planInBackground(engine: Engine, jobId: JobId): void {
 
 /** Resolves when what was being planned in the background has ended. */
 export async function plansEnded(engine: Engine): Promise<void> {
-  await Promise.all(underWay.get(engine)?.values() ?? [])
+  await Promise.all([...(underWay.get(engine)?.values() ?? [])])
 }
 
 /**
- * Writes the tasks of a job down, batch by batch, and lets it run. After a retry it takes up again those that failed or were
- * canceled, after a change of the frames it brings all of them in line with the plan. Goes on where a process that died stopped, and
- * several may do it at once: each batch is one commit.
+ * Writes the tasks of a job down, batch by batch, and lets it run. After a retry it takes up again those that failed or
+ * were canceled, after a change of the frames it brings all of them in line with the plan. Goes on where a process that
+ * died stopped, and several may do it at once: each batch is one commit.
  */
 export async function planTasks(engine: Engine, jobId: JobId): Promise<void> {
   let lists: {

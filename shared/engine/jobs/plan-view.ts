@@ -15,7 +15,10 @@ const TASKS_LOOKED_AT = 500
 /** Jobs of a scene among which those are sought: others' jobs and other scenes of the file are passed over. */
 const JOBS_PASSED_OVER_MAX = 50
 
-/** What a job of this request would be, and how long it would take. Writes nothing. `owner` sees the pace of own jobs only, null that of all. */
+/**
+ * What a job of this request would be, and how long it would take. Writes nothing. `owner` sees the pace of own jobs
+ * only, null that of all.
+ */
 export async function planRequest(
   engine: Engine,
   owner: string | null,

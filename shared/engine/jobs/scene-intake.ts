@@ -46,7 +46,8 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
   if (file.declaredSha256 !== undefined && file.declaredSha256 !== file.sha256) {
     return refuse(
       'upload_hash_mismatch',
-      `the file was declared to have SHA-256 ${file.declaredSha256}, the ${file.bytes} bytes that came have ${file.sha256}; send it again`,
+      `the file was declared to have SHA-256 ${file.declaredSha256}, the ` +
+        `${file.bytes} bytes that came have ${file.sha256}; send it again`,
     )
   }
   const key = blobKey(file.sha256)
@@ -113,7 +114,8 @@ export function sceneName(proposed: string | undefined): string {
 function inUse(sha256: Sha256, users: readonly string[]): Refusal {
   return refuse(
     'conflict',
-    `the scene ${sha256} is used by ${users.length === 1 ? 'the job' : `${users.length} jobs, among them`} ${users[0]}; delete the jobs of it first`,
+    `the scene ${sha256} is used by ` +
+      `${users.length === 1 ? 'the job' : `${users.length} jobs, among them`} ${users[0]}; delete the jobs of it first`,
   )
 }
 

@@ -13,8 +13,8 @@ import type { Engine } from '../context.ts'
 import { runEffects } from '../commit/effects.ts'
 
 /**
- * Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is left behind.
- * Done again with the same `id`, at the same time or later, it gives the job that was made first.
+ * Writes a job down and begins to plan it. Refused when the request or the scene cannot be rendered; then nothing is
+ * left behind. Done again with the same `id`, at the same time or later, it gives the job that was made first.
  */
 export async function submitJob(
   engine: Engine,
@@ -43,7 +43,8 @@ export async function submitJob(
   if (own >= LIMITS.openJobsPerOwnerMax)
     return refuse(
       'too_many_jobs',
-      `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} is the limit for one owner; wait for some to end`,
+      `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} ` +
+        'is the limit for one owner; wait for some to end',
     )
   const inspection = inspectionOf(scene, planned.plan, request.requirement)
   const inspected = inspection !== undefined
@@ -79,7 +80,9 @@ export async function submitJob(
     events: [
       {
         type: 'job_submitted',
-        message: `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render task(s)${inspected ? '' : ', as far as the file tells; a worker looks at the scene first'}`,
+        message:
+          `${planned.plan.frameCount} frame(s), ${planned.plan.renderTaskCount} render ` +
+          `task(s)${inspected ? '' : ', as far as the file tells; a worker looks at the scene first'}`,
       },
     ],
   }
@@ -94,7 +97,8 @@ export async function submitJob(
     await runEffects(engine, id, effectsOf(change), created.effectIds)
     return { ok: true, job }
   }
-  // Forgotten between the first look and the commit: its bytes are gone, or come back only for jobs that were there before.
+  // Forgotten between the first look and the commit: its bytes are gone, or come back only for jobs that were there
+  // before.
   await engine.store.eraseJob(id)
   await engine.queue.dropJob(id)
   await engine.objects.deletePrefix(jobPrefix(id))

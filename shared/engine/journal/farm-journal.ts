@@ -57,8 +57,8 @@ export async function noteDeleted({ objects, clock }: Pick<Engine, 'objects' | '
 }
 
 /**
- * Removes what arrived of deleted jobs after they were erased (an upload whose address was still good, a segment whose writer
- * stood still, a queue filled by whoever died at it), once nothing more can arrive, and forgets them then.
+ * Removes what arrived of deleted jobs after they were erased (an upload whose address was still good, a segment whose
+ * writer stood still, a queue filled by whoever died at it), once nothing more can arrive, and forgets them then.
  */
 export async function eraseLate({
   objects,
@@ -77,7 +77,10 @@ export async function eraseLate({
   }
 }
 
-/** From here on the sweep knows that attempts of the job may still arrive, though they were removed: addresses to send them to are good for a while. */
+/**
+ * From here on the sweep knows that attempts of the job may still arrive, though they were removed: addresses to send
+ * them to are good for a while.
+ */
 export async function noteEnded(engine: Pick<Engine, 'objects'>, jobId: JobId): Promise<void> {
   await engine.objects.put(farmKey('ended', jobId), Buffer.from('{}'), { contentType: 'application/json' })
 }

@@ -8,9 +8,9 @@ import type { Engine } from '../context.ts'
 const SEGMENT_LINES_MAX = 500
 
 /**
- * Writes all that changed in a job since the last time into its journal, as segments that are never written again. Any number of
- * processes may do it at once, and any of them may die: what was not taken back as journaled is written once more, and a reader
- * takes the highest version. Gives false when the job is gone, being deleted, or not begun.
+ * Writes all that changed in a job since the last time into its journal, as segments that are never written again. Any
+ * number of processes may do it at once, and any of them may die: what was not taken back as journaled is written once
+ * more, and a reader takes the highest version. Gives false when the job is gone, being deleted, or not begun.
  */
 export async function journalJob(engine: Engine, jobId: JobId): Promise<boolean> {
   for (;;) {

@@ -25,8 +25,8 @@ export async function sweepOutbox(engine: Engine, jobId: JobId, graceMs = EFFECT
 }
 
 /**
- * Puts back into the queues what the records say must be there: queued tasks that nobody can take because their entry is lost,
- * and steps of frames that wait for one. Adding what is there already changes nothing.
+ * Puts back into the queues what the records say must be there: queued tasks that nobody can take because their entry
+ * is lost, and steps of frames that wait for one. Adding what is there already changes nothing.
  */
 export async function reconcileJob(engine: Engine, job: JobRecord): Promise<void> {
   const counters = await engine.store.counters(job.id)

@@ -14,18 +14,24 @@ import { sweepFarm } from './sweep.ts'
 
 /** How often each open job is looked at. Notices make things quick; the rounds make them certain. */
 const ROUND_MS = 1_000
-/** How long a round keeps the other processes from one of theirs, in ms: less than a round takes to come again, so that none is left out. */
+/**
+ * How long a round keeps the other processes from one of theirs, in ms: less than a round takes to come again, so that
+ * none is left out.
+ */
 const TURN_MS = 800
 /** Every this many of its rounds a process holds the queues against the records. */
 const RECONCILE_EVERY = 10
-/** Every this many times that the round is another's, a process asks for itself what waits: a notice may have been lost. */
+/**
+ * Every this many times that the round is another's, a process asks for itself what waits: a notice may have been lost.
+ */
 const REFRESH_EVERY = 5
 /** Every this many rounds it is asked whether it is time to sweep. */
 const SWEEP_EVERY = 60
 
 /**
- * The loops of one coordinator over all open jobs. Any number of coordinators may run them: in each second one of them looks after the
- * jobs, whoever comes first, and the others only after the workers that sit with them. If several do it at once nothing is harmed.
+ * The loops of one coordinator over all open jobs. Any number of coordinators may run them: in each second one of them
+ * looks after the jobs, whoever comes first, and the others only after the workers that sit with them. If several do it
+ * at once nothing is harmed.
  */
 export class Rounds {
   readonly #engine: Engine

@@ -1,6 +1,7 @@
 /*
- * What nobody else removes, looked for rarely and in pieces, by one process of the farm at a time. Nothing is removed because the farm
- * state does not know it: a state that was emptied throws, and one that was put back from a backup knows less than the object store.
+ * What nobody else removes, looked for rarely and in pieces, by one process of the farm at a time. Nothing is removed
+ * because the farm state does not know it: a state that was emptied throws, and one that was put back from a backup
+ * knows less than the object store.
  */
 import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { JobId } from '../../protocol/ids.ts'
@@ -23,9 +24,14 @@ import type { Engine } from '../context.ts'
 export const SWEEP_EVERY_MS = 10 * 60_000
 /** Looked at in one sweep, of each kind. */
 const PIECE = 500
-/** A submission that was not finished in this time never will be, in ms: the process that wrote its first line is gone. */
+/**
+ * A submission that was not finished in this time never will be, in ms: the process that wrote its first line is gone.
+ */
 const SUBMISSION_MS_MAX = 24 * 3600_000
-/** Workers unseen for so long are forgotten, in ms; those that were convicted, or are in quarantine, must not come back as strangers so soon. */
+/**
+ * Workers unseen for so long are forgotten, in ms; those that were convicted, or are in quarantine, must not come back
+ * as strangers so soon.
+ */
 const WORKER_UNSEEN_MS_MAX = 30 * 24 * 3600_000
 const CONVICTED_UNSEEN_MS_MAX = 365 * 24 * 3600_000
 
@@ -42,7 +48,10 @@ export async function sweepFarm(engine: Engine): Promise<void> {
   }
 }
 
-/** Removes what workers sent of jobs that had ended already, once nothing more can arrive. A job that runs again by then is left alone. */
+/**
+ * Removes what workers sent of jobs that had ended already, once nothing more can arrive. A job that runs again by then
+ * is left alone.
+ */
 export async function eraseLateAttempts({
   store,
   objects,
@@ -67,8 +76,9 @@ export async function eraseLateAttempts({
 const places = new WeakMap<object, string | null>()
 
 /**
- * Removes what is left of submissions whose process died between the journal and the farm state: jobs nobody knows of, of which
- * there is a first line and nothing else. Whatever has more than that may be all that is left of a job, and stays.
+ * Removes what is left of submissions whose process died between the journal and the farm state: jobs nobody knows of,
+ * of which there is a first line and nothing else. Whatever has more than that may be all that is left of a job, and
+ * stays.
  */
 export async function eraseLostSubmissions({
   store,

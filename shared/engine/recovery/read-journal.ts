@@ -14,8 +14,8 @@ interface Newest<T> {
 }
 
 /**
- * The newest records of a job that its journal has; null when it has no beginning, which is how an erased job looks of which
- * something came late. What cannot be read is told to `damaged` and left out.
+ * The newest records of a job that its journal has; null when it has no beginning, which is how an erased job looks of
+ * which something came late. What cannot be read is told to `damaged` and left out.
  */
 export async function readJournal(
   objects: ObjectStore,

@@ -25,13 +25,15 @@ import { isWritten, writeJob } from './write-job.ts'
 import type { z } from 'zod'
 
 /** What became of one job. */
-export interface RecoveredJob {
+interface RecoveredJob {
   readonly jobId: JobId
   readonly name: string
   readonly state: string
   /** Tasks whose results count. */
   readonly kept: number
-  /** Tasks that are rendered again, or for the first time: they were in flight, or the journal had not heard of them. */
+  /**
+   * Tasks that are rendered again, or for the first time: they were in flight, or the journal had not heard of them.
+   */
   readonly open: number
   /** Of these, tasks that had a result of which files are missing in the store. */
   readonly filesMissing: number
@@ -56,9 +58,9 @@ export interface Recovery {
 export type Progress = { readonly at: 'farm' } | { readonly at: 'job'; readonly jobId: JobId; readonly done: number }
 
 /**
- * Rebuilds the state of a farm in an empty farm store from the object store alone. Refused with `conflict` where the farm store
- * holds a farm, with `not_found` where the object store holds none. May be cut off at any moment and run again: the farm is open only when all is there, and jobs that are, are
- * left as they are.
+ * Rebuilds the state of a farm in an empty farm store from the object store alone. Refused with `conflict` where the
+ * farm store holds a farm, with `not_found` where the object store holds none. May be cut off at any moment and run
+ * again: the farm is open only when all is there, and jobs that are, are left as they are.
  */
 export async function recoverFarm(
   { store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock },
@@ -68,7 +70,8 @@ export async function recoverFarm(
   if (standing?.open === true || (standing === null && (await store.holdsJobs()))) {
     return refuse(
       'conflict',
-      'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost',
+      'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty ' +
+        'Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost',
     )
   }
   if (standing === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
@@ -124,7 +127,8 @@ async function recoverJob(
   if (journaled === null || journaled.job.state === 'deleting') {
     if (journaled === null)
       damaged(
-        `there are ${bytes.size + segments.length} file(s) of ${jobId}, and no journal that tells what job it was; it is left out`,
+        `there are ${bytes.size + segments.length} file(s) of ${jobId}, and ` +
+          'no journal that tells what job it was; it is left out',
       )
     return []
   }
@@ -148,7 +152,8 @@ async function recoverJob(
     rebuilt,
     now,
     unsettled ? [{ type: 'drop_queue' }] : [],
-    `rebuilt from its journal: ${kept} task(s) are done, ${open} to be done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`,
+    `rebuilt from its journal: ${kept} task(s) are done, ${open} to be ` +
+      `done${filesMissing.length === 0 ? '' : `; files of ${filesMissing.length} result(s) are missing`}`,
   )
   return [{ jobId, name: job.name, state: job.state, kept, open, filesMissing: filesMissing.length }]
 }
@@ -161,7 +166,8 @@ async function recoverScenes(store: FarmStore, objects: ObjectStore, damaged: (w
     const bytes = (await objects.head(blobKey(scene.sha256)))?.bytes
     if (bytes !== scene.bytes)
       return damaged(
-        `the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes in the store instead of ${scene.bytes}; it is left out`,
+        `the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes ` +
+          `in the store instead of ${scene.bytes}; it is left out`,
       )
     await store.putScene(scene)
     count += 1

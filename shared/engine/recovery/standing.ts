@@ -7,9 +7,9 @@ import { everyObject } from './job-files.ts'
 import type { z } from 'zod'
 
 /**
- * What a service does when it starts: goes on with the farm that the farm store holds, or begins a new one when the object store
- * knows of none either. Throws FarmStateLost when the object store holds a farm whose state is gone: to serve an empty one then
- * would look like having lost everything, and tell its workers that nobody knows them.
+ * What a service does when it starts: goes on with the farm that the farm store holds, or begins a new one when the
+ * object store knows of none either. Throws FarmStateLost when the object store holds a farm whose state is gone: to
+ * serve an empty one then would look like having lost everything, and tell its workers that nobody knows them.
  */
 export async function beginFarm({
   store,

@@ -9,8 +9,8 @@ import { commitOf, type Slice } from '../commit/commit.ts'
 const BATCH = 500
 
 /**
- * Writes a rebuilt job into a farm that is being recovered. The event comes last and tells that all of it is there: a job of which a
- * recovery that was cut off wrote a part only is taken away first.
+ * Writes a rebuilt job into a farm that is being recovered. The event comes last and tells that all of it is there: a
+ * job of which a recovery that was cut off wrote a part only is taken away first.
  */
 export async function writeJob(
   store: FarmStore,

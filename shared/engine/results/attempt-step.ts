@@ -6,8 +6,9 @@ import type { Engine } from '../context.ts'
 import { reportStepFailed } from './step-reports.ts'
 
 /**
- * One try at a background step. An outage is nobody's fault and is tried for as long as it lasts (the reconciler asks again when
- * the queue has given up); anything else that still fails at the last try stops the job with `code` and says why.
+ * One try at a background step. An outage is nobody's fault and is tried for as long as it lasts (the reconciler asks
+ * again when the queue has given up); anything else that still fails at the last try stops the job with `code` and says
+ * why.
  */
 export async function attemptStep(
   engine: Engine,

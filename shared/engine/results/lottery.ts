@@ -3,7 +3,10 @@ import { isDrawn } from '../../domain/verification/audit-draw.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { ResultFile, TaskRecord } from '../../protocol/task.ts'
 
-/** Draws over what the worker has just committed to, keyed by the farm's secret: it can neither be known before nor be chosen. */
+/**
+ * Draws over what the worker has just committed to, keyed by the farm's secret: it can neither be known before nor be
+ * chosen.
+ */
 export function drawAudit(
   secret: string,
   job: JobRecord,

@@ -14,8 +14,8 @@ import type { Engine } from '../context.ts'
 import { transact } from '../commit/transact.ts'
 
 /**
- * What verifier and assembler report. Each may be said twice: a step that ran again after a crash finds that its frame or
- * task has moved on, and changes nothing.
+ * What verifier and assembler report. Each may be said twice: a step that ran again after a crash finds that its frame
+ * or task has moved on, and changes nothing.
  */
 
 /** The tile images of a frame are one image now. */
@@ -65,8 +65,9 @@ export async function reportRejected(
 }
 
 /**
- * The files of a frame lie in `final/`, read back and whole. `source` is the task they came from, as it was read: a result that
- * was rejected and rendered anew meanwhile is delivered by a step of its own. The last frame of a job begins its video.
+ * The files of a frame lie in `final/`, read back and whole. `source` is the task they came from, as it was read: a
+ * result that was rejected and rendered anew meanwhile is delivered by a step of its own. The last frame of a job
+ * begins its video.
  */
 export async function reportDelivered(
   engine: Engine,
@@ -145,7 +146,10 @@ export async function loadAudited(engine: Engine, jobId: JobId, taskId: TaskId):
   return { job: job.value, task: task.value, audits: audits.flatMap((audit) => (audit === null ? [] : [audit.value])) }
 }
 
-/** Every pair of renderings has been compared. What came since it was loaded begins a comparison of its own, and this one decides nothing. */
+/**
+ * Every pair of renderings has been compared. What came since it was loaded begins a comparison of its own, and this
+ * one decides nothing.
+ */
 export async function reportCompared(engine: Engine, audited: Audited, pairs: readonly Pair[]): Promise<void> {
   const {
     job: { id: jobId, requirement },

@@ -10,8 +10,8 @@ import { noteScene } from '../journal/farm-journal.ts'
 import { transact } from '../commit/transact.ts'
 
 /**
- * A worker tells what it found in a scene: its job is planned with it, and the next jobs of that scene need no inspection. One that
- * tells of something else has failed the task.
+ * A worker tells what it found in a scene: its job is planned with it, and the next jobs of that scene need no
+ * inspection. One that tells of something else has failed the task.
  */
 export async function takeInspection(
   engine: Engine,

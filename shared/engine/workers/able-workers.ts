@@ -12,8 +12,8 @@ export async function ableWorkers(engine: Engine, requirement: Requirement): Pro
 }
 
 /**
- * The scene without what was found by Blenders that are not here now, while others are that the job may have: one of those looks
- * anew, because a job is bound to the Blender that looked.
+ * The scene without what was found by Blenders that are not here now, while others are that the job may have: one of
+ * those looks anew, because a job is bound to the Blender that looked.
  */
 export async function withUsableInspections(
   engine: Engine,

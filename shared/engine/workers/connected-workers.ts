@@ -4,7 +4,10 @@ import type { Engine } from '../context.ts'
 
 /** Records read at once; between two lots others have their turn. */
 const LOT = 500
-/** How long a reading is good, in ms for each worker in it: ten seconds with 10,000, so that reading never takes a large part of the time. */
+/**
+ * How long a reading is good, in ms for each worker in it: ten seconds with 10,000, so that reading never takes a large
+ * part of the time.
+ */
 const MS_FOR_EACH = 1
 
 interface Reading {
@@ -15,8 +18,8 @@ interface Reading {
 const readings = new WeakMap<Engine, { last: Reading | null; running: Promise<Reading> | null }>()
 
 /**
- * The workers that are connected to the farm, by id: read anew when there are few, up to some seconds old when there are many.
- * Many that ask at the same time wait for one reading.
+ * The workers that are connected to the farm, by id: read anew when there are few, up to some seconds old when there
+ * are many. Many that ask at the same time wait for one reading.
  */
 export async function connectedWorkers(engine: Engine): Promise<ReadonlyMap<WorkerId, WorkerRecord>> {
   const known = readings.get(engine) ?? { last: null, running: null }

@@ -84,8 +84,8 @@ function tiffParts(bytes: Buffer): Parts {
 }
 
 /**
- * An EXR of any codec: its attributes, of every part, and its pixels, which follow the tables of their places. The tables move
- * with the length of the headers, so they are left out; they end where their own first entry points to.
+ * An EXR of any codec: its attributes, of every part, and its pixels, which follow the tables of their places. The
+ * tables move with the length of the headers, so they are left out; they end where their own first entry points to.
  */
 function exrParts(bytes: Buffer): Parts {
   const notes = new Map<string, string>()

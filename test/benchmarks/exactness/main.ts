@@ -1,6 +1,7 @@
-// The first promise as a table: scenes x splits x outputs, each compared with bare Blender on this machine. Ends with 1 when a row
-// that is promised is not exact. `npm run bench:exactness [-- OPTIONS]`; TILEWORK_TEST_BLENDER names another Blender than the one
-// found. Each scene is written to .benchmarks/exactness-VERSION.json when it is done; SIGINT ends after the scene at hand.
+// The first promise as a table: scenes x splits x outputs, each compared with bare Blender on this machine. Ends with 1
+// when a row that is promised is not exact. `npm run bench:exactness [-- OPTIONS]`; TILEWORK_TEST_BLENDER names another
+// Blender than the one found. Each scene is written to .benchmarks/exactness-VERSION.json when it is done; SIGINT ends
+// after the scene at hand.
 //
 //   --resume             goes on with a run of the same commit and Blender that was cut off
 //   --scene FILE.blend   this file in every split, instead of the matrix; at --frame N, or the frame it was saved at
@@ -90,13 +91,16 @@ try {
 
 const rows = record.rows
 console.log(
-  `\nBlender ${blender}, ${run.cores} cores, commit ${run.commit}, ${Math.round((performance.now() - begun) / 60_000)} minutes${values.resume ? ' since it was resumed' : ''}\n`,
+  `\nBlender ${blender}, ${run.cores} cores, commit ${run.commit}, ` +
+    `${Math.round((performance.now() - begun) / 60_000)} minutes${values.resume ? ' since it was resumed' : ''}\n`,
 )
 console.log(values.summary === true ? summary(rows) : markdown(rows))
 const broken = rows.filter((row) => verdictOf(row) === 'NOT EXACT')
 const promised = rows.filter((row) => row.promised)
 console.log(
-  `\n${promised.length - broken.length} of ${promised.length} promised rows are exact; of ${rows.length - promised.length} that are not promised, ${rows.filter((row) => verdictOf(row) === 'exact, not promised').length} are exact too`,
+  `\n${promised.length - broken.length} of ${promised.length} promised rows are exact; of ` +
+    `${rows.length - promised.length} that are not promised, ` +
+    `${rows.filter((row) => verdictOf(row) === 'exact, not promised').length} are exact too`,
 )
 if (interrupted) console.log('interrupted: --resume goes on')
 process.exitCode = broken.length === 0 && !interrupted ? 0 : 1
@@ -178,6 +182,12 @@ async function measured(name: string, place: string, measure: () => Promise<Row[
   const seconds = (performance.now() - start) / 1000
   await record.add(name, seconds, found)
   console.error(
-    `${place}  ${seconds.toFixed(0).padStart(4)} s  ${name}: ${found.map((row) => `${row.split} ${verdictOf(row)}${verdictOf(row).startsWith('exact') ? '' : ` (${row.pixels}/${row.passPixels ?? ''})`}`).join(', ')}`,
+    `${place}  ${seconds.toFixed(0).padStart(4)} s  ${name}: ` +
+      found.map((row) => `${row.split} ${verdictOf(row)}${howFar(row)}`).join(', '),
   )
+}
+
+/** The pixels that differ, of the image and of the passes; nothing where none do. */
+function howFar(row: Row): string {
+  return verdictOf(row).startsWith('exact') ? '' : ` (${row.pixels}/${row.passPixels ?? ''})`
 }

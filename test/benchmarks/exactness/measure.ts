@@ -28,7 +28,10 @@ export interface Workers {
   readonly second: BlenderProcess
 }
 
-/** Rows for the whole frame, rendered by the driver, and for each split, or each that is promised: all against bare Blender. */
+/**
+ * Rows for the whole frame, rendered by the driver, and for each split, or each that is promised: all against bare
+ * Blender.
+ */
 export async function measureFrame(
   { lab, first, second }: Workers,
   subject: Subject,
@@ -99,7 +102,10 @@ export async function measureFrame(
   return rows
 }
 
-/** Rows for frames 1 to 3 in one go, against `blender -f` of each and against `blender -a`; and out of order, where frames stand alone. */
+/**
+ * Rows for frames 1 to 3 in one go, against `blender -f` of each and against `blender -a`; and out of order, where
+ * frames stand alone.
+ */
 export async function measureChunk({ lab, first }: Workers, subject: Subject): Promise<Row[]> {
   const label = subject.name.replaceAll(/[^A-Za-z0-9]+/g, '-')
   const frames = [1, 2, 3]
@@ -199,7 +205,8 @@ async function compareFiles(
       bytes: 'none',
     }
   for (const node of bareNodes) {
-    // The driver leaves extensions to the farm, which tells formats by their content, and 5.0 leaves the number of a single frame out.
+    // The driver leaves extensions to the farm, which tells formats by their content, and 5.0 leaves the number of a
+    // single frame out.
     const exr = await isExr(node)
     const named = written.filter((file) => plainName(file.path) === plainName(node))
     const kinds = await Promise.all(named.map((file) => isExr(file.path)))

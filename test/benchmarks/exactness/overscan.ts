@@ -1,10 +1,13 @@
-// How many pixels around a tile its own pixels need: differing pixels of all passes by the width of the overscan. Cycles' convergence
-// filter looks one pixel far each time it runs, and what a pixel does then bears on the next run, so long renders are in it too.
+// How many pixels around a tile its own pixels need: differing pixels of all passes by the width of the overscan.
+// Cycles' convergence filter looks one pixel far each time it runs, and what a pixel does then bears on the next run,
+// so long renders are in it too.
 
 import type { Workers } from './measure.ts'
 import { differingPixels } from './pixels.ts'
 
-/** Words for build_scene.py. Threshold and samples of `adaptive` make for four checks, of `loosely-adaptive` for twelve. */
+/**
+ * Words for build_scene.py. Threshold and samples of `adaptive` make for four checks, of `loosely-adaptive` for twelve.
+ */
 const SCENES = [
   'plain',
   'adaptive',

@@ -1,5 +1,5 @@
-// The picture in the README: a frame of the sample scene un-split, cut into tiles and put together by a whole farm, and what differs.
-// The last panel shows what differs when the tiles are finished one by one instead.
+// The picture in the README: a frame of the sample scene un-split, cut into tiles and put together by a whole farm, and
+// what differs. The last panel shows what differs when the tiles are finished one by one instead.
 
 import { execFile } from 'node:child_process'
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -28,7 +28,9 @@ interface Image {
   readonly pixels: Buffer
 }
 
-/** Writes the picture as a JPEG to `path` and answers how many pixels differ between the un-split frame and the farm's. */
+/**
+ * Writes the picture as a JPEG to `path` and answers how many pixels differ between the un-split frame and the farm's.
+ */
 export async function drawPicture(path: string): Promise<number | string> {
   const folder = await mkdtemp(join(tmpdir(), 'exactness-picture-'))
   try {
@@ -159,10 +161,13 @@ async function draw(path: string, { width, height }: Image, panels: readonly Pan
   })
   const texts = panels.map(
     ({ caption }, index) =>
-      `<text x="${at(index).left + 4}" y="${at(index).top + height + 22}" font-family="DejaVu Sans, sans-serif" font-size="15" fill="#ddd">${caption}</text>`,
+      `<text x="${at(index).left + 4}" y="${at(index).top + height + 22}" font-family="DejaVu ` +
+      `Sans, sans-serif" font-size="15" fill="#ddd">${caption}</text>`,
   )
   const ticks = panels.flatMap(({ marked }, index) => (marked === true ? seamTicks(width, height, at(index)) : []))
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width + 8}" height="${2 * pitch.y}">${texts.join('')}${ticks.join('')}</svg>`
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width + 8}" ` +
+    `height="${2 * pitch.y}">${texts.join('')}${ticks.join('')}</svg>`
   const layers = panels.map(({ image }, index) => ({
     input: image.pixels,
     raw: { width, height, channels: 3 as const },

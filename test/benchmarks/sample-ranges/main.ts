@@ -1,6 +1,6 @@
-// How far a frame whose samples were rendered in ranges is from the same frame rendered in one go, with real Blender: the float
-// image pass by pass, and the finished 8-bit image against bare Blender's. `npm run bench:samples [-- OPTIONS]`;
-// TILEWORK_TEST_BLENDER names another Blender than the one found. Writes .benchmarks/sample-ranges.json.
+// How far a frame whose samples were rendered in ranges is from the same frame rendered in one go, with real Blender:
+// the float image pass by pass, and the finished 8-bit image against bare Blender's. `npm run bench:samples [--
+// OPTIONS]`; TILEWORK_TEST_BLENDER names another Blender than the one found. Writes .benchmarks/sample-ranges.json.
 //
 //   --only RE    scenes by their names or features
 //   --ranges 2,4,7

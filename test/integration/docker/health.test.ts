@@ -127,7 +127,8 @@ describe('the check of a worker', () => {
     expect(await check('worker', env)).toEqual({ status: 0, said: `connected to 127.0.0.1:${port}` })
 
     beat(process.ppid)
-    expect((await check('worker', env)).said).toContain('no connection to port') // somebody else's connection is not the worker's
+    // Somebody else's connection is not the worker's.
+    expect((await check('worker', env)).said).toContain('no connection to port')
     beat(process.pid)
     const closed = once(socket, 'close')
     peer.destroy()

@@ -4,42 +4,45 @@ import { viewJob } from '../../../shared/engine/jobs/job-actions.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 describe('a paused job', () => {
-  test('hands out nothing, takes what comes in, says that it is paused, and ends as any other once it is resumed', async () => {
-    const farm = new EngineFarm()
-    const anna = await farm.connect('anna')
-    const id = await farm.submit({ frames: '1-6' })
-    expect(anna.leases.size).toBe(2)
-    const paused = await pauseJob(farm.engine, id, {}, 'ada')
-    expect(paused).toMatchObject({
-      ok: true,
-      job: {
+  test(
+    'hands out nothing, takes what comes in, says that it is ' + 'paused, and ends as any other once it is resumed',
+    async () => {
+      const farm = new EngineFarm()
+      const anna = await farm.connect('anna')
+      const id = await farm.submit({ frames: '1-6' })
+      expect(anna.leases.size).toBe(2)
+      const paused = await pauseJob(farm.engine, id, {}, 'ada')
+      expect(paused).toMatchObject({
+        ok: true,
+        job: {
+          state: 'active',
+          waiting: ['waiting: the job is paused, 2 task(s) are still with workers and will count; resume it to go on'],
+        },
+      })
+      await anna.finishAll()
+      await farm.rounds.round()
+      await farm.allSteps()
+      expect(anna.leases.size).toBe(0)
+      expect(await viewJob(farm.engine, id)).toMatchObject({
         state: 'active',
-        waiting: ['waiting: the job is paused, 2 task(s) are still with workers and will count; resume it to go on'],
-      },
-    })
-    await anna.finishAll()
-    await farm.rounds.round()
-    await farm.allSteps()
-    expect(anna.leases.size).toBe(0)
-    expect(await viewJob(farm.engine, id)).toMatchObject({
-      state: 'active',
-      secondsLeft: null,
-      counts: { frames: { delivered: 2, rendering: 4 } },
-    })
-    await resumeJob(farm.engine, id, 'ada')
-    while (await farm.quiet().then(() => anna.leases.size > 0)) await anna.finishAll()
-    await farm.allSteps()
-    expect((await farm.job(id)).state).toBe('completed')
-    expect(await farm.faults(id)).toEqual([])
-    expect((await farm.store.events(id, { limit: 100 })).items.map(({ type }) => type)).toEqual([
-      'job_submitted',
-      'job_started',
-      'job_paused',
-      'job_resumed',
-      'frames_delivered',
-      'job_completed',
-    ])
-  })
+        secondsLeft: null,
+        counts: { frames: { delivered: 2, rendering: 4 } },
+      })
+      await resumeJob(farm.engine, id, 'ada')
+      while (await farm.quiet().then(() => anna.leases.size > 0)) await anna.finishAll()
+      await farm.allSteps()
+      expect((await farm.job(id)).state).toBe('completed')
+      expect(await farm.faults(id)).toEqual([])
+      expect((await farm.store.events(id, { limit: 100 })).items.map(({ type }) => type)).toEqual([
+        'job_submitted',
+        'job_started',
+        'job_paused',
+        'job_resumed',
+        'frames_delivered',
+        'job_completed',
+      ])
+    },
+  )
 
   test('takes back what is rendered when it shall stop at once, and loses no task by it', async () => {
     const farm = new EngineFarm()

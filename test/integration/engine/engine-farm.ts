@@ -1,6 +1,6 @@
 /*
- * A whole farm without sockets, files or timers: the real engine over the memory twins, a clock that a test moves, workers
- * that a test scripts, and an assembler and verifier for which a file is a line of text.
+ * A whole farm without sockets, files or timers: the real engine over the memory twins, a clock that a test moves,
+ * workers that a test scripts, and an assembler and verifier for which a file is a line of text.
  */
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'

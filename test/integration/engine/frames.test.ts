@@ -116,11 +116,14 @@ test.each([
   expect(await farm.job(id)).toEqual(before)
 })
 
-test('the same frames written otherwise change nothing, and those of a job that is over cannot be changed', async () => {
-  const { farm, id } = await started({ frames: '1-4' })
-  const before = await farm.job(id)
-  expect(await reframe(farm, id, '1, 2, 3-4')).toMatchObject({ ok: true })
-  expect(await farm.job(id)).toEqual(before)
-  await finishAll(farm, id)
-  expect(await reframe(farm, id, '1-9')).toMatchObject({ ok: false, code: 'conflict' })
-})
+test(
+  'the same frames written otherwise change nothing, and those ' + 'of a job that is over cannot be changed',
+  async () => {
+    const { farm, id } = await started({ frames: '1-4' })
+    const before = await farm.job(id)
+    expect(await reframe(farm, id, '1, 2, 3-4')).toMatchObject({ ok: true })
+    expect(await farm.job(id)).toEqual(before)
+    await finishAll(farm, id)
+    expect(await reframe(farm, id, '1-9')).toMatchObject({ ok: false, code: 'conflict' })
+  },
+)

@@ -71,29 +71,32 @@ describe('a job of a scene that nobody has looked at', () => {
     expect((await farm.job(await submit(farm))).state).toBe('planning')
   })
 
-  test('goes to a Blender that has the denoiser where the scene is denoised, and says so while there is none', async () => {
-    const { farm, id } = await newScene()
-    const ann = await farm.connect('ann')
-    await ann.inspected(ann.next(), anInspection({ denoiser: 'missing' }))
-    await farm.quiet()
-    expect(ann.held()).toBe(0)
-    expect((await farm.store.scene(HASH))?.inspections).toBeUndefined()
-    expect(await viewJob(farm.engine, id)).toMatchObject({
-      state: 'inspecting',
-      waiting: ['waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'],
-    })
-    const bob = await farm.connect('bob', {
-      blender: { ...ann.capabilities.blender, version: '5.0.1', hasDenoiser: true },
-    })
-    await bob.inspected(bob.next(), anInspection({ denoiser: 'here', blenderVersion: '5.0.1' }))
-    await finishJob(farm, id)
-    expect(await farm.job(id)).toMatchObject({
-      state: 'completed',
-      requirement: { denoiser: true, blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' },
-    })
-    expect(ann.held()).toBe(0)
-    expect((await farm.store.worker(ann.workerId))?.tasksFailed).toBe(0)
-  })
+  test(
+    'goes to a Blender that has the denoiser where the scene is ' + 'denoised, and says so while there is none',
+    async () => {
+      const { farm, id } = await newScene()
+      const ann = await farm.connect('ann')
+      await ann.inspected(ann.next(), anInspection({ denoiser: 'missing' }))
+      await farm.quiet()
+      expect(ann.held()).toBe(0)
+      expect((await farm.store.scene(HASH))?.inspections).toBeUndefined()
+      expect(await viewJob(farm.engine, id)).toMatchObject({
+        state: 'inspecting',
+        waiting: ['waiting: needs Blender with OpenImageDenoise, connected workers have 3.4.1 without it'],
+      })
+      const bob = await farm.connect('bob', {
+        blender: { ...ann.capabilities.blender, version: '5.0.1', hasDenoiser: true },
+      })
+      await bob.inspected(bob.next(), anInspection({ denoiser: 'here', blenderVersion: '5.0.1' }))
+      await finishJob(farm, id)
+      expect(await farm.job(id)).toMatchObject({
+        state: 'completed',
+        requirement: { denoiser: true, blenderVersionMin: '5.0.1', blenderVersionMax: '5.0.1' },
+      })
+      expect(ann.held()).toBe(0)
+      expect((await farm.store.worker(ann.workerId))?.tasksFailed).toBe(0)
+    },
+  )
 
   test('is looked at anew by the Blenders that are here, where only others have looked', async () => {
     const { farm, id } = await newScene()

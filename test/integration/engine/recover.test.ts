@@ -343,18 +343,21 @@ describe('a farm whose state is lost', () => {
     expect(rendered([anna]).filter((taskId) => taskId === 'r0000000')).toHaveLength(1)
   })
 
-  test('renders again what was accepted after the last time that the journal was written, and counts it once', async () => {
-    const farm = new MortalFarm()
-    const anna = await farm.connect('anna')
-    const id = await farm.submit({ frames: '1-3' })
-    await farm.journaled()
-    await handIn(farm, anna)
-    farm.lose()
-    expect((await farm.recovered()).jobs).toMatchObject([{ kept: 0, open: 3 }])
-    await farm.finish(id)
-    expect((await farm.job(id)).state).toBe('completed')
-    expect((await farm.store.counters(id))['render.completed']).toBe(3)
-  })
+  test(
+    'renders again what was accepted after the last time that ' + 'the journal was written, and counts it once',
+    async () => {
+      const farm = new MortalFarm()
+      const anna = await farm.connect('anna')
+      const id = await farm.submit({ frames: '1-3' })
+      await farm.journaled()
+      await handIn(farm, anna)
+      farm.lose()
+      expect((await farm.recovered()).jobs).toMatchObject([{ kept: 0, open: 3 }])
+      await farm.finish(id)
+      expect((await farm.job(id)).state).toBe('completed')
+      expect((await farm.store.counters(id))['render.completed']).toBe(3)
+    },
+  )
 
   test('renders again what lost its files, and says so', async () => {
     const farm = new MortalFarm()
@@ -427,28 +430,31 @@ describe('a farm whose state is lost', () => {
     expect(await farm.store.openJobs()).toEqual([])
   })
 
-  test('does not bring back a deleted job of which a segment is written late, and takes that away in the end', async () => {
-    const farm = new MortalFarm()
-    await farm.connect('anna')
-    const id = await farm.submit({ frames: '1' })
-    await farm.journaled()
-    const [segment] = (await farm.keys(journalPrefix(id))).filter((key) => key.includes('segment'))
-    const late = await text(await farm.objects.read(segment!))
-    await deleteJob(farm.engine, id)
-    await farm.allSteps()
-    expect(await farm.keys(jobPrefix(id))).toEqual([])
-    await farm.objects.put(segment!, Buffer.from(late), { contentType: 'application/jsonl' })
-    farm.lose()
-    expect(await farm.recovered()).toMatchObject({ jobs: [], deleted: 1, damage: [] })
-    expect(await farm.store.job(id)).toBeNull()
-    expect(await farm.keys(jobPrefix(id))).toEqual([])
-    await farm.objects.put(segment!, Buffer.from(late), { contentType: 'application/jsonl' })
-    await eraseLate(farm.engine)
-    expect(await farm.keys(jobPrefix(id))).toHaveLength(1)
-    farm.clock.advance(2 * farm.engine.times.urlTtlMs + 1)
-    await eraseLate(farm.engine)
-    expect(await farm.keys(jobPrefix(id))).toEqual([])
-  })
+  test(
+    'does not bring back a deleted job of which a segment is ' + 'written late, and takes that away in the end',
+    async () => {
+      const farm = new MortalFarm()
+      await farm.connect('anna')
+      const id = await farm.submit({ frames: '1' })
+      await farm.journaled()
+      const [segment] = (await farm.keys(journalPrefix(id))).filter((key) => key.includes('segment'))
+      const late = await text(await farm.objects.read(segment!))
+      await deleteJob(farm.engine, id)
+      await farm.allSteps()
+      expect(await farm.keys(jobPrefix(id))).toEqual([])
+      await farm.objects.put(segment!, Buffer.from(late), { contentType: 'application/jsonl' })
+      farm.lose()
+      expect(await farm.recovered()).toMatchObject({ jobs: [], deleted: 1, damage: [] })
+      expect(await farm.store.job(id)).toBeNull()
+      expect(await farm.keys(jobPrefix(id))).toEqual([])
+      await farm.objects.put(segment!, Buffer.from(late), { contentType: 'application/jsonl' })
+      await eraseLate(farm.engine)
+      expect(await farm.keys(jobPrefix(id))).toHaveLength(1)
+      farm.clock.advance(2 * farm.engine.times.urlTtlMs + 1)
+      await eraseLate(farm.engine)
+      expect(await farm.keys(jobPrefix(id))).toEqual([])
+    },
+  )
 
   test('knows scenes, tokens, workers and their trust again', async () => {
     const farm = new MortalFarm()

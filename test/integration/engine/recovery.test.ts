@@ -39,27 +39,30 @@ async function finish(farm: EngineFarm, id: JobId): Promise<void> {
 }
 
 describe('a lease', () => {
-  test('that is not renewed in time goes to another worker; the late result is refused and changes nothing', async () => {
-    const farm = new EngineFarm()
-    const anna = await farm.connect('anna')
-    const id = await farm.submit({ frames: '1' })
-    const lease = anna.next()
-    farm.clock.advance(ENGINE_TIMES.leaseMs - 1)
-    expect(await reapLeases(farm.engine, id)).toBe(0)
-    const bert = await farm.connect('bert')
-    farm.clock.advance(1)
-    expect(await reapLeases(farm.engine, id)).toBe(1)
-    await farm.quiet()
-    expect(anna.canceledLeases).toEqual(['r0000000@1'])
-    expect(bert.next()).toMatchObject({ taskId: 'r0000000', epoch: 2 })
+  test(
+    'that is not renewed in time goes to another worker; the ' + 'late result is refused and changes nothing',
+    async () => {
+      const farm = new EngineFarm()
+      const anna = await farm.connect('anna')
+      const id = await farm.submit({ frames: '1' })
+      const lease = anna.next()
+      farm.clock.advance(ENGINE_TIMES.leaseMs - 1)
+      expect(await reapLeases(farm.engine, id)).toBe(0)
+      const bert = await farm.connect('bert')
+      farm.clock.advance(1)
+      expect(await reapLeases(farm.engine, id)).toBe(1)
+      await farm.quiet()
+      expect(anna.canceledLeases).toEqual(['r0000000@1'])
+      expect(bert.next()).toMatchObject({ taskId: 'r0000000', epoch: 2 })
 
-    const before = await everything(farm, id)
-    expect(await anna.finish(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
-    expect(await anna.deliver(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
-    expect(await anna.fail(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
-    expect(await anna.release(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
-    expect(await everything(farm, id)).toBe(before)
-  })
+      const before = await everything(farm, id)
+      expect(await anna.finish(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
+      expect(await anna.deliver(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
+      expect(await anna.fail(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
+      expect(await anna.release(lease)).toMatchObject({ ok: false, code: 'lease_stale' })
+      expect(await everything(farm, id)).toBe(before)
+    },
+  )
 
   test('that is renewed lives on', async () => {
     const farm = new EngineFarm()

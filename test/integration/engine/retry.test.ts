@@ -139,7 +139,8 @@ describe('a retry', () => {
     await settleEndedJob(farm.engine, id)
     if (held !== undefined) expect(await anna.finish(held.lease)).toMatchObject({ ok: true })
     await farm.rounds.round()
-    for (let count = 0; count < 10; count++) await farm.rounds.round() // the reconciler puts back what the end of the job dropped
+    // The reconciler puts back what the end of the job dropped.
+    for (let count = 0; count < 10; count++) await farm.rounds.round()
     await finishAll(farm, id)
     expect((await farm.job(id)).state).toBe('completed')
     expect(await farm.faults(id)).toEqual([])

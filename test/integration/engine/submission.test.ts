@@ -41,35 +41,42 @@ describe('a submission', () => {
     await nothingIsLeft(farm)
   })
 
-  test('is refused when its owner has as many open jobs as one may have, and taken again when one has ended', async () => {
-    const farm = new EngineFarm()
-    const first = await farm.submitUnplanned()
-    const count = farm.store.countOpenJobs.bind(farm.store)
-    farm.store.countOpenJobs = async (owner) => (await count(owner)) + LIMITS.openJobsPerOwnerMax - 1
-    const second = await submitJob(farm.engine, 'ada', { scene: HASH })
-    expect(second).toMatchObject({
-      ok: false,
-      code: 'too_many_jobs',
-      detail: expect.stringContaining('500 jobs of ada are open'),
-    })
-    expect((await submitJob(farm.engine, 'ben', { scene: HASH })).ok).toBe(true)
-    await cancelJob(farm.engine, first, 'enough')
-    await farm.rounds.round()
-    expect((await submitJob(farm.engine, 'ada', { scene: HASH })).ok).toBe(true)
-  })
-
-  test('of a scene that is forgotten at the same moment is refused, or keeps the scene; never a job without its scene', async () => {
-    for (let pause = 0; pause < 30; pause++) {
+  test(
+    'is refused when its owner has as many open jobs as one may ' + 'have, and taken again when one has ended',
+    async () => {
       const farm = new EngineFarm()
-      await farm.store.putScene(aScene())
-      const forgetting = (async () => {
-        for (let turn = 0; turn < pause; turn++) await Promise.resolve()
-        return forgetScene(farm, HASH)
-      })()
-      const submitted = await submitJob(farm.engine, 'ada', { scene: HASH })
-      await forgetting
-      if (submitted.ok) expect(await farm.store.scene(HASH)).not.toBeNull()
-      else await nothingIsLeft(farm)
-    }
-  })
+      const first = await farm.submitUnplanned()
+      const count = farm.store.countOpenJobs.bind(farm.store)
+      farm.store.countOpenJobs = async (owner) => (await count(owner)) + LIMITS.openJobsPerOwnerMax - 1
+      const second = await submitJob(farm.engine, 'ada', { scene: HASH })
+      expect(second).toMatchObject({
+        ok: false,
+        code: 'too_many_jobs',
+        detail: expect.stringContaining('500 jobs of ada are open'),
+      })
+      expect((await submitJob(farm.engine, 'ben', { scene: HASH })).ok).toBe(true)
+      await cancelJob(farm.engine, first, 'enough')
+      await farm.rounds.round()
+      expect((await submitJob(farm.engine, 'ada', { scene: HASH })).ok).toBe(true)
+    },
+  )
+
+  test(
+    'of a scene that is forgotten at the same moment is refused, or ' +
+      'keeps the scene; never a job without its scene',
+    async () => {
+      for (let pause = 0; pause < 30; pause++) {
+        const farm = new EngineFarm()
+        await farm.store.putScene(aScene())
+        const forgetting = (async () => {
+          for (let turn = 0; turn < pause; turn++) await Promise.resolve()
+          return forgetScene(farm, HASH)
+        })()
+        const submitted = await submitJob(farm.engine, 'ada', { scene: HASH })
+        await forgetting
+        if (submitted.ok) expect(await farm.store.scene(HASH)).not.toBeNull()
+        else await nothingIsLeft(farm)
+      }
+    },
+  )
 })

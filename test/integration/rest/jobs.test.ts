@@ -269,10 +269,11 @@ test('the pages of delivered files may change their size on the way', async () =
   const expected = await deliver(job, 6)
   const seen: string[] = []
   const limits = [5, 1, 4, 1, 1, 50]
+  const after = (cursor: string): string => cursor && `&cursor=${encodeURIComponent(cursor)}`
   for (let cursor: string | null = ''; cursor !== null;) {
     const page: { items: { path: string }[]; next: string | null } = (
       await farm.ask('ada', {
-        url: `/v1/jobs/${job}/artifacts?limit=${limits.shift() ?? 1}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+        url: `/v1/jobs/${job}/artifacts?limit=${limits.shift() ?? 1}${after(cursor)}`,
       })
     ).json()
     seen.push(...page.items.map(({ path }) => path))
@@ -348,7 +349,10 @@ test('a worker whose coordinator died is shown as offline', async () => {
   expect((await farm.ask('ada', { url: '/v1' })).json().workersConnected).toBe(1)
 })
 
-/** Writes the records and objects of a delivery: two files for each frame, a video and the manifest. Gives the paths in order. */
+/**
+ * Writes the records and objects of a delivery: two files for each frame, a video and the manifest. Gives the paths in
+ * order.
+ */
 async function deliver(jobId: JobId, frameCount: number): Promise<string[]> {
   const put = async (key: ObjectKey, path: string): Promise<FinalFile> => {
     await farm.objects.put(key, Buffer.from(path), { contentType: 'text/plain' })

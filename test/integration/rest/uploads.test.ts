@@ -178,25 +178,29 @@ test('an upload of nothing is refused as a scene', async () => {
   expect([await shelved(), await farm.leftOnDisk()]).toEqual([[], []])
 })
 
-test('while the object store is away nothing is lost: an upload goes on where it stood, and one that is whole is taken in when its client asks again', async () => {
-  const { headers } = await create(SMALL.length)
-  await patch(headers.location, 0, SMALL.subarray(0, 500))
-  storeIsAway = true
-  const refused = await patch(headers.location, 500, SMALL.subarray(500))
-  expect(problemOf(refused).code).toBe('store_unavailable')
-  expect(refused.headers['retry-after']).toBe('5')
-  expect((await head(headers.location)).statusCode).toBe(503)
-  storeIsAway = false
-  expect((await head(headers.location)).headers['upload-offset']).toBe('500')
-  blobsAreAway = true
-  expect(problemOf(await patch(headers.location, 500, SMALL.subarray(500))).code).toBe('store_unavailable')
-  blobsAreAway = false
-  expect(await head(headers.location)).toMatchObject({
-    statusCode: 200,
-    headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) },
-  })
-  expect((await farm.ask('ada', { url: `/v1/scenes/${sha256Of(SMALL)}` })).statusCode).toBe(200)
-})
+test(
+  'while the object store is away nothing is lost: an upload goes on where it stood, ' +
+    'and one that is whole is taken in when its client asks again',
+  async () => {
+    const { headers } = await create(SMALL.length)
+    await patch(headers.location, 0, SMALL.subarray(0, 500))
+    storeIsAway = true
+    const refused = await patch(headers.location, 500, SMALL.subarray(500))
+    expect(problemOf(refused).code).toBe('store_unavailable')
+    expect(refused.headers['retry-after']).toBe('5')
+    expect((await head(headers.location)).statusCode).toBe(503)
+    storeIsAway = false
+    expect((await head(headers.location)).headers['upload-offset']).toBe('500')
+    blobsAreAway = true
+    expect(problemOf(await patch(headers.location, 500, SMALL.subarray(500))).code).toBe('store_unavailable')
+    blobsAreAway = false
+    expect(await head(headers.location)).toMatchObject({
+      statusCode: 200,
+      headers: { 'upload-offset': String(SMALL.length), 'tilework-scene': sha256Of(SMALL) },
+    })
+    expect((await farm.ask('ada', { url: `/v1/scenes/${sha256Of(SMALL)}` })).statusCode).toBe(200)
+  },
+)
 
 test("nobody can look at, add to or end somebody else's upload", async () => {
   const { headers } = await create(SMALL.length)

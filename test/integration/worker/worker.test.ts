@@ -15,7 +15,9 @@ import { RendererDouble } from '../../support/renderer-double.ts'
 
 const JOB = JobId.parse('job_01j9zzzzzzzzzzzzzzzzzzzzzz')
 const SCENE = Buffer.from('BLENDER-v402 a scene for tests')
-/** No Blender runs here: what has not come by then never comes. Each single wait ends before and says what was missing. */
+/**
+ * No Blender runs here: what has not come by then never comes. Each single wait ends before and says what was missing.
+ */
 vi.setConfig({ testTimeout: 20_000 })
 
 let folder: string

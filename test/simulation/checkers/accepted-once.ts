@@ -22,7 +22,8 @@ export function acceptedOnce(): Checker {
         const attempt = source?.attempts.find(({ epoch }) => epoch === after.canonical?.epoch)
         if (attempt?.outcome !== 'rendered')
           report(
-            `${jobId} ${after.id}: the result that counts, ${after.canonical.taskId}@${after.canonical.epoch}, is ${attempt?.outcome}`,
+            `${jobId} ${after.id}: the result that counts, ` +
+              `${after.canonical.taskId}@${after.canonical.epoch}, is ${attempt?.outcome}`,
           )
         if (source?.attempts.filter(({ outcome }) => outcome === 'rendered').length !== 1)
           report(`${jobId} ${after.id}: of ${source?.id} more than one result counts`)

@@ -5,7 +5,10 @@ import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { TaskRecord } from '../../../shared/protocol/task.ts'
 import type { Checker } from '../checker.ts'
 
-/** Nobody tries for ever, and nobody gives up early: a job stops over a task only when that was tried as often as is allowed. */
+/**
+ * Nobody tries for ever, and nobody gives up early: a job stops over a task only when that was tried as often as is
+ * allowed.
+ */
 export function attemptsBounded(): Checker {
   return {
     name: 'attempts-bounded',

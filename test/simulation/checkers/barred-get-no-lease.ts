@@ -2,7 +2,10 @@ import { ENGINE_TIMES } from '../../../shared/engine/context.ts'
 import type { WorkerId } from '../../../shared/protocol/ids.ts'
 import type { Checker } from '../checker.ts'
 
-/** After this long, in ms, every coordinator has read the record of a worker that speaks to it: two heartbeats, and one that stands still meanwhile. */
+/**
+ * After this long, in ms, every coordinator has read the record of a worker that speaks to it: two heartbeats, and one
+ * that stands still meanwhile.
+ */
 const KNOWN_AFTER_MS = 4 * ENGINE_TIMES.heartbeatMs + 90_000
 
 /** Who said that it leaves, or was put into quarantine, is given nothing. */

@@ -1,7 +1,9 @@
 import { isHeld } from '../../../shared/domain/lifecycle/task.ts'
 import type { Checker } from '../checker.ts'
 
-/** No lease goes beyond the cap of its job; leases from before a cap was lowered may. Counted here anew, task by task. */
+/**
+ * No lease goes beyond the cap of its job; leases from before a cap was lowered may. Counted here anew, task by task.
+ */
 export function capKept(): Checker {
   const held = new Map<string, Set<string>>()
   return {

@@ -41,7 +41,8 @@ export function creditsRecount(): Checker {
           record.tasksRefuted > counted.refuted
         )
           report(
-            `${worker.id} is credited ${JSON.stringify(countedFor(record))} after a recovery, and was never credited more than ${JSON.stringify(counted)}`,
+            `${worker.id} is credited ${JSON.stringify(countedFor(record))} after a recovery, ` +
+              `and was never credited more than ${JSON.stringify(counted)}`,
           )
         else due.set(worker.id, countedFor(record))
       }

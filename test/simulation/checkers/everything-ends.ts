@@ -15,7 +15,8 @@ export function everythingEnds(): Checker {
           .slice(0, 5)
           .map(
             (task) =>
-              `${task.id} ${task.state} avoid ${task.avoid.join()} only ${task.only}: ${task.attempts.map((attempt) => `${attempt.workerId} ${attempt.outcome}`).join()}`,
+              `${task.id} ${task.state} avoid ${task.avoid.join()} only ${task.only}: ` +
+              `${task.attempts.map((attempt) => `${attempt.workerId} ${attempt.outcome}`).join()}`,
           )
           .join('; ')}`
         if (!['completed', 'failed', 'canceled'].includes(job.state)) report(`${job.id} does not end: ${story}`)

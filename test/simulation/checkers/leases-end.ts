@@ -3,7 +3,10 @@ import { keyOf } from '../worker.ts'
 
 /** In calm weather a lease that ran out is taken back within this time, in ms: rounds come every second. */
 const OVERDUE_MS = 30_000
-/** On a line that holds, a worker hears within this time, in ms, that what it holds is not its own any more: three heartbeats and a bit. */
+/**
+ * On a line that holds, a worker hears within this time, in ms, that what it holds is not its own any more: three
+ * heartbeats and a bit.
+ */
 const UNTOLD_MS = 75_000
 
 /** No lease outlives its end for long, in the store or in the mind of a worker. */

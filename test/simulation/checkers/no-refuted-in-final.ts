@@ -6,7 +6,10 @@ import { finalKey } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 import { hashOf } from '../contents.ts'
 
-/** No delivered frame shows anything of a result that was refuted or rejected, and each is the file of the result that counts. */
+/**
+ * No delivered frame shows anything of a result that was refuted or rejected, and each is the file of the result that
+ * counts.
+ */
 export function noRefutedInFinal(): Checker {
   return {
     name: 'no-refuted-in-final',
@@ -27,7 +30,8 @@ export function noRefutedInFinal(): Checker {
                 : tasks.get(canonical.taskId)?.attempts.find(({ epoch }) => epoch === canonical.epoch)
             if (attempt === undefined || attempt.outcome !== 'rendered' || attempt.verdict === 'refuted')
               report(
-                `${job.id}: frame ${frame.number} is delivered with ${id}, whose result is ${attempt?.outcome} and ${attempt?.verdict}`,
+                `${job.id}: frame ${frame.number} is delivered with ${id}, whose ` +
+                  `result is ${attempt?.outcome} and ${attempt?.verdict}`,
               )
             if (id !== (finish?.id ?? id)) continue
             const key = finalKey(job.id, 'frames', frameFileName(frame.number, job.plan.format))

@@ -5,9 +5,15 @@ import type { Checker } from '../checker.ts'
 import type { SimulatedWorker } from '../worker.ts'
 import type { World } from '../world.ts'
 
-/** After the faults, what died comes back, lines are made anew and leases of the dead run out; nothing is asked before that, in ms. */
+/**
+ * After the faults, what died comes back, lines are made anew and leases of the dead run out; nothing is asked before
+ * that, in ms.
+ */
 const RECOVERING_MS = 150_000
-/** A queued task waits no longer than this, in ms, while somebody able idles: a lost notice costs five rounds, the rest is taking turns. */
+/**
+ * A queued task waits no longer than this, in ms, while somebody able idles: a lost notice costs five rounds, the rest
+ * is taking turns.
+ */
 const STARVED_MS = 30_000
 
 /** Once all is well, no task waits while a worker that could have it has nothing to do. */
@@ -28,7 +34,10 @@ export function noStarvation(): Checker {
   }
 }
 
-/** Queued tasks and a worker for each that idles and may have it. Only what is beyond doubt: nothing that others are to be asked first. */
+/**
+ * Queued tasks and a worker for each that idles and may have it. Only what is beyond doubt: nothing that others are to
+ * be asked first.
+ */
 async function waitingOf(world: World, now: number): Promise<{ task: string; worker: string }[]> {
   const jobs = await Promise.all(
     (await world.jobs()).map(async (job) => ({

@@ -14,7 +14,10 @@ import {
 import type { Checker } from '../checker.ts'
 import type { World } from '../world.ts'
 
-/** A deleted job leaves no key and no byte; one that is completed keeps no attempts, and none that is over a queue. What workers sent too late is gone after the sweep. */
+/**
+ * A deleted job leaves no key and no byte; one that is completed keeps no attempts, and none that is over a queue. What
+ * workers sent too late is gone after the sweep.
+ */
 export function nothingLeftAfterDeletion(): Checker {
   return {
     name: 'nothing-left-after-deletion',
@@ -45,7 +48,10 @@ export function nothingLeftAfterDeletion(): Checker {
   }
 }
 
-/** What lies in the object store of jobs that are over, and should not. A segment of the journal may be written late, too. */
+/**
+ * What lies in the object store of jobs that are over, and should not. A segment of the journal may be written late,
+ * too.
+ */
 async function leftOver(world: World): Promise<{ id: JobId; keys: ObjectKey[] }[]> {
   const all: { id: JobId; keys: ObjectKey[] }[] = []
   for (const id of world.jobIds) {

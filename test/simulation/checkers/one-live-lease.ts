@@ -2,8 +2,9 @@ import type { JobRecord } from '../../../shared/protocol/job.ts'
 import type { Checker } from '../checker.ts'
 
 /**
- * Each epoch of a task belongs to one worker, epochs rise by one, and an attempt that is over never comes to life again; a job that is
- * over gives none. Two workers may be at a slow task, and one alone once somebody has committed to a result.
+ * Each epoch of a task belongs to one worker, epochs rise by one, and an attempt that is over never comes to life
+ * again; a job that is over gives none. Two workers may be at a slow task, and one alone once somebody has committed to
+ * a result.
  */
 export function oneLiveLease(): Checker {
   const told = new Map<string, string>()
@@ -46,7 +47,8 @@ export function oneLiveLease(): Checker {
           if (is === undefined && after.triesFrom !== undefined && was.epoch <= after.triesFrom) continue
           if (is === undefined || is.workerId !== was.workerId)
             report(
-              `${what}: epoch ${was.epoch} of ${was.workerId} is ${is === undefined ? 'gone' : `of ${is.workerId} now`}`,
+              `${what}: epoch ${was.epoch} of ${was.workerId} is ` +
+                `${is === undefined ? 'gone' : `of ${is.workerId} now`}`,
             )
           else if (
             is.outcome !== was.outcome &&

@@ -13,7 +13,10 @@ interface Kept {
   readonly unheard: ReadonlySet<string>
 }
 
-/** What the journal had heard of is there after a recovery: ended jobs as they ended, results that count, delivered frames; and no job that was gone. */
+/**
+ * What the journal had heard of is there after a recovery: ended jobs as they ended, results that count, delivered
+ * frames; and no job that was gone.
+ */
 export function recoveryKeeps(): Checker {
   let before = new Map<JobId, Kept>()
   let gone: readonly JobId[] = []

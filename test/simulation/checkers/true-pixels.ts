@@ -4,7 +4,9 @@ import { finalKey } from '../../../shared/protocol/object-keys.ts'
 import type { Checker } from '../checker.ts'
 import { trueFinal } from '../contents.ts'
 
-/** What lies in `final/` is what the scene gives; where results are not all audited, liars get through and nobody looks. */
+/**
+ * What lies in `final/` is what the scene gives; where results are not all audited, liars get through and nobody looks.
+ */
 export function truePixels(): Checker {
   return {
     name: 'true-pixels',

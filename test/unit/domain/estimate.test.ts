@@ -76,7 +76,8 @@ describe('an estimate', () => {
       tiles: { columns: 1, rows: 1, overscanPx: 0 },
       samples: { total: 10, ranges: 3 },
     })
-    const pace = addPace(NO_PACE, plan, facts, [done(3, { tile: 0, sampleRange: 0 })]) // three of the ten samples, a second each
+    // Three of the ten samples, a second each.
+    const pace = addPace(NO_PACE, plan, facts, [done(3, { tile: 0, sampleRange: 0 })])
     expect(estimateOf(plan, facts, { audits: 0, pace, fromJobs: 1, slots: 3 })).toMatchObject({
       workerSeconds: 10,
       seconds: 3.3,

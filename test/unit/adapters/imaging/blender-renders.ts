@@ -33,7 +33,8 @@ scene.cycles.samples = 4
 scene.cycles.use_adaptive_sampling = False
 scene.cycles.use_denoising = False
 scene.cycles.seed = 7
-scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = ${RENDER_SIZE.width}, ${RENDER_SIZE.height}, 100
+scene.render.resolution_x, scene.render.resolution_y = ${RENDER_SIZE.width}, ${RENDER_SIZE.height}
+scene.render.resolution_percentage = 100
 scene.render.use_compositing = False
 layer = bpy.context.view_layer
 for name in ('use_pass_z', 'use_pass_mist', 'use_pass_normal', 'use_pass_position', 'use_pass_object_index',

@@ -111,18 +111,22 @@ describe('parts of samples', () => {
     expect([at('L.DiffCol.R', 0, 0), at('L.DiffDir.R', 0, 0)]).toEqual([0.25, 4])
   })
 
-  test('give light as gray where a surface has no color of a primary, as Cycles does, and none where it has no color', async () => {
-    const color: Record<string, number> = { 'L.DiffCol.R': 0.5, 'L.DiffCol.G': 0.25, 'L.DiffCol.B': 0 }
-    const { at } = await merge('gray', { width: 2, height: 1, channels: LIGHT }, [
-      [
-        1,
-        (channel, x) => (x === 1 ? 0 : (color[channel] ?? (channel.endsWith('R') ? 1 : channel.endsWith('G') ? 3 : 9))),
-      ],
-      [1, () => 0],
-    ])
-    expect(['R', 'G', 'B'].map((letter) => at(`L.DiffDir.${letter}`, 0, 0))).toEqual([1, 3, 2])
-    expect(at('L.DiffDir.R', 1, 0)).toBe(0)
-  })
+  test(
+    'give light as gray where a surface has no color of a primary, ' + 'as Cycles does, and none where it has no color',
+    async () => {
+      const color: Record<string, number> = { 'L.DiffCol.R': 0.5, 'L.DiffCol.G': 0.25, 'L.DiffCol.B': 0 }
+      const { at } = await merge('gray', { width: 2, height: 1, channels: LIGHT }, [
+        [
+          1,
+          (channel, x) =>
+            x === 1 ? 0 : (color[channel] ?? (channel.endsWith('R') ? 1 : channel.endsWith('G') ? 3 : 9)),
+        ],
+        [1, () => 0],
+      ])
+      expect(['R', 'G', 'B'].map((letter) => at(`L.DiffDir.${letter}`, 0, 0))).toEqual([1, 3, 2])
+      expect(at('L.DiffDir.R', 1, 0)).toBe(0)
+    },
+  )
 
   test('keep the attributes of the first part, with the samples of the whole', async () => {
     const attributes = [

@@ -1,5 +1,5 @@
-// EXR files of several parts, made as Blender 5 writes them: header after header, table after table, and blocks that name
-// their part.
+// EXR files of several parts, made as Blender 5 writes them: header after header, table after table, and blocks that
+// name their part.
 
 import { writeFile } from 'node:fs/promises'
 import { DEFLATE_DEFAULT, encodeExrBlock } from '../../../../shared/adapters/imaging/exr-block.ts'
@@ -45,7 +45,9 @@ export function headOf(headers: readonly ExrHeader[]): Buffer {
   return Buffer.concat([start, ...headers.map((header) => encodeExrHeader(header).subarray(8)), Buffer.alloc(1)])
 }
 
-/** Writes float and half channels by a function; what it gives for half samples is taken as their bits. Gives the bytes. */
+/**
+ * Writes float and half channels by a function; what it gives for half samples is taken as their bits. Gives the bytes.
+ */
 export async function writeParts(path: string, parts: readonly NewPart[], sample: Sample): Promise<Buffer> {
   const headers = parts.map((part) => partHeader(part))
   const head = headOf(headers)

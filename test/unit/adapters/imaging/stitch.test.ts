@@ -119,7 +119,7 @@ describe('the stitched frame is the image that was cut up', () => {
     expect(back.header.compression).toBe('none')
   })
 
-  test("attributes are the first tile's, but for the chunk count, which follows the size, and a thumbnail of the tile", async () => {
+  test("attributes are the first tile's, but for a thumbnail and the chunk count, which follows the size", async () => {
     const attributes = [
       { name: 'BlenderMultiChannel', type: 'string', value: Buffer.from('anything\xff', 'latin1') },
       { name: 'chunkCount', type: 'int', value: Buffer.of(2, 0, 0, 0) },

@@ -35,7 +35,8 @@ test('what is no single range means the whole object', () => {
 test('a file name cannot break out of its header or into a folder', () => {
   const header = contentDisposition('../a"b\r\nset-cookie: x/\u0000ü\ud800%.png')
   expect(header).toBe(
-    `attachment; filename=".._a'b__set-cookie: x_____.png"; filename*=UTF-8''.._a%22b__set-cookie%3A%20x__%C3%BC_%25.png`,
+    `attachment; filename=".._a'b__set-cookie: x_____.png"; ` +
+      `filename*=UTF-8''.._a%22b__set-cookie%3A%20x__%C3%BC_%25.png`,
   )
 })
 

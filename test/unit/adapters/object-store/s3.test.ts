@@ -197,7 +197,8 @@ test('tidying gives up uploads and checks that nobody goes on with, and only tho
           .join('')}</ListMultipartUploadsResult>`,
       )
     return response.end(
-      '<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents><Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>',
+      '<ListBucketResult><Contents><Key>checks/old</Key><Size>1</Size></Contents>' +
+        '<Contents><Key>checks/young</Key><Size>1</Size></Contents></ListBucketResult>',
     )
   }
   await store.tidy()

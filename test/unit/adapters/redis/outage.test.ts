@@ -15,22 +15,27 @@ const R0 = renderTaskId(0)
 const log = pino({ level: 'silent' })
 
 describe('a farm store whose Redis goes away', () => {
-  it('throws FarmStoreUnavailable meanwhile, and has everything again afterwards without being opened anew', async () => {
-    const store = redisFarmStore(server.redis, { prefix: server.prefix(), connectDeadlineMs: 200 })
-    const jobId = await storeJob(store, aJob(1))
-    await server.kill()
-    await expect(store.job(jobId)).rejects.toBeInstanceOf(FarmStoreUnavailable)
-    await expect(store.commit(jobId, aCommit({ counters: { x: 1 } }), NOW)).rejects.toBeInstanceOf(FarmStoreUnavailable)
-    await expect(store.check()).rejects.toBeInstanceOf(FarmStoreUnavailable)
-    await server.start()
+  it(
+    'throws FarmStoreUnavailable meanwhile, and has everything ' + 'again afterwards without being opened anew',
+    async () => {
+      const store = redisFarmStore(server.redis, { prefix: server.prefix(), connectDeadlineMs: 200 })
+      const jobId = await storeJob(store, aJob(1))
+      await server.kill()
+      await expect(store.job(jobId)).rejects.toBeInstanceOf(FarmStoreUnavailable)
+      await expect(store.commit(jobId, aCommit({ counters: { x: 1 } }), NOW)).rejects.toBeInstanceOf(
+        FarmStoreUnavailable,
+      )
+      await expect(store.check()).rejects.toBeInstanceOf(FarmStoreUnavailable)
+      await server.start()
 
-    await vi.waitFor(async () => expect(await store.job(jobId)).toEqual({ version: 1, value: aJob(1) }), 5_000)
-    // the restarted server knows no script yet
-    expect(
-      await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW),
-    ).toMatchObject({ ok: true })
-    expect(await store.counters(jobId)).toEqual({ 'render.queued': 1 })
-  })
+      await vi.waitFor(async () => expect(await store.job(jobId)).toEqual({ version: 1, value: aJob(1) }), 5_000)
+      // the restarted server knows no script yet
+      expect(
+        await store.commit(jobId, aCommit({ tasks: [{ id: R0, expected: 1, value: aTask(R0, { epoch: 1 }) }] }), NOW),
+      ).toMatchObject({ ok: true })
+      expect(await store.counters(jobId)).toEqual({ 'render.queued': 1 })
+    },
+  )
 
   it('waits for a Redis that comes back within the deadline', async () => {
     const store = redisFarmStore(server.redis, { prefix: server.prefix(), connectDeadlineMs: 30_000 })

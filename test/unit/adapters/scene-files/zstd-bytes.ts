@@ -5,7 +5,10 @@ const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 const FRAME_HEAD = Buffer.concat([MAGIC, Buffer.from([0x00, 7 << 3])])
 const BLOCK_BYTES = 128 * 1024
 
-/** Several frames of stored blocks, with and without their size, and at the end a skippable one as Blender writes for its seek table. */
+/**
+ * Several frames of stored blocks, with and without their size, and at the end a skippable one as Blender writes for
+ * its seek table.
+ */
 export function zstdOf(bytes: Buffer, frameBytes = BLOCK_BYTES): Buffer {
   const frames: Buffer[] = []
   for (let start = 0; start === 0 || start < bytes.length; start += frameBytes) {

@@ -13,7 +13,8 @@ it.each([
   [{ exitCode: 137, signal: null }, '', 'out_of_memory'],
   [
     { exitCode: null, signal: 'SIGABRT' },
-    'blender: ../src/dispatch_common.c:872: epoxy_get_proc_address: Assertion `0 && "Couldn\'t find current GLX or EGL context.\\n"\' failed.',
+    'blender: ../src/dispatch_common.c:872: epoxy_get_proc_address: Assertion `0 ' +
+      '&& "Couldn\'t find current GLX or EGL context.\\n"\' failed.',
     'engine_missing',
   ],
   [{ exitCode: 1, signal: null }, 'CUDA error: Illegal address in cuCtxSynchronize()', 'gpu_error'],

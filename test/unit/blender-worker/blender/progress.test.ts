@@ -4,7 +4,8 @@ import { parseProgress, throttled, type RenderProgress } from '../../../../blend
 it('reads the long form that Blender up to 4.x prints', () => {
   expect(
     parseProgress(
-      'Fra:1 Mem:28.00M (Peak 28.00M) | Time:01:20.72 | Remaining:1:00:03.45 | Mem:18.84M, Peak:18.84M | Scene, ViewLayer | Sample 257/300',
+      'Fra:1 Mem:28.00M (Peak 28.00M) | Time:01:20.72 | Remaining:1:00:03.45 | ' +
+        'Mem:18.84M, Peak:18.84M | Scene, ViewLayer | Sample 257/300',
     ),
   ).toEqual({
     samplesDone: 257,

@@ -49,28 +49,32 @@ test('a project is unpacked with its folders', async () => {
   expect(await readdir(join(target, 'project/textures'))).toEqual(['wood.png'])
 })
 
-test('files keep the times that the zip gives them, by which Blender knows a texture cache of its image, and are for reading only', async () => {
-  const file = new ZipFile()
-  for (const [name, mtime] of [
-    ['wood.png', '2024-05-06T07:08:10Z'],
-    ['blender_tx/wood.tx', '2024-05-06T07:08:10Z'],
-    ['old.tx', '2001-02-03T04:05:06Z'],
-  ] as const) {
-    file.addBuffer(Buffer.from(name), name, { mtime: new Date(mtime), mode: 0o100666 })
-  }
-  file.end()
-  await pipeline(file.outputStream, createWriteStream(zipPath))
-  await extract()
-  const found = await Promise.all(
-    ['wood.png', 'blender_tx/wood.tx', 'old.tx'].map(async (name) => stat(join(target, name))),
-  )
-  expect(found.map(({ mtime }) => mtime.toISOString())).toEqual([
-    '2024-05-06T07:08:10.000Z',
-    '2024-05-06T07:08:10.000Z',
-    '2001-02-03T04:05:06.000Z',
-  ])
-  expect(found.map(({ mode }) => mode & 0o777)).toEqual([0o444, 0o444, 0o444])
-})
+test(
+  'files keep the times that the zip gives them, by which Blender knows ' +
+    'a texture cache of its image, and are for reading only',
+  async () => {
+    const file = new ZipFile()
+    for (const [name, mtime] of [
+      ['wood.png', '2024-05-06T07:08:10Z'],
+      ['blender_tx/wood.tx', '2024-05-06T07:08:10Z'],
+      ['old.tx', '2001-02-03T04:05:06Z'],
+    ] as const) {
+      file.addBuffer(Buffer.from(name), name, { mtime: new Date(mtime), mode: 0o100666 })
+    }
+    file.end()
+    await pipeline(file.outputStream, createWriteStream(zipPath))
+    await extract()
+    const found = await Promise.all(
+      ['wood.png', 'blender_tx/wood.tx', 'old.tx'].map(async (name) => stat(join(target, name))),
+    )
+    expect(found.map(({ mtime }) => mtime.toISOString())).toEqual([
+      '2024-05-06T07:08:10.000Z',
+      '2024-05-06T07:08:10.000Z',
+      '2001-02-03T04:05:06.000Z',
+    ])
+    expect(found.map(({ mode }) => mode & 0o777)).toEqual([0o444, 0o444, 0o444])
+  },
+)
 
 test.each(['../evil', '/etc/pwd', 'C:/evil', 'a/../../e', 'a\\..\\..\\'])(
   'the path %j is refused before anything is written',

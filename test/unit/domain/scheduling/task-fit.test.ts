@@ -43,14 +43,17 @@ describe('an audit', () => {
     expect(mayHave(failed, carl, [anna, bert])).toBe(true)
   })
 
-  test('that one worker must render waits for it while it is connected, and goes to somebody new when it is not', () => {
-    const bound = audit({ avoid: [anna, bert], only: anna })
-    expect(mayHave(bound, anna, [bert])).toBe(true)
-    expect(mayHave(bound, bert, [anna])).toBe(false)
-    expect(mayHave(bound, carl, [anna, bert])).toBe(false)
-    expect(mayHave(bound, carl, [bert])).toBe(true)
-    expect(mayHave(bound, bert, [carl])).toBe(false)
-  })
+  test(
+    'that one worker must render waits for it while it is connected, ' + 'and goes to somebody new when it is not',
+    () => {
+      const bound = audit({ avoid: [anna, bert], only: anna })
+      expect(mayHave(bound, anna, [bert])).toBe(true)
+      expect(mayHave(bound, bert, [anna])).toBe(false)
+      expect(mayHave(bound, carl, [anna, bert])).toBe(false)
+      expect(mayHave(bound, carl, [bert])).toBe(true)
+      expect(mayHave(bound, bert, [carl])).toBe(false)
+    },
+  )
 })
 
 describe('a finish', () => {

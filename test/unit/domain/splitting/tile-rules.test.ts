@@ -16,10 +16,13 @@ describe('tiles of a scene', () => {
     expect(tileObstacles(facts)).toHaveLength(2)
   })
 
-  test('do not mind strips that are not used, nor denoising: which settings of it are exact, the inspection tells', () => {
-    expect(tileObstacles(sceneSettings({ useSequencer: false, hasSequencerStrips: true }))).toEqual([])
-    expect(tileObstacles(sceneSettings({ cycles: { useDenoising: true } }))).toEqual([])
-  })
+  test(
+    'do not mind strips that are not used, nor denoising: which ' + 'settings of it are exact, the inspection tells',
+    () => {
+      expect(tileObstacles(sceneSettings({ useSequencer: false, hasSequencerStrips: true }))).toEqual([])
+      expect(tileObstacles(sceneSettings({ cycles: { useDenoising: true } }))).toEqual([])
+    },
+  )
 
   test('have overscan when Cycles samples adaptively, which it does unless it is switched off', () => {
     expect(overscanFor(sceneSettings()).px).toBe(ADAPTIVE_OVERSCAN_PX)

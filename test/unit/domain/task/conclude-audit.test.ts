@@ -180,7 +180,9 @@ describe('renderings that cannot be compared', () => {
       {
         type: 'audit_unread',
         taskId: id,
-        message: `frame 1 is not checked: what ${anna} and ${bert} rendered cannot be compared, which is not their fault: 0001.raw.exr: the file is tiled`,
+        message:
+          `frame 1 is not checked: what ${anna} and ${bert} rendered cannot be compared, ` +
+          'which is not their fault: 0001.raw.exr: the file is tiled',
       },
     ])
   })
@@ -189,7 +191,8 @@ describe('renderings that cannot be compared', () => {
     const change = among(checked(anna, 1), [audit(1, bert)], 'grey', [anna, bert, carl])
     expect(byId(change)[auditTaskId(id, 2)]).toMatchObject({ state: 'queued', avoid: [anna, bert] })
     expect(byId(change)[id]?.note).toBe(
-      `what ${anna} and ${bert} rendered of frame 1 cannot be compared: 0001.raw.exr: the file is tiled; a third worker renders it`,
+      `what ${anna} and ${bert} rendered of frame 1 cannot be compared: ` +
+        '0001.raw.exr: the file is tiled; a third worker renders it',
     )
     expect(credits(change)).toEqual([])
   })
@@ -251,11 +254,14 @@ describe('a conclusion', () => {
     expect(change.effects).toContainEqual(expect.objectContaining({ type: 'cancel_lease', workerId: carl }))
   })
 
-  test('changes nothing when the task is no longer verifying, the job not active, or there is one rendering only', () => {
-    expect(conclude({ ...checked(anna, 1), state: 'completed' }, [audit(1, bert)], 'xx')).toEqual({ ok: true })
-    expect(conclude(checked(anna, 1), [audit(1, bert)], 'xx', [], aJob({ state: 'canceled' }))).toEqual({ ok: true })
-    expect(conclude(checked(anna, 1), [openAudit(1)], 'x')).toEqual({ ok: true })
-  })
+  test(
+    'changes nothing when the task is no longer verifying, the ' + 'job not active, or there is one rendering only',
+    () => {
+      expect(conclude({ ...checked(anna, 1), state: 'completed' }, [audit(1, bert)], 'xx')).toEqual({ ok: true })
+      expect(conclude(checked(anna, 1), [audit(1, bert)], 'xx', [], aJob({ state: 'canceled' }))).toEqual({ ok: true })
+      expect(conclude(checked(anna, 1), [openAudit(1)], 'x')).toEqual({ ok: true })
+    },
+  )
 
   test('of a dispute clears the note that told of it', () => {
     const change = conclude(checked(anna, 2, { note: 'disputed' }), [audit(1, bert), audit(2, carl)], 'xyx', [])

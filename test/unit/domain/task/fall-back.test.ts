@@ -294,34 +294,38 @@ describe('a result that is rejected when its file is read', () => {
     expect(credits(decision)).toEqual([])
   })
 
-  test('because the farm does not read it blames the farm, costs no try, and stops the job the second time with the reason', () => {
-    const frames = [aFrame({ state: 'delivering', tasksLeft: 0 })]
-    const why = '0001.raw.exr: the file is tiled; scanline files are read'
-    const once = granted(rejectResult(aJob(), rendered(), { frames, epoch: 1, reason: why, now: NOW, fault: 'farm' }))
-    const task = taskOf(once)
-    expect(task).toMatchObject({
-      state: 'queued',
-      attempts: [{ outcome: 'rejected', verdict: 'unverified', failure: { code: 'result_unread', message: why } }],
-    })
-    expect(triesUsed(task)).toBe(0)
-    expect(credits(once)).toEqual([])
-    expect(once.events?.[0]?.message).toMatch(/^0001.raw.exr: the file is tiled.*its worker is not to blame/)
-    const anew = {
-      ...rendered(),
-      epoch: 2,
-      attempts: [...task.attempts, anAttempt(2, bert, { outcome: 'rendered' })],
-      canonical: { taskId: task.id, epoch: 2 },
-    }
-    const twice = granted(rejectResult(aJob(), anew, { frames, epoch: 2, reason: why, now: NOW, fault: 'farm' }))
-    expect(twice.job).toMatchObject({
-      state: 'failed',
-      failure: {
-        code: 'assembly_failed',
-        message: `task ${task.id} (frame 1) was rendered 2 times, and the farm does not read what that gave: ${why}`,
-      },
-    })
-    expect(credits(twice)).toEqual([])
-  })
+  test(
+    'because the farm does not read it blames the farm, costs no try, ' +
+      'and stops the job the second time with the reason',
+    () => {
+      const frames = [aFrame({ state: 'delivering', tasksLeft: 0 })]
+      const why = '0001.raw.exr: the file is tiled; scanline files are read'
+      const once = granted(rejectResult(aJob(), rendered(), { frames, epoch: 1, reason: why, now: NOW, fault: 'farm' }))
+      const task = taskOf(once)
+      expect(task).toMatchObject({
+        state: 'queued',
+        attempts: [{ outcome: 'rejected', verdict: 'unverified', failure: { code: 'result_unread', message: why } }],
+      })
+      expect(triesUsed(task)).toBe(0)
+      expect(credits(once)).toEqual([])
+      expect(once.events?.[0]?.message).toMatch(/^0001.raw.exr: the file is tiled.*its worker is not to blame/)
+      const anew = {
+        ...rendered(),
+        epoch: 2,
+        attempts: [...task.attempts, anAttempt(2, bert, { outcome: 'rendered' })],
+        canonical: { taskId: task.id, epoch: 2 },
+      }
+      const twice = granted(rejectResult(aJob(), anew, { frames, epoch: 2, reason: why, now: NOW, fault: 'farm' }))
+      expect(twice.job).toMatchObject({
+        state: 'failed',
+        failure: {
+          code: 'assembly_failed',
+          message: `task ${task.id} (frame 1) was rendered 2 times, and the farm does not read what that gave: ${why}`,
+        },
+      })
+      expect(credits(twice)).toEqual([])
+    },
+  )
 
   test('as often as a task may be tried tells of the last file what was wrong with it', () => {
     let task = aTask()
@@ -384,28 +388,32 @@ describe('a result that is rejected when its file is read', () => {
     expect((decision.tasks ?? []).length > 0).toBe(back)
   })
 
-  test('of a frame that was delivered already changes nothing; of a chunk that is not delivered whole, all of it is rendered again', () => {
-    expect(
-      rejectResult(aJob(), rendered(), {
-        frames: [aFrame({ state: 'delivered', tasksLeft: 0 })],
-        epoch: 1,
-        reason: 'late',
-        now: NOW,
-      }),
-    ).toEqual({ ok: true })
-    const chunk = [
-      aFrame({ state: 'delivered', tasksLeft: 0 }),
-      aFrame({ number: 2, position: 1, state: 'delivering', tasksLeft: 0 }),
-    ]
-    expect(
-      granted(
-        rejectResult(aJob(), rendered({ frames: [1, 2] }), { frames: chunk, epoch: 1, reason: 'wrong', now: NOW }),
-      ).frames?.map((frame) => [frame.state, frame.tasksLeft]),
-    ).toEqual([
-      ['rendering', 1],
-      ['rendering', 1],
-    ])
-  })
+  test(
+    'of a frame that was delivered already changes nothing; of a chunk that ' +
+      'is not delivered whole, all of it is rendered again',
+    () => {
+      expect(
+        rejectResult(aJob(), rendered(), {
+          frames: [aFrame({ state: 'delivered', tasksLeft: 0 })],
+          epoch: 1,
+          reason: 'late',
+          now: NOW,
+        }),
+      ).toEqual({ ok: true })
+      const chunk = [
+        aFrame({ state: 'delivered', tasksLeft: 0 }),
+        aFrame({ number: 2, position: 1, state: 'delivering', tasksLeft: 0 }),
+      ]
+      expect(
+        granted(
+          rejectResult(aJob(), rendered({ frames: [1, 2] }), { frames: chunk, epoch: 1, reason: 'wrong', now: NOW }),
+        ).frames?.map((frame) => [frame.state, frame.tasksLeft]),
+      ).toEqual([
+        ['rendering', 1],
+        ['rendering', 1],
+      ])
+    },
+  )
 
   test('of a job that is not active any more changes nothing', () => {
     for (const state of JOB_STATES.filter((each) => each !== 'active'))
@@ -446,57 +454,64 @@ describe('a result that is rejected when its file is read', () => {
     ).toEqual({ ok: true })
   })
 
-  test('cancels the audits of it that are open: there is nothing to check, and one of them might go to whoever renders it now', () => {
-    const id = renderTaskId(0)
-    const audit = (round: number, change: Partial<TaskRecord>) =>
-      aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, ...change })
-    const audits = [
-      audit(1, {
-        state: 'completed',
-        epoch: 1,
-        attempts: [anAttempt(1, bert, { outcome: 'rendered' })],
-        canonical: { taskId: auditTaskId(id, 1), epoch: 1 },
-      }),
-      audit(2, {}),
-      audit(3, { state: 'leased', epoch: 1, attempts: [anAttempt(1, worker('carl'))] }),
-    ]
-    const decision = granted(
-      rejectResult(aJob(), rendered({ state: 'verifying', canonical: undefined, auditRounds: 3 }), {
-        frames: [aFrame()],
-        epoch: 1,
-        reason: 'wrong',
-        now: NOW,
-        related: audits,
-      }),
-    )
-    expect(decision.tasks?.map((task) => [task.id, task.state])).toEqual([
-      [id, 'queued'],
-      [auditTaskId(id, 2), 'canceled'],
-      [auditTaskId(id, 3), 'canceled'],
-    ])
-    expect(decision.effects).toContainEqual(
-      expect.objectContaining({ type: 'cancel_lease', workerId: worker('carl'), taskId: auditTaskId(id, 3) }),
-    )
-  })
+  test(
+    'cancels the audits of it that are open: there is nothing to check, ' +
+      'and one of them might go to whoever renders it now',
+    () => {
+      const id = renderTaskId(0)
+      const audit = (round: number, change: Partial<TaskRecord>) =>
+        aTask({ id: auditTaskId(id, round), kind: 'audit', audits: id, ...change })
+      const audits = [
+        audit(1, {
+          state: 'completed',
+          epoch: 1,
+          attempts: [anAttempt(1, bert, { outcome: 'rendered' })],
+          canonical: { taskId: auditTaskId(id, 1), epoch: 1 },
+        }),
+        audit(2, {}),
+        audit(3, { state: 'leased', epoch: 1, attempts: [anAttempt(1, worker('carl'))] }),
+      ]
+      const decision = granted(
+        rejectResult(aJob(), rendered({ state: 'verifying', canonical: undefined, auditRounds: 3 }), {
+          frames: [aFrame()],
+          epoch: 1,
+          reason: 'wrong',
+          now: NOW,
+          related: audits,
+        }),
+      )
+      expect(decision.tasks?.map((task) => [task.id, task.state])).toEqual([
+        [id, 'queued'],
+        [auditTaskId(id, 2), 'canceled'],
+        [auditTaskId(id, 3), 'canceled'],
+      ])
+      expect(decision.effects).toContainEqual(
+        expect.objectContaining({ type: 'cancel_lease', workerId: worker('carl'), taskId: auditTaskId(id, 3) }),
+      )
+    },
+  )
 
-  test('of an audit does not go to whoever rendered what it checks, though somebody else had when the audit was made', () => {
-    const checked = aTask({
-      state: 'verifying',
-      epoch: 2,
-      attempts: [anAttempt(1, bert, { outcome: 'rejected' }), anAttempt(2, worker('carl'), { outcome: 'rendered' })],
-      auditRounds: 2,
-    })
-    const audit = rendered({
-      id: auditTaskId(checked.id, 1),
-      kind: 'audit',
-      audits: checked.id,
-      avoid: [bert],
-      canonical: { taskId: auditTaskId(checked.id, 1), epoch: 1 },
-    })
-    expect(
-      taskOf(rejectResult(aJob(), audit, { frames: [], epoch: 1, reason: 'wrong', now: NOW, related: [checked] })),
-    ).toMatchObject({ state: 'queued', avoid: [bert, anna, worker('carl')] })
-  })
+  test(
+    'of an audit does not go to whoever rendered what it checks, ' + 'though somebody else had when the audit was made',
+    () => {
+      const checked = aTask({
+        state: 'verifying',
+        epoch: 2,
+        attempts: [anAttempt(1, bert, { outcome: 'rejected' }), anAttempt(2, worker('carl'), { outcome: 'rendered' })],
+        auditRounds: 2,
+      })
+      const audit = rendered({
+        id: auditTaskId(checked.id, 1),
+        kind: 'audit',
+        audits: checked.id,
+        avoid: [bert],
+        canonical: { taskId: auditTaskId(checked.id, 1), epoch: 1 },
+      })
+      expect(
+        taskOf(rejectResult(aJob(), audit, { frames: [], epoch: 1, reason: 'wrong', now: NOW, related: [checked] })),
+      ).toMatchObject({ state: 'queued', avoid: [bert, anna, worker('carl')] })
+    },
+  )
 
   test('is not blamed on the worker whose own result was refuted before, when the result of an audit counts', () => {
     const decision = rejectResult(

@@ -68,34 +68,42 @@ describe('what a worker found in a scene', () => {
     expect(denoised.ok && denoised.job?.plan.notes).toContainEqual(expect.stringContaining('OpenImageDenoise'))
   })
 
-  test('does not count where the scene is denoised and that Blender cannot: one that can looks again, and nobody is blamed', () => {
-    const taken = take(anInspection({ denoiser: 'missing' }))
-    if (!taken.ok) throw new Error(taken.detail)
-    expect(JobRecord.parse(taken.job)).toMatchObject({
-      state: 'inspecting',
-      plan: job.plan,
-      requirement: { denoiser: true },
-    })
-    expect(taken.tasks).toMatchObject([{ state: 'queued', avoid: [], attempts: [{ outcome: 'released' }] }])
-    expect(taken.effects).toEqual([
-      { type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] },
-      { type: 'announce_work' },
-    ])
-  })
+  test(
+    'does not count where the scene is denoised and that Blender cannot: ' +
+      'one that can looks again, and nobody is blamed',
+    () => {
+      const taken = take(anInspection({ denoiser: 'missing' }))
+      if (!taken.ok) throw new Error(taken.detail)
+      expect(JobRecord.parse(taken.job)).toMatchObject({
+        state: 'inspecting',
+        plan: job.plan,
+        requirement: { denoiser: true },
+      })
+      expect(taken.tasks).toMatchObject([{ state: 'queued', avoid: [], attempts: [{ outcome: 'released' }] }])
+      expect(taken.effects).toEqual([
+        { type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] },
+        { type: 'announce_work' },
+      ])
+    },
+  )
 
-  test('is refused from whoever does not hold the lease, of a task that is no inspection, and for a job that is past it', () => {
-    expect(
-      takeInspected(job, task, {
-        scene: { missingFiles: [] },
-        workerId: worker('bob'),
-        epoch: 1,
-        told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' },
-        now: NOW,
-      }),
-    ).toMatchObject({ ok: false, code: 'lease_unknown' })
-    expect(take(anInspection(), job, leasedTo(ann))).toMatchObject({ ok: false, code: 'result_invalid' })
-    expect(take(anInspection(), aJob({ state: 'canceled' }))).toMatchObject({ ok: false, code: 'lease_stale' })
-  })
+  test(
+    'is refused from whoever does not hold the lease, of a task that ' +
+      'is no inspection, and for a job that is past it',
+    () => {
+      expect(
+        takeInspected(job, task, {
+          scene: { missingFiles: [] },
+          workerId: worker('bob'),
+          epoch: 1,
+          told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' },
+          now: NOW,
+        }),
+      ).toMatchObject({ ok: false, code: 'lease_unknown' })
+      expect(take(anInspection(), job, leasedTo(ann))).toMatchObject({ ok: false, code: 'result_invalid' })
+      expect(take(anInspection(), aJob({ state: 'canceled' }))).toMatchObject({ ok: false, code: 'lease_stale' })
+    },
+  )
 })
 
 test('an inspection is leased while the job is inspecting, and nothing else is', () => {

@@ -98,19 +98,23 @@ describe('several renderings of one task', () => {
     expect(settled('anna:x', 'bert:x', 'carl:y', 'dora:y')).toEqual({ type: 'open' })
   })
 
-  test('two groups of which one contradicts itself wholly: what two steady workers agree on counts, and nobody is blamed', () => {
-    const both = ['anna:y', 'bert:x', 'anna:x', 'bert:y']
-    expect(settled(...both)).toEqual({ type: 'open' })
-    expect(settled(...both, 'carl:x')).toEqual({ type: 'open' })
-    expect(settled(...both, 'carl:x', 'dora:x')).toEqual({
-      type: 'settled',
-      canonical: 'k4',
-      agreed: ['k4', 'k5'],
-      refuted: [],
-    })
-    expect(settled(...both, 'carl:x', 'dora:y')).toEqual({ type: 'open' })
-    expect(settled(...both, 'carl:y', 'dora:x', 'emil:x', 'fran:y')).toEqual({ type: 'open' })
-  })
+  test(
+    'two groups of which one contradicts itself wholly: what two steady ' +
+      'workers agree on counts, and nobody is blamed',
+    () => {
+      const both = ['anna:y', 'bert:x', 'anna:x', 'bert:y']
+      expect(settled(...both)).toEqual({ type: 'open' })
+      expect(settled(...both, 'carl:x')).toEqual({ type: 'open' })
+      expect(settled(...both, 'carl:x', 'dora:x')).toEqual({
+        type: 'settled',
+        canonical: 'k4',
+        agreed: ['k4', 'k5'],
+        refuted: [],
+      })
+      expect(settled(...both, 'carl:x', 'dora:y')).toEqual({ type: 'open' })
+      expect(settled(...both, 'carl:y', 'dora:x', 'emil:x', 'fran:y')).toEqual({ type: 'open' })
+    },
+  )
 
   test('a group of two against one worker who said the same twice', () => {
     expect(settled('anna:x', 'bert:y', 'anna:x', 'carl:y')).toMatchObject({
@@ -159,19 +163,22 @@ describe('with liars', () => {
       })
       .map((list) => list.map(({ who, lie }) => `${names[who]}:${who < liars ? lie : 'true'}`))
 
-  test('one alone never gets an honest worker blamed and never has its lie counted, in any order of any renderings', () => {
-    fc.assert(
-      fc.property(renderings(1), (entries) => {
-        const { candidates, pairs, images } = world(...entries)
-        const settlement = settle(candidates, pairs)
-        if (settlement.type === 'open') return
-        for (const key of settlement.refuted)
-          expect(candidates.find((each) => each.key === key)?.workerId).toBe(worker('anna'))
-        expect(images.get(settlement.canonical)).toBe('true')
-      }),
-      { numRuns: 2_000 },
-    )
-  })
+  test(
+    'one alone never gets an honest worker blamed and never has ' + 'its lie counted, in any order of any renderings',
+    () => {
+      fc.assert(
+        fc.property(renderings(1), (entries) => {
+          const { candidates, pairs, images } = world(...entries)
+          const settlement = settle(candidates, pairs)
+          if (settlement.type === 'open') return
+          for (const key of settlement.refuted)
+            expect(candidates.find((each) => each.key === key)?.workerId).toBe(worker('anna'))
+          expect(images.get(settlement.canonical)).toBe('true')
+        }),
+        { numRuns: 2_000 },
+      )
+    },
+  )
 
   test('of any number: an honest worker is blamed only where liars outnumber the honest two to one', () => {
     fc.assert(

@@ -57,26 +57,29 @@ describe('what a worker says of a lease', () => {
     expect(await attempts()).toMatchObject([{ outcome: 'failed', failure: { code: 'output_invalid' } }])
   })
 
-  test('is a result with more File Output files than a frame may have: it is refused, and the scene is to blame', async () => {
-    const extras = Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, (_, at) =>
-      aFile('extra', 1, { name: `0001.extra${at}.png` }),
-    )
-    const refused = await result([...anna.filesOf(lease), ...extras.map((file) => ({ file, line: '' }))])
-    expect(refused).toEqual({
-      lease: 'over',
-      say: {
-        type: 'refused',
-        code: 'files_too_many',
-        message: expect.stringContaining('251 files beside frame 1'),
-        lease: ref,
-      },
-      ended: 'blender_error',
-    })
-    expect(await attempts()).toMatchObject([
-      { outcome: 'failed', failure: { code: 'blender_error', message: expect.stringContaining('250 is the limit') } },
-    ])
-    expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0])
-  })
+  test(
+    'is a result with more File Output files than a frame may ' + 'have: it is refused, and the scene is to blame',
+    async () => {
+      const extras = Array.from({ length: LIMITS.extraFilesPerFrameMax + 1 }, (_, at) =>
+        aFile('extra', 1, { name: `0001.extra${at}.png` }),
+      )
+      const refused = await result([...anna.filesOf(lease), ...extras.map((file) => ({ file, line: '' }))])
+      expect(refused).toEqual({
+        lease: 'over',
+        say: {
+          type: 'refused',
+          code: 'files_too_many',
+          message: expect.stringContaining('251 files beside frame 1'),
+          lease: ref,
+        },
+        ended: 'blender_error',
+      })
+      expect(await attempts()).toMatchObject([
+        { outcome: 'failed', failure: { code: 'blender_error', message: expect.stringContaining('250 is the limit') } },
+      ])
+      expect((await farm.store.listWorkers()).map((worker) => worker.tasksFailed)).toEqual([0])
+    },
+  )
 
   test('is a result that cannot be stored: it is refused, the lease goes back, and nobody is to blame', async () => {
     const [first, ...others] = anna.filesOf(lease)
