@@ -20,7 +20,7 @@ const OPERATOR_TOKEN = 'operator-token-of-the-test'
 const WORKER_TOKEN = 'worker-token-of-the-test'
 /** Leases are short, so that tests need not wait long for one to run out; each is still five heartbeats. */
 const ENVIRONMENT = { TILEWORK_SECRET: 'a secret of the test that is long enough', TILEWORK_ADMIN_TOKENS: `operator:${OPERATOR_TOKEN}`, TILEWORK_WORKER_TOKENS: `crew:${WORKER_TOKEN}`, TILEWORK_LEASE_SECONDS: '10', TILEWORK_HEARTBEAT_SECONDS: '2', LOG_LEVEL: 'info' }
-/** Coordinators that the line before them knows; one that does not run is passed over. */
+/** Coordinators that one farm may have. The line before them passes over those that do not run. */
 const COORDINATORS_MAX = 4
 
 export type ServiceKind = 'coordinator' | 'verifier' | 'assembler'
@@ -76,7 +76,7 @@ export class ProcessFarm extends FarmApi {
       redis, s3, ports,
       redisLine: await TcpLine.open({ path: redis.url }),
       storeLine: s3 === null ? null : await TcpLine.open({ port: Number(new URL(s3.endpoint).port) }),
-      front: await TcpLine.open(...ports.map((port) => ({ port }))),
+      front: await TcpLine.open(),
     })
   }
 
@@ -100,7 +100,7 @@ export class ProcessFarm extends FarmApi {
 
   /** Starts a service and waits until it works. */
   async add(kind: ServiceKind, name: string, change: PartChange = {}): Promise<Part> {
-    const port = kind === 'coordinator' ? { PORT: String(this.ports[this.#coordinators++]) } : {}
+    const port = kind === 'coordinator' ? { PORT: String(this.#nextPort()) } : {}
     const part = this.#make(name, { args: [kind, ...(change.args ?? [])], env: { ...this.environment, TILEWORK_DATA_DIR: this.dataFolder(name), ...port, ...change.env } }, change)
     await part.start().said(READY[kind])
     return part
@@ -190,6 +190,14 @@ export class ProcessFarm extends FarmApi {
     await this.s3?.stop()
     await Promise.all([this.redisLine, this.storeLine, this.front].map(async (line) => line?.remove()))
     if (!keep) await rm(this.folder, { recursive: true, force: true })
+  }
+
+  /** The line before the coordinators leads there from now on; until then the port may be somebody else's. */
+  #nextPort(): number {
+    const port = this.ports[this.#coordinators++]
+    if (port === undefined) throw new Error(`a farm of the tests has at most ${COORDINATORS_MAX} coordinators`)
+    this.front.add({ port })
+    return port
   }
 
   #make(name: string, base: Pick<PartOptions, 'args' | 'env'>, change: PartChange): Part {
