@@ -63,7 +63,7 @@ export function crashFailure(ending: Ending, lastWords: string, when: string): C
       ok: false,
       code: 'out_of_memory',
       blame: 'worker',
-      message: 'Blender was killed from outside; that is what the system does when memory runs out',
+      message: 'Blender was killed, probably by the system because memory ran out',
       lastWords,
     }
   }

@@ -85,7 +85,7 @@ async function askVersion(executable: string): Promise<Result<BlenderInstallatio
     })
     const parsed = parseVersion(stdout)
     if (parsed === undefined)
-      return refuse('blender_unusable', `${executable} did not say which Blender it is when asked for its version`)
+      return refuse('blender_unusable', `${executable} did not print a Blender version; is it Blender?`)
     return ok({
       executable,
       launch,

@@ -77,4 +77,4 @@ def _render_result() -> Any:
     for image in bpy.data.images:
         if image.type == "RENDER_RESULT":
             return image
-    raise Failure("blender_error", "worker", "Blender kept no render result")
+    raise Failure("blender_error", "worker", "Blender has no render result to save")

@@ -59,7 +59,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
   const issue = parsed.error.issues[0]
   throw new WorkFailure(
     'output_invalid',
-    `what Blender tells of the scene cannot be: ${issue?.path.join('.')}: ${issue?.message}`,
+    `what Blender reported about the scene is invalid: ${issue?.path.join('.')}: ${issue?.message}`,
   )
 }
 

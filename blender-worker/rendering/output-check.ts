@@ -40,7 +40,7 @@ export async function checkOutput(
     throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
   const wanted = wantedExtension(role, settings)
   if (wanted !== undefined && wanted !== extension)
-    throw new WorkFailure('output_invalid', `${what} is a .${extension} image, asked for was .${wanted}`)
+    throw new WorkFailure('output_invalid', `${what} is a .${extension} image, but .${wanted} was asked for`)
   return { bytes, extension }
 }
 

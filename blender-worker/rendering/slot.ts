@@ -106,7 +106,7 @@ export class Slot {
       await this.close()
       signal.throwIfAborted()
       if (watch.barked)
-        throw new WorkFailure('no_progress', `Blender gave no sign of progress for ${lease.noProgressSeconds} s`, {
+        throw new WorkFailure('no_progress', `Blender made no progress for ${lease.noProgressSeconds} s`, {
           cause: error,
           ...lastWordsOf(error),
         })

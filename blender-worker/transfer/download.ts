@@ -42,7 +42,7 @@ export async function download(options: DownloadOptions): Promise<void> {
       if (++wrongContent >= WRONG_CONTENT_MAX)
         throw new WorkFailure(
           'scene_download_failed',
-          `${placeOf(url)} is not the file that was promised: its SHA-256 is not ${options.sha256}`,
+          `${placeOf(url)} sent another file than expected: its SHA-256 is not ${options.sha256}`,
         )
       log.warn({ place: placeOf(url), bytes: have }, 'downloaded file has the wrong content, starting over')
       continue

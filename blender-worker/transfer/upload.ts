@@ -37,7 +37,7 @@ export async function upload(options: UploadOptions): Promise<UploadOutcome> {
       return { ok: false, code: 'refused', message: `${placeOf(url)} answered HTTP ${answer} to the upload` }
     const why = typeof answer === 'number' ? `HTTP ${answer}` : answer
     if (tries >= patience.fruitlessTriesMax)
-      return { ok: false, code: 'unreachable', message: `${placeOf(url)} took no upload in ${tries} tries: ${why}` }
+      return { ok: false, code: 'unreachable', message: `${placeOf(url)} accepted no upload in ${tries} tries: ${why}` }
     log.warn({ place: placeOf(url), why, tries }, 'upload failed, will try again')
     await waitBeforeRetry(tries, patience, signal)
   }

@@ -53,7 +53,7 @@ export class WorkerGateway {
       owner = await this.#ownerOf(request.headers.authorization)
     } catch (error) {
       this.#engine.log.warn({ error }, 'token of a worker could not be looked up')
-      return turnAway(socket, CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
+      return turnAway(socket, CLOSE_CODES.going_away, 'the farm is not available right now; reconnect')
     }
     if (owner === null)
       return turnAway(socket, CLOSE_CODES.unauthorized, 'the token is not one of a worker of this farm')
@@ -70,7 +70,7 @@ export class WorkerGateway {
       greet: (greeting) => this.#greetings.run(greeting),
       onReady: (ready) => {
         arrival.greeted()
-        this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+        this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'this worker has connected again')
         this.#ready.set(ready.workerId, ready)
       },
       onClose: (closed) => {

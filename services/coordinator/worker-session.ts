@@ -77,7 +77,7 @@ export class WorkerSession implements Seat {
     socket.on('error', (error) =>
       context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'),
     )
-    this.#listen(context.helloMs ?? LIMITS.helloSecondsMax * 1000, 'no hello came')
+    this.#listen(context.helloMs ?? LIMITS.helloSecondsMax * 1000, 'no hello in time')
   }
 
   // --- what the dispatcher sees ------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ export class WorkerSession implements Seat {
         )
         // The next heartbeat says the same; to send everybody away would make a storm of an outage.
         if (outage && message.data.type === 'heartbeat') return
-        this.close(CLOSE_CODES.going_away, 'the farm cannot answer now; connect again')
+        this.close(CLOSE_CODES.going_away, 'the farm is not available right now; reconnect')
       })
       .finally(() => {
         this.#inFlight -= 1
@@ -225,12 +225,15 @@ export class WorkerSession implements Seat {
     if (hello.protocolVersion !== PROTOCOL_VERSION)
       return this.close(
         CLOSE_CODES.version,
-        `this farm speaks version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`,
+        `this farm speaks protocol version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`,
       )
     if (this.#socket.readyState !== this.#socket.OPEN) return // it left while others were greeted
     const known = await engine.store.worker(hello.workerId)
     if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax)
-      return this.close(CLOSE_CODES.overloaded, `the farm knows ${LIMITS.workersKnownMax} workers, as many as it takes`)
+      return this.close(
+        CLOSE_CODES.overloaded,
+        `the farm already knows ${LIMITS.workersKnownMax} workers, the most it accepts`,
+      )
     if (known !== null && known.owner !== owner)
       return this.close(CLOSE_CODES.unauthorized, `worker ${hello.workerId} belongs to another token`)
     await engine.store.holdSession(hello.workerId, sessionId, this.#sessionTtlMs())
@@ -258,11 +261,12 @@ export class WorkerSession implements Seat {
   async #heartbeat(leases: readonly LeaseRef[]): Promise<void> {
     const { engine, sessionId } = this.#context
     if (!(await engine.store.keepSession(this.workerId, sessionId, this.#sessionTtlMs())))
-      return this.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+      return this.close(CLOSE_CODES.replaced, 'this worker has connected again')
     for (const { jobId, taskId, epoch } of await this.#held.renew(engine, leases))
-      this.cancel(jobId, taskId, epoch, 'the lease is over')
+      this.cancel(jobId, taskId, epoch, 'the lease has ended')
     for (const lease of leases)
-      if (!this.#held.has(lease)) this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease is not yours' })
+      if (!this.#held.has(lease))
+        this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease does not belong to this worker' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
 
@@ -289,7 +293,7 @@ export class WorkerSession implements Seat {
     if (coolDownMs === 0) return
     engine.log.warn(
       { workerId: this.workerId, code, coolDownMs },
-      'the worker fails one task after the other and gets no more for a while',
+      'the worker failed several tasks in a row and gets none for a while',
     )
     this.#recordedAt = 0 // shown with the next heartbeat
   }
@@ -325,7 +329,7 @@ export class WorkerSession implements Seat {
   }
 
   /** A worker that says nothing for three heartbeats is taken for gone. */
-  #listen(ms = this.#context.engine.times.heartbeatMs * 3, why = 'nothing was heard for three heartbeats'): void {
+  #listen(ms = this.#context.engine.times.heartbeatMs * 3, why = 'no message for three heartbeats'): void {
     if (this.#silence !== null) clearTimeout(this.#silence)
     this.#silence = setTimeout(() => this.close(CLOSE_CODES.silent, why), ms)
   }

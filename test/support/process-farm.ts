@@ -28,7 +28,7 @@ const ENVIRONMENT = {
   TILEWORK_HEARTBEAT_SECONDS: '2',
   LOG_LEVEL: 'info',
 }
-/** Coordinators that the line before them knows; one that does not run is passed over. */
+/** Coordinators that one farm may have. The line before them passes over those that do not run. */
 const COORDINATORS_MAX = 4
 
 export type ServiceKind = 'coordinator' | 'verifier' | 'assembler'
@@ -109,7 +109,7 @@ export class ProcessFarm extends FarmApi {
       ports,
       redisLine: await TcpLine.open({ path: redis.url }),
       storeLine: s3 === null ? null : await TcpLine.open({ port: Number(new URL(s3.endpoint).port) }),
-      front: await TcpLine.open(...ports.map((port) => ({ port }))),
+      front: await TcpLine.open(),
     })
   }
 
@@ -133,7 +133,7 @@ export class ProcessFarm extends FarmApi {
 
   /** Starts a service and waits until it works. */
   async add(kind: ServiceKind, name: string, change: PartChange = {}): Promise<Part> {
-    const port = kind === 'coordinator' ? { PORT: String(this.ports[this.#coordinators++]) } : {}
+    const port = kind === 'coordinator' ? { PORT: String(this.#nextPort()) } : {}
     const part = this.#make(
       name,
       {
@@ -251,6 +251,14 @@ export class ProcessFarm extends FarmApi {
     await this.s3?.stop()
     await Promise.all([this.redisLine, this.storeLine, this.front].map(async (line) => line?.remove()))
     if (!keep) await rm(this.folder, { recursive: true, force: true })
+  }
+
+  /** The line before the coordinators leads there from now on; until then the port may be somebody else's. */
+  #nextPort(): number {
+    const port = this.ports[this.#coordinators++]
+    if (port === undefined) throw new Error(`a farm of the tests has at most ${COORDINATORS_MAX} coordinators`)
+    this.front.add({ port })
+    return port
   }
 
   #make(name: string, base: Pick<PartOptions, 'args' | 'env'>, change: PartChange): Part {

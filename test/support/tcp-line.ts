@@ -14,7 +14,7 @@ export class TcpLine {
   /** Connections that reached a server so far, by its place in the list of targets. */
   readonly taken: number[]
   readonly #server: Server
-  readonly #targets: readonly Target[]
+  readonly #targets: Target[]
   readonly #sockets = new Set<Socket>()
   #state: 'open' | 'stalled' | 'closed' = 'open'
   #turn = 0
@@ -24,7 +24,7 @@ export class TcpLine {
     if (address === null || typeof address === 'string') throw new Error('the line has no port')
     this.port = address.port
     this.#server = server
-    this.#targets = targets
+    this.#targets = [...targets]
     this.taken = targets.map(() => 0)
     server.on('connection', (client) => this.#take(client))
   }
@@ -33,6 +33,12 @@ export class TcpLine {
     const server = createServer({ pauseOnConnect: true })
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
     return new TcpLine(server, targets)
+  }
+
+  /** Leads to one more server, which need not be there yet. */
+  add(target: Target): void {
+    this.#targets.push(target)
+    this.taken.push(0)
   }
 
   /** Breaks every connection that is open now. */

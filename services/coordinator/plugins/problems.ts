@@ -96,7 +96,7 @@ function problemOf(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof ObjectMissing) return makeProblem('not_found', 'the file is not in the object store any more')
   if (error instanceof FarmStateLost) return outage(error, request, 'farm_state_lost', error.message)
   if (error instanceof FarmStoreUnavailable)
-    return outage(error, request, 'redis_unavailable', 'the farm state does not answer; try again in a few seconds')
+    return outage(error, request, 'redis_unavailable', 'Redis does not answer; try again in a few seconds')
   if (error instanceof StoreUnavailable)
     return outage(error, request, 'store_unavailable', 'the object store does not answer; try again in a few seconds')
   if (isFastifyError(error) && error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {

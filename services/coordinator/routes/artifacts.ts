@@ -124,7 +124,10 @@ function parseCursor(cursor: string | undefined): Place {
   if (cursor === undefined) return { in: 'job', skip: 0, from: null }
   const match = /^(job|frames)\.(\d{1,6})\.(.*)$/.exec(cursor)
   if (match === null)
-    throw new RefusalError('bad_request', 'query.cursor: is not one that this list gave; begin without a cursor')
+    throw new RefusalError(
+      'bad_request',
+      'query.cursor: is not a cursor of this list; leave it out to begin at the first page',
+    )
   return {
     in: match[1] === 'job' ? 'job' : 'frames',
     skip: Number(match[2]),

@@ -45,6 +45,6 @@ export function addHealthRoutes(app: RestApp, { store, objects }: Pick<AppDepend
 async function checkStores({ store, objects }: Pick<AppDependencies, 'store' | 'objects'>): Promise<void> {
   const [farmState, objectStore] = await Promise.allSettled([store.check(), objects.check()])
   if (farmState.status === 'rejected' && farmState.reason instanceof FarmStateLost) throw farmState.reason
-  if (farmState.status === 'rejected') throw new RefusalError('redis_unavailable', 'the farm state does not answer')
+  if (farmState.status === 'rejected') throw new RefusalError('redis_unavailable', 'Redis does not answer')
   if (objectStore.status === 'rejected') throw new RefusalError('store_unavailable', 'the object store does not answer')
 }

@@ -79,7 +79,7 @@ export function addJobChangeRoutes(app: RestApp, { farm, store }: Pick<AppDepend
       summary: 'Try a failed or canceled job again',
       description:
         'What is delivered and what is rendered stays; what failed has all its tries back. A job ' +
-        'that runs is left as it is; one that is completed has nothing to try again.',
+        'that runs is left as it is; one that is completed has nothing to retry.',
       params: JobParams,
       body: NoBody,
       response: {

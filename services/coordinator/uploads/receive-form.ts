@@ -133,11 +133,11 @@ function refusalOf(error: unknown, request: FastifyRequest, sceneBytesMax: numbe
   if (request.raw.destroyed && !request.raw.complete)
     return new RefusalError(
       'upload_cut',
-      'the connection ended before the whole file was here; send it again, or use /v1/uploads, which can go on',
+      'the connection ended before the whole file had arrived; send it again, or use /v1/uploads, which can go on',
     )
   // Of the parser only: whatever it cannot follow is not a form.
   return new RefusalError(
     'bad_request',
-    `body: is not a whole multipart form (${error instanceof Error ? error.message : 'unknown'})`,
+    `body: the form is incomplete or damaged (${error instanceof Error ? error.message : 'unknown'})`,
   )
 }

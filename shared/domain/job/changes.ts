@@ -19,7 +19,7 @@ export function pauseJob(job: JobRecord, who: string, now: number): Decision {
   if (!hasTasksToGive(job.state))
     return refuse(
       'conflict',
-      `job ${job.id} is ${job.state}: nothing of it is left to hand out, so there is nothing to pause`,
+      `job ${job.id} is ${job.state}: it has no tasks left to start, so there is nothing to pause`,
     )
   if (job.pausedAt !== undefined) return { ok: true }
   return { ok: true, job: { ...job, pausedAt: now }, events: [{ type: 'job_paused', message: `paused by ${who}` }] }
@@ -86,9 +86,7 @@ export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobCh
 }
 
 function refuseOver(job: JobRecord): Refusal | null {
-  return jobIsOver(job.state)
-    ? refuse('conflict', `job ${job.id} is ${job.state}: it cannot be changed any more`)
-    : null
+  return jobIsOver(job.state) ? refuse('conflict', `job ${job.id} is ${job.state}: it can no longer be changed`) : null
 }
 
 function capText(cap: number | undefined): string {

@@ -14,14 +14,17 @@ import { reopenTask } from '../task/reopen.ts'
 export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who: string): Decision {
   if (!jobIsOver(job.state)) return { ok: true }
   if (!mayJob(job.state, 'work_again'))
-    return refuse('conflict', `job ${job.id} is ${job.state}: there is nothing to try again`)
+    return refuse('conflict', `job ${job.id} is ${job.state}: there is nothing to retry`)
   const revision = (job.revision ?? 0) + 1
   if (revision > LIMITS.revisionsPerJobMax)
-    return refuse('conflict', `job ${job.id} was retried ${LIMITS.revisionsPerJobMax} times; submit it anew`)
+    return refuse(
+      'conflict',
+      `job ${job.id} was retried ${LIMITS.revisionsPerJobMax} times, the most allowed; submit it as a new job`,
+    )
   if (job.failure !== undefined && job.startedAt === undefined && inspection?.state === 'completed') {
     return refuse(
       'conflict',
-      `job ${job.id}: what Blender found in the scene stands against it (${job.failure.code}); ` +
+      `job ${job.id}: Blender found a problem in the scene (${job.failure.code}), so a retry would fail too; ` +
         'trying again changes nothing. Mend the scene, or submit it in another way',
     )
   }

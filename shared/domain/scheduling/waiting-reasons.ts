@@ -20,7 +20,8 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))
   const missing = [...new Set(lacking.flat())]
   const nobodyHas = missing.filter((need) => lacking.every((needs) => needs.includes(need)))
-  if (nobodyHas.length === 0) return [`waiting: no connected worker meets all of it: ${missing.sort().join(', ')}`]
+  if (nobodyHas.length === 0)
+    return [`waiting: no connected worker meets all requirements: ${missing.sort().join(', ')}`]
   return nobodyHas.map((need) => `waiting: ${need}, ${bestOf(need, requirement, usable)}`)
 }
 

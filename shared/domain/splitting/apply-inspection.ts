@@ -156,7 +156,7 @@ function keepOrder(plan: JobPlan, found: Inspection): Split {
     'one would begin anew; bake them to let many workers render'
   const notes = [note]
   if (plan.chunk > 1 && plan.chunk < plan.frameCount)
-    notes.push(`chunks of ${plan.chunk} frames would break that order and are not made`)
+    notes.push(`chunks of ${plan.chunk} frames would break that order and are ignored`)
   if (/[,:]/.test(plan.frames))
     notes.push(
       "a frame that does not follow the one before it by the scene's frame step begins the simulation anew, " +
@@ -264,7 +264,7 @@ function oddities(plan: JobPlan, found: Inspection): string[] {
     )
   if (found.timeLimitSeconds > 0)
     notes.push(
-      `the scene limits the render time to ${found.timeLimitSeconds} s, so the speed of a machine decides its pixels`,
+      `the scene limits the render time to ${found.timeLimitSeconds} s, so its pixels depend on how fast a machine is`,
     )
   if (found.blockedScripts.length > 0)
     notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)

@@ -127,7 +127,7 @@ function exactnessOf(
   if (inspection === undefined)
     why.push(
       'so far the file alone was read; the job begins with a worker that looks at the ' +
-        'scene in Blender, and fails early if that finds something against it',
+        'scene in Blender, and the job stops early if that finds a problem',
     )
   const ranges = [
     ...new Set([

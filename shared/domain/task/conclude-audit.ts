@@ -103,7 +103,7 @@ export function concludeAudit(
         ? []
         : settlement.refuted.map((key) => ({
             type: 'result_refuted',
-            message: `${key}: two other workers agree that this is not what the scene gives`,
+            message: `${key}: two other workers agree with each other and not with this result`,
             taskId: task.id,
             workerId: candidates.find((each) => each.key === key)?.workerId ?? '',
           }))),

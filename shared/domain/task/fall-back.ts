@@ -106,7 +106,7 @@ export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now
     events: [
       {
         type: 'lease_expired',
-        message: `nothing was heard of epoch ${epoch} in time; it goes to another worker`,
+        message: `no heartbeat for lease ${epoch} in time; the task goes to another worker`,
         taskId: task.id,
         workerId,
       },

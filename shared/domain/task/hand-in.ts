@@ -12,7 +12,7 @@ import { checkFiles, workOf } from './expected-files.ts'
 import { frameNearer } from './frames.ts'
 
 /** What a worker hears whose second attempt, or whose slow first one, is not needed any more. */
-export const OVERTAKEN = 'another worker was quicker with this task; nobody is to blame'
+export const OVERTAKEN = 'another worker finished this task first; nobody is to blame'
 
 interface HandedIn {
   readonly files: readonly ResultFile[]
@@ -50,7 +50,9 @@ export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch
   if (!holder.ok) return holder
   if (task.state === 'delivering') {
     const same = JSON.stringify(holder.attempt.files) === JSON.stringify(result.files)
-    return same ? { ok: true } : refuse('result_invalid', `task ${task.id}: other files were committed to before`)
+    return same
+      ? { ok: true }
+      : refuse('result_invalid', `task ${task.id}: this result was announced with other files; they cannot be changed`)
   }
   const files = checkFiles(job.plan, task, result.files)
   if (!files.ok) return files
@@ -59,7 +61,7 @@ export function commitResult(job: JobRecord, task: TaskRecord, { workerId, epoch
     return refuse(
       'result_invalid',
       `task ${task.id} was handed in ${took} s after it was leased; this job says that no render ` +
-        `takes less than ${least} s, so something must be wrong with this one`,
+        `takes less than ${least} s, so the render is probably broken`,
     )
   const committed = withAttempt(task, epoch, {
     files: [...result.files],
@@ -79,7 +81,7 @@ export function acceptDelivery(job: JobRecord, task: TaskRecord, { frames, worke
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
   if (task.state !== 'delivering')
-    return refuse('result_invalid', `task ${task.id}: nothing was committed to yet; send "result" first`)
+    return refuse('result_invalid', `task ${task.id}: no result was announced yet; send "result" before "uploaded"`)
   const rendered = withAttempt(task, epoch, { outcome: 'rendered', endedAt: now })
   if (task.kind === 'audit') return acceptAudit(job, rendered, workerId, epoch)
   if (holder.attempt.drawnForAudit !== true)

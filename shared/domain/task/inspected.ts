@@ -43,7 +43,10 @@ export function takeInspected(
   if (task.kind !== 'inspect') return refuse('result_invalid', `task ${task.id} is no inspection`)
   const { inspection, seconds } = told
   if (inspection.scene !== job.plan.sceneName)
-    return refuse('result_invalid', `asked for was the scene "${job.plan.sceneName}", told was "${inspection.scene}"`)
+    return refuse(
+      'result_invalid',
+      `asked about scene "${job.plan.sceneName}", answered about scene "${inspection.scene}"`,
+    )
   // All tasks go to this version, so nobody may name one that is not there.
   if (inspection.blenderVersion !== told.blenderVersion)
     return refuse(

@@ -35,9 +35,9 @@ export function leaseTask(
   const rests = refuseRest(job, task)
   if (rests !== undefined) return rests
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
-  if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is not to be tried yet`)
+  if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is paused after failures and not to be tried yet`)
   if (!mayHave(task, workerId, others, anchors, tooSmall))
-    return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+    return refuse('conflict', `worker ${workerId} may not have task ${task.id}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease')] }
 }
 
@@ -57,14 +57,14 @@ export function leaseSecond(
   if (task.state !== 'leased' || live.length !== 1)
     return refuse('conflict', `task ${task.id} is ${task.state} with ${live.length} attempt(s) under way`)
   if (triesUsed(task) + 2 > LIMITS.triesPerTaskMax || currentAttempts(task).length >= ATTEMPTS_MAX)
-    return refuse('conflict', `task ${task.id} has no tries left for two at once`)
+    return refuse('conflict', `task ${task.id} has too few tries left for a second attempt`)
   if (
     live[0]?.workerId === workerId ||
     task.avoid.includes(workerId) ||
     tooSmall.includes(workerId) ||
     !mayHave(task, workerId, others, anchors)
   )
-    return refuse('conflict', `task ${task.id} is not for worker ${workerId}`)
+    return refuse('conflict', `worker ${workerId} may not have task ${task.id}`)
   return {
     ok: true,
     tasks: [act(withNewAttempt(job, task, workerId, now), 'lease_second')],

@@ -54,7 +54,7 @@ async function explain(
   const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now())
   const full = job.cap !== undefined && (counters[RUNNING] ?? 0) >= job.cap
   if (waiting.length === 0 && queued > 0 && full)
-    waiting.push(`waiting: ${queued} task(s) wait for a place, because the job has a cap of ${job.cap} at a time`)
+    waiting.push(`waiting: ${queued} task(s) wait: the job's cap of ${job.cap} running tasks is reached`)
   if (waiting.length === 0 && picky > 0 && (counters[RUNNING] ?? 0) === 0)
     waiting.push(...(await explainPicky(engine, job, here)))
   return { waiting: waiting.slice(0, 20), disputes: disputed === 0 ? [] : await findDisputes(engine, job) }
@@ -62,7 +62,7 @@ async function explain(
 
 function running(counters: Readonly<Record<string, number>>): string {
   const count = counters[RUNNING] ?? 0
-  return count === 0 ? '' : `, ${count} task(s) are still with workers and will count`
+  return count === 0 ? '' : `, ${count} task(s) are still being rendered and will count`
 }
 
 async function explainPicky(engine: Engine, job: JobRecord, here: readonly WorkerRecord[]): Promise<string[]> {
@@ -77,12 +77,13 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
       const failure = task.value.attempts.at(-1)?.failure
       reasons.add(
         (
-          `waiting: task ${task.value.id} failed by the farm's own fault (${failure?.code ?? 'unknown'}: ` +
+          `waiting: task ${task.value.id} failed because of the farm, not of a ` +
+          `worker or the scene (${failure?.code ?? 'unknown'}: ` +
           `${failure?.message ?? ''}) and is tried again in ${Math.ceil(pauseMs / 1000)} s`
         ).slice(0, LIMITS.messageLengthMax),
       )
     } else if (only !== undefined && !here.some((worker) => worker.id === only))
-      reasons.add(`waiting: worker ${only} must render a disputed task once more, and is not connected`)
+      reasons.add(`waiting: worker ${only} must render a disputed task again, but is not connected`)
     else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
       reasons.add(
         'waiting: an audit needs a worker other than ' +

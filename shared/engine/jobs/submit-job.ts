@@ -90,7 +90,7 @@ export async function submitJob(
   const created = await engine.store.commit(id, commitOf(nothing, change, now, engine.times.leaseMs), now)
   if (!created.ok) {
     const first = await engine.store.job(id)
-    if (first === null) throw new Error(`job ${id} was made and erased at this moment`)
+    if (first === null) throw new Error(`job ${id} was deleted while it was being submitted`)
     return { ok: true, job: first.value }
   }
   if ((await engine.store.scene(scene.sha256)) !== null) {
@@ -104,6 +104,7 @@ export async function submitJob(
   await engine.objects.deletePrefix(jobPrefix(id))
   return refuse(
     'scene_unknown',
-    `scene: the scene ${request.scene} was deleted at this moment; upload it again with POST /v1/scenes`,
+    `scene: the scene ${request.scene} was deleted while the job was ` +
+      'being submitted; upload it again with POST /v1/scenes',
   )
 }

@@ -75,10 +75,7 @@ export async function recoverFarm(
     )
   }
   if (standing === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
-    return refuse(
-      'not_found',
-      'the object store holds no farm: neither a term nor a job; check that it is the right bucket or folder',
-    )
+    return refuse('not_found', 'there is no farm in this object store; check that it is the right bucket or folder')
   }
   // What was lost was the first term at least, whether or not it was noted.
   const term = standing?.term ?? Math.max(1, await lastTerm(objects)) + 1
@@ -86,7 +83,7 @@ export async function recoverFarm(
   await noteTerm(objects, term, clock.now())
   const closed = { term, open: false }
   if (standing === null && !(await store.changeStanding(null, closed)))
-    return refuse('conflict', 'somebody else begins a farm in this Redis at this moment')
+    return refuse('conflict', 'another process is starting a farm in this Redis; wait, or use an empty Redis')
 
   const damage: string[] = []
   const damaged = (what: string) => void damage.push(what)
@@ -112,7 +109,10 @@ export async function recoverFarm(
   }
   options.signal?.throwIfAborted()
   if (!(await store.changeStanding(closed, { term, open: true })))
-    return refuse('conflict', 'somebody else has changed this Redis meanwhile; run the recovery again')
+    return refuse(
+      'conflict',
+      'another process changed this Redis during the recovery; stop it and run the recovery again',
+    )
   return { ok: true, term, tokens: tokens.length, scenes, workers, jobs, before, deleted: leftOut, damage }
 }
 
@@ -128,7 +128,7 @@ async function recoverJob(
     if (journaled === null)
       damaged(
         `there are ${bytes.size + segments.length} file(s) of ${jobId}, and ` +
-          'no journal that tells what job it was; it is left out',
+          'no journal to rebuild it from; it is left out',
       )
     return []
   }

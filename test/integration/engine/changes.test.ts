@@ -16,7 +16,9 @@ describe('a paused job', () => {
         ok: true,
         job: {
           state: 'active',
-          waiting: ['waiting: the job is paused, 2 task(s) are still with workers and will count; resume it to go on'],
+          waiting: [
+            'waiting: the job is paused, 2 task(s) are still being rendered and will count; resume it to go on',
+          ],
         },
       })
       await anna.finishAll()
@@ -106,7 +108,7 @@ describe('a cap', () => {
     await farm.quiet()
     expect(held(farm)).toBe(3)
     expect(await viewJob(farm.engine, id)).toMatchObject({
-      waiting: ['waiting: 17 task(s) wait for a place, because the job has a cap of 3 at a time'],
+      waiting: ["waiting: 17 task(s) wait: the job's cap of 3 running tasks is reached"],
     })
     const other = await farm.submit({ frames: '1-20' })
     await farm.quiet()

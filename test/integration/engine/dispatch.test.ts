@@ -132,7 +132,7 @@ describe('a task that not everybody may have', () => {
     await farm.quiet()
     expect(anna.leases.size).toBe(0)
     expect((await viewJob(farm.engine, id))?.waiting).toEqual([
-      expect.stringMatching(/farm's own fault \(upload_failed.* tried again in 1 s/),
+      expect.stringMatching(/because of the farm, not of a worker or the scene \(upload_failed.* tried again in 1 s/),
     ])
     farm.clock.advance(1_000)
     await farm.rounds.round()

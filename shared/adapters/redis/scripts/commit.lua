@@ -1,18 +1,15 @@
--- Replaces records of one job that are all at the expected version, with everything that hangs on them; or changes
--- nothing. KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence  10
--- outbox
+-- Replaces records of one job that are all at the expected version, with everything that hangs on them;
+-- or changes nothing.
+-- KEYS  1 job  2 tasks  3 task order  4 frames  5 frame order  6 counters  7 leases  8 picky  9 sequence  10 outbox
 --       11 outbox order  12 events  13 journal  14 open jobs  15 counts of workers  16 farm; of a new job 17 jobs
 --       18 jobs of owner  19 jobs of scene  20 open jobs of owner
--- ARGV  now, job id, '1' if the job is open after this, its member of 17 and 18 ('' if the job is not new), events
--- kept, '1' for
---       a recovery, a counter that must be below the number after it ('' for none); then lists, each after its length:
---       records
---       (number of their KEY, id, expected version, json or '' to remove or '=' to compare only), counters (name,
---       change),
---       leases (member, expiry or '' to end), picky (task id, '1' or '0'), effects (json), events (json), credits
---       (field of 15, change), marks for the journal (number of a KEY, id)
--- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}, or an error if there is no
--- farm
+-- ARGV  now, job id, '1' if the job is open after this, its member of 17 and 18 ('' if the job is not new),
+--       events kept, '1' for a recovery, a counter that must be below the number after it ('' for none);
+--       then lists, each after its length: records (number of their KEY, id, expected version, json or '' to remove
+--       or '=' to compare only), counters (name, change), leases (member, expiry or '' to end), picky (task id,
+--       '1' or '0'), effects (json), events (json), credits (field of 15, change), marks for the journal (number of
+--       a KEY, id)
+-- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}, or an error without a farm
 local now, job_id, open, member, kept, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], 8
 local function take() at = at + 1; return ARGV[at] end
 -- Versions go on from where no earlier term can have come.
@@ -27,9 +24,8 @@ for i = 1, tonumber(take()) do
   if version ~= expected then return { 0, id } end
   records[i] = { hash, id, version, json }
 end
-if ARGV[7] ~= '' and tonumber(redis.call('HGET', KEYS[6], ARGV[7]) or 0) >= tonumber(ARGV[8]) then
-  return { 0, ARGV[7] }
-end
+local limited, limit = ARGV[7], ARGV[8]
+if limited ~= '' and tonumber(redis.call('HGET', KEYS[6], limited) or 0) >= tonumber(limit) then return { 0, limited } end
 for _, record in ipairs(records) do
   local hash, id, version, json = record[1], record[2], record[3], record[4]
   local order = hash > 1 and KEYS[hash + 1]
@@ -49,10 +45,10 @@ end
 for _ = 1, tonumber(take()) do
   local task, listed = take(), take()
   if listed == '1' then
-      redis.call('ZADD', KEYS[8], 'NX', redis.call('INCR', KEYS[9]), task)
-    else
-      redis.call('ZREM', KEYS[8], task)
-    end
+    redis.call('ZADD', KEYS[8], 'NX', redis.call('INCR', KEYS[9]), task)
+  else
+    redis.call('ZREM', KEYS[8], task)
+  end
 end
 for i = 1, tonumber(take()) do
   ids[i] = string.format('%012d', redis.call('INCR', KEYS[9]))

@@ -39,9 +39,9 @@ test('a good file gives its length and what it really is', async () => {
 })
 
 test.each([
-  ['a PNG where EXR was asked for', PNG, 'final', { format: { file: 'exr' } }, 'a .png image, asked for was .exr'],
-  ['a PNG as raw file', PNG, 'raw', {}, 'a .png image, asked for was .exr'],
-  ['an EXR as display file', EXR, 'display', {}, 'asked for was .png'],
+  ['a PNG where EXR was asked for', PNG, 'final', { format: { file: 'exr' } }, 'a .png image, but .exr was asked for'],
+  ['a PNG as raw file', PNG, 'raw', {}, 'a .png image, but .exr was asked for'],
+  ['an EXR as display file', EXR, 'display', {}, 'but .png was asked for'],
   ['a PNG that was cut off', PNG.subarray(0, 20), 'final', {}, 'without its end'],
   ['an EXR that was cut off', EXR.subarray(0, 60), 'raw', {}, 'without its end'],
   ['a JPEG that was cut off', Buffer.from('ffd8ffe000104a46494600010000', 'hex'), 'final', {}, 'without its end'],

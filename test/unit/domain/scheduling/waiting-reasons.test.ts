@@ -93,7 +93,7 @@ describe('a job that waits says why', () => {
       NOW,
     )
     expect(reasons).toEqual([
-      'waiting: no connected worker meets all of it: needs 12 GiB of GPU memory, needs the tag "studio-a"',
+      'waiting: no connected worker meets all requirements: needs 12 GiB of GPU memory, needs the tag "studio-a"',
     ])
   })
 })
