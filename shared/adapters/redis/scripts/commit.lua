@@ -25,7 +25,9 @@ for i = 1, tonumber(take()) do
   records[i] = { hash, id, version, json }
 end
 local limited, limit = ARGV[7], ARGV[8]
-if limited ~= '' and tonumber(redis.call('HGET', KEYS[6], limited) or 0) >= tonumber(limit) then return { 0, limited } end
+if limited ~= '' and tonumber(redis.call('HGET', KEYS[6], limited) or 0) >= tonumber(limit) then
+  return { 0, limited }
+end
 for _, record in ipairs(records) do
   local hash, id, version, json = record[1], record[2], record[3], record[4]
   local order = hash > 1 and KEYS[hash + 1]
