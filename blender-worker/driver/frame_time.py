@@ -43,20 +43,17 @@ def bring(scene: Any, frame: int, overrides: Overrides) -> None:
 
 
 def render(scene: Any) -> set[str]:
-    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator
-    does.
-    """
+    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator does."""
     frame, stored = _brought.frame, _brought.stored
     if frame < 0:
         return set(bpy.ops.render.render(write_still=True, scene=scene.name))
-    with idle_scene.in_context():
-        # Some settings count as they are when the render is called (the shutter, for one), so as the file has them.
-        if stored is not None:
-            stored.put_back_animated()
-        try:
-            return _animate(scene, frame)
-        finally:
-            scene.frame_float = float(frame)
+    # Some settings count as they are when the render is called (the shutter, for one), so as the file has them.
+    if stored is not None:
+        stored.put_back_animated()
+    try:
+        return _animate(scene, frame)
+    finally:
+        scene.frame_float = float(frame)
 
 
 def numbered(path: str, frame: int) -> str:
@@ -65,11 +62,14 @@ def numbered(path: str, frame: int) -> str:
 
 
 def _animate(scene: Any, frame: int) -> set[str]:
+    # Only the operator is called in the empty scene: settings that are changed in it make 5.0 look for strips there.
     if "frame_start" in bpy.ops.render.render.get_rna_type().properties:
-        return set(bpy.ops.render.render(animation=True, scene=scene.name, frame_start=frame, frame_end=frame))
+        with idle_scene.in_context():
+            return set(bpy.ops.render.render(animation=True, scene=scene.name, frame_start=frame, frame_end=frame))
     _range.narrow(scene, frame)
     try:
-        return set(bpy.ops.render.render(animation=True, scene=scene.name))
+        with idle_scene.in_context():
+            return set(bpy.ops.render.render(animation=True, scene=scene.name))
     finally:
         _range.widen()
 
@@ -87,7 +87,7 @@ def _evaluate(scene: Any, frame: int) -> None:
     there = numbered(base, frame)
     open(there, "wb").close()
     try:
-        with Overrides() as meanwhile, idle_scene.in_context():
+        with Overrides() as meanwhile:
             if image_settings.file_format in image_format.VIDEO_FORMATS:
                 # A movie is written whatever is there.
                 meanwhile.keep_image_settings(image_settings)
