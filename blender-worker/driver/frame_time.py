@@ -43,7 +43,7 @@ def bring(scene: Any, frame: int, overrides: Overrides) -> None:
 
 
 def render(scene: Any) -> set[str]:
-    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers what the operator does."""
+    """Renders the scene at the frame it was brought to, into `numbered` of render.filepath; answers as the operator."""
     frame, stored = _brought.frame, _brought.stored
     if frame < 0:
         return set(bpy.ops.render.render(write_still=True, scene=scene.name))
