@@ -8,7 +8,7 @@ import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
 import { RUNNING } from '../commit/commit.ts'
-import { Company } from './company.ts'
+import { WorkerRoster } from './worker-roster.ts'
 import type { Engine } from '../context.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { findStragglers } from './find-stragglers.ts'
@@ -45,7 +45,7 @@ export class Dispatcher {
   readonly #engine: Engine
   readonly #seats = new Map<WorkerId, Seat>()
   readonly #jobs = new Map<JobId, OpenJob>()
-  #company = new Company(new Map(), new Set())
+  #roster = new WorkerRoster(new Map(), new Set())
   /** Jobs whose counters are being read, and who waits to read them once more. */
   readonly #refreshing = new Map<JobId, { done: Promise<void>; next: Promise<void> | null }>()
   #inFlight = 0
@@ -59,7 +59,7 @@ export class Dispatcher {
 
   seat(seat: Seat): void {
     this.#seats.set(seat.workerId, seat)
-    this.#company.add(seat)
+    this.#roster.add(seat)
     this.kick()
   }
 
@@ -73,7 +73,7 @@ export class Dispatcher {
 
   /** Other connected workers of the whole farm, so that a task is not withheld for somebody who left. */
   setConnected(workers: ReadonlyMap<WorkerId, Capabilities>, anchors: ReadonlySet<WorkerId> = new Set()): void {
-    this.#company = new Company(workers, anchors)
+    this.#roster = new WorkerRoster(workers, anchors)
   }
 
   /** Reads the counters of all jobs that are open now, and lets go of what is not open any more. */
@@ -255,14 +255,14 @@ export class Dispatcher {
   async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
     const tasks = await this.#engine.store.tasks(job.record.id, ids)
     const now = this.#engine.clock.now()
-    const others = this.#company.othersFor(job.record, seat.workerId)
-    const anchors = this.#company.anchorsFor(job.record)
+    const others = this.#roster.othersFor(job.record, seat.workerId)
+    const anchors = this.#roster.anchorsFor(job.record)
     for (const task of tasks) {
       if (
         task === null ||
         task.value.state !== 'queued' ||
         !isDue(task.value, now) ||
-        !mayHave(task.value, seat.workerId, others, anchors, this.#company.tooSmallFor(task.value, seat))
+        !mayHave(task.value, seat.workerId, others, anchors, this.#roster.tooSmallFor(task.value, seat))
       )
         continue
       const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
@@ -277,7 +277,7 @@ export class Dispatcher {
 
   async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
     const given = await giveLease(this.#engine, {
-      company: this.#company,
+      roster: this.#roster,
       seat,
       job: job.record,
       taskId,
@@ -313,7 +313,7 @@ export class Dispatcher {
       for (const [index, seat] of idle.entries()) {
         const free = seat.reserve()
         const given = await giveLease(this.#engine, {
-          company: this.#company,
+          roster: this.#roster,
           seat,
           job: job.record,
           taskId: task.id,

@@ -5,7 +5,7 @@ import type { JobRecord } from '../../protocol/job.ts'
 import type { Lease } from '../../protocol/messages.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import { buildLease } from './build-lease.ts'
-import type { Company } from './company.ts'
+import type { WorkerRoster } from './worker-roster.ts'
 import type { Engine } from '../context.ts'
 import { takeBack } from '../results/hand-in.ts'
 import type { Seat } from './seat.ts'
@@ -31,7 +31,7 @@ export function asQueued(epoch: number): TakeUp {
 
 /** Which task of which job is to be given to whom. */
 export interface Offer {
-  readonly company: Company
+  readonly roster: WorkerRoster
   readonly seat: Seat
   readonly job: JobRecord
   readonly taskId: TaskId
@@ -39,7 +39,7 @@ export interface Offer {
 }
 
 /** Leases a task to a worker, if the rules allow it, and hands the lease over. */
-export async function giveLease(engine: Engine, { company, seat, job, taskId, takeUp }: Offer): Promise<Given> {
+export async function giveLease(engine: Engine, { roster, seat, job, taskId, takeUp }: Offer): Promise<Given> {
   let leased: TaskRecord | undefined
   let record = job
   const outcome = await transact(engine, job.id, { tasks: [taskId] }, (facts, now) => {
@@ -49,13 +49,13 @@ export async function giveLease(engine: Engine, { company, seat, job, taskId, ta
     if (task === undefined) return { ok: true }
     // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
     const [others, anchors] = isPicky(task)
-      ? [company.othersFor(facts.job, seat.workerId), company.anchorsFor(facts.job)]
+      ? [roster.othersFor(facts.job, seat.workerId), roster.anchorsFor(facts.job)]
       : [[], []]
     const decision = takeUp(facts.job, task, {
       workerId: seat.workerId,
       others,
       anchors,
-      tooSmall: company.tooSmallFor(task, seat),
+      tooSmall: roster.tooSmallFor(task, seat),
       now,
     })
     leased = decision.ok ? decision.tasks?.[0] : undefined

@@ -10,7 +10,7 @@ import type { Seat } from './seat.ts'
  * Who is connected to the whole farm, so that no task is withheld for somebody who left, or given to one whom another
  * suits better.
  */
-export class Company {
+export class WorkerRoster {
   readonly #connected: Map<WorkerId, Capabilities>
   readonly #anchors: Set<WorkerId>
 
