@@ -119,7 +119,7 @@ export class Coordinator {
         sessionId: Buffer.from(this.engine.random.bytes(12)).toString('hex'),
         owner: 'grace',
         onReady: (ready) => {
-          this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'a newer connection of this worker is open')
+          this.#ready.get(ready.workerId)?.close(CLOSE_CODES.replaced, 'this worker has connected again')
           this.#ready.set(ready.workerId, ready)
         },
         onClose: (closed) => {

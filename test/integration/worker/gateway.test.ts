@@ -135,7 +135,7 @@ describe('the door for workers', () => {
     await gateway.close()
     await app.close()
     await open({ helloMs: 50 })
-    expect(await ending(connect())).toEqual({ code: CLOSE_CODES.silent, reason: 'no hello came' })
+    expect(await ending(connect())).toEqual({ code: CLOSE_CODES.silent, reason: 'no hello in time' })
     await welcomed('quick')
   })
 
@@ -155,7 +155,7 @@ describe('the door for workers', () => {
     stranger.once('open', () => stranger.send(hello('stranger')))
     expect(await ending(stranger)).toMatchObject({
       code: CLOSE_CODES.overloaded,
-      reason: expect.stringContaining('the farm knows 100000 workers'),
+      reason: expect.stringContaining('the farm already knows 100000 workers'),
     })
   })
 })
@@ -190,7 +190,7 @@ describe('a connection of a worker', () => {
     store.away = true
     expect(await ending(connect())).toEqual({
       code: CLOSE_CODES.going_away,
-      reason: 'the farm cannot answer now; connect again',
+      reason: 'the farm is not available right now; reconnect',
     })
     store.away = false
     await welcomed('later')
