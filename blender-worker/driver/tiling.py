@@ -57,6 +57,9 @@ def _always(scene: Any) -> list[str]:
         reasons.append("Freestyle draws its lines over the whole image")
     if any(data_object.type in ("GPENCIL", "GREASEPENCIL") for data_object in scene.objects):
         reasons.append("grease pencil is drawn over the whole image")
+    if any(node.type == "STABILIZE2D" for node in compositor.nodes_of(compositor.trees_of(scene))):
+        # Measured: now and then one pixel, which is read beside the image; whole frames were always the same.
+        reasons.append("a Stabilize node reads beside its image")
     others = sorted({used["scene"] for used in compositor.layers_used(scene)} - {scene.name})
     if others:
         reasons.append(f"its compositor uses renders of other scenes: {', '.join(others)}")
