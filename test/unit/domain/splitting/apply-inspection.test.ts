@@ -87,6 +87,18 @@ describe('frames that depend on earlier ones', () => {
     expect(plan.notes.join()).toMatch(/cloth of "Flag".*one worker.*bake/)
   })
 
+  test('are refused in EEVEE of 4.2 and later, but for a single frame', () => {
+    const found = { history: [CLOTH], engine: 'BLENDER_EEVEE_NEXT', blenderVersion: '4.5.15' }
+    expect(refused(found, { frames: '1-10' })).toMatchObject({
+      code: 'frames_not_apart',
+      detail: expect.stringMatching(/cloth of "Flag".*bake/i),
+    })
+    expect(applied({ ...found, blenderVersion: '3.4.1' }, { frames: '1-10' })).toMatchObject({
+      ordered: true,
+      chunk: 10,
+    })
+  })
+
   test('are not broken by chunks that were asked for', () => {
     const plan = applied({ history: [CLOTH] }, { frames: '1-10', chunk: 3 })
     expect(plan).toMatchObject({ chunk: 10, renderTaskCount: 1 })
