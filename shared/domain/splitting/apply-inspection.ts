@@ -24,8 +24,9 @@ const SHOWN_MAX = 8
  */
 const KEPT_IN_ORDER = ['cloth', 'particles', 'hair dynamics', 'dynamic paint']
 /**
- * EEVEE from this version on keeps none of them: a public scene with unbaked cloth, 5.3.0, had 10 % of its pixels otherwise
- * in frame 3 than `-a` shows, in every way to render frame by frame that was tried. The same with Cycles differs in none.
+ * EEVEE from this version on keeps none of them: a public scene with unbaked cloth, 5.3.0, had 10 % of its pixels
+ * otherwise in frame 3 than `-a` shows, in every way to render frame by frame that was tried. A scene of ours with
+ * Cycles does not differ.
  */
 const EEVEE_KEEPS_NONE_FROM = '4.2.0'
 /**
