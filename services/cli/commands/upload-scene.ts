@@ -28,7 +28,7 @@ export async function uploadSceneFile(
   screen.say(
     uploaded.known
       ? `${scene.name}: already on the farm`
-      : `${scene.name}: sent ` + `${formatBytes(scene.bytes - uploaded.resumedAt)}${already}`,
+      : `${scene.name}: sent ${formatBytes(scene.bytes - uploaded.resumedAt)}${already}`,
   )
   return scene
 }
