@@ -35,7 +35,14 @@ const REPORT_PATH = join('.benchmarks', 'blender-versions-step.json')
 const VITEST = join('node_modules', 'vitest', 'vitest.mjs')
 const SPECS_CONFIG = join('test', 'blender-versions', 'vitest.config.ts')
 const STEPS: Readonly<Record<string, readonly string[]>> = {
-  'driver and matrix in brief': [VITEST, 'run', '--project', 'heavy', 'test/end-to-end/driver-'],
+  'driver and matrix in brief': [
+    VITEST,
+    'run',
+    '--project',
+    'heavy',
+    'test/end-to-end/driver-',
+    'test/end-to-end/keyed-',
+  ],
   'denoising, effects, and through a farm too': [VITEST, 'run', '--config', SPECS_CONFIG],
 }
 const MATRIX = [join('.build', 'test', 'benchmarks', 'exactness', 'main.js'), '--summary', '--resume']
