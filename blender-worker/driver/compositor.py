@@ -134,6 +134,14 @@ def _add_strips(scene: Any, found: Reach) -> None:
                 _add_once(editing, shown)
 
 
+def strips_of(scene: Any) -> list[Any]:
+    """The strips of a scene's sequencer, but for those inside of meta strips; empty without a sequencer."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips if hasattr(editor, "strips") else editor.sequences)
+
+
 def _strips(scene: Any) -> list[Any]:
     editor = scene.sequence_editor
     if editor is None:

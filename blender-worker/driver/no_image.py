@@ -54,8 +54,4 @@ def write(scene: Any, paths: dict[str, str]) -> None:
 
 
 def _shows_strips(scene: Any) -> bool:
-    editor = scene.sequence_editor
-    if editor is None:
-        return False
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    return any(strip.type != "SOUND" and not strip.mute for strip in strips)
+    return any(strip.type != "SOUND" and not strip.mute for strip in compositor.strips_of(scene))

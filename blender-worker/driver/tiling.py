@@ -22,11 +22,7 @@ def judge(scene: Any) -> dict[str, Any]:
 
 def uses_sequencer(scene: Any) -> bool:
     """Whether the image comes from the video sequencer instead of the render."""
-    editor = scene.sequence_editor
-    if not scene.render.use_sequencer or editor is None:
-        return False
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    return len(strips) > 0
+    return bool(scene.render.use_sequencer) and len(compositor.strips_of(scene)) > 0
 
 
 def time_limit_seconds(scene: Any) -> float:

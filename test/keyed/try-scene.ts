@@ -4,7 +4,7 @@
 import type { AnswerTo } from '../../blender-worker/blender/answers.ts'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
 import { differingPixels } from '../benchmarks/exactness/pixels.ts'
-import type { Lab } from '../fixtures/driver/lab.ts'
+import { type Lab, must } from '../fixtures/driver/lab.ts'
 import type { KeyedScene } from './properties.ts'
 
 /** Frame 2 first: the file stands on it, and frame 1 must not show what was rendered before. */
@@ -74,13 +74,4 @@ async function renderTiles(lab: Lab, blender: BlenderProcess, facts: Inspected, 
   return differing === 0
     ? ''
     : `frame ${frame} in tiles: ${differing}${typeof differing === 'number' ? ' pixels differ' : ''}`
-}
-
-function must<Value>(
-  outcome:
-    | { readonly ok: true; readonly value: Value }
-    | { readonly ok: false; readonly code: string; readonly message: string },
-): Value {
-  if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`)
-  return outcome.value
 }

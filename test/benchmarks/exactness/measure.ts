@@ -5,7 +5,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import type { AnswerTo } from '../../../blender-worker/blender/answers.ts'
 import type { BlenderProcess } from '../../../blender-worker/blender/process.ts'
 import { isExr } from '../../../shared/adapters/imaging/exr-check.ts'
-import type { Lab } from '../../fixtures/driver/lab.ts'
+import { type Lab, must } from '../../fixtures/driver/lab.ts'
 import { compareBytes } from './file-bytes.ts'
 import { differingPixels } from './pixels.ts'
 import type { Row } from './record.ts'
@@ -238,15 +238,6 @@ async function filesBelow(folder: string): Promise<string[]> {
   } catch {
     return [] // most scenes have no File Output nodes, so there is no such folder
   }
-}
-
-function must<Value>(
-  outcome:
-    | { readonly ok: true; readonly value: Value }
-    | { readonly ok: false; readonly code: string; readonly message: string },
-): Value {
-  if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`)
-  return outcome.value
 }
 
 function fail(message: string): never {

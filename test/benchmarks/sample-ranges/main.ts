@@ -11,7 +11,7 @@ import type { BlenderProcess } from '../../../blender-worker/blender/process.ts'
 import type { SampleRange } from '../../../shared/domain/splitting/samples.ts'
 import { splitSamples } from '../../../shared/domain/splitting/samples.ts'
 import { mergeSamples } from '../../../shared/adapters/imaging/merge-samples.ts'
-import { Lab } from '../../fixtures/driver/lab.ts'
+import { Lab, must } from '../../fixtures/driver/lab.ts'
 import { displayDistance, passDistances } from '../../support/image-distance.ts'
 
 /** Scenes that can be split, as words for build_scene.py; with every pass that can be merged where they say so. */
@@ -133,15 +133,6 @@ async function measure(by: BlenderProcess, about: string, features: string, name
   }
   console.error(`        ${about}: done`)
   return found
-}
-
-function must<T>(
-  outcome:
-    | { readonly ok: true; readonly value: T }
-    | { readonly ok: false; readonly code: string; readonly message: string },
-): T {
-  if (!outcome.ok) throw new Error(`${outcome.code}: ${outcome.message}`)
-  return outcome.value
 }
 
 function table(measured: readonly Row[]): string {
