@@ -5,7 +5,7 @@ import { rangesPerTile, renderTasksOfFrame } from '../../shared/domain/splitting
 import { sampleRangeOf } from '../../shared/domain/splitting/samples.ts'
 import { stitchedSize, tileOfPlan } from '../../shared/domain/splitting/tiles.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
-import type { ResultFault } from '../../shared/domain/task/fall-back.ts'
+import type { ResultFault } from '../../shared/domain/task/fail-attempt.ts'
 import { reportRejected, reportStepFailed, reportStitched } from '../../shared/engine/results/step-reports.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { JobPlan } from '../../shared/protocol/job.ts'

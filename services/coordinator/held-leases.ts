@@ -30,7 +30,7 @@ export class HeldLeases {
   }
 
   /** True when a lease from before the connection dropped is still the worker's; it is kept and renewed then. */
-  async takeUp(engine: Engine, lease: HeldLease): Promise<boolean> {
+  async resume(engine: Engine, lease: HeldLease): Promise<boolean> {
     const [task] = await engine.store.tasks(lease.jobId, [lease.taskId])
     if (task == null || !checkHolder(task.value, lease.workerId, lease.epoch).ok) return false
     const gone = await engine.store.renew(

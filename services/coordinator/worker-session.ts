@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { Dispatcher } from '../../shared/engine/dispatch/dispatcher.ts'
-import type { Seat } from '../../shared/engine/dispatch/seat.ts'
+import type { ConnectedWorker } from '../../shared/engine/dispatch/connected-worker.ts'
 import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
@@ -53,7 +53,7 @@ export interface SessionContext {
  * the engine; the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker
  * may come back in time.
  */
-export class WorkerSession implements Seat {
+export class WorkerSession implements ConnectedWorker {
   readonly #socket: WebSocket
   readonly #context: SessionContext
   #record: WorkerRecord | null = null
@@ -241,7 +241,7 @@ export class WorkerSession implements Seat {
     await engine.store.putWorker(this.#record)
     const lost: LeaseRef[] = []
     for (const lease of hello.leases)
-      if (!(await this.#held.takeUp(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
+      if (!(await this.#held.resume(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
     this.#send({
       type: 'welcome',
       protocolVersion: PROTOCOL_VERSION,
@@ -255,7 +255,7 @@ export class WorkerSession implements Seat {
       'worker connected',
     )
     this.#context.onReady(this)
-    dispatcher.seat(this)
+    dispatcher.addWorker(this)
   }
 
   async #heartbeat(leases: readonly LeaseRef[]): Promise<void> {
@@ -276,14 +276,14 @@ export class WorkerSession implements Seat {
     return { ...leaseRef(message), workerId: this.workerId }
   }
 
-  #follow(lease: LeaseRef, { ended, lease: standing, say }: LeaseAnswer): void {
+  #follow(lease: LeaseRef, { ended, lease: state, say }: LeaseAnswer): void {
     if (ended === 'well') this.#coolDown.succeeded()
     else if (ended !== undefined) this.#failed(ended)
-    if (standing === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
+    if (state === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
     else this.#held.drop(lease)
     if (say !== undefined) this.#send(say)
     // Its slot is free again.
-    if (standing === 'delivering') this.#context.dispatcher.kick()
+    if (state === 'delivering') this.#context.dispatcher.kick()
     else this.#context.dispatcher.freed(lease.jobId)
   }
 
@@ -345,7 +345,7 @@ export class WorkerSession implements Seat {
     this.#context.onClose(this)
     const record = this.#record
     if (record === null) return
-    dispatcher.unseat(this)
+    dispatcher.removeWorker(this)
     try {
       // A newer session speaks for it.
       if (!(await engine.store.keepSession(record.id, sessionId, this.#sessionTtlMs()))) return

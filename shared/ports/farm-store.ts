@@ -67,10 +67,11 @@ export interface Unjournaled {
 }
 
 /**
- * Which farm a store holds. The term rises with each recovery: versions of records made in a term are higher than all
- * that were made before, so that nothing that is remembered of a lost state can pass for the present one.
+ * The term that a store is in, and whether its farm is open. The term rises with each recovery: versions of records
+ * made in a term are higher than all that were made before, so that nothing that is remembered of a lost state can pass
+ * for the present one.
  */
-export interface Standing {
+export interface FarmTerm {
   readonly term: number
   /** False while it is being recovered. */
   readonly open: boolean
@@ -111,10 +112,10 @@ export interface FarmStore {
   time(): Promise<number>
   check(): Promise<void>
   /** Null when this store holds no farm: a new one, or one that was emptied. */
-  standing(): Promise<Standing | null>
-  /** Replaces the standing if it is still `from`; true if it was. */
-  changeStanding(from: Standing | null, to: Standing): Promise<boolean>
-  /** Whether there are jobs, whatever the standing. */
+  farmTerm(): Promise<FarmTerm | null>
+  /** Replaces the farm term if it is still `from`; true if it was. */
+  changeFarmTerm(from: FarmTerm | null, to: FarmTerm): Promise<boolean>
+  /** Whether there are jobs, whatever the farm term. */
   holdsJobs(): Promise<boolean>
   /**
    * True for one caller in `ttlMs`: what one process of the farm does for all of them. Two may have it when the first
@@ -217,10 +218,10 @@ export class FarmStoreUnavailable extends Error {
 
 /** The farm store can be reached, and the farm's state is not in it any more, or not yet again. */
 export class FarmStateLost extends FarmStoreUnavailable {
-  constructor(standing: Standing | null) {
+  constructor(farmTerm: FarmTerm | null) {
     super(
       new Error(
-        standing === null
+        farmTerm === null
           ? 'there is no farm in this Redis: it was emptied, or REDIS_URL names another one; restore ' +
               'it, or run "tilework recover" to rebuild the farm from the object store'
           : 'the farm is being rebuilt from the object store; it is open again when "tilework recover" has ended',

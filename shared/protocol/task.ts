@@ -110,7 +110,7 @@ export const TaskRecord = z
     /** On a checked task: how many audits were made of it. */
     auditRounds: z.int().min(0).max(999).optional(),
     /**
-     * On one that was taken up again: attempts up to this epoch, and audits up to this round, are history and decide
+     * On one that was reopened: attempts up to this epoch, and audits up to this round, are history and decide
      * nothing any more.
      */
     triesFrom: z.int().min(0).optional(),

@@ -52,7 +52,7 @@ export async function startBenchCoordinator(options: {
   const log = pino({ level: 'error' })
   const redis = connectRedis(options.redisUrl)
   const store = redisFarmStore(redis)
-  await store.changeStanding(null, { term: 1, open: true })
+  await store.changeFarmTerm(null, { term: 1, open: true })
   const clock = new FarmClock(store)
   await clock.start()
   const objects = options.objects?.(() => clock.now()) ?? new TrustingStore({ nowMs: () => clock.now() })

@@ -22,7 +22,7 @@ const redis = connectRedis(server.url)
 const store = redisFarmStore(redis)
 const queue = bullWorkQueue({ redisUrl: server.url })
 try {
-  await store.changeStanding(null, { term: 1, open: true })
+  await store.changeFarmTerm(null, { term: 1, open: true })
   for (const concurrency of [1, 32, 128]) await commitOneTask(store, concurrency)
   const jobId = await storeJob(store, aJob(9), 1_000)
   await measure(

@@ -3,7 +3,7 @@ import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { NOW, aJobId } from './farm-store-records.ts'
 import { farmStoreSuite } from './farm-store.ts'
-import { standingSuite } from './farm-store-standing.ts'
+import { farmTermSuite } from './farm-store-term.ts'
 
 function open() {
   let now = NOW
@@ -15,7 +15,7 @@ function open() {
 }
 
 farmStoreSuite('memory', open)
-standingSuite('memory', open)
+farmTermSuite('memory', open)
 
 it('throws for every call while it is told to be away', async () => {
   const store = new MemoryFarmStore()

@@ -1,5 +1,5 @@
 import { farmStoreSuite } from './farm-store.ts'
-import { standingSuite } from './farm-store-standing.ts'
+import { farmTermSuite } from './farm-store-term.ts'
 import { redisKeys } from '../../shared/adapters/redis/keys.ts'
 import { redisFarmStore } from '../../shared/adapters/redis/farm-store.ts'
 import { useRedis } from '../support/redis.ts'
@@ -19,4 +19,4 @@ function open() {
 }
 
 farmStoreSuite('Redis', open)
-standingSuite('Redis', open)
+farmTermSuite('Redis', open)

@@ -17,7 +17,7 @@ import { eraseLate } from '../../shared/engine/journal/farm-journal.ts'
 import { journalFarm } from '../../shared/engine/loops/journal.ts'
 import { Rounds } from '../../shared/engine/loops/rounds.ts'
 import { eraseLateAttempts } from '../../shared/engine/loops/sweep.ts'
-import type { Seat } from '../../shared/engine/dispatch/seat.ts'
+import type { ConnectedWorker } from '../../shared/engine/dispatch/connected-worker.ts'
 import { planTasks } from '../../shared/engine/jobs/plan-tasks.ts'
 import { submitJob } from '../../shared/engine/jobs/submit-job.ts'
 import type { JobId } from '../../shared/protocol/ids.ts'
@@ -36,7 +36,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tilework-deletion-'))
   prefix = server.prefix()
   const store = redisFarmStore(server.redis, { prefix })
-  await store.changeStanding(null, { term: 1, open: true })
+  await store.changeFarmTerm(null, { term: 1, open: true })
   now = Date.now()
   const objects = new DirectoryObjectStore({
     root: folder,
@@ -78,7 +78,7 @@ async function everything(): Promise<string[]> {
 }
 
 /** A worker that takes whatever it is given. */
-function greedy(leases: Lease[]): Seat {
+function greedy(leases: Lease[]): ConnectedWorker {
   const { id, capabilities } = aWorker('anna')
   return {
     workerId: id,
@@ -104,7 +104,7 @@ async function livedJob(): Promise<JobId> {
   const leases: Lease[] = []
   const dispatcher = new Dispatcher(engine)
   await dispatcher.refresh(id)
-  dispatcher.seat(greedy(leases))
+  dispatcher.addWorker(greedy(leases))
   await expect.poll(() => leases.length, { timeout: 10_000 }).toBe(3)
   dispatcher.stop()
   for (const [index, { jobId, taskId, epoch, work }] of leases.slice(0, 2).entries()) {

@@ -64,12 +64,12 @@ vi.mock('../../shared/domain/scheduling/task-fit.ts', async (load) => {
       bug.name === 'anybody may have any task' || real.mayHave(...args),
   }
 })
-vi.mock('../../shared/domain/task/take-up.ts', async (load) => {
-  const real = await load<typeof import('../../shared/domain/task/take-up.ts')>()
+vi.mock('../../shared/domain/task/grant-lease.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/task/grant-lease.ts')>()
   return {
     ...real,
-    leaseTask: (...[job, ...rest]: Parameters<typeof real.leaseTask>) =>
-      real.leaseTask(
+    grantLease: (...[job, ...rest]: Parameters<typeof real.grantLease>) =>
+      real.grantLease(
         bug.name === 'paused jobs still give leases'
           ? unpaused(job)
           : bug.name === 'epochs begin anew after a recovery'
@@ -81,8 +81,8 @@ vi.mock('../../shared/domain/task/take-up.ts', async (load) => {
       ),
   }
 })
-vi.mock('../../shared/domain/task/fall-back.ts', async (load) => {
-  const real = await load<typeof import('../../shared/domain/task/fall-back.ts')>()
+vi.mock('../../shared/domain/task/fail-attempt.ts', async (load) => {
+  const real = await load<typeof import('../../shared/domain/task/fail-attempt.ts')>()
   return {
     ...real,
     rejectResult: (...args: Parameters<typeof real.rejectResult>) =>

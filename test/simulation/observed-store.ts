@@ -42,10 +42,10 @@ export function observed(store: FarmStore, world: World): FarmStore {
     world.check('committed', { jobId, before, job, commit, tasks, frames, task: (id) => shelf.tasks.get(id) })
     return committed
   }
-  const changeStanding: FarmStore['changeStanding'] = async (from, to) => {
+  const changeFarmTerm: FarmStore['changeFarmTerm'] = async (from, to) => {
     // Records of a lost state are compared with nothing any more.
     if (!to.open) shelves.clear()
-    const changed = await store.changeStanding(from, to)
+    const changed = await store.changeFarmTerm(from, to)
     if (changed && to.open) await world.reopened()
     return changed
   }
@@ -56,7 +56,7 @@ export function observed(store: FarmStore, world: World): FarmStore {
   return new Proxy(store, {
     get(_, name) {
       if (name === 'commit') return commit
-      if (name === 'changeStanding') return changeStanding
+      if (name === 'changeFarmTerm') return changeFarmTerm
       if (name === 'eraseJob') return eraseJob
       const value: unknown = Reflect.get(store, name, store)
       return typeof value === 'function' ? value.bind(store) : value

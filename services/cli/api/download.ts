@@ -15,7 +15,7 @@ import { networkWords } from './farm-requests.ts'
 
 /** Files fetched at the same time: enough to hide the way to the store, few enough not to fill the line with heads. */
 const FILES_AT_ONCE = 4
-/** A connection on which nothing came for this long is cut and taken up again. */
+/** A connection on which nothing came for this long is cut, and the download goes on over a new one. */
 const SILENCE_MS_MAX = 60_000
 const TRIES_MAX = 5
 

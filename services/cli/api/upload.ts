@@ -53,12 +53,12 @@ export async function uploadScene(client: FarmClient, scene: SceneFile, options:
     ...(options.main === undefined ? {} : { main: options.main }),
   }
   const noted = await options.notes.read(key)
-  const standing = noted === null ? null : await offsetOf(client, noted)
-  const path = standing === null ? await begin(client, scene, options) : (noted ?? '')
-  if (standing === null) await options.notes.write(key, path)
+  const resumeAt = noted === null ? null : await offsetOf(client, noted)
+  const path = resumeAt === null ? await begin(client, scene, options) : (noted ?? '')
+  if (resumeAt === null) await options.notes.write(key, path)
   const file = await open(scene.path)
   try {
-    await sendParts(client, { path, file, bytes: scene.bytes, from: standing ?? 0 }, options)
+    await sendParts(client, { path, file, bytes: scene.bytes, from: resumeAt ?? 0 }, options)
   } catch (error) {
     if (error instanceof FarmRefusal && !error.retry) await options.notes.forget(key)
     throw error
@@ -66,7 +66,7 @@ export async function uploadScene(client: FarmClient, scene: SceneFile, options:
     await file.close()
   }
   await options.notes.forget(key)
-  return { known: false, resumedAt: standing ?? 0 }
+  return { known: false, resumedAt: resumeAt ?? 0 }
 }
 
 // A project archive may be known with another main .blend; then it has to be read again.

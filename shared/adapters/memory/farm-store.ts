@@ -6,7 +6,7 @@ import assert from 'node:assert'
 import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, FarmStoreUnavailable, type RememberedRequest } from '../../ports/farm-store.ts'
-import type { Commit, FarmStore, Page, Standing, Unjournaled } from '../../ports/farm-store.ts'
+import type { Commit, FarmStore, Page, FarmTerm, Unjournaled } from '../../ports/farm-store.ts'
 import { checkScene, checkWorker } from '../../ports/storable.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
@@ -29,7 +29,7 @@ export class MemoryFarmStore implements FarmStore {
   away = false
 
   readonly #clock: Clock
-  #standing: Standing | null
+  #farmTerm: FarmTerm | null
   readonly #turns = new Map<string, number>()
   readonly #shelves = new Map<JobId, JobShelf>()
   readonly #open = new Set<JobId>()
@@ -46,14 +46,14 @@ export class MemoryFarmStore implements FarmStore {
   readonly #tokens = new Map<string, { name: string; scopes: string[] }>()
 
   /** Holds an open farm unless told otherwise. */
-  constructor(clock: Clock = new SystemClock(), standing: Standing | null = { term: 1, open: true }) {
+  constructor(clock: Clock = new SystemClock(), farmTerm: FarmTerm | null = { term: 1, open: true }) {
     this.#clock = clock
-    this.#standing = standing
+    this.#farmTerm = farmTerm
   }
 
   /** As FLUSHALL does. */
   empty(): void {
-    this.#standing = null
+    this.#farmTerm = null
     for (const all of [
       this.#turns,
       this.#shelves,
@@ -77,13 +77,13 @@ export class MemoryFarmStore implements FarmStore {
   async check() {
     this.#believed(null)
   }
-  async standing() {
-    return this.#reach().#standing
+  async farmTerm() {
+    return this.#reach().#farmTerm
   }
-  async changeStanding(from: Standing | null, to: Standing) {
-    const is = this.#reach().#standing
+  async changeFarmTerm(from: FarmTerm | null, to: FarmTerm) {
+    const is = this.#reach().#farmTerm
     if (is?.term !== from?.term || is?.open !== from?.open) return false
-    this.#standing = to
+    this.#farmTerm = to
     return true
   }
   async holdsJobs() {
@@ -115,9 +115,9 @@ export class MemoryFarmStore implements FarmStore {
       'a commit writes its own job; eraseJob removes it',
     )
     const shelf = this.#shelf(jobId)
-    const standing = this.#standing
-    if (standing === null || standing.open === (commit.recovered ?? false)) throw new FarmStateLost(standing)
-    const committed = shelf.commit(commit, now, (standing.term - 1) * VERSIONS_PER_TERM)
+    const farmTerm = this.#farmTerm
+    if (farmTerm === null || farmTerm.open === (commit.recovered ?? false)) throw new FarmStateLost(farmTerm)
+    const committed = shelf.commit(commit, now, (farmTerm.term - 1) * VERSIONS_PER_TERM)
     if (committed.ok) {
       this.#shelves.set(jobId, shelf)
       for (const credit of commit.credits) this.#credit(credit)
@@ -322,7 +322,7 @@ export class MemoryFarmStore implements FarmStore {
   /** That there is nothing is believed only of an open farm. */
   #believed<T>(found: T): T {
     const nothing = found === null || (Array.isArray(found) && found.length === 0)
-    if (nothing && this.#reach().#standing?.open !== true) throw new FarmStateLost(this.#standing)
+    if (nothing && this.#reach().#farmTerm?.open !== true) throw new FarmStateLost(this.#farmTerm)
     return found
   }
   #shelf(jobId: JobId): JobShelf {

@@ -14,7 +14,7 @@ import { requests } from './requests.ts'
 import { scenes } from './scenes.ts'
 import { runScript } from './scripts.ts'
 import { sessions } from './sessions.ts'
-import { believedIn, standings } from './standing.ts'
+import { believedIn, farmTerms } from './farm-term.ts'
 import { tokens } from './tokens.ts'
 import { workers } from './workers.ts'
 
@@ -43,7 +43,7 @@ export function redisFarmStore(redis: Redis, options: FarmStoreOptions = {}): Fa
     ...sessions(link),
     ...requests(link),
     ...tokens(link),
-    ...standings(link),
+    ...farmTerms(link),
 
     async time() {
       const [seconds, microseconds] = await link.reach((redis) => redis.time())

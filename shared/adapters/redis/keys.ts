@@ -20,7 +20,7 @@
  * | tw:{job}:queue:render:… | BullMQ | render tasks that wait for a worker | - | BullMQ |
  * | tw:steps:verify:…       | BullMQ | comparisons to be made | - | BullMQ |
  * | tw:steps:assemble:…     | BullMQ | stitching, delivery, encoding, erasing | - | BullMQ |
- * | tw:farm                 | string | the term of the farm, and "recovering" while it is | - | change-standing.lua |
+ * | tw:farm                 | string | the term of the farm, and "recovering" while it is | - | change-farm-term.lua |
  * | tw:turn:<name>          | string | one process does it, the others need not | caller's | takeTurn |
  * | tw:jobs                 | zset   | <time of creation>:<job id>, in the order of spelling | - | commit.lua |
  * | tw:jobs:owner:<owner>   | zset   | the same of one owner | - | commit.lua |

@@ -9,7 +9,7 @@ import { isOver } from '../lifecycle/task.ts'
 import { queueing } from '../scheduling/task-fit.ts'
 import { taskNumbers } from '../splitting/asked-frames.ts'
 import { auditIds } from '../task/attempts.ts'
-import { cancelTask } from '../task/fall-back.ts'
+import { cancelTask } from '../task/fail-attempt.ts'
 import { reopenTask } from '../task/reopen.ts'
 
 /** The next tasks to be written down or gone over, as they are when new, and what belongs to them. */

@@ -72,7 +72,7 @@ export interface FrameProgress {
   readonly isFinished: boolean
 }
 
-/** The state of a frame by what there is of it, for one that is taken up again. */
+/** The state of a frame by what there is of it, for one that is reopened. */
 export function frameStateBy(progress: FrameProgress): LiveFrameState {
   const { isDelivered, tasksLeft, needsFinish, isStitched, isFinished } = progress
   if (isDelivered) return 'delivered'

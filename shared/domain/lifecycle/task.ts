@@ -13,7 +13,7 @@ export const TASK_TRANSITIONS = {
   /** Failed, expired, given back or rejected: another worker shall try. */
   requeue: { from: ['leased', 'delivering', 'verifying', 'completed'], to: 'queued' },
   fail: { from: ['queued', 'leased', 'delivering', 'verifying', 'completed'], to: 'failed' },
-  /** Taken up again with its job: rendered anew, or only checked anew where its result is there. */
+  /** Reopened with its job: rendered anew, or only checked anew where its result is there. */
   reopen: { from: ['failed', 'canceled'], to: 'queued' },
   check_again: { from: ['failed', 'canceled'], to: 'verifying' },
   cancel: { from: ['queued', 'leased', 'delivering', 'verifying'], to: 'canceled' },

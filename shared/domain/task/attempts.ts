@@ -66,7 +66,7 @@ export function checkHolder(
   return { ok: true, attempt }
 }
 
-/** The attempts of the time that counts: since the task was taken up again, or all. */
+/** The attempts of the time that counts: since the task was reopened, or all. */
 export function currentAttempts(task: TaskRecord): Attempt[] {
   return task.attempts.filter(({ epoch }) => epoch > (task.triesFrom ?? 0))
 }

@@ -6,7 +6,7 @@ import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { type Candidate, type Pair, isUnreadable, settle } from '../verification/settle-dispute.ts'
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
-import { cancelTask, failJob } from './fall-back.ts'
+import { cancelTask, failJob } from './fail-attempt.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
 import { act, isOver } from '../lifecycle/task.ts'
 

@@ -9,7 +9,7 @@ import { actOnJob } from '../lifecycle/job.ts'
 import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
-import { failJob, releaseLease } from './fall-back.ts'
+import { failJob, releaseLease } from './fail-attempt.ts'
 import { OVERTAKEN } from './hand-in.ts'
 import { act } from '../lifecycle/task.ts'
 

@@ -3,7 +3,7 @@ import { isEligible } from '../../domain/scheduling/eligibility.ts'
 import { byTurn } from '../../domain/scheduling/job-order.ts'
 import { mayHave } from '../../domain/scheduling/task-fit.ts'
 import { isDue } from '../../domain/task/retry.ts'
-import { leaseSecond } from '../../domain/task/take-up.ts'
+import { grantSecondLease } from '../../domain/task/grant-lease.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
@@ -13,7 +13,7 @@ import type { Engine } from '../context.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { findStragglers } from './find-stragglers.ts'
 import { asQueued, type Given, giveLease } from './give-lease.ts'
-import type { Seat } from './seat.ts'
+import type { ConnectedWorker } from './connected-worker.ts'
 
 /** What a dispatcher remembers of a job with waiting tasks. */
 interface OpenJob {
@@ -43,7 +43,7 @@ const PARALLEL_MAX = 64
  */
 export class Dispatcher {
   readonly #engine: Engine
-  readonly #seats = new Map<WorkerId, Seat>()
+  readonly #workers = new Map<WorkerId, ConnectedWorker>()
   readonly #jobs = new Map<JobId, OpenJob>()
   #roster = new WorkerRoster(new Map(), new Set())
   /** Jobs whose counters are being read, and who waits to read them once more. */
@@ -57,14 +57,14 @@ export class Dispatcher {
     this.#engine = engine
   }
 
-  seat(seat: Seat): void {
-    this.#seats.set(seat.workerId, seat)
-    this.#roster.add(seat)
+  addWorker(worker: ConnectedWorker): void {
+    this.#workers.set(worker.workerId, worker)
+    this.#roster.add(worker)
     this.kick()
   }
 
-  unseat(seat: Seat): void {
-    if (this.#seats.get(seat.workerId) === seat) this.#seats.delete(seat.workerId)
+  removeWorker(worker: ConnectedWorker): void {
+    if (this.#workers.get(worker.workerId) === worker) this.#workers.delete(worker.workerId)
   }
 
   stop(): void {
@@ -143,8 +143,8 @@ export class Dispatcher {
 
   async #rounds(): Promise<void> {
     while (this.#again && !this.#stopped) {
-      // One look over all seats for everything that came in this turn of the event loop: a look costs as many steps as
-      // there are workers.
+      // One look for everything that came in this turn of the event loop: a look costs as many steps as there are
+      // workers.
       await new Promise((resolve) => setImmediate(resolve))
       this.#again = false
       try {
@@ -161,24 +161,24 @@ export class Dispatcher {
     // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves
     // none for that.
     const plenty = waiting.filter(
-      (job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#seats.size),
+      (job) => job.record.cap === undefined && (job.picky > 0 || job.open > this.#workers.size),
     )
-    for (const seat of this.#roomiest()) {
+    for (const worker of this.#roomiest()) {
       if (this.#inFlight >= PARALLEL_MAX) return
-      const order = (seat.busy() ? plenty : waiting)
+      const order = (worker.busy() ? plenty : waiting)
         .filter(
           (job) =>
-            hasRoom(job) && !job.passed.has(seat.workerId) && isEligible(job.record.requirement, seat.capabilities),
+            hasRoom(job) && !job.passed.has(worker.workerId) && isEligible(job.record.requirement, worker.capabilities),
         )
         .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
       if (order.length === 0) continue
       const first = order[0]
-      const free = seat.reserve()
+      const free = worker.reserve()
       this.#inFlight += 1
-      if (first !== undefined) first.running += 1 // counted at once, so that the next seat sees a fair share
-      void this.#serve(seat, order)
+      if (first !== undefined) first.running += 1 // counted at once, so that the next worker sees a fair share
+      void this.#serve(worker, order)
         .catch((error: unknown) => {
-          this.#engine.log.warn({ workerId: seat.workerId, error }, 'no lease could be made, tried again later')
+          this.#engine.log.warn({ workerId: worker.workerId, error }, 'no lease could be made, tried again later')
           return false
         })
         .then((given) => {
@@ -186,43 +186,44 @@ export class Dispatcher {
           this.#inFlight -= 1
           if (!given && first !== undefined) first.running -= 1
           const capped = given ? [] : order.filter((job) => job.record.cap !== undefined)
-          for (const job of capped) job.passed.add(seat.workerId)
+          for (const job of capped) job.passed.add(worker.workerId)
           if (given || capped.length > 0) this.kick()
         })
     }
   }
 
   /**
-   * Seats with room, those that hold least first. Sorted by counting: with thousands of workers this is most of what a
-   * look costs.
+   * Workers with room, those that hold least first. Sorted by counting: with thousands of them this is most of what
+   * a look costs.
    */
-  *#roomiest(): Generator<Seat> {
-    const byHeld: Seat[][] = []
-    for (const seat of this.#seats.values()) if (seat.open() && seat.room() > 0) (byHeld[seat.held()] ??= []).push(seat)
-    for (const seats of byHeld) yield* seats ?? []
+  *#roomiest(): Generator<ConnectedWorker> {
+    const byHeld: ConnectedWorker[][] = []
+    for (const worker of this.#workers.values())
+      if (worker.open() && worker.room() > 0) (byHeld[worker.held()] ??= []).push(worker)
+    for (const workers of byHeld) yield* workers ?? []
   }
 
   /** True when the worker got a task of one of the jobs, tried in order. */
-  async #serve(seat: Seat, order: readonly OpenJob[]): Promise<boolean> {
+  async #serve(worker: ConnectedWorker, order: readonly OpenJob[]): Promise<boolean> {
     for (const job of order) {
-      if (job.picky > 0 && (await this.#givePicky(seat, job))) return true
-      if (job.open > 0 && (await this.#giveNext(seat, job))) return true
+      if (job.picky > 0 && (await this.#givePicky(worker, job))) return true
+      if (job.open > 0 && (await this.#giveNext(worker, job))) return true
     }
     return false
   }
 
-  async #giveNext(seat: Seat, job: OpenJob): Promise<boolean> {
+  async #giveNext(worker: ConnectedWorker, job: OpenJob): Promise<boolean> {
     for (;;) {
       const taken = await this.#engine.queue.takeTask(job.record.id)
       if (taken === null) {
         job.open = 0 // until a notice or the next refresh says otherwise
         return false
       }
-      if (!seat.open()) {
+      if (!worker.open()) {
         await taken.giveBack()
         return false
       }
-      const given = await this.#leaseQueued(seat, job, taken.taskId, taken.epoch)
+      const given = await this.#leaseQueued(worker, job, taken.taskId, taken.epoch)
       if (given === 'not_now') {
         await taken.giveBack()
         return false
@@ -238,34 +239,34 @@ export class Dispatcher {
     }
   }
 
-  async #givePicky(seat: Seat, job: OpenJob): Promise<boolean> {
+  async #givePicky(worker: ConnectedWorker, job: OpenJob): Promise<boolean> {
     const ids = await this.#engine.store.picky(job.record.id, PICKY_LOOK)
     if (ids.length === 0) job.picky = 0
     return (
-      (await this.#giveOneOf(ids, seat, job)) ||
+      (await this.#giveOneOf(ids, worker, job)) ||
       (ids.length === PICKY_LOOK &&
         (await this.#giveOneOf(
           (await this.#engine.store.picky(job.record.id, PICKY_LOOK_MAX)).slice(PICKY_LOOK),
-          seat,
+          worker,
           job,
         )))
     )
   }
 
-  async #giveOneOf(ids: readonly TaskId[], seat: Seat, job: OpenJob): Promise<boolean> {
+  async #giveOneOf(ids: readonly TaskId[], worker: ConnectedWorker, job: OpenJob): Promise<boolean> {
     const tasks = await this.#engine.store.tasks(job.record.id, ids)
     const now = this.#engine.clock.now()
-    const others = this.#roster.othersFor(job.record, seat.workerId)
+    const others = this.#roster.othersFor(job.record, worker.workerId)
     const anchors = this.#roster.anchorsFor(job.record)
     for (const task of tasks) {
       if (
         task === null ||
         task.value.state !== 'queued' ||
         !isDue(task.value, now) ||
-        !mayHave(task.value, seat.workerId, others, anchors, this.#roster.tooSmallFor(task.value, seat))
+        !mayHave(task.value, worker.workerId, others, anchors, this.#roster.tooSmallFor(task.value, worker))
       )
         continue
-      const given = await this.#leaseQueued(seat, job, task.value.id, task.value.epoch)
+      const given = await this.#leaseQueued(worker, job, task.value.id, task.value.epoch)
       if (given === 'not_now') return false
       if (given === 'given') {
         job.picky = Math.max(0, job.picky - 1)
@@ -275,13 +276,13 @@ export class Dispatcher {
     return false
   }
 
-  async #leaseQueued(seat: Seat, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
+  async #leaseQueued(worker: ConnectedWorker, job: OpenJob, taskId: TaskId, epoch: number): Promise<Given> {
     const given = await giveLease(this.#engine, {
       roster: this.#roster,
-      seat,
+      worker,
       job: job.record,
       taskId,
-      takeUp: asQueued(epoch),
+      grant: asQueued(epoch),
     })
     if (given === 'not_now') job.open = job.picky = 0 // until a notice or the next refresh says otherwise
     return given
@@ -300,24 +301,24 @@ export class Dispatcher {
 
   async #serveStragglersOf(job: OpenJob): Promise<void> {
     if (job.open > 0 || job.running === 0 || this.#stopped) return
-    const idle = [...this.#seats.values()].filter(
-      (seat) =>
-        seat.open() &&
-        !seat.busy() &&
-        seat.room() > 0 &&
-        isEligible(job.record.requirement, seat.capabilities) &&
-        !this.#hasWorkFor(seat),
+    const idle = [...this.#workers.values()].filter(
+      (worker) =>
+        worker.open() &&
+        !worker.busy() &&
+        worker.room() > 0 &&
+        isEligible(job.record.requirement, worker.capabilities) &&
+        !this.#hasWorkFor(worker),
     )
     if (idle.length === 0) return
     for (const task of await findStragglers(this.#engine, job.record)) {
-      for (const [index, seat] of idle.entries()) {
-        const free = seat.reserve()
+      for (const [index, worker] of idle.entries()) {
+        const free = worker.reserve()
         const given = await giveLease(this.#engine, {
           roster: this.#roster,
-          seat,
+          worker,
           job: job.record,
           taskId: task.id,
-          takeUp: leaseSecond,
+          grant: grantSecondLease,
         }).finally(free)
         if (given !== 'given') continue
         idle.splice(index, 1)
@@ -327,8 +328,10 @@ export class Dispatcher {
     }
   }
 
-  #hasWorkFor(seat: Seat): boolean {
-    return [...this.#jobs.values()].some((job) => job.open > 0 && isEligible(job.record.requirement, seat.capabilities))
+  #hasWorkFor(worker: ConnectedWorker): boolean {
+    return [...this.#jobs.values()].some(
+      (job) => job.open > 0 && isEligible(job.record.requirement, worker.capabilities),
+    )
   }
 }
 

@@ -1,5 +1,5 @@
 import { isPicky } from '../../domain/scheduling/task-fit.ts'
-import { leaseTask } from '../../domain/task/take-up.ts'
+import { grantLease } from '../../domain/task/grant-lease.ts'
 import type { TaskId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { Lease } from '../../protocol/messages.ts'
@@ -8,7 +8,7 @@ import { buildLease } from './build-lease.ts'
 import type { WorkerRoster } from './worker-roster.ts'
 import type { Engine } from '../context.ts'
 import { takeBack } from '../results/hand-in.ts'
-import type { Seat } from './seat.ts'
+import type { ConnectedWorker } from './connected-worker.ts'
 import { transact } from '../commit/transact.ts'
 
 /**
@@ -18,28 +18,28 @@ import { transact } from '../commit/transact.ts'
 export type Given = 'given' | 'not_this' | 'not_now'
 
 /** Decides whether a worker gets a lease. */
-export type TakeUp = typeof leaseTask
+export type GrantRule = typeof grantLease
 
 /**
  * The lease of a queued task, while it is as it was when it was queued; an entry of the queue that is stale grants
  * nothing.
  */
-export function asQueued(epoch: number): TakeUp {
+export function asQueued(epoch: number): GrantRule {
   return (job, task, taker) =>
-    task.epoch === epoch && task.state === 'queued' ? leaseTask(job, task, taker) : { ok: true }
+    task.epoch === epoch && task.state === 'queued' ? grantLease(job, task, taker) : { ok: true }
 }
 
 /** Which task of which job is to be given to whom. */
 export interface Offer {
   readonly roster: WorkerRoster
-  readonly seat: Seat
+  readonly worker: ConnectedWorker
   readonly job: JobRecord
   readonly taskId: TaskId
-  readonly takeUp: TakeUp
+  readonly grant: GrantRule
 }
 
 /** Leases a task to a worker, if the rules allow it, and hands the lease over. */
-export async function giveLease(engine: Engine, { roster, seat, job, taskId, takeUp }: Offer): Promise<Given> {
+export async function giveLease(engine: Engine, { roster, worker, job, taskId, grant }: Offer): Promise<Given> {
   let leased: TaskRecord | undefined
   let record = job
   const outcome = await transact(engine, job.id, { tasks: [taskId] }, (facts, now) => {
@@ -49,13 +49,13 @@ export async function giveLease(engine: Engine, { roster, seat, job, taskId, tak
     if (task === undefined) return { ok: true }
     // Who else is there is asked for few tasks only; among thousands of workers it is worth not to look.
     const [others, anchors] = isPicky(task)
-      ? [roster.othersFor(facts.job, seat.workerId), roster.anchorsFor(facts.job)]
+      ? [roster.othersFor(facts.job, worker.workerId), roster.anchorsFor(facts.job)]
       : [[], []]
-    const decision = takeUp(facts.job, task, {
-      workerId: seat.workerId,
+    const decision = grant(facts.job, task, {
+      workerId: worker.workerId,
       others,
       anchors,
-      tooSmall: roster.tooSmallFor(task, seat),
+      tooSmall: roster.tooSmallFor(task, worker),
       now,
     })
     leased = decision.ok ? decision.tasks?.[0] : undefined
@@ -70,11 +70,11 @@ export async function giveLease(engine: Engine, { roster, seat, job, taskId, tak
     lease = await buildLease(engine, record, leased)
   } catch (error) {
     // Nobody heard of this lease, so nobody is to blame when it is not used.
-    await takeBack(engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+    await takeBack(engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: worker.workerId })
     throw error
   }
-  if (seat.give(lease, leased)) return 'given'
-  engine.log.info({ jobId: job.id, taskId, workerId: seat.workerId }, 'worker left before its lease reached it')
-  await takeBack(engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: seat.workerId })
+  if (worker.give(lease, leased)) return 'given'
+  engine.log.info({ jobId: job.id, taskId, workerId: worker.workerId }, 'worker left before its lease reached it')
+  await takeBack(engine, { jobId: job.id, taskId, epoch: leased.epoch, workerId: worker.workerId })
   return 'not_this'
 }

@@ -4,7 +4,7 @@ import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
-import type { Seat } from './seat.ts'
+import type { ConnectedWorker } from './connected-worker.ts'
 
 /**
  * Who is connected to the whole farm, so that no task is withheld for somebody who left, or given to one whom another
@@ -19,10 +19,10 @@ export class WorkerRoster {
     this.#anchors = new Set(anchors)
   }
 
-  /** One more, who has just sat down here: a quick job may be done before everybody is counted again. */
-  add(seat: Seat): void {
-    this.#connected.set(seat.workerId, seat.capabilities)
-    if (seat.anchor === true) this.#anchors.add(seat.workerId)
+  /** One more, who has just connected here: a quick job may be done before everybody is counted again. */
+  add(worker: ConnectedWorker): void {
+    this.#connected.set(worker.workerId, worker.capabilities)
+    if (worker.anchor === true) this.#anchors.add(worker.workerId)
   }
 
   /** Connected workers other than `workerId` that could have tasks of the job. */
@@ -42,9 +42,9 @@ export class WorkerRoster {
   }
 
   /** Connected workers, this one counted in, that have no more memory than one that ran out of it over the task. */
-  tooSmallFor(task: TaskRecord, seat: Seat): WorkerId[] {
+  tooSmallFor(task: TaskRecord, worker: ConnectedWorker): WorkerId[] {
     if (task.outgrew === undefined) return []
-    const machines = new Map(this.#connected).set(seat.workerId, seat.capabilities)
+    const machines = new Map(this.#connected).set(worker.workerId, worker.capabilities)
     return [...machines].filter(([, machine]) => isTooSmall(task, machine)).map(([id]) => id)
   }
 }

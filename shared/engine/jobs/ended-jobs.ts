@@ -1,4 +1,4 @@
-import { cancelTask } from '../../domain/task/fall-back.ts'
+import { cancelTask } from '../../domain/task/fail-attempt.ts'
 import { isOver } from '../../domain/lifecycle/task.ts'
 import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import type { JobId, TaskId } from '../../protocol/ids.ts'

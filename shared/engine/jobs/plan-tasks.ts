@@ -31,7 +31,7 @@ export async function plansEnded(engine: Engine): Promise<void> {
 }
 
 /**
- * Writes the tasks of a job down, batch by batch, and lets it run. After a retry it takes up again those that failed or
+ * Writes the tasks of a job down, batch by batch, and lets it run. After a retry it reopens those that failed or
  * were canceled, after a change of the frames it brings all of them in line with the plan. Goes on where a process that
  * died stopped, and several may do it at once: each batch is one commit.
  */

@@ -2,7 +2,7 @@
  * How a file becomes a scene of the farm: kind and facts are read, the bytes go under their hash into the object
  * store, and only then a record says that the scene is there. A second intake of the same bytes finds the record and
  * does nothing. Each step may be repeated, so a process that dies in between leaves at worst a blob without a record,
- * which the next intake of the same file takes up.
+ * with which the next intake of the same file goes on.
  */
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'

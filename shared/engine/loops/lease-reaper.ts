@@ -1,4 +1,4 @@
-import { expireLease } from '../../domain/task/fall-back.ts'
+import { expireLease } from '../../domain/task/fail-attempt.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { Engine } from '../context.ts'
 import { transact } from '../commit/transact.ts'

@@ -17,7 +17,7 @@ import {
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { lastTerm, noteTerm } from './standing.ts'
+import { lastTerm, noteTerm } from './farm-term.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { everyObject, filesOfJob, jobsInStore } from './job-files.ts'
 import { json, readJournal, readText } from './read-journal.ts'
@@ -66,23 +66,23 @@ export async function recoverFarm(
   { store, objects, clock }: { store: FarmStore; objects: ObjectStore; clock: Clock },
   options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {},
 ): Promise<Recovery | Refusal> {
-  const standing = await store.standing()
-  if (standing?.open === true || (standing === null && (await store.holdsJobs()))) {
+  const farmTerm = await store.farmTerm()
+  if (farmTerm?.open === true || (farmTerm === null && (await store.holdsJobs()))) {
     return refuse(
       'conflict',
       'this Redis holds a farm, and a recovery only fills an empty one; let REDIS_URL name an empty ' +
         'Redis or an unused database of this one, or empty this one first (FLUSHDB) if what it holds may be lost',
     )
   }
-  if (standing === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
+  if (farmTerm === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
     return refuse('not_found', 'there is no farm in this object store; check that it is the right bucket or folder')
   }
   // What was lost was the first term at least, whether or not it was noted.
-  const term = standing?.term ?? Math.max(1, await lastTerm(objects)) + 1
+  const term = farmTerm?.term ?? Math.max(1, await lastTerm(objects)) + 1
   // The store hears of the term first: whatever becomes of this Redis, no later term is the same.
   await noteTerm(objects, term, clock.now())
   const closed = { term, open: false }
-  if (standing === null && !(await store.changeStanding(null, closed)))
+  if (farmTerm === null && !(await store.changeFarmTerm(null, closed)))
     return refuse('conflict', 'another process is starting a farm in this Redis; wait, or use an empty Redis')
 
   const damage: string[] = []
@@ -108,7 +108,7 @@ export async function recoverFarm(
     else jobs.push(...(await recoverJob({ store, objects, clock }, jobId, term, damaged)))
   }
   options.signal?.throwIfAborted()
-  if (!(await store.changeStanding(closed, { term, open: true })))
+  if (!(await store.changeFarmTerm(closed, { term, open: true })))
     return refuse(
       'conflict',
       'another process changed this Redis during the recovery; stop it and run the recovery again',

@@ -1,6 +1,6 @@
 import { acceptDelivery, commitResult } from '../../domain/task/hand-in.ts'
 import { filesToSend } from '../../domain/task/expected-files.ts'
-import { failAttempt, releaseLease } from '../../domain/task/fall-back.ts'
+import { failAttempt, releaseLease } from '../../domain/task/fail-attempt.ts'
 import { attemptOf, resultEpoch } from '../../domain/task/attempts.ts'
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import type { Failure } from '../../protocol/failure.ts'

@@ -1,6 +1,6 @@
 import { auditIds } from '../../domain/task/attempts.ts'
 import { AUDITS_OF_TASK_MAX, concludeAudit } from '../../domain/task/conclude-audit.ts'
-import { failJob, rejectResult, type ResultFault } from '../../domain/task/fall-back.ts'
+import { failJob, rejectResult, type ResultFault } from '../../domain/task/fail-attempt.ts'
 import { frameDelivered, frameStitched } from '../../domain/task/frames.ts'
 import { actOnJob, isBeingPlanned, mayJob } from '../../domain/lifecycle/job.ts'
 import type { Pair } from '../../domain/verification/settle-dispute.ts'
@@ -51,7 +51,7 @@ export async function reportRejected(
       : [checked]
   await transact(engine, jobId, { tasks: [taskId, ...related], framesOf: true }, ({ job, task, frames }, now) => {
     const record = task(taskId)
-    // Taken up again since: whoever reads its files then says so again.
+    // Reopened since: whoever reads its files then says so again.
     if (record === undefined || (checked === undefined && (record.auditsFrom ?? 0) !== from)) return { ok: true }
     return rejectResult(job, record, {
       frames: frames.filter(({ number }) => record.frames.includes(number)),

@@ -44,7 +44,7 @@ test('an anchor is known as one from the moment it sits down', async () => {
   const id = await farm.submit(TILED)
   const anna = await farm.connect('anna', { slots: 4 })
   farm.dispatcher.setConnected(new Map([[bert.workerId, bert.capabilities]])) // as of the last round, before she came
-  farm.dispatcher.seat(Object.defineProperty(anna, 'anchor', { value: true }))
+  farm.dispatcher.addWorker(Object.defineProperty(anna, 'anchor', { value: true }))
   for (let turn = 0; turn < 6; turn++) {
     for (const worker of [bert, anna])
       for (const { lease } of worker.leases.values()) if (lease.work.kind === 'render') await worker.finish(lease)

@@ -27,7 +27,7 @@ import {
   takeResult,
 } from '../../../shared/engine/results/hand-in.ts'
 import { Rounds } from '../../../shared/engine/loops/rounds.ts'
-import type { Seat } from '../../../shared/engine/dispatch/seat.ts'
+import type { ConnectedWorker } from '../../../shared/engine/dispatch/connected-worker.ts'
 import {
   loadAudited,
   reportCompared,
@@ -403,8 +403,8 @@ export class EngineFarm {
 export type Honesty = 'honest' | 'lie' | 'garbage'
 
 /** A worker without a socket: it keeps what it was leased until the test says what becomes of it. */
-export class ScriptedWorker implements Seat {
-  readonly workerId: Seat['workerId']
+export class ScriptedWorker implements ConnectedWorker {
+  readonly workerId: ConnectedWorker['workerId']
   readonly capabilities: Capabilities
   readonly #farm: EngineFarm
   readonly leases = new Map<string, { lease: Lease; delivering: boolean }>()
@@ -414,7 +414,7 @@ export class ScriptedWorker implements Seat {
   #connected = false
   #reserved = 0
 
-  constructor(farm: EngineFarm, workerId: Seat['workerId'], offers: Capabilities) {
+  constructor(farm: EngineFarm, workerId: ConnectedWorker['workerId'], offers: Capabilities) {
     this.#farm = farm
     this.workerId = workerId
     this.capabilities = offers
@@ -454,14 +454,14 @@ export class ScriptedWorker implements Seat {
     this.#connected = true
     await this.#farm.store.holdSession(this.workerId, 'session', 1e9)
     await this.#farm.tellConnected()
-    this.#farm.dispatcher.seat(this)
+    this.#farm.dispatcher.addWorker(this)
     await this.#farm.quiet()
   }
 
   /** The connection is gone; `forget` if the worker itself is, with what it held. */
   async disconnect(forget = true): Promise<void> {
     this.#connected = false
-    this.#farm.dispatcher.unseat(this)
+    this.#farm.dispatcher.removeWorker(this)
     if (forget) this.leases.clear()
     await this.#farm.store.endSession(this.workerId, 'session')
     await this.#farm.tellConnected()

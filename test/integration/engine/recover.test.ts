@@ -9,7 +9,7 @@ import { journalJob } from '../../../shared/engine/journal/job-journal.ts'
 import { journalFarm, JOURNAL_EVERY_MS } from '../../../shared/engine/loops/journal.ts'
 import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
 import { recoverFarm, type Recovery } from '../../../shared/engine/recovery/recover-farm.ts'
-import { beginFarm } from '../../../shared/engine/recovery/standing.ts'
+import { beginFarm } from '../../../shared/engine/recovery/farm-term.ts'
 import type { BackgroundStep } from '../../../shared/domain/effect.ts'
 import { renderTasksOfFrame } from '../../../shared/domain/splitting/job-tasks.ts'
 import { isOver } from '../../../shared/domain/lifecycle/task.ts'
@@ -186,7 +186,7 @@ describe('a farm whose state is lost', () => {
     },
   )
 
-  test('takes up tiles, stitched frames and finishes where they were', async () => {
+  test('goes on with tiles, stitched frames and finishes where they were', async () => {
     const farm = new MortalFarm()
     await Promise.all([farm.connect('anna'), farm.connect('bert')])
     const id = await farm.submit({ frames: '1-3', tiles: { columns: 2, rows: 1 }, auditRate: 1 })
@@ -555,7 +555,7 @@ describe('a recovery', () => {
     const empty = new MortalFarm()
     empty.lose()
     expect(await recoverFarm(empty.engine)).toMatchObject({ ok: false, code: 'not_found' })
-    expect(await empty.store.standing()).toBeNull()
+    expect(await empty.store.farmTerm()).toBeNull()
   })
 
   test('that is cut off leaves the farm closed, and goes on where it stopped', async () => {
@@ -613,13 +613,13 @@ describe('a recovery', () => {
 })
 
 describe('a service that starts', () => {
-  test('begins a farm where there is none at all, and takes up one from before there were terms', async () => {
+  test('begins a farm where there is none at all, and goes on with one from before there were terms', async () => {
     const farm = new MortalFarm()
     farm.lose()
     await beginFarm(farm.engine)
-    expect(await farm.store.standing()).toEqual({ term: 1, open: true })
+    expect(await farm.store.farmTerm()).toEqual({ term: 1, open: true })
     await beginFarm(farm.engine)
-    expect(await farm.store.standing()).toEqual({ term: 1, open: true })
+    expect(await farm.store.farmTerm()).toEqual({ term: 1, open: true })
   })
 
   test('refuses when the object store holds a farm whose state is gone', async () => {
@@ -628,7 +628,7 @@ describe('a service that starts', () => {
     await beginFarm(farm.engine)
     farm.lose()
     await expect(beginFarm(farm.engine)).rejects.toThrow('tilework recover')
-    expect(await farm.store.standing()).toBeNull()
+    expect(await farm.store.farmTerm()).toBeNull()
   })
 })
 

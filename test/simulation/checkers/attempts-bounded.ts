@@ -1,5 +1,5 @@
 import { AUDIT_ROUNDS_MAX } from '../../../shared/domain/task/conclude-audit.ts'
-import { ATTEMPTS_MAX } from '../../../shared/domain/task/take-up.ts'
+import { ATTEMPTS_MAX } from '../../../shared/domain/task/grant-lease.ts'
 import { FAILURES } from '../../../shared/protocol/failure.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import { TaskRecord } from '../../../shared/protocol/task.ts'
@@ -49,7 +49,7 @@ function triesUsed(task: TaskRecord): number {
   ).length
 }
 
-/** Without those of the time before it was taken up again. */
+/** Without those of the time before it was reopened. */
 function current(task: TaskRecord): TaskRecord['attempts'] {
   return task.attempts.filter(({ epoch }) => epoch > (task.triesFrom ?? 0))
 }

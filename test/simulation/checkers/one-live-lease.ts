@@ -19,7 +19,7 @@ export function oneLiveLease(): Checker {
           report(`${what} is ${after.state} with ${running.length} running attempts`)
         if (new Set(running.map(({ workerId }) => workerId)).size !== running.length)
           report(`${what} is leased twice to ${running[0]?.workerId}`)
-        // One that was taken up again has lost its oldest attempts.
+        // One that was reopened has lost its oldest attempts.
         const firstFollows = (epoch: number) => after.triesFrom !== undefined || follows(epoch, 0, job)
         if (
           after.epoch !== (after.attempts.at(-1)?.epoch ?? 0) ||

@@ -20,7 +20,7 @@ describe('our own redis-server', () => {
     let server = await startRedisServer({ folder: join(folder, 'made', 'by', 'it') })
     const redis = connectRedis(server.url)
     const store = redisFarmStore(redis)
-    await store.changeStanding(null, { term: 1, open: true })
+    await store.changeFarmTerm(null, { term: 1, open: true })
     const jobId = await storeJob(store, aJob(1))
     process.kill(server.pid, 'SIGKILL')
     await server.ended

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { changeJob, pauseJob, resumeJob, takeBackRendering } from '../../../../shared/domain/job/changes.ts'
 import { actOnJob, mayDispatch } from '../../../../shared/domain/lifecycle/job.ts'
 import { acceptDelivery } from '../../../../shared/domain/task/hand-in.ts'
-import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { grantSecondLease, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
 import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from '../records.ts'
 
@@ -14,17 +14,19 @@ describe('a paused job', () => {
   test('gives no lease of any kind, and takes what comes in', () => {
     expect(mayDispatch(paused)).toBe(false)
     for (const kind of ['render', 'finish', 'audit'] as const)
-      expect(leaseTask(paused, aTask({ kind }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({
+      expect(grantLease(paused, aTask({ kind }), { workerId: ANNA, others: [], now: NOW })).toMatchObject({
         ok: false,
         code: 'conflict',
       })
     for (const job of [paused, aJob({ cap: 9 })])
-      expect(leaseSecond(job, leasedTo(ANNA), { workerId: worker('bert'), others: [ANNA], now: NOW })).toMatchObject({
+      expect(
+        grantSecondLease(job, leasedTo(ANNA), { workerId: worker('bert'), others: [ANNA], now: NOW }),
+      ).toMatchObject({
         ok: false,
         code: 'conflict',
       })
     expect(
-      leaseTask({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), {
+      grantLease({ ...paused, state: 'inspecting' }, aTask({ kind: 'inspect' }), {
         workerId: ANNA,
         others: [],
         now: NOW,

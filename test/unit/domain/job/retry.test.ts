@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { retryJob } from '../../../../shared/domain/job/retry.ts'
 import { auditIds, currentAttempts, triesUsed } from '../../../../shared/domain/task/attempts.ts'
 import { HISTORY_KEPT, reopenTask } from '../../../../shared/domain/task/reopen.ts'
-import { ATTEMPTS_MAX } from '../../../../shared/domain/task/take-up.ts'
+import { ATTEMPTS_MAX } from '../../../../shared/domain/task/grant-lease.ts'
 import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
@@ -13,11 +13,11 @@ const ANNA = worker('anna')
 const expired = (count: number) =>
   Array.from({ length: count }, (_, index) => anAttempt(index + 1, ANNA, { outcome: 'expired' }))
 
-describe('a task that is taken up again', () => {
+describe('a task that is reopened', () => {
   test('has all its tries back and avoids nobody, and its newest attempts stay as its history', () => {
     const failed = aTask({ state: 'failed', epoch: 20, attempts: expired(20), avoid: [ANNA], note: 'it failed' })
     const [task] = reopenTask(failed).tasks ?? []
-    if (task === undefined) throw new Error('not taken up')
+    if (task === undefined) throw new Error('not reopened')
     expect(task).toMatchObject({ state: 'queued', epoch: 20, avoid: [], triesFrom: 20 })
     expect(task).not.toHaveProperty('note')
     expect(task.attempts.map(({ epoch }) => epoch)).toEqual(

@@ -139,7 +139,7 @@ describe('every state of a frame against every act', () => {
     ['stitching', {}],
     ['finishing', { isStitched: true }],
     ['delivering', { isStitched: true, isFinished: true }],
-  ])('a frame that is taken up again is %s by what there is of it: %o', (state, there) => {
+  ])('a frame that is reopened is %s by what there is of it: %o', (state, there) => {
     expect(
       frameStateBy({
         isDelivered: false,

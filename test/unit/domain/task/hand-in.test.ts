@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, Decision } from '../../../../shared/domain/decision.ts'
 import { acceptDelivery, commitResult } from '../../../../shared/domain/task/hand-in.ts'
-import { cancelTask, expireLease, failAttempt, releaseLease } from '../../../../shared/domain/task/fall-back.ts'
-import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { cancelTask, expireLease, failAttempt, releaseLease } from '../../../../shared/domain/task/fail-attempt.ts'
+import { grantSecondLease, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
 import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
@@ -26,7 +26,7 @@ describe('a lease', () => {
   test('is granted for a queued task of an active job only, and raises the epoch', () => {
     for (const jobState of JOB_STATES)
       for (const state of TASK_STATES) {
-        const decision = leaseTask(
+        const decision = grantLease(
           aJob({ state: jobState }),
           aTask({
             state,
@@ -46,7 +46,7 @@ describe('a lease', () => {
   })
 
   test('is not granted to whom the task is not for', () => {
-    expect(leaseTask(aJob(), aTask({ avoid: [anna] }), { workerId: anna, others: [bert], now: NOW })).toMatchObject({
+    expect(grantLease(aJob(), aTask({ avoid: [anna] }), { workerId: anna, others: [bert], now: NOW })).toMatchObject({
       ok: false,
       code: 'conflict',
     })
@@ -57,7 +57,9 @@ describe('a second attempt', () => {
   const slow = leasedTo(anna)
 
   test('goes to another worker while exactly one is at the task, under an epoch of its own', () => {
-    expect(granted(leaseSecond(aJob(), slow, { workerId: bert, others: [anna], now: NOW })).tasks?.[0]).toMatchObject({
+    expect(
+      granted(grantSecondLease(aJob(), slow, { workerId: bert, others: [anna], now: NOW })).tasks?.[0],
+    ).toMatchObject({
       state: 'leased',
       epoch: 2,
       attempts: [
@@ -66,31 +68,37 @@ describe('a second attempt', () => {
       ],
     })
     const twice = leasedTo(anna, { epoch: 2, attempts: [anAttempt(1, anna), anAttempt(2, bert)] })
-    expect(leaseSecond(aJob(), twice, { workerId: worker('carl'), others: [anna, bert], now: NOW })).toMatchObject({
-      code: 'conflict',
-    })
+    expect(grantSecondLease(aJob(), twice, { workerId: worker('carl'), others: [anna, bert], now: NOW })).toMatchObject(
+      {
+        code: 'conflict',
+      },
+    )
     for (const state of TASK_STATES.filter((each) => each !== 'leased'))
-      expect(leaseSecond(aJob(), { ...slow, state }, { workerId: bert, others: [anna], now: NOW })).toMatchObject({
+      expect(grantSecondLease(aJob(), { ...slow, state }, { workerId: bert, others: [anna], now: NOW })).toMatchObject({
         code: 'conflict',
       })
     for (const state of JOB_STATES.filter((each) => each !== 'active'))
-      expect(leaseSecond(aJob({ state }), slow, { workerId: bert, others: [anna], now: NOW })).toMatchObject({
+      expect(grantSecondLease(aJob({ state }), slow, { workerId: bert, others: [anna], now: NOW })).toMatchObject({
         code: 'conflict',
       })
   })
 
   test('never goes to who is at it, to who failed it, or to whom an audit must not go', () => {
-    expect(leaseSecond(aJob(), slow, { workerId: anna, others: [bert], now: NOW })).toMatchObject({ code: 'conflict' })
-    expect(leaseSecond(aJob(), { ...slow, avoid: [bert] }, { workerId: bert, others: [anna], now: NOW })).toMatchObject(
-      { code: 'conflict' },
-    )
+    expect(grantSecondLease(aJob(), slow, { workerId: anna, others: [bert], now: NOW })).toMatchObject({
+      code: 'conflict',
+    })
+    expect(
+      grantSecondLease(aJob(), { ...slow, avoid: [bert] }, { workerId: bert, others: [anna], now: NOW }),
+    ).toMatchObject({ code: 'conflict' })
     const audit = leasedTo(anna, {
       id: auditTaskId(renderTaskId(0), 1),
       kind: 'audit',
       audits: renderTaskId(0),
       avoid: [bert],
     })
-    expect(leaseSecond(aJob(), audit, { workerId: bert, others: [anna], now: NOW })).toMatchObject({ code: 'conflict' })
+    expect(grantSecondLease(aJob(), audit, { workerId: bert, others: [anna], now: NOW })).toMatchObject({
+      code: 'conflict',
+    })
   })
 
   test('is made only while both may fail within the tries that are left', () => {
@@ -99,11 +107,11 @@ describe('a second attempt', () => {
     )
     const worn = (tries: number) =>
       leasedTo(anna, { epoch: tries + 1, attempts: [...failed.slice(0, tries), anAttempt(tries + 1, anna)] })
-    expect(leaseSecond(aJob(), worn(LIMITS.triesPerTaskMax - 2), { workerId: bert, others: [anna], now: NOW }).ok).toBe(
-      true,
-    )
     expect(
-      leaseSecond(aJob(), worn(LIMITS.triesPerTaskMax - 1), { workerId: bert, others: [anna], now: NOW }),
+      grantSecondLease(aJob(), worn(LIMITS.triesPerTaskMax - 2), { workerId: bert, others: [anna], now: NOW }).ok,
+    ).toBe(true)
+    expect(
+      grantSecondLease(aJob(), worn(LIMITS.triesPerTaskMax - 1), { workerId: bert, others: [anna], now: NOW }),
     ).toMatchObject({ code: 'conflict' })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { takeInspected } from '../../../../shared/domain/task/inspected.ts'
-import { leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { INSPECT_TASK_ID } from '../../../../shared/protocol/ids.ts'
 import { JobRecord } from '../../../../shared/protocol/job.ts'
 import { TaskRecord } from '../../../../shared/protocol/task.ts'
@@ -108,12 +108,12 @@ describe('what a worker found in a scene', () => {
 
 test('an inspection is leased while the job is inspecting, and nothing else is', () => {
   const queued = aTask({ id: INSPECT_TASK_ID, kind: 'inspect' })
-  expect(leaseTask(job, queued, { workerId: ann, others: [], now: NOW }).ok).toBe(true)
-  expect(leaseTask(job, aTask(), { workerId: ann, others: [], now: NOW })).toMatchObject({
+  expect(grantLease(job, queued, { workerId: ann, others: [], now: NOW }).ok).toBe(true)
+  expect(grantLease(job, aTask(), { workerId: ann, others: [], now: NOW })).toMatchObject({
     ok: false,
     code: 'conflict',
   })
-  expect(leaseTask(aJob(), queued, { workerId: ann, others: [], now: NOW })).toMatchObject({
+  expect(grantLease(aJob(), queued, { workerId: ann, others: [], now: NOW })).toMatchObject({
     ok: false,
     code: 'conflict',
   })

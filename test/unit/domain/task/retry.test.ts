@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { mayHave, isPicky } from '../../../../shared/domain/scheduling/task-fit.ts'
-import { failAttempt } from '../../../../shared/domain/task/fall-back.ts'
+import { failAttempt } from '../../../../shared/domain/task/fail-attempt.ts'
 import {
   FARM_PAUSE_MAX_MS,
   FARM_PAUSE_MS,
@@ -9,7 +9,7 @@ import {
   notBefore,
   outgrownBy,
 } from '../../../../shared/domain/task/retry.ts'
-import { ATTEMPTS_MAX, leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { ATTEMPTS_MAX, grantSecondLease, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import type { FailureCode } from '../../../../shared/protocol/failure.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import type { TaskRecord } from '../../../../shared/protocol/task.ts'
@@ -54,7 +54,7 @@ describe("a failure that is the farm's own", () => {
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
       at = Math.max(at, task.notBefore ?? at)
       task = taskOf(
-        failAttempt(aJob(), taskOf(leaseTask(aJob(), task, { workerId: anna, others: [], now: at })), {
+        failAttempt(aJob(), taskOf(grantLease(aJob(), task, { workerId: anna, others: [], now: at })), {
           workerId: anna,
           epoch: attempt,
           failure: { code: 'upload_failed', message: '' },
@@ -70,11 +70,11 @@ describe("a failure that is the farm's own", () => {
     const paused = { ...failed('upload_failed', 'upload_failed'), notBefore: NOW + 10 }
     expect(isPicky(paused)).toBe(true)
     expect([isDue(paused, NOW + 9), isDue(paused, NOW + 10)]).toEqual([false, true])
-    expect(leaseTask(aJob(), paused, { workerId: anna, others: [], now: NOW + 9 })).toMatchObject({
+    expect(grantLease(aJob(), paused, { workerId: anna, others: [], now: NOW + 9 })).toMatchObject({
       ok: false,
       code: 'conflict',
     })
-    const leased = taskOf(leaseTask(aJob(), paused, { workerId: anna, others: [], now: NOW + 10 }))
+    const leased = taskOf(grantLease(aJob(), paused, { workerId: anna, others: [], now: NOW + 10 }))
     expect(leased.state).toBe('leased')
     expect('notBefore' in leased).toBe(false)
   })
@@ -111,7 +111,7 @@ describe('a task that ran out of memory', () => {
     expect(mayHave(task, bert, [anna, carl], [], [anna, bert])).toBe(false)
     expect(mayHave(task, carl, [anna, bert], [], [anna, bert])).toBe(true)
     expect(
-      leaseTask(aJob(), task, { workerId: bert, others: [anna, carl], now: NOW, anchors: [], tooSmall: [anna, bert] }),
+      grantLease(aJob(), task, { workerId: bert, others: [anna, carl], now: NOW, anchors: [], tooSmall: [anna, bert] }),
     ).toMatchObject({ ok: false, code: 'conflict' })
   })
 
@@ -124,11 +124,11 @@ describe('a task that ran out of memory', () => {
   test('is not tried a second time beside the first on a machine that is too small', () => {
     const slow = leasedTo(carl, { outgrew: { memoryBytes: 16 * GIB } })
     expect(
-      leaseSecond(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [bert] }),
+      grantSecondLease(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [bert] }),
     ).toMatchObject({ ok: false, code: 'conflict' })
-    expect(leaseSecond(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [] }).ok).toBe(
-      true,
-    )
+    expect(
+      grantSecondLease(aJob(), slow, { workerId: bert, others: [carl], now: NOW, anchors: [], tooSmall: [] }).ok,
+    ).toBe(true)
   })
 
   test('says what would help when its tries are used up', () => {

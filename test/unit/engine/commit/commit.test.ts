@@ -8,10 +8,10 @@ import {
   failAttempt,
   rejectResult,
   releaseLease,
-} from '../../../../shared/domain/task/fall-back.ts'
+} from '../../../../shared/domain/task/fail-attempt.ts'
 import { acceptDelivery, commitResult } from '../../../../shared/domain/task/hand-in.ts'
 import { resultEpoch } from '../../../../shared/domain/task/attempts.ts'
-import { leaseSecond, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { grantSecondLease, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { type Slice, commitOf, recount, taskCounters } from '../../../../shared/engine/commit/commit.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { type TaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
@@ -158,8 +158,8 @@ test('after any walk of events the counters, leases and lists are what a recount
           .filter((frame) => task.frames.includes(frame.number))
         const job = store.job.value
         const files = [aFile('final', index + 1), aFile('raw', index + 1)]
-        if (what === 'lease') store.apply(leaseTask(job, task, { workerId: worker(who), others: [], now: NOW }))
-        if (what === 'second') store.apply(leaseSecond(job, task, { workerId: worker(who), others: [], now: NOW }))
+        if (what === 'lease') store.apply(grantLease(job, task, { workerId: worker(who), others: [], now: NOW }))
+        if (what === 'second') store.apply(grantSecondLease(job, task, { workerId: worker(who), others: [], now: NOW }))
         if (what === 'commit')
           store.apply(
             commitResult(job, task, {

@@ -20,13 +20,13 @@ export async function beginFarm({
   objects: ObjectStore
   clock: Clock
 }): Promise<void> {
-  const standing = await store.standing()
-  if (standing?.open === true) return
+  const farmTerm = await store.farmTerm()
+  if (farmTerm?.open === true) return
   // A farm from before there were terms has none, and its jobs.
-  if (standing !== null || ((await lastTerm(objects)) > 0 && !(await store.holdsJobs())))
-    throw new FarmStateLost(standing)
+  if (farmTerm !== null || ((await lastTerm(objects)) > 0 && !(await store.holdsJobs())))
+    throw new FarmStateLost(farmTerm)
   await noteTerm(objects, 1, clock.now())
-  await store.changeStanding(null, { term: 1, open: true })
+  await store.changeFarmTerm(null, { term: 1, open: true })
 }
 
 /** The highest term that was ever begun; 0 if none was. */

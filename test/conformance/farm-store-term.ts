@@ -11,7 +11,7 @@ const R0 = renderTaskId(0)
 const R1 = renderTaskId(1)
 
 /** `open` gives a store that holds an open farm; `empty` takes everything from it. */
-export function standingSuite(
+export function farmTermSuite(
   name: string,
   open: () => { store: FarmStore; empty: () => Promise<void>; advance: (ms: number) => Promise<void> },
 ): void {
@@ -21,7 +21,7 @@ export function standingSuite(
       await storeJob(store, aJob(1))
       expect(await store.holdsJobs()).toBe(true)
       await empty()
-      expect(await store.standing()).toBeNull()
+      expect(await store.farmTerm()).toBeNull()
       expect(await store.holdsJobs()).toBe(false)
       for (const ask of [
         () => store.check(),
@@ -35,9 +35,9 @@ export function standingSuite(
         () => store.commit(aJobId(1), aCommit({ counters: { x: 1 } }), NOW),
       ])
         await expect(ask()).rejects.toBeInstanceOf(FarmStateLost)
-      expect(await store.changeStanding({ term: 1, open: true }, { term: 9, open: true })).toBe(false)
-      expect(await store.changeStanding(null, { term: 2, open: true })).toBe(true)
-      expect(await store.standing()).toEqual({ term: 2, open: true })
+      expect(await store.changeFarmTerm({ term: 1, open: true }, { term: 9, open: true })).toBe(false)
+      expect(await store.changeFarmTerm(null, { term: 2, open: true })).toBe(true)
+      expect(await store.farmTerm()).toEqual({ term: 2, open: true })
       expect(await store.job(aJobId(1))).toBeNull()
       expect(await store.openJobs()).toEqual([])
       await store.check()
@@ -46,13 +46,13 @@ export function standingSuite(
     it('takes commits of the recovery alone while it is recovered, and no more of them afterwards', async () => {
       const { store, empty } = open()
       await empty()
-      await store.changeStanding(null, { term: 2, open: false })
+      await store.changeFarmTerm(null, { term: 2, open: false })
       const job = aJob(1)
       const create = aCommit({ job: { id: job.id, expected: 0, value: job } })
       await expect(store.commit(job.id, create, NOW)).rejects.toBeInstanceOf(FarmStateLost)
       expect((await store.commit(job.id, { ...create, recovered: true }, NOW)).ok).toBe(true)
       await expect(store.openJobs().then(() => store.token('00'))).rejects.toBeInstanceOf(FarmStateLost)
-      expect(await store.changeStanding({ term: 2, open: false }, { term: 2, open: true })).toBe(true)
+      expect(await store.changeFarmTerm({ term: 2, open: false }, { term: 2, open: true })).toBe(true)
       await expect(store.commit(job.id, aCommit({ counters: { x: 1 }, recovered: true }), NOW)).rejects.toBeInstanceOf(
         FarmStateLost,
       )
@@ -62,7 +62,7 @@ export function standingSuite(
     it('gives records of a later term versions above all earlier ones', async () => {
       const { store, empty } = open()
       await empty()
-      await store.changeStanding(null, { term: 3, open: true })
+      await store.changeFarmTerm(null, { term: 3, open: true })
       const jobId = await storeJob(store, aJob(1))
       const version = (await store.job(jobId))?.version ?? 0
       expect(version).toBe(2_000_000_001)

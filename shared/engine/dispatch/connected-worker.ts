@@ -4,7 +4,7 @@ import type { TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
 
 /** A connected worker as the dispatcher sees it. */
-export interface Seat {
+export interface ConnectedWorker {
   readonly workerId: WorkerId
   readonly capabilities: Capabilities
   /** A machine of the operator's own. */

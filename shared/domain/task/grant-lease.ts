@@ -27,7 +27,7 @@ export interface Taker {
 }
 
 /** A worker gets the right to try. Refused with `conflict` when it may not, or not yet. */
-export function leaseTask(
+export function grantLease(
   job: JobRecord,
   task: TaskRecord,
   { workerId, others, anchors = [], tooSmall = [], now }: Taker,
@@ -45,7 +45,7 @@ export function leaseTask(
  * A second worker gets the right to try what one is slow with; each has an epoch of its own. Refused with `conflict`
  * when it may not, when two are at it already, or when both could not fail within the tries that are left.
  */
-export function leaseSecond(
+export function grantSecondLease(
   job: JobRecord,
   task: TaskRecord,
   { workerId, others, anchors = [], tooSmall = [], now }: Taker,

@@ -7,10 +7,10 @@ import {
   failAttempt,
   rejectResult,
   releaseLease,
-} from '../../../../shared/domain/task/fall-back.ts'
+} from '../../../../shared/domain/task/fail-attempt.ts'
 import { triesUsed } from '../../../../shared/domain/task/attempts.ts'
 import { act } from '../../../../shared/domain/lifecycle/task.ts'
-import { ATTEMPTS_MAX, leaseTask } from '../../../../shared/domain/task/take-up.ts'
+import { ATTEMPTS_MAX, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { FAILURES, FailureCode } from '../../../../shared/protocol/failure.ts'
 import { auditTaskId, renderTaskId, type WorkerId } from '../../../../shared/protocol/ids.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
@@ -128,7 +128,7 @@ describe('a poison scene', () => {
   test("stops its job after as many faults of its own as the limit says, with Blender's last words", () => {
     let task = aTask()
     for (let fault = 1; fault <= LIMITS.sceneFaultsMax; fault++) {
-      task = taskOf(leaseTask(aJob(), task, { workerId: worker(`w${fault}`), others: [], now: NOW }))
+      task = taskOf(grantLease(aJob(), task, { workerId: worker(`w${fault}`), others: [], now: NOW }))
       const decision = granted(
         failAttempt(aJob(), task, {
           workerId: worker(`w${fault}`),
@@ -161,7 +161,7 @@ describe('a poison scene', () => {
 describe('tries', () => {
   const attempt = (task: TaskRecord, end: (task: TaskRecord, workerId: WorkerId) => Decision, number: number) =>
     end(
-      taskOf(leaseTask(aJob(), task, { workerId: worker(`w${number}`), others: [], now: task.notBefore ?? NOW })),
+      taskOf(grantLease(aJob(), task, { workerId: worker(`w${number}`), others: [], now: task.notBefore ?? NOW })),
       worker(`w${number}`),
     )
 

@@ -25,7 +25,7 @@ import {
 import { frameTakenBack, mayTakeBack } from './frames.ts'
 import { act, isOver } from '../lifecycle/task.ts'
 import { notBefore, outgrownBy } from './retry.ts'
-import { ATTEMPTS_MAX } from './take-up.ts'
+import { ATTEMPTS_MAX } from './grant-lease.ts'
 
 /** What a worker says that could not render a task. `machine`: what it has. */
 export interface FailedAttempt {

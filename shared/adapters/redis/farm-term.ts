@@ -4,18 +4,18 @@
  */
 import type { Redis } from 'ioredis'
 import { FarmStateLost } from '../../ports/farm-store.ts'
-import type { FarmStore, Standing } from '../../ports/farm-store.ts'
+import type { FarmStore, FarmTerm } from '../../ports/farm-store.ts'
 import type { Keys } from './keys.ts'
 import type { Link } from './link.ts'
 import { loadScript } from './scripts.ts'
 
-const CHANGE = loadScript('change-standing')
+const CHANGE = loadScript('change-farm-term')
 
-export function standings(link: Link): Pick<FarmStore, 'standing' | 'changeStanding' | 'holdsJobs' | 'takeTurn'> {
+export function farmTerms(link: Link): Pick<FarmStore, 'farmTerm' | 'changeFarmTerm' | 'holdsJobs' | 'takeTurn'> {
   const { keys } = link
   return {
-    standing: () => link.reach((redis) => readStanding(redis, keys)),
-    async changeStanding(from, to) {
+    farmTerm: () => link.reach((redis) => readFarmTerm(redis, keys)),
+    async changeFarmTerm(from, to) {
       return (await link.run(CHANGE, [keys.farm], [written(from), written(to)])) === 1
     },
     async holdsJobs() {
@@ -34,16 +34,16 @@ export function standings(link: Link): Pick<FarmStore, 'standing' | 'changeStand
 export async function believedIn<T>(redis: Redis, keys: Keys, read: (redis: Redis) => Promise<T>): Promise<T> {
   const found = await read(redis)
   if (found !== null && !(Array.isArray(found) && found.length === 0)) return found
-  const standing = await readStanding(redis, keys)
-  if (standing === null || !standing.open) throw new FarmStateLost(standing)
+  const farmTerm = await readFarmTerm(redis, keys)
+  if (farmTerm === null || !farmTerm.open) throw new FarmStateLost(farmTerm)
   return await read(redis)
 }
 
-async function readStanding(redis: Redis, keys: Keys): Promise<Standing | null> {
+async function readFarmTerm(redis: Redis, keys: Keys): Promise<FarmTerm | null> {
   const [, term, closed] = /^(\d+)( recovering)?$/.exec((await redis.get(keys.farm)) ?? '') ?? []
   return term === undefined ? null : { term: Number(term), open: closed === undefined }
 }
 
-function written(standing: Standing | null): string {
-  return standing === null ? '' : `${standing.term}${standing.open ? '' : ' recovering'}`
+function written(farmTerm: FarmTerm | null): string {
+  return farmTerm === null ? '' : `${farmTerm.term}${farmTerm.open ? '' : ' recovering'}`
 }
