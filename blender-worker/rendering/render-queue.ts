@@ -50,7 +50,7 @@ interface Held {
 export class RenderQueue {
   readonly #options: RenderQueueOptions
   readonly #held = new Map<string, Held>()
-  readonly #work = new Set<Promise<void>>()
+  readonly #inProgress = new Set<Promise<void>>()
 
   constructor(options: RenderQueueOptions) {
     this.#options = options
@@ -101,7 +101,7 @@ export class RenderQueue {
   /** Ends every Blender; resolves when nothing of the queue runs any more. */
   async close(): Promise<void> {
     for (const lease of this.refs()) this.drop(lease)
-    while (this.#work.size > 0) await Promise.all(this.#work)
+    while (this.#inProgress.size > 0) await Promise.all(this.#inProgress)
     await Promise.all(this.#options.slots.map((slot) => slot.close()))
   }
 
@@ -235,10 +235,10 @@ export class RenderQueue {
     return join(this.#options.incomingFolder, `${leaseKey(lease)}.exr`)
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work
+  #track(run: Promise<void>): void {
+    const tracked = run
       .catch((error: unknown) => this.#options.log.error({ error: String(error) }, 'clean-up failed'))
-      .finally(() => this.#work.delete(tracked))
-    this.#work.add(tracked)
+      .finally(() => this.#inProgress.delete(tracked))
+    this.#inProgress.add(tracked)
   }
 }

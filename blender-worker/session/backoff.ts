@@ -12,11 +12,11 @@ export interface BackoffSchedule {
 export const RECONNECT_BACKOFF: BackoffSchedule = { baseMs: 500, capMs: 30_000 }
 
 /**
- * The wait before try number `attempt` (from 0), in ms: exponential with full jitter, so that a thousand workers that
+ * The wait before try number `tryNumber` (from 0), in ms: exponential with full jitter, so that a thousand workers that
  * lost the same coordinator do not come back at the same moment. `random` is 0 <= random < 1.
  */
-export function backoffDelayMs(attempt: number, schedule: BackoffSchedule, random: number): number {
-  const ceilingMs = Math.min(schedule.capMs, schedule.baseMs * 2 ** Math.min(attempt, 30))
+export function backoffDelayMs(tryNumber: number, schedule: BackoffSchedule, random: number): number {
+  const ceilingMs = Math.min(schedule.capMs, schedule.baseMs * 2 ** Math.min(tryNumber, 30))
   return Math.floor(random * ceilingMs)
 }
 

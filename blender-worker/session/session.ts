@@ -38,7 +38,7 @@ export class Session {
   readonly #closing = new AbortController()
   #connection: Connection | undefined
   #welcomed = false
-  #attempt = 0
+  #triesMade = 0
   /** Counts welcomes: tells whoever started something before a drop that there was one. */
   generation = 0
 
@@ -59,9 +59,11 @@ export class Session {
       const next: AfterClosing = afterClosing(closing)
       if (next.kind === 'give-up') return { why: next.why, message: next.message }
       const delayMs =
-        next.wait === 'longer' ? overloadedDelayMs(backoff, random()) : backoffDelayMs(this.#attempt, backoff, random())
-      this.#attempt++
-      log.warn({ why: next.message, delayMs, attempt: this.#attempt }, 'connection lost, will reconnect')
+        next.wait === 'longer'
+          ? overloadedDelayMs(backoff, random())
+          : backoffDelayMs(this.#triesMade, backoff, random())
+      this.#triesMade++
+      log.warn({ why: next.message, delayMs, tries: this.#triesMade }, 'connection lost, will reconnect')
       // An aborted wait is `close`, which the loop's condition sees.
       await wait(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined)
     }
@@ -101,7 +103,7 @@ export class Session {
       onMessage: (message) => this.#hear(connection, message),
       onBeat: () => {
         // The connection has lasted; the next drop starts from the shortest wait again.
-        this.#attempt = 0
+        this.#triesMade = 0
         this.send(this.#options.heartbeat())
       },
     })

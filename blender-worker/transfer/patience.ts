@@ -22,9 +22,9 @@ export const TRANSFER_PATIENCE = {
   stallMs: 30_000,
 } as const
 
-/** Waits as the schedule says before try number `attempt` (from 1); rejects when the signal aborts. */
-export async function waitBeforeRetry(attempt: number, patience: Patience, signal: AbortSignal): Promise<void> {
-  await wait(backoffDelayMs(attempt, patience.backoff, patience.random()), undefined, { signal })
+/** Waits as the schedule says before try number `tryNumber` (from 1); rejects when the signal aborts. */
+export async function waitBeforeRetry(tryNumber: number, patience: Patience, signal: AbortSignal): Promise<void> {
+  await wait(backoffDelayMs(tryNumber, patience.backoff, patience.random()), undefined, { signal })
 }
 
 /** Statuses that say "later", not "no". */

@@ -22,7 +22,7 @@ export async function startAssembler(config: FarmConfig, log: Logger): Promise<R
     queue: 'assemble',
     concurrency: config.TILEWORK_CONCURRENCY,
     log,
-    run: (step, attempt) => runAssemblerStep(context, step, attempt),
+    run: (step, turn) => runAssemblerStep(context, step, turn),
   })
   await consumer.start()
   log.info({}, 'assembler runs')

@@ -1,6 +1,6 @@
 import { assertNever } from '../../shared/domain/decision.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
-import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
+import { tryStep } from '../../shared/engine/results/try-step.ts'
 import { eraseJob } from '../../shared/engine/jobs/ended-jobs.ts'
 import type { AssemblerContext } from './context.ts'
 import { deliverFrame } from './deliver-step.ts'
@@ -11,9 +11,9 @@ import { stitchFrame } from './stitch-step.ts'
 export function runAssemblerStep(
   context: AssemblerContext,
   step: BackgroundStep,
-  attempt: { lastAttempt: boolean; signal: AbortSignal },
+  turn: { isLastTry: boolean; signal: AbortSignal },
 ): Promise<void> {
-  return attemptStep(context.engine, step, 'assembly_failed', attempt, () => perform(context, step, attempt.signal))
+  return tryStep(context.engine, step, 'assembly_failed', turn, () => perform(context, step, turn.signal))
 }
 
 function perform(context: AssemblerContext, step: BackgroundStep, signal: AbortSignal): Promise<void> {

@@ -8,11 +8,11 @@ export class ConcurrencyLimit {
     this.#atOnceMax = atOnceMax
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(call: () => Promise<T>): Promise<T> {
     if (this.#inside >= this.#atOnceMax) await new Promise<void>((enter) => this.#waiting.push(enter))
     else this.#inside += 1
     try {
-      return await work()
+      return await call()
     } finally {
       // Whoever waits longest takes the place over.
       const next = this.#waiting.shift()

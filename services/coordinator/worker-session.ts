@@ -314,11 +314,11 @@ export class WorkerSession implements ConnectedWorker {
     const now = engine.clock.now()
     this.#recordedAt = now
     const stored = await engine.store.worker(this.#record.id)
-    const { restsUntil: _before, ...record } = this.#record
-    const restsUntil = this.#coolDown.until(now)
+    const { coolsDownUntil: _before, ...record } = this.#record
+    const coolsDownUntil = this.#coolDown.until(now)
     this.#record = {
       ...record,
-      ...(restsUntil === undefined ? {} : { restsUntil }),
+      ...(coolsDownUntil === undefined ? {} : { coolsDownUntil }),
       ...(stored === null ? {} : { quarantined: stored.quarantined }),
       state: this.#state === 'draining' ? 'draining' : 'connected',
       leases: this.#held.size,

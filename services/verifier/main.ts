@@ -1,6 +1,6 @@
 import { stepConsumer } from '../../shared/adapters/bullmq/step-consumer.ts'
 import { farmImaging } from '../../shared/adapters/imaging/imaging.ts'
-import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
+import { tryStep } from '../../shared/engine/results/try-step.ts'
 import type { Logger } from '../../shared/ports/core.ts'
 import { readConfig, type FarmConfig } from '../wiring/config.ts'
 import { connectFarm } from '../wiring/connect.ts'
@@ -17,9 +17,9 @@ export async function startVerifier(config: FarmConfig, log: Logger): Promise<Ru
     queue: 'verify',
     concurrency: config.TILEWORK_CONCURRENCY,
     log,
-    run: async (step, attempt) => {
+    run: async (step, turn) => {
       if (step.step !== 'compare') throw new Error(`${step.step} is the assembler's`)
-      await attemptStep(connections.engine, step, 'comparison_failed', attempt, () =>
+      await tryStep(connections.engine, step, 'comparison_failed', turn, () =>
         compareTask(connections.engine, farmImaging, scratchDir, step.jobId, step.taskId),
       )
     },

@@ -8,20 +8,20 @@ import { samplesPerPixel } from './splitting/sample-rules.ts'
 import { sampleRangeOf } from './splitting/samples.ts'
 import { stitchedSize, tileOfPlan } from './splitting/tiles.ts'
 
-/** What earlier tasks of a scene cost. `work` is in pixel samples. */
+/** What earlier tasks of a scene cost. Each pixel is counted once for each of its samples. */
 export interface Pace {
   readonly renderSeconds: number
-  readonly work: number
+  readonly pixelSamples: number
   readonly renderTasks: number
   readonly finishSeconds: number
   readonly finishTasks: number
 }
 
-export const NO_PACE: Pace = { renderSeconds: 0, work: 0, renderTasks: 0, finishSeconds: 0, finishTasks: 0 }
+export const NO_PACE: Pace = { renderSeconds: 0, pixelSamples: 0, renderTasks: 0, finishSeconds: 0, finishTasks: 0 }
 
 /** The pace with the tasks of one more job: what was rendered and accepted of it. */
 export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: readonly TaskRecord[]): Pace {
-  let { renderSeconds, work, renderTasks, finishSeconds, finishTasks } = pace
+  let { renderSeconds, pixelSamples, renderTasks, finishSeconds, finishTasks } = pace
   for (const task of tasks) {
     const seconds = task.state === 'completed' ? resultOf(task)?.renderSeconds : undefined
     if (seconds === undefined) continue
@@ -31,10 +31,10 @@ export function addPace(pace: Pace, plan: JobPlan, facts: SceneSettings, tasks: 
     } else if (task.kind === 'render') {
       renderSeconds += seconds
       renderTasks += 1
-      work += task.frames.length * pixelsOf(plan, task.tile) * samplesOf(plan, facts, task.sampleRange)
+      pixelSamples += task.frames.length * pixelsOf(plan, task.tile) * samplesOf(plan, facts, task.sampleRange)
     }
   }
-  return { renderSeconds, work, renderTasks, finishSeconds, finishTasks }
+  return { renderSeconds, pixelSamples, renderTasks, finishSeconds, finishTasks }
 }
 
 /** What an estimate stands on. */
@@ -57,11 +57,12 @@ export function estimateOf(
   facts: SceneSettings,
   { audits, pace, fromJobs, slots }: EstimateBasis,
 ): PlanView['estimate'] {
-  if (pace.renderTasks === 0 || pace.work === 0) return null
+  if (pace.renderTasks === 0 || pace.pixelSamples === 0) return null
   const framePixels = Array.from({ length: tilesPerFrame(plan) }, (_, tile) =>
     pixelsOf(plan, plan.tiles === undefined ? undefined : tile),
   ).reduce((sum, pixels) => sum + pixels, 0)
-  const render = (pace.renderSeconds / pace.work) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)
+  const render =
+    (pace.renderSeconds / pace.pixelSamples) * framePixels * plan.frameCount * samplesOf(plan, facts, undefined)
   const finishes = finishCount(plan)
   const finishEach = pace.finishTasks === 0 ? 0 : pace.finishSeconds / pace.finishTasks
   const again =

@@ -2,10 +2,10 @@
 const AT_ONCE = 16
 
 /** Does it for all, several at a time; stops at the first that throws. */
-export async function eachAtOnce<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+export async function eachAtOnce<T>(all: readonly T[], call: (one: T) => Promise<void>): Promise<void> {
   const rest = all[Symbol.iterator]()
   const lane = async () => {
-    for (const one of rest) await work(one)
+    for (const one of rest) await call(one)
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, all.length) }, lane))
 }

@@ -23,7 +23,7 @@ export interface WorkQueue {
   takeTask(jobId: JobId): Promise<TakenTask | null>
   waitingTasks(jobId: JobId): Promise<number>
   /** Frees what is held for a job that has nothing waiting. */
-  restJob(jobId: JobId): Promise<void>
+  letGoOfJob(jobId: JobId): Promise<void>
   /** Drops all that waits for a job. */
   dropJob(jobId: JobId): Promise<void>
   addStep(step: BackgroundStep): Promise<void>
@@ -32,9 +32,9 @@ export interface WorkQueue {
 
 export interface StepContext {
   /** 1 for the first try. */
-  readonly attempt: number
+  readonly tryNumber: number
   /** If this one throws, the step is not tried again by itself. */
-  readonly lastAttempt: boolean
+  readonly isLastTry: boolean
   /** Aborted when the process is to end, or the step was taken from it. */
   readonly signal: AbortSignal
 }

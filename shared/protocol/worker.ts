@@ -110,7 +110,7 @@ export const WorkerRecord = z
     /** Gets no leases while it is set. Nothing in the farm sets it by itself yet. */
     quarantined: z.boolean(),
     /** It failed several tasks in a row, and gets no leases before this farm time. */
-    restsUntil: z.int().optional(),
+    coolsDownUntil: z.int().optional(),
     connectedAt: z.int(),
     lastSeenAt: z.int(),
   })

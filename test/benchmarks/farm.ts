@@ -1,4 +1,4 @@
-// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time at rest, everybody
+// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time when idle, everybody
 // cut off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
 // are processes of their own, so that the coordinator's figures are its own; the processors are shared by all of them.
 // Written to .benchmarks/farm.json.
@@ -18,7 +18,7 @@ import { startBenchCoordinator } from './bench-coordinator.ts'
 import { BenchWorker } from './bench-worker.ts'
 
 /** Two heartbeats of everybody. */
-const REST_MS = 30_000
+const IDLE_MS = 30_000
 const BACK_DEADLINE_MS = 90_000
 const THROUGHPUT_MS = 12_000
 const THROUGHPUT_WARM_UP_MS = 3_000
@@ -62,7 +62,7 @@ async function coordinate(redisUrl: string, folder: string): Promise<void> {
 }
 
 /** Workers `from` to `from + count`, each on one of the coordinators in turn. */
-async function work(urls: readonly string[], from: number, count: number): Promise<void> {
+async function runWorkers(urls: readonly string[], from: number, count: number): Promise<void> {
   let done = 0
   const workers = Array.from({ length: count }, (_, at) => {
     const index = from + at
@@ -175,8 +175,8 @@ async function measureCrowd(redisUrl: string, folder: string, total: number) {
   await pause(2_000)
   const before = await coordinator.ask<Reading>('read')
   const redisBefore = await redisCpuMs(redisUrl)
-  await pause(REST_MS)
-  const rest = await coordinator.ask<Reading>('read')
+  await pause(IDLE_MS)
+  const idle = await coordinator.ask<Reading>('read')
   const redisAfter = await redisCpuMs(redisUrl)
   for (const child of workers) await child.ask('cut')
   const backSeconds = await secondsUntil(workers, total)
@@ -184,17 +184,17 @@ async function measureCrowd(redisUrl: string, folder: string, total: number) {
   await Promise.all(workers.map((child) => child.ask('stop')))
   await coordinator.ask('stop')
   return {
-    workers: rest.connected,
+    workers: idle.connected,
     connectSeconds,
-    rssMiB: Math.round(rest.rss / 2 ** 20),
-    kibForEachWorker: Math.round((rest.rss - empty.rss) / total / 102.4) / 10,
-    restCpuPercent: Math.round(((rest.cpuMs - before.cpuMs) / REST_MS) * 1000) / 10,
-    redisRestCpuPercent: Math.round(((redisAfter - redisBefore) / REST_MS) * 1000) / 10,
-    restDelayMs: rest.delayMs,
+    rssMiB: Math.round(idle.rss / 2 ** 20),
+    kibForEachWorker: Math.round((idle.rss - empty.rss) / total / 102.4) / 10,
+    idleCpuPercent: Math.round(((idle.cpuMs - before.cpuMs) / IDLE_MS) * 1000) / 10,
+    redisIdleCpuPercent: Math.round(((redisAfter - redisBefore) / IDLE_MS) * 1000) / 10,
+    idleDelayMs: idle.delayMs,
     storm: {
       backSeconds,
       connectedAfter: storm.connected,
-      cpuSeconds: Math.round((storm.cpuMs - rest.cpuMs) / 100) / 10,
+      cpuSeconds: Math.round((storm.cpuMs - idle.cpuMs) / 100) / 10,
       delayMs: storm.delayMs,
     },
   }
@@ -261,11 +261,11 @@ async function measureAll(): Promise<void> {
       )
       console.log(`| memory (RSS), of that for each worker | ${crowd.rssMiB} MiB, ${crowd.kibForEachWorker} KiB |`)
       console.log(
-        `| processor at rest: coordinator, Redis | ${crowd.restCpuPercent} %, ${crowd.redisRestCpuPercent} % of one |`,
+        `| processor when idle: coordinator, Redis | ${crowd.idleCpuPercent} %, ${crowd.redisIdleCpuPercent} % of one |`,
       )
       console.log(
-        `| delay of the event loop at rest: p50, p99, longest | ${crowd.restDelayMs.p50}, ` +
-          `${crowd.restDelayMs.p99}, ${crowd.restDelayMs.max} ms |`,
+        `| delay of the event loop when idle: p50, p99, longest | ${crowd.idleDelayMs.p50}, ` +
+          `${crowd.idleDelayMs.p99}, ${crowd.idleDelayMs.max} ms |`,
       )
       console.log(`| all cut off at once: seconds until all are back | ${crowd.storm.backSeconds.toFixed(1)} s |`)
       console.log(
@@ -299,5 +299,5 @@ async function measureAll(): Promise<void> {
 
 const [role, first = '', second = '', third = ''] = process.argv.slice(2)
 if (role === 'coordinator') await coordinate(first, second)
-else if (role === 'workers') await work(first.split(','), Number(second), Number(third))
+else if (role === 'workers') await runWorkers(first.split(','), Number(second), Number(third))
 else await measureAll()

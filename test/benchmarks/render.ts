@@ -80,9 +80,9 @@ console.log(
 await mkdir('.benchmarks', { recursive: true })
 await writeFile('.benchmarks/render.json', `${JSON.stringify(report, null, 1)}\n`)
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+async function timed(call: () => Promise<unknown>): Promise<number> {
   const begun = performance.now()
-  await work()
+  await call()
   return (performance.now() - begun) / 1000
 }
 

@@ -56,7 +56,7 @@ export class Artist {
   }
 
   /** Hands in jobs until told to stop, and waits for the last of them. `giveUp` ends the waiting. */
-  async work(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
+  async submitJobs(stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
     await Promise.all(
       Array.from({ length: OPEN_AT_ONCE }, async () => {
         while (!stop.aborted) await this.#oneJob(giveUp)

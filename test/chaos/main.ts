@@ -108,8 +108,8 @@ async function run(): Promise<void> {
   const trouble = makeTrouble(stage)
   let settle: NodeJS.Timeout | undefined
   try {
-    const work = artist.work(stop, giveUp)
-    await Promise.race([pause(minutes * 60_000, undefined, { signal: interruption.signal }), work])
+    const submitting = artist.submitJobs(stop, giveUp)
+    await Promise.race([pause(minutes * 60_000, undefined, { signal: interruption.signal }), submitting])
     calm.abort()
     await trouble
     say('no more faults; waiting for the last jobs')
@@ -117,7 +117,7 @@ async function run(): Promise<void> {
       () => late.abort(new Error(`open jobs did not end within ${SETTLE_MS / 60_000} minutes after the last fault`)),
       SETTLE_MS,
     )
-    await work
+    await submitting
     await conclude(artist, known, giveUp)
   } finally {
     clearTimeout(settle)

@@ -86,7 +86,7 @@ it('brings a step back whose process died over it', async () => {
   expect((await dying.getNextJob('a process that dies', { block: false }))?.name).toBe('encode')
   await dying.close(true)
 
-  const attempts: number[] = []
+  const tries: number[] = []
   const consumer = stepConsumer({
     redisUrl: server.url,
     prefix,
@@ -94,10 +94,10 @@ it('brings a step back whose process died over it', async () => {
     concurrency: 1,
     log,
     lockMs: 200,
-    run: async (_step, { attempt }) => void attempts.push(attempt),
+    run: async (_step, { tryNumber }) => void tries.push(tryNumber),
   })
   await consumer.start()
-  await vi.waitFor(() => expect(attempts).toEqual([1]), 10_000)
+  await vi.waitFor(() => expect(tries).toEqual([1]), 10_000)
   await consumer.stop()
 }, 15_000)
 

@@ -137,12 +137,12 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
       }, 5_000)
     })
 
-    it('gives tasks of a job that rested', async () => {
+    it('gives tasks of a job that was let go of', async () => {
       const { queue } = await open()
       await queue.addTasks(JOB, tasks(0, 1))
       const held = inHand(await queue.takeTask(JOB))
-      await queue.restJob(JOB)
-      await queue.restJob(aJobId(9))
+      await queue.letGoOfJob(JOB)
+      await queue.letGoOfJob(aJobId(9))
       await held.done()
       expect(await drain(queue, JOB)).toEqual(['r0000001@0'])
     })
@@ -230,22 +230,22 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
 
     it('are tried again when they throw, know how often, and know the last time', async () => {
       const under = await open()
-      const tries: Pick<StepContext, 'attempt' | 'lastAttempt'>[] = []
-      await start(under, 'verify', async (_step, { attempt, lastAttempt }) => {
-        tries.push({ attempt, lastAttempt })
+      const tries: Pick<StepContext, 'tryNumber' | 'isLastTry'>[] = []
+      await start(under, 'verify', async (_step, { tryNumber, isLastTry }) => {
+        tries.push({ tryNumber, isLastTry })
         throw new Error('the store is away')
       })
       await under.queue.addStep(compare)
       await vi.waitFor(() => expect(tries).toHaveLength(8), 10_000)
-      expect(tries.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
-      expect(tries.map(({ lastAttempt }) => lastAttempt)).toEqual([...Array<boolean>(7).fill(false), true])
+      expect(tries.map(({ tryNumber }) => tryNumber)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+      expect(tries.map(({ isLastTry }) => isLastTry)).toEqual([...Array<boolean>(7).fill(false), true])
 
       // what failed for good does not stand in its own way
       await vi.waitFor(async () => {
         await under.queue.addStep(compare)
         expect(tries.length).toBeGreaterThan(8)
       }, 5_000)
-      expect(tries[8]?.attempt).toBe(1)
+      expect(tries[8]?.tryNumber).toBe(1)
     })
 
     it('finish before their consumer stops', async () => {
@@ -277,9 +277,9 @@ export function workQueueSuite(name: string, open: () => Promise<QueueUnderTest>
       await under.queue.addStep(encode)
       await entered.happened
       await consumer.stop()
-      const attempts: number[] = []
-      await start(under, 'assemble', async (_step, { attempt }) => void attempts.push(attempt))
-      await vi.waitFor(() => expect(attempts).toEqual([1]), 5_000)
+      const tries: number[] = []
+      await start(under, 'assemble', async (_step, { tryNumber }) => void tries.push(tryNumber))
+      await vi.waitFor(() => expect(tries).toEqual([1]), 5_000)
     })
   })
 }

@@ -90,7 +90,7 @@ interface Level {
 async function level(): Promise<Level> {
   for (const target of targets)
     await target
-      .rest?.()
+      .settle?.()
       .catch((error: unknown) =>
         fail(
           target.name,

@@ -8,6 +8,6 @@ export interface Target {
   /** Gives a word for what became of it (the code of a refusal). Throws for what must never happen. */
   take(input: Buffer): Promise<string>
   /** Now and then: lets go of what is kept over inputs, so that what grows then is a leak. */
-  rest?(): Promise<void>
+  settle?(): Promise<void>
   close(): Promise<void>
 }

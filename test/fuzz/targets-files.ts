@@ -138,7 +138,7 @@ function pythonExr(folder: string, images: readonly Buffer[]): Target {
       if (waiting.length >= LOT) await read()
       return 'taken'
     },
-    rest: read,
+    settle: read,
     close: read,
   }
 }

@@ -136,7 +136,7 @@ async function workerMessages(): Promise<Target> {
       if (complaints.length > 0) throw new Error(complaints.join(''))
       return `${ended ? 'closed' : 'open'} ${[...new Set(socket.sent.map(({ type }) => type))].join(' ')}`
     },
-    rest: renew,
+    settle: renew,
     close: async () => undefined,
   }
 }
@@ -254,7 +254,7 @@ async function restRequests(): Promise<Target> {
         })
       return `${url.split('/')[2]?.split('?')[0]} ${answer.statusCode}`
     },
-    rest: renew,
+    settle: renew,
     close: async () => farm?.close(),
   }
 }

@@ -92,8 +92,7 @@ async function handIn(worker: ScriptedWorker, lease: Lease, sent: readonly Sent[
 
 async function runSteps(): Promise<void> {
   const context = { engine: farm.engine, imaging: farmImaging, video: ffmpegEncoder(undefined), scratchDir: folder }
-  while (await farm.queue.runStep('assemble', (step, attempt) => runAssemblerStep(context, step, attempt)))
-    await farm.quiet()
+  while (await farm.queue.runStep('assemble', (step, turn) => runAssemblerStep(context, step, turn))) await farm.quiet()
 }
 
 async function finalKeys(jobId: JobId): Promise<string[]> {

@@ -61,11 +61,11 @@ export async function makeScenes(lab: Lab, names: readonly string[], folder: str
 /** Runs a batch, and again what is left of it where Blender died; answers for each why it failed, or null. */
 async function eachOf(
   all: readonly string[],
-  work: (rest: readonly string[]) => Promise<{ readonly why: string | null }[]>,
+  call: (rest: readonly string[]) => Promise<{ readonly why: string | null }[]>,
 ): Promise<(string | null)[]> {
   const outcomes: (string | null)[] = []
   while (outcomes.length < all.length) {
-    const done = await work(all.slice(outcomes.length))
+    const done = await call(all.slice(outcomes.length))
     outcomes.push(...done.map(({ why }) => why))
     if (outcomes.length < all.length) outcomes.push('bare Blender ended in the middle of it')
   }

@@ -53,6 +53,6 @@ export interface Checker {
   recovered?(world: World, report: Report): Promise<void>
   /** Now and then, between two events. */
   swept?(world: World, report: Report): Promise<void>
-  /** When everything has come to rest, or should have. */
+  /** When everything has settled, or should have. */
   ended?(world: World, report: Report): Promise<void>
 }

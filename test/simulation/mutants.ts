@@ -259,7 +259,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   { name: 'tries are not counted', caughtBy: ['attempts-bounded'], planted: { bend: nothingSucceeds } },
   { name: 'jobs stop at the second try', caughtBy: ['attempts-bounded'] },
   { name: 'jobs that are over still give leases', caughtBy: ['one-live-lease'], planted: { bend: canceledInARush } },
-  { name: 'paused jobs still give leases', caughtBy: ['paused-rests'], planted: { bend: pausedInARush } },
+  { name: 'paused jobs still give leases', caughtBy: ['paused-gives-nothing'], planted: { bend: pausedInARush } },
   { name: 'epochs begin anew after a recovery', caughtBy: ['one-live-lease'], planted: { bend: emptiedOften } },
   {
     name: 'what failed stays so when its job is tried again',

@@ -69,7 +69,7 @@ export class StepRunner {
       if (!this.#world.healed && this.#random.chance(weather.stolenStepShare))
         agenda.after(this.#random.between(0, 300), take)
       this.process.enter(() => {
-        trace.note(this.process.name, `begins ${JSON.stringify(step)}, try ${context.attempt}`)
+        trace.note(this.process.name, `begins ${JSON.stringify(step)}, try ${context.tryNumber}`)
         performStep(this.#engine, step, context, (key) => this.#readLine(key)).then(
           () => {
             trace.note(this.process.name, `ends ${step.step}`)

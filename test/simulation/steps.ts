@@ -4,7 +4,7 @@ import { frameFileName, stitchedPath } from '../../shared/domain/file-names.ts'
 import { renderTasksOfFrame, sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import type { BackgroundStep } from '../../shared/domain/effect.ts'
 import type { Pair } from '../../shared/domain/verification/settle-dispute.ts'
-import { attemptStep } from '../../shared/engine/results/attempt-step.ts'
+import { tryStep } from '../../shared/engine/results/try-step.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import { eraseJob } from '../../shared/engine/jobs/ended-jobs.ts'
 import {
@@ -28,10 +28,10 @@ import { hashOf, stitchedLine } from './contents.ts'
 export function performStep(
   engine: Engine,
   step: BackgroundStep,
-  attempt: { lastAttempt: boolean; signal: AbortSignal },
+  turn: { isLastTry: boolean; signal: AbortSignal },
   readLine: (key: ObjectKey) => Promise<string | null>,
 ): Promise<void> {
-  return attemptStep(engine, step, step.step === 'compare' ? 'comparison_failed' : 'assembly_failed', attempt, () => {
+  return tryStep(engine, step, step.step === 'compare' ? 'comparison_failed' : 'assembly_failed', turn, () => {
     switch (step.step) {
       case 'stitch':
         return stitch(engine, step.jobId, step.frame, readLine)

@@ -23,7 +23,7 @@ let settled = 0
 const TICKS_COUNT = process.env['VITEST'] === undefined
 
 /**
- * Ends when everything that was begun has come to rest. Promises alone are drained by one tick, which Node runs when no
+ * Ends when everything that was begun has settled. Promises alone are drained by one tick, which Node runs when no
  * promise has anything left to do: a turn of its event loop costs thirty times as much. Who used ticks (streams do)
  * gets the turn.
  */

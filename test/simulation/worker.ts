@@ -203,7 +203,7 @@ export class SimulatedWorker {
     }
   }
 
-  // --- the work -----------------------------------------------------------------------------------------------------
+  // --- rendering ----------------------------------------------------------------------------------------------------
 
   #take(lease: Lease): void {
     if (this.leases.has(keyOf(lease))) return
@@ -215,7 +215,7 @@ export class SimulatedWorker {
       told: null,
       toldAt: 0,
     })
-    this.#work()
+    this.#begin()
   }
 
   #conduct(lease: Lease): Conduct {
@@ -233,7 +233,7 @@ export class SimulatedWorker {
   }
 
   /** As many renders at a time as there are slots. */
-  #work(): void {
+  #begin(): void {
     const { renderMsMin, renderMsMax, capabilities } = this.character
     const busy = [...this.leases.values()].filter((held) => held.phase === 'rendering').length
     const next = [...this.leases.values()].find((held) => held.phase === 'waiting' && held.conduct.type !== 'forget')
@@ -243,9 +243,9 @@ export class SimulatedWorker {
     this.process.after(this.#random.between(Math.min(renderMsMin, slow), slow), () => {
       if (this.leases.get(keyOf(next.lease)) !== next) return
       this.#ready(next)
-      this.#work()
+      this.#begin()
     })
-    this.#work()
+    this.#begin()
   }
 
   #ready(held: Held): void {
@@ -307,7 +307,7 @@ export class SimulatedWorker {
   }
 
   #drop(lease: LeaseRef): void {
-    if (this.leases.delete(keyOf(lease))) this.#work()
+    if (this.leases.delete(keyOf(lease))) this.#begin()
   }
 }
 

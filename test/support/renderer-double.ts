@@ -117,11 +117,11 @@ class OneRenderer implements Renderer {
 
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
     const roles = request.window === undefined ? (['final', 'raw'] as const) : (['raw'] as const)
-    return this.#work(request, onProgress, request.display ? [...roles, 'display'] : roles)
+    return this.#render(request, onProgress, request.display ? [...roles, 'display'] : roles)
   }
 
   async finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered> {
-    return this.#work(request, onProgress, request.display ? ['final', 'display'] : ['final'])
+    return this.#render(request, onProgress, request.display ? ['final', 'display'] : ['final'])
   }
 
   async close(): Promise<void> {
@@ -129,7 +129,7 @@ class OneRenderer implements Renderer {
     this.#killed?.(new WorkFailure('blender_crashed', 'killed'))
   }
 
-  async #work(
+  async #render(
     request: RenderRequest | FinishRequest,
     onProgress: OnProgress,
     roles: readonly RenderedFile['role'][],

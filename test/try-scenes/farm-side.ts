@@ -17,7 +17,7 @@ import type { TestFarm } from '../support/farm.ts'
 import type { HandedIn } from './working-copy.ts'
 
 const LOOK_MS = 250
-/** A job that nobody can have is given up after this; workers that rest after failures are waited for. */
+/** A job that nobody can have is given up after this; workers that cool down after failures are waited for. */
 const WAITING_MS_MAX = 20_000
 
 /** The farm does not want it, in its own words. */
@@ -121,9 +121,9 @@ export class FarmSide {
   }
 }
 
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
+async function refusing<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await work()
+    return await call()
   } catch (error) {
     if (error instanceof FarmRefusal) throw new Refused(error.code, error.message)
     throw error

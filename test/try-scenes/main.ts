@@ -83,11 +83,11 @@ async function run(options: Options): Promise<Row[]> {
 }
 
 /** Undefined when the run was interrupted meanwhile: what was broken off says nothing of the scene. */
-async function inFolder(farm: TestFarm, work: (folder: string) => Promise<Row[]>): Promise<Row[] | undefined> {
+async function inFolder(farm: TestFarm, call: (folder: string) => Promise<Row[]>): Promise<Row[] | undefined> {
   await mkdir(join(farm.folder, 'tries'), { recursive: true })
   const folder = await mkdtemp(join(farm.folder, 'tries', 'scene-'))
   try {
-    const rows = await work(folder)
+    const rows = await call(folder)
     return stop.signal.aborted ? undefined : rows
   } catch (error) {
     if (stop.signal.aborted) return undefined

@@ -160,11 +160,11 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-async function inParallel<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(all: readonly T[], atOnce: number, call: (one: T) => Promise<void>): Promise<void> {
   const rest = all.values()
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (const one of rest) await work(one)
+      for (const one of rest) await call(one)
     }),
   )
 }

@@ -71,7 +71,7 @@ export class FarmRequests {
 
   /** Sends a request to a path of the farm. Throws FarmRefusal, FarmUnreachable, or the reason of an aborted signal. */
   async send(path: string, request: FarmRequest = {}): Promise<Response> {
-    const response = await this.attempt(path, request)
+    const response = await this.tryOnce(path, request)
     if (response.ok || request.allow?.includes(response.status) === true) return response
     throw await this.refusalIn(response)
   }
@@ -91,7 +91,7 @@ export class FarmRequests {
     )
   }
 
-  private async attempt(
+  private async tryOnce(
     path: string,
     { method = 'GET', headers = {}, json, bytes, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest,
   ): Promise<Response> {
@@ -114,9 +114,9 @@ export class FarmRequests {
     )
   }
 
-  private async guard<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  private async guard<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     try {
-      return await work()
+      return await call()
     } catch (error) {
       signal?.throwIfAborted()
       throw new FarmUnreachable(this.address.url, networkWords(error))

@@ -32,7 +32,7 @@ function row(worker: WorkerRecord): string[] {
     [
       worker.state,
       ...(worker.quarantined ? ['quarantined'] : []),
-      ...(worker.restsUntil === undefined ? [] : ['rests after failures']),
+      ...(worker.coolsDownUntil === undefined ? [] : ['cools down after failures']),
     ].join(', '),
     blender.version,
     [...new Set(shown)].join(', '),

@@ -112,7 +112,7 @@ async function renderSample(run: Run): Promise<Outcome> {
   const goesWrong = anyEnd(children)
   // Nobody may be listening any more when the children are stopped at the end.
   goesWrong.catch(() => undefined)
-  const unlessEnded = <T>(work: Promise<T>): Promise<T> => Promise.race([work, goesWrong])
+  const unlessEnded = <T>(call: Promise<T>): Promise<T> => Promise.race([call, goesWrong])
 
   await unlessEnded(watch.time('workers', () => workersConnected(client, signal)))
   await unlessEnded(removeOldJobs(client))

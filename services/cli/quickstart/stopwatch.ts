@@ -7,10 +7,10 @@ export class Stopwatch {
   }
 
   /** Does the work and adds its time to a part. */
-  async time<T>(part: string, work: () => Promise<T>): Promise<T> {
+  async time<T>(part: string, call: () => Promise<T>): Promise<T> {
     const startedMs = performance.now()
     try {
-      return await work()
+      return await call()
     } finally {
       this.seconds.set(part, (this.seconds.get(part) ?? 0) + (performance.now() - startedMs) / 1000)
     }

@@ -35,7 +35,7 @@ export interface IdempotentRequest {
 type Memory = Pick<FarmStore, 'rememberRequest' | 'answerRequest'>
 
 /**
- * Does the work once for each key. `work` is told what to name the thing it makes, and when it is done again under that
+ * Does the work once for each key. `call` is told what to name the thing it makes, and when it is done again under that
  * name (the first coordinator died, or is still at it) it must give what the first one made. Throws
  * idempotency_mismatch when the key was used for another request.
  */
@@ -44,15 +44,15 @@ export async function once<T>(
   request: IdempotentRequest,
   {
     name,
-    work,
+    call,
     parse,
   }: {
     name: () => Promise<string>
-    work: (makes?: string) => Promise<{ ok: true; answer: T } | Refusal>
+    call: (makes?: string) => Promise<{ ok: true; answer: T } | Refusal>
     parse: (stored: unknown) => T
   },
 ): Promise<{ answer: T; replayed: boolean }> {
-  if (request.key === undefined) return { answer: granted(await work()), replayed: false }
+  if (request.key === undefined) return { answer: granted(await call()), replayed: false }
   const key = hashOf([request.owner, request.key])
   const own = { fingerprint: hashOf([request.route, canonical(request.body)]), makes: await name(), answer: null }
   const before = await store.rememberRequest(key, own, ANSWER_TTL_MS)
@@ -63,7 +63,7 @@ export async function once<T>(
       'this Idempotency-Key was used for a request with another body; use a new key for a new request',
     )
   if (answer !== null) return { answer: parse(JSON.parse(answer)), replayed: true }
-  const result = await work(makes)
+  const result = await call(makes)
   await store.answerRequest(
     key,
     { fingerprint, makes, answer: result.ok ? JSON.stringify(result.answer) : null },

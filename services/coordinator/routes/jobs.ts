@@ -45,7 +45,7 @@ export function addJobRoutes(app: RestApp, { farm, store }: Pick<AppDependencies
         { owner: owner.name, route: 'POST /v1/jobs', key: request.headers['idempotency-key'], body: request.body },
         {
           name: async () => newJobId(await store.time(), randomBytes(16)),
-          work: async (makes) => {
+          call: async (makes) => {
             const submitted = await farm.submitJob(
               owner,
               request.body,

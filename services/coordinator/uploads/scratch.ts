@@ -13,11 +13,11 @@ export async function clearScratch(dataDir: string): Promise<void> {
 }
 
 /** Runs the work with a folder of its own, which is gone when the work is done or has failed. */
-export async function withScratch<T>(dataDir: string, work: (folder: string) => Promise<T>): Promise<T> {
+export async function withScratch<T>(dataDir: string, call: (folder: string) => Promise<T>): Promise<T> {
   await mkdir(join(dataDir, FOLDER), { recursive: true })
   const folder = await mkdtemp(join(dataDir, FOLDER, 'scene-'))
   try {
-    return await work(folder)
+    return await call(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

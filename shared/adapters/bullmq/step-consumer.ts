@@ -1,6 +1,6 @@
 /*
  * Runs the background steps of one queue. A step that throws is tried again later; one that is cut short because the
- * process ends goes back untried, so that a restart costs no attempt; one whose process died is found by its lock that
+ * process ends goes back untried, so that a restart costs no try; one whose process died is found by its lock that
  * ran out.
  */
 import { UnrecoverableError, WaitingError, Worker } from 'bullmq'
@@ -69,7 +69,7 @@ class BullStepConsumer implements StepConsumer {
     const warn = (error: Error) => log.warn({ queue, error: error.message }, 'step queue failed')
     worker.on('error', warn)
     worker.on('failed', (job, error) =>
-      log.warn({ queue, step: job?.data, attempt: job?.attemptsMade, error: error.message }, 'step failed'),
+      log.warn({ queue, step: job?.data, tries: job?.attemptsMade, error: error.message }, 'step failed'),
     )
     worker.on('stalled', (id) => log.warn({ queue, entry: id }, 'step came back from a process that died'))
     this.#running = { worker, connection }
@@ -90,10 +90,10 @@ class BullStepConsumer implements StepConsumer {
   async #run(job: Job, token: string | undefined, lost: AbortSignal | undefined): Promise<void> {
     const step = StoredStep.safeParse(job.data)
     if (!step.success) throw new UnrecoverableError(`not a step of this version of Tilework: ${step.error.message}`)
-    const attempt = job.attemptsMade + 1
+    const tryNumber = job.attemptsMade + 1
     const signal = lost === undefined ? this.#stopping.signal : AbortSignal.any([lost, this.#stopping.signal])
     try {
-      await this.#options.run(step.data, { attempt, lastAttempt: attempt >= (job.opts.attempts ?? 1), signal })
+      await this.#options.run(step.data, { tryNumber, isLastTry: tryNumber >= (job.opts.attempts ?? 1), signal })
     } catch (error) {
       if (!this.#stopping.signal.aborted) throw error
       this.#options.log.debug(

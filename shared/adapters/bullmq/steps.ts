@@ -12,7 +12,7 @@ export type StepQueue = (typeof STEP_QUEUES)[number]
  * Tries of one step before it is left to the reconciler: with the pauses below, about four minutes of an object store
  * that is away.
  */
-export const STEP_ATTEMPTS_MAX = 8
+export const STEP_TRIES_MAX = 8
 /** Pause before the second try, in ms; each further one is twice as long, give or take a quarter. */
 export const STEP_BACKOFF_MS = 2_000
 /** Steps that failed for good and are kept to be looked at, of each queue. */

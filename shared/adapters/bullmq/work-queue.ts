@@ -4,7 +4,7 @@
  *
  * Each job has a queue of its own, so that whoever dispatches chooses the job and the queue gives the task. All of them
  * share one connection: tasks are fetched by hand and nothing ever blocks, so no queue needs one for itself. What is
- * held here for a job is a few objects without timers; they are let go when the job rests.
+ * held here for a job is a few objects without timers; they are let go when nothing of it waits.
  *
  * Whoever takes a task locks it for LOCK_MS. There is no renewal: between taking and `done` lies one commit. A lock
  * that ran out is found by the stalled check, which is made whenever somebody asks a job for work and gets none, or
@@ -22,7 +22,7 @@ import type { JobId } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { DEFAULT_PREFIX, redisKeys } from '../redis/keys.ts'
 import { COMMAND_DEADLINE_MS, connectRedis, reach } from '../redis/link.ts'
-import { FAILED_STEPS_KEPT, STEP_ATTEMPTS_MAX, STEP_BACKOFF_MS, queueOfStep, stepId } from './steps.ts'
+import { FAILED_STEPS_KEPT, STEP_TRIES_MAX, STEP_BACKOFF_MS, queueOfStep, stepId } from './steps.ts'
 import type { StepQueue } from './steps.ts'
 
 /**
@@ -127,7 +127,7 @@ class BullWorkQueue implements WorkQueue {
     return wait
   }
 
-  async restJob(jobId: JobId): Promise<void> {
+  async letGoOfJob(jobId: JobId): Promise<void> {
     this.#held.delete(jobId)
   }
 
@@ -226,7 +226,7 @@ class BullWorkQueue implements WorkQueue {
     if (known !== undefined) return known
     const prefix = this.#keys.stepsPrefix
     const defaultJobOptions = {
-      attempts: STEP_ATTEMPTS_MAX,
+      attempts: STEP_TRIES_MAX,
       backoff: { type: 'exponential', delay: this.#stepBackoffMs, jitter: 0.25 },
       // nobody reads completed ones, and what a step did is in the farm state
       removeOnComplete: true,
@@ -257,8 +257,8 @@ class BullWorkQueue implements WorkQueue {
     return this.#connection
   }
 
-  #reach<T>(work: () => Promise<T>): Promise<T> {
-    return reach(this.#redis, work, this.#connectDeadlineMs)
+  #reach<T>(call: () => Promise<T>): Promise<T> {
+    return reach(this.#redis, call, this.#connectDeadlineMs)
   }
 }
 

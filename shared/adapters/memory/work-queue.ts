@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/core.ts'
 import type { StepHandler, TakenTask, WorkQueue } from '../../ports/work-queue.ts'
 import { TaskId } from '../../protocol/ids.ts'
 import type { JobId } from '../../protocol/ids.ts'
-import { STEP_ATTEMPTS_MAX, queueOfStep, stepId } from '../bullmq/steps.ts'
+import { STEP_TRIES_MAX, queueOfStep, stepId } from '../bullmq/steps.ts'
 import type { StepQueue } from '../bullmq/steps.ts'
 import { SystemClock } from '../system/clock.ts'
 
@@ -27,7 +27,7 @@ interface JobQueue {
 
 interface StepEntry {
   readonly step: BackgroundStep
-  attempts: number
+  tries: number
   /** It was added again while it ran. */
   again: boolean
 }
@@ -91,7 +91,7 @@ export class MemoryWorkQueue implements WorkQueue {
     return this.#jobs.get(jobId)?.waiting.length ?? 0
   }
 
-  async restJob(): Promise<void> {}
+  async letGoOfJob(): Promise<void> {}
 
   async dropJob(jobId: JobId): Promise<void> {
     const queue = this.#jobs.get(jobId)
@@ -105,7 +105,7 @@ export class MemoryWorkQueue implements WorkQueue {
     const running = this.#runningSteps.get(id)
     if (running !== undefined) running.again = true
     else if (!this.#steps[queueOfStep(step)].has(id))
-      this.#steps[queueOfStep(step)].set(id, { step: structuredClone(step), attempts: 0, again: false })
+      this.#steps[queueOfStep(step)].set(id, { step: structuredClone(step), tries: 0, again: false })
   }
 
   async close(): Promise<void> {}
@@ -116,7 +116,7 @@ export class MemoryWorkQueue implements WorkQueue {
   }
 
   /**
-   * Runs the step that waits longest, if any; false if none does. One that throws goes to the end, with one attempt
+   * Runs the step that waits longest, if any; false if none does. One that throws goes to the end, with one try
    * less. For tests that want to say when; MemoryStepConsumer calls it by itself.
    */
   async runStep(
@@ -129,12 +129,12 @@ export class MemoryWorkQueue implements WorkQueue {
     const [id, entry] = next
     this.#steps[name].delete(id)
     this.#runningSteps.set(id, entry)
-    entry.attempts++
+    entry.tries++
     let failed = false
     try {
       await handler(structuredClone(entry.step), {
-        attempt: entry.attempts,
-        lastAttempt: entry.attempts >= STEP_ATTEMPTS_MAX,
+        tryNumber: entry.tries,
+        isLastTry: entry.tries >= STEP_TRIES_MAX,
         signal,
       })
     } catch {
@@ -142,9 +142,9 @@ export class MemoryWorkQueue implements WorkQueue {
       failed = true
     }
     this.#runningSteps.delete(id)
-    if (failed && signal.aborted) this.#steps[name].set(id, { ...entry, attempts: entry.attempts - 1 })
-    else if (failed && entry.attempts < STEP_ATTEMPTS_MAX) this.#steps[name].set(id, entry)
-    else if (entry.again) this.#steps[name].set(id, { step: entry.step, attempts: 0, again: false })
+    if (failed && signal.aborted) this.#steps[name].set(id, { ...entry, tries: entry.tries - 1 })
+    else if (failed && entry.tries < STEP_TRIES_MAX) this.#steps[name].set(id, entry)
+    else if (entry.again) this.#steps[name].set(id, { step: entry.step, tries: 0, again: false })
     return true
   }
 

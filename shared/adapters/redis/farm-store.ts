@@ -30,7 +30,7 @@ export function redisFarmStore(redis: Redis, options: FarmStoreOptions = {}): Fa
   const deadlineMs = options.connectDeadlineMs ?? COMMAND_DEADLINE_MS
   const link: Link = {
     keys,
-    reach: (work) => reach(redis, () => work(redis), deadlineMs),
+    reach: (call) => reach(redis, () => call(redis), deadlineMs),
     believed: (read) => reach(redis, () => believedIn(redis, keys, read), deadlineMs),
     run: (script, scriptKeys, args) => reach(redis, () => runScript(redis, script, scriptKeys, args), deadlineMs),
   }

@@ -30,7 +30,7 @@ const NO_FARM_REPLY = /^(ERR )?GONE\b/
 export interface Link {
   readonly keys: Keys
   /** Does something with the connection; outages become FarmStoreUnavailable. */
-  reach<T>(work: (redis: Redis) => Promise<T>): Promise<T>
+  reach<T>(call: (redis: Redis) => Promise<T>): Promise<T>
   /** As `reach` for reading; that there is nothing is believed only of a Redis that holds an open farm. */
   believed<T>(read: (redis: Redis) => Promise<T>): Promise<T>
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
@@ -84,13 +84,13 @@ function reconnectPauseMs(tries: number): number {
 }
 
 /**
- * Does `work` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for
+ * Does `call` on a connection that is ready, waiting for it for at most `deadlineMs`. Throws FarmStoreUnavailable for
  * every failure that may pass by itself, and at once when `pendingMax` others wait; an answer of Redis that says the
  * command was wrong is a bug and is thrown as an Error.
  */
 export async function reach<T>(
   redis: Redis,
-  work: () => Promise<T>,
+  call: () => Promise<T>,
   deadlineMs: number = COMMAND_DEADLINE_MS,
   pendingMax: number = LIMITS.redisCommandsPendingMax,
 ): Promise<T> {
@@ -100,7 +100,7 @@ export async function reach<T>(
   pending.set(redis, before + 1)
   try {
     if (redis.status !== 'ready') await untilReady(redis, deadlineMs)
-    return await work()
+    return await call()
   } catch (error) {
     if (error instanceof FarmStoreUnavailable) throw error
     if (error instanceof Error && error.name === 'ReplyError' && NO_FARM_REPLY.test(error.message))

@@ -10,11 +10,11 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
   const able = usable.filter((worker) => isEligible(requirement, worker.capabilities))
-  const rests = able.map((worker) => (worker.restsUntil ?? now) - now)
-  if (able.length > 0 && rests.every((ms) => ms > 0))
+  const coolDownsMs = able.map((worker) => (worker.coolsDownUntil ?? now) - now)
+  if (able.length > 0 && coolDownsMs.every((ms) => ms > 0))
     return [
       'waiting: every worker that could have the tasks has failed several in a row and ' +
-        `rests; the first goes on in ${Math.ceil(Math.min(...rests) / 1000)} s`,
+        `cools down; the first goes on in ${Math.ceil(Math.min(...coolDownsMs) / 1000)} s`,
     ]
   if (able.length > 0) return []
   const lacking = usable.map((worker) => shortfalls(requirement, worker.capabilities))

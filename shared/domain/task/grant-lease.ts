@@ -32,8 +32,8 @@ export function grantLease(
   task: TaskRecord,
   { workerId, others, anchors = [], tooSmall = [], now }: Taker,
 ): Decision {
-  const rests = refuseRest(job, task)
-  if (rests !== undefined) return rests
+  const refusal = refuseUnlessRunning(job, task)
+  if (refusal !== undefined) return refusal
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is paused after failures and not to be tried yet`)
   if (!mayHave(task, workerId, others, anchors, tooSmall))
@@ -50,8 +50,8 @@ export function grantSecondLease(
   task: TaskRecord,
   { workerId, others, anchors = [], tooSmall = [], now }: Taker,
 ): Decision {
-  const rests = refuseRest(job, task)
-  if (rests !== undefined) return rests
+  const refusal = refuseUnlessRunning(job, task)
+  if (refusal !== undefined) return refusal
   if (job.cap !== undefined) return refuse('conflict', `job ${job.id} has a cap: it gets no second attempts`)
   const live = liveAttempts(task)
   if (task.state !== 'leased' || live.length !== 1)
@@ -80,7 +80,7 @@ export function grantSecondLease(
 }
 
 /** The refusal of a job that gives no such task out at present. */
-function refuseRest(job: JobRecord, task: TaskRecord): Refusal | undefined {
+function refuseUnlessRunning(job: JobRecord, task: TaskRecord): Refusal | undefined {
   if (job.state !== (task.kind === 'inspect' ? 'inspecting' : 'active'))
     return refuse('conflict', `job ${job.id} is ${job.state}`)
   return job.pausedAt === undefined ? undefined : refuse('conflict', `job ${job.id} is paused`)

@@ -118,8 +118,8 @@ export class Dispatcher {
   #forget(jobId: JobId): void {
     if (this.#jobs.delete(jobId))
       this.#engine.queue
-        .restJob(jobId)
-        .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'queue not rested'))
+        .letGoOfJob(jobId)
+        .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'the queue of the job was not let go of'))
   }
 
   /** A worker here holds a task of the job less; one that had no place under its cap may have it. */

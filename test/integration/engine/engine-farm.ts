@@ -170,7 +170,7 @@ export class EngineFarm {
     )
   }
 
-  /** Until everything that was begun has come to rest. */
+  /** Until everything that was begun has settled. */
   async quiet(): Promise<void> {
     for (let turn = 0; turn < 2; turn++) await new Promise((done) => setImmediate(done))
   }

@@ -36,7 +36,7 @@ class MortalFarm extends EngineFarm {
   override perform(step: BackgroundStep): Promise<void> {
     const readLine = async (key: ObjectKey) =>
       (await this.objects.head(key)) === null ? null : await text(await this.objects.read(key))
-    return performStep(this.engine, step, { lastAttempt: false, signal: new AbortController().signal }, readLine)
+    return performStep(this.engine, step, { isLastTry: false, signal: new AbortController().signal }, readLine)
   }
 
   /** Jobs are listed by the time of their submission. */

@@ -368,7 +368,7 @@ describe('a dispute', () => {
     const farm = new EngineFarm()
     const [anna, bert] = [await farm.connect('anna'), await farm.connect('bert')]
     const id = await farm.submit({ frames: '1', auditRate: 1 })
-    const work = async () => {
+    const renderNext = async () => {
       for (let turn = 0; turn < 6; turn++) {
         await anna.finishAll('lie')
         await bert.finishAll()
@@ -377,7 +377,7 @@ describe('a dispute', () => {
         await farm.quiet()
       }
     }
-    await work()
+    await renderNext()
     const view = await viewJob(farm.engine, id)
     expect(view?.disputes).toEqual([
       expect.stringMatching(

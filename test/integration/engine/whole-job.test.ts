@@ -3,7 +3,7 @@ import type { JobId } from '../../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 /** Everybody hands in what they hold and every step is run, until nothing moves any more. */
-async function work(farm: EngineFarm): Promise<void> {
+async function renderAll(farm: EngineFarm): Promise<void> {
   for (let turn = 0; turn < 200; turn++) {
     const before = [...farm.workers.values()].reduce((sum, worker) => sum + worker.given.length, 0)
     for (const worker of farm.workers.values()) await worker.finishAll()
@@ -14,7 +14,7 @@ async function work(farm: EngineFarm): Promise<void> {
     )
       return
   }
-  throw new Error('the farm never came to rest')
+  throw new Error('the farm never settled')
 }
 
 async function expectWhole(farm: EngineFarm, id: JobId): Promise<void> {
@@ -28,7 +28,7 @@ describe('a job that meets no trouble', () => {
     const farm = new EngineFarm()
     await farm.connect('anna')
     const id = await farm.submit({ frames: '1-5, 9' })
-    await work(farm)
+    await renderAll(farm)
     await expectWhole(farm, id)
     expect((await farm.frames(id)).map((frame) => frame.files?.[0]?.path)).toEqual(
       [1, 2, 3, 4, 5, 9].map((number) => `frames/${number}: frame ${number} final "whole"`),
@@ -39,7 +39,7 @@ describe('a job that meets no trouble', () => {
     const farm = new EngineFarm()
     const anna = await farm.connect('anna')
     const id = await farm.submit({ frames: '1-10', chunk: 4 })
-    await work(farm)
+    await renderAll(farm)
     await expectWhole(farm, id)
     expect(anna.given).toHaveLength(3)
   })
@@ -49,7 +49,7 @@ describe('a job that meets no trouble', () => {
     await farm.connect('anna')
     await farm.connect('bert')
     const id = await farm.submit({ frames: '-1-1', tiles: { columns: 3, rows: 2 } })
-    await work(farm)
+    await renderAll(farm)
     await expectWhole(farm, id)
     expect((await farm.tasks(id)).filter((task) => task.kind === 'finish' && task.state === 'completed')).toHaveLength(
       3,
@@ -62,7 +62,7 @@ describe('a job that meets no trouble', () => {
     await farm.connect('anna')
     await farm.connect('bert')
     const id = await farm.submit({ frames: '1-4', auditRate: 1, tiles: { columns: 2, rows: 1 } })
-    await work(farm)
+    await renderAll(farm)
     await expectWhole(farm, id)
     const tasks = await farm.tasks(id)
     const audits = tasks.filter((task) => task.kind === 'audit')
@@ -79,7 +79,7 @@ describe('a job that meets no trouble', () => {
     await farm.connect('anna')
     await farm.connect('bert')
     const id = await farm.submit({ frames: '1-30', auditRate: 1e-9 })
-    await work(farm)
+    await renderAll(farm)
     await expectWhole(farm, id)
     expect((await farm.tasks(id)).filter((task) => task.kind === 'audit')).toHaveLength(1)
   })

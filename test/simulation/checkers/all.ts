@@ -14,7 +14,7 @@ import { noRefutedInFinal } from './no-refuted-in-final.ts'
 import { noStarvation } from './no-starvation.ts'
 import { nothingLeftAfterDeletion } from './nothing-left-after-deletion.ts'
 import { oneLiveLease } from './one-live-lease.ts'
-import { pausedRests } from './paused-rests.ts'
+import { pausedGivesNothing } from './paused-gives-nothing.ts'
 import { recoveryKeeps } from './recovery-keeps.ts'
 import { truePixels } from './true-pixels.ts'
 
@@ -33,7 +33,7 @@ export function allCheckers(): Checker[] {
     honestNeverBlamed(),
     effectsFollowCommits(),
     barredGetNoLease(),
-    pausedRests(),
+    pausedGivesNothing(),
     capKept(),
     recoveryKeeps(),
     noStarvation(),

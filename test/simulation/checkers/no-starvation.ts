@@ -53,11 +53,11 @@ async function waitingOf(world: World, now: number): Promise<{ task: string; wor
     (worker) => worker.connected && !worker.draining && worker.leases.size === 0 && !busy.has(worker.id),
   )
   return jobs.flatMap(({ job, tasks }) => {
-    const rests =
+    const closed =
       (job.state !== 'active' && job.state !== 'inspecting') ||
       job.pausedAt !== undefined ||
       tasks.filter((task) => running(task).length > 0).length >= (job.cap ?? Infinity)
-    return (rests ? [] : tasks).flatMap((task) => {
+    return (closed ? [] : tasks).flatMap((task) => {
       const due = task.state === 'queued' && (task.notBefore ?? 0) <= now && task.outgrew === undefined
       const worker = due ? idle.find((each) => mayTake(job, task, each)) : undefined
       return worker === undefined ? [] : [{ task: `${job.id} ${task.id}`, worker: worker.id }]

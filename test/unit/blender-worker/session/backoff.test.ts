@@ -5,7 +5,7 @@ import { backoffDelayMs, overloadedDelayMs, RECONNECT_BACKOFF } from '../../../.
 test('the ceiling of the wait doubles with each try until the cap', () => {
   const almostOne = 1 - Number.EPSILON
   const ceilings = [0, 1, 2, 3, 4, 5, 6, 7, 1_000_000].map(
-    (attempt) => backoffDelayMs(attempt, RECONNECT_BACKOFF, almostOne) + 1,
+    (tryNumber) => backoffDelayMs(tryNumber, RECONNECT_BACKOFF, almostOne) + 1,
   )
   expect(ceilings).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
 })
@@ -14,8 +14,8 @@ test('every wait between nothing and the ceiling can come up, so that workers sp
   expect(backoffDelayMs(3, RECONNECT_BACKOFF, 0)).toBe(0)
   expect(backoffDelayMs(3, RECONNECT_BACKOFF, 0.5)).toBe(2_000)
   fc.assert(
-    fc.property(fc.nat(), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (attempt, random) => {
-      const delayMs = backoffDelayMs(attempt, RECONNECT_BACKOFF, random)
+    fc.property(fc.nat(), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (tryNumber, random) => {
+      const delayMs = backoffDelayMs(tryNumber, RECONNECT_BACKOFF, random)
       return delayMs >= 0 && delayMs <= RECONNECT_BACKOFF.capMs
     }),
   )

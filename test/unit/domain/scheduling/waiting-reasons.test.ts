@@ -29,13 +29,13 @@ describe('a job that waits says why', () => {
     ).toEqual(['waiting: every connected worker is draining or in quarantine'])
   })
 
-  test('when everybody who could rests after failures, and with nothing while one of them does not', () => {
-    const resting = aWorker('anna', { restsUntil: NOW + 20_500 })
-    expect(waitingReasons({}, [resting, aWorker('bert', { restsUntil: NOW + 4_200 })], NOW)).toEqual([
-      'waiting: every worker that could have the tasks has failed several in a row and rests; the first goes on in 5 s',
+  test('when everybody who could cools down after failures, and with nothing while one of them does not', () => {
+    const cooling = aWorker('anna', { coolsDownUntil: NOW + 20_500 })
+    expect(waitingReasons({}, [cooling, aWorker('bert', { coolsDownUntil: NOW + 4_200 })], NOW)).toEqual([
+      'waiting: every worker that could have the tasks has failed several in a row and cools down; the first goes on in 5 s',
     ])
-    expect(waitingReasons({}, [resting, aWorker('bert')], NOW)).toEqual([])
-    expect(waitingReasons({}, [resting], NOW + 21_000)).toEqual([])
+    expect(waitingReasons({}, [cooling, aWorker('bert')], NOW)).toEqual([])
+    expect(waitingReasons({}, [cooling], NOW + 21_000)).toEqual([])
   })
 
   test('never by what a worker has that may not work', () => {

@@ -4,14 +4,14 @@ import { Dispatcher } from '../../../../shared/engine/dispatch/dispatcher.ts'
 import { Rounds } from '../../../../shared/engine/loops/rounds.ts'
 import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
 
-/** Calls of the farm store while `work` runs, by name. */
-async function callsOf(farm: EngineFarm, work: () => Promise<void>): Promise<Record<string, number>> {
+/** Calls of the farm store while `call` runs, by name. */
+async function callsOf(farm: EngineFarm, call: () => Promise<void>): Promise<Record<string, number>> {
   const calls: Record<string, number> = {}
   farm.storeFault = (call) => {
     calls[call] = (calls[call] ?? 0) + 1
     return 'none'
   }
-  await work()
+  await call()
   await farm.quiet()
   farm.storeFault = () => 'none'
   return calls
@@ -59,9 +59,9 @@ test('a job that another coordinator removed is not remembered', async () => {
   const id = await farm.submit({ frames: '1' })
   const dispatcher = new Dispatcher(farm.engine)
   await dispatcher.refreshAll()
-  let rested = 0
-  farm.queue.restJob = async () => void (rested += 1)
+  let letGo = 0
+  farm.queue.letGoOfJob = async () => void (letGo += 1)
   await farm.store.eraseJob(id)
   await dispatcher.refreshAll()
-  expect(rested).toBe(1)
+  expect(letGo).toBe(1)
 })

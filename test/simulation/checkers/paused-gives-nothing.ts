@@ -1,9 +1,9 @@
 import type { Checker } from '../checker.ts'
 
 /** Nothing of a paused job is handed out, and one that has nothing to hand out is not paused. */
-export function pausedRests(): Checker {
+export function pausedGivesNothing(): Checker {
   return {
-    name: 'paused-rests',
+    name: 'paused-gives-nothing',
     committed({ jobId, job, tasks, commit }, report) {
       if (job.pausedAt === undefined || commit.recovered === true) return
       for (const { before, after } of tasks)

@@ -10,19 +10,19 @@ import { reportStepFailed } from './step-reports.ts'
  * again when the queue has given up); anything else that still fails at the last try stops the job with `code` and says
  * why.
  */
-export async function attemptStep(
+export async function tryStep(
   engine: Engine,
   step: BackgroundStep,
   code: ErrorCode,
-  attempt: { lastAttempt: boolean; signal: AbortSignal },
+  turn: { isLastTry: boolean; signal: AbortSignal },
   perform: () => Promise<void>,
 ): Promise<void> {
   try {
     await perform()
   } catch (error) {
     engine.log.warn({ step, error }, 'step failed')
-    const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable || attempt.signal.aborted
-    if (attempt.lastAttempt && !outage && step.step !== 'erase') {
+    const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable || turn.signal.aborted
+    if (turn.isLastTry && !outage && step.step !== 'erase') {
       const what = 'frame' in step ? ` of frame ${step.frame}` : 'taskId' in step ? ` of task ${step.taskId}` : ''
       await reportStepFailed(
         engine,
