@@ -42,8 +42,8 @@ export interface AgentParts {
 /** What the worker makes of the farm's messages: which leases it holds, and what it owes the farm for each. */
 export class Agent {
   readonly #parts: AgentParts
-  /** Failures and releases that found no connection. Their leases count as held until they are told. */
-  readonly #untold = new Map<string, { lease: LeaseRef; message: WorkerMessage }>()
+  /** Failures and releases that found no connection. Their leases count as held until they are sent. */
+  readonly #unsent = new Map<string, { lease: LeaseRef; message: WorkerMessage }>()
   /** Inspections that the farm has not answered yet. */
   readonly #inspected = new Map<string, { lease: LeaseRef; message: WorkerMessage }>()
   readonly #progressSentAt = new Map<string, number>()
@@ -59,7 +59,7 @@ export class Agent {
     const all = [
       ...this.#parts.queue.refs(),
       ...this.#parts.deliveries.refs(),
-      ...[...this.#untold.values(), ...this.#inspected.values()].map(({ lease }) => lease),
+      ...[...this.#unsent.values(), ...this.#inspected.values()].map(({ lease }) => lease),
     ]
     return [...new Map(all.map((lease) => [leaseKey(lease), lease])).values()].slice(0, LIMITS.leasesPerWorkerMax)
   }
@@ -68,11 +68,11 @@ export class Agent {
     return { type: 'heartbeat', leases: this.leases(), loadAverage: loadavg()[0] ?? 0, memoryFreeBytes: freemem() }
   }
 
-  /** A connection is there: forgets what is lost, tells what could not be told. */
+  /** A connection is there: forgets what is lost, sends what could not be sent. */
   onWelcome(lost: readonly LeaseRef[]): void {
     for (const lease of lost) this.#drop(lease, 'lost while away')
-    for (const { message } of this.#untold.values()) this.#parts.send(message)
-    this.#untold.clear()
+    for (const { message } of this.#unsent.values()) this.#parts.send(message)
+    this.#unsent.clear()
     for (const { message } of this.#inspected.values()) this.#parts.send(message)
     this.#parts.deliveries.tellAll()
     if (this.#draining) this.#parts.send({ type: 'draining' })
@@ -173,7 +173,7 @@ export class Agent {
     if (!this.#draining) return
     const { queue, deliveries, onDrained } = this.#parts
     if (queue.size > 0 || deliveries.uploading > 0) return
-    if (deliveries.size === 0 && this.#untold.size === 0 && this.#inspected.size === 0) return onDrained()
+    if (deliveries.size === 0 && this.#unsent.size === 0 && this.#inspected.size === 0) return onDrained()
     this.#leaveTimer = setTimeout(() => {
       this.#parts.log.warn(
         { results: deliveries.refs() },
@@ -208,11 +208,11 @@ export class Agent {
 
   #drop(lease: LeaseRef, why: string): void {
     const { queue, deliveries, log } = this.#parts
-    const wasUntold = this.#untold.delete(leaseKey(lease)) || this.#inspected.delete(leaseKey(lease))
+    const wasUnsent = this.#unsent.delete(leaseKey(lease)) || this.#inspected.delete(leaseKey(lease))
     this.#progressSentAt.delete(leaseKey(lease))
     const wasQueued = queue.drop(lease)
     const wasDelivered = deliveries.has(lease)
-    log.info({ ...leaseRef(lease), why, held: wasQueued || wasDelivered || wasUntold }, 'lease ended')
+    log.info({ ...leaseRef(lease), why, held: wasQueued || wasDelivered || wasUnsent }, 'lease ended')
     deliveries.drop(lease).then(
       () => this.onChange(),
       (error: unknown) => log.error({ ...leaseRef(lease), error: String(error) }, 'clean-up failed'),
@@ -220,6 +220,6 @@ export class Agent {
   }
 
   #tell(lease: LeaseRef, message: WorkerMessage): void {
-    if (!this.#parts.send(message)) this.#untold.set(leaseKey(lease), { lease, message })
+    if (!this.#parts.send(message)) this.#unsent.set(leaseKey(lease), { lease, message })
   }
 }

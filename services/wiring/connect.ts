@@ -12,7 +12,7 @@ import { FarmClock } from '../../shared/adapters/system/clock.ts'
 import { SystemRandom } from '../../shared/adapters/system/random.ts'
 import { pause } from '../../shared/adapters/system/timers.ts'
 import { ENGINE_TIMES, type Engine } from '../../shared/engine/context.ts'
-import { noteToken } from '../../shared/engine/journal/farm-journal.ts'
+import { journalToken } from '../../shared/engine/journal/farm-journal.ts'
 import { beginFarm } from '../../shared/engine/recovery/farm-term.ts'
 import { FarmStateLost, type FarmStore } from '../../shared/ports/farm-store.ts'
 import type { Logger } from '../../shared/ports/core.ts'
@@ -128,7 +128,7 @@ async function putTokens(store: FarmStore, objects: ObjectStore, config: FarmCon
   for (const { tokens, scopes } of groups) {
     for (const { name, token } of tokens) {
       const sha256 = tokenHash(token)
-      await noteToken(objects, { sha256, name, scopes })
+      await journalToken(objects, { sha256, name, scopes })
       await store.putToken(sha256, { name, scopes })
     }
   }

@@ -31,10 +31,7 @@ export interface Commit {
   readonly job?: Write<JobId, JobRecord>
   readonly tasks: readonly Write<TaskId, TaskRecord>[]
   readonly frames: readonly Write<number, FrameRecord>[]
-  /**
-   * The counter must be below this before the commit; else nothing is written, and the name of the counter is the
-   * conflict.
-   */
+  /** The counter must be below this before the commit; else nothing is written, and the answer is `no_room`. */
   readonly room?: { readonly counter: string; readonly below: number }
   /** Added to the job's counters: `render.queued` -> -1. */
   readonly counters: Readonly<Record<string, number>>
@@ -77,9 +74,14 @@ export interface FarmTerm {
   readonly open: boolean
 }
 
+/**
+ * What became of a commit. Of one that was not written, `why`: a lost race (`record` is not, or not any more, as it was
+ * expected), or a counter that was not below what the commit has room for.
+ */
 export type Committed =
   | { readonly ok: true; readonly effectIds: readonly string[]; readonly counters: Readonly<Record<string, number>> }
-  | { readonly ok: false; readonly conflict: string }
+  | { readonly ok: false; readonly why: 'lost_race'; readonly record: string }
+  | { readonly ok: false; readonly why: 'no_room'; readonly counter: string }
 
 export interface PendingEffect {
   readonly id: string

@@ -27,17 +27,17 @@ export const SegmentLine = z.discriminatedUnion('what', [
 export type SegmentLine = z.infer<typeof SegmentLine>
 
 /** `farm/terms/<term>` */
-export const TermNote = z.strictObject({ journal: version, term: z.int().min(1), begunAt: z.int() })
+export const TermEntry = z.strictObject({ journal: version, term: z.int().min(1), begunAt: z.int() })
 /** `farm/deleted/<job>` */
-export const DeletedNote = z.strictObject({ journal: version, jobId: JobId, deletedAt: z.int() })
+export const DeletedEntry = z.strictObject({ journal: version, jobId: JobId, deletedAt: z.int() })
 /** `farm/scenes/<sha256>` */
-export const SceneNote = z.strictObject({ journal: version, scene: SceneRecord })
+export const SceneEntry = z.strictObject({ journal: version, scene: SceneRecord })
 /** `farm/tokens/<sha256>` */
-export const TokenNote = z.strictObject({
+export const TokenEntry = z.strictObject({
   journal: version,
   sha256: Sha256,
   name: z.string(),
   scopes: z.array(z.string()).max(16),
 })
 /** `farm/workers.json` */
-export const WorkersNote = z.strictObject({ journal: version, writtenAt: z.int(), workers: z.array(WorkerRecord) })
+export const WorkersEntry = z.strictObject({ journal: version, writtenAt: z.int(), workers: z.array(WorkerRecord) })

@@ -73,7 +73,7 @@ async function commitOneTask(to: FarmStore, concurrency: number): Promise<void> 
       }),
       at,
     )
-    if (!committed.ok) throw new Error(committed.conflict)
+    if (!committed.ok) throw new Error(`not committed: ${JSON.stringify(committed)}`)
     await to.acknowledge(jobId, committed.effectIds)
   })
 }

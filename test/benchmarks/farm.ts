@@ -1,5 +1,5 @@
-// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time when idle, everybody
-// cut off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
+// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time when idle,
+// everybody cut off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
 // are processes of their own, so that the coordinator's figures are its own; the processors are shared by all of them.
 // Written to .benchmarks/farm.json.
 
@@ -261,10 +261,10 @@ async function measureAll(): Promise<void> {
       )
       console.log(`| memory (RSS), of that for each worker | ${crowd.rssMiB} MiB, ${crowd.kibForEachWorker} KiB |`)
       console.log(
-        `| processor when idle: coordinator, Redis | ${crowd.idleCpuPercent} %, ${crowd.redisIdleCpuPercent} % of one |`,
+        `| processor, idle: coordinator, Redis | ${crowd.idleCpuPercent} %, ${crowd.redisIdleCpuPercent} % of one |`,
       )
       console.log(
-        `| delay of the event loop when idle: p50, p99, longest | ${crowd.idleDelayMs.p50}, ` +
+        `| delay of the event loop, idle: p50, p99, longest | ${crowd.idleDelayMs.p50}, ` +
           `${crowd.idleDelayMs.p99}, ${crowd.idleDelayMs.max} ms |`,
       )
       console.log(`| all cut off at once: seconds until all are back | ${crowd.storm.backSeconds.toFixed(1)} s |`)

@@ -218,7 +218,7 @@ async function writeDown(
       0,
     )
     const committed = await engine.store.commit(job.id, commit, engine.clock.now())
-    if (!committed.ok) throw new Error(committed.conflict)
+    if (!committed.ok) throw new Error(`not committed: ${JSON.stringify(committed)}`)
     const began = performance.now()
     await journalJob(engine, job.id)
     journalMs += performance.now() - began

@@ -150,7 +150,7 @@ export async function storeJob(store: FarmStore, job: JobRecord, taskCount = 1):
     aCommit({ job: { id: job.id, expected: 0, value: job }, tasks, frames, counters: { 'render.queued': taskCount } }),
     NOW,
   )
-  if (!committed.ok) throw new Error(`the job was not stored: ${committed.conflict}`)
+  if (!committed.ok) throw new Error(`the job was not stored: ${JSON.stringify(committed)}`)
   return job.id
 }
 

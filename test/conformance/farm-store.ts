@@ -102,7 +102,7 @@ export function farmStoreSuite(
           frames: [{ id: 1, expected: 1, value: { ...aFrame(1), tasksLeft: -1 } }],
           counters: { x: 1 },
         })
-        expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
+        expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, why: 'lost_race', record: R0 })
         await expect(store.commit(jobId, { ...stale, tasks: [] }, NOW)).rejects.toThrow(UnstorableRecord)
         expect(await store.frames(jobId, [1])).toEqual([{ version: 1, value: aFrame(1) }])
         expect(await store.counters(jobId)).not.toHaveProperty('x')
@@ -179,7 +179,7 @@ export function farmStoreSuite(
           }),
           NOW,
         )
-        expect(refused).toEqual({ ok: false, conflict: R1 })
+        expect(refused).toEqual({ ok: false, why: 'lost_race', record: R1 })
         expect(await wholeJob(store, jobId)).toEqual(before)
       })
 
@@ -188,14 +188,16 @@ export function farmStoreSuite(
         const jobId = await storeJob(store, aJob(1))
         expect(await store.commit(jobId, aCommit({ job: { id: jobId, expected: 0, value: aJob(1) } }), NOW)).toEqual({
           ok: false,
-          conflict: jobId,
+          why: 'lost_race',
+          record: jobId,
         })
         expect(await store.commit(jobId, aCommit({ tasks: [{ id: R1, expected: 1, value: aTask(R1) }] }), NOW)).toEqual(
-          { ok: false, conflict: R1 },
+          { ok: false, why: 'lost_race', record: R1 },
         )
         expect(await store.commit(jobId, aCommit({ frames: [{ id: 99, expected: 2, value: null }] }), NOW)).toEqual({
           ok: false,
-          conflict: '99',
+          why: 'lost_race',
+          record: '99',
         })
       })
 
@@ -203,7 +205,8 @@ export function farmStoreSuite(
         const { store } = open()
         expect(await store.commit(aJobId(1), aCommit({ counters: { x: 1 }, effects: [ANNOUNCE] }), NOW)).toEqual({
           ok: false,
-          conflict: aJobId(1),
+          why: 'lost_race',
+          record: aJobId(1),
         })
         expect(await store.counters(aJobId(1))).toEqual({})
         expect(await store.openJobs()).toEqual([])
@@ -251,7 +254,7 @@ export function farmStoreSuite(
             })
           const all = await Promise.all(Array.from({ length: 9 }, (_, at) => store.commit(jobId, lease(at), NOW)))
           expect(all.filter(({ ok }) => ok)).toHaveLength(3)
-          expect(all.find(({ ok }) => !ok)).toEqual({ ok: false, conflict: 'running.all' })
+          expect(all.find(({ ok }) => !ok)).toEqual({ ok: false, why: 'no_room', counter: 'running.all' })
           expect(await store.counters(jobId)).toMatchObject({ 'running.all': 3 })
           expect(
             (await store.listTasks(jobId, { limit: 9 })).items.filter(({ state }) => state === 'leased'),
@@ -259,7 +262,7 @@ export function farmStoreSuite(
           // Whatever room there is, a record that is not as expected is told first.
           expect(
             await store.commit(jobId, { ...lease(0), tasks: [{ id: R0, expected: 7, value: aTask(R0) }] }, NOW),
-          ).toEqual({ ok: false, conflict: R0 })
+          ).toEqual({ ok: false, why: 'lost_race', record: R0 })
         },
       )
 
@@ -360,7 +363,7 @@ export function farmStoreSuite(
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         const committed = await store.commit(jobId, aCommit({ effects: every }), NOW)
-        if (!committed.ok) throw new Error(committed.conflict)
+        if (!committed.ok) throw new Error(JSON.stringify(committed))
         expect(committed.effectIds).toHaveLength(every.length)
         const pending = await store.pendingEffects(jobId, NOW + 1, 100)
         expect(pending).toEqual(every.map((effect, at) => ({ id: committed.effectIds[at], committedAt: NOW, effect })))
@@ -504,7 +507,7 @@ export function farmStoreSuite(
           aCommit({ job: { id: jobId, expected: 1, value: aJob(1, { state: 'completed' }) }, effects: [ANNOUNCE] }),
           NOW,
         )
-        if (!ended.ok) throw new Error(ended.conflict)
+        if (!ended.ok) throw new Error(JSON.stringify(ended))
         await store.closeJob(jobId)
         expect(await store.openJobs()).toEqual([jobId])
 
@@ -709,7 +712,7 @@ export function farmStoreSuite(
         tasks: [{ id: R0, expected: 7, value: aTask(R0) }],
         credits: [{ type: 'credit_worker', workerId: id, completed: 1 }],
       })
-      expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, conflict: R0 })
+      expect(await store.commit(jobId, stale, NOW)).toEqual({ ok: false, why: 'lost_race', record: R0 })
       expect((await store.worker(id))?.tasksCompleted).toBe(0)
     })
 
@@ -726,7 +729,7 @@ export function farmStoreSuite(
         jobVersion: 2,
         tasks: [{ id: renderTaskId(6), expected: 0, value: aTask(renderTaskId(6)) }],
       })
-      expect(await store.commit(jobId, late, NOW)).toEqual({ ok: false, conflict: jobId })
+      expect(await store.commit(jobId, late, NOW)).toEqual({ ok: false, why: 'lost_race', record: jobId })
       expect(await store.tasks(jobId, [renderTaskId(6)])).toEqual([null])
     })
 

@@ -183,7 +183,7 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'nobody notes that attempts of an ended job may come late',
+    name: 'nobody writes down that attempts of an ended job may come late',
     caughtBy: ['nothing-left-after-deletion'],
     planted: {
       bend: stoodStillWhileUploading,

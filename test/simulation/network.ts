@@ -50,7 +50,7 @@ export class Network {
   /** The line is dead; each side finds out in its own time, or not before it gets no answer. */
   cut(wire: Wire): void {
     if (wire.dead) return
-    this.#trace.note('network', `the line of ${wire.worker.name} to ${wire.coordinator.name} is cut`)
+    this.#trace.record('network', `the line of ${wire.worker.name} to ${wire.coordinator.name} is cut`)
     wire.dead = true
     this.wires.delete(wire)
     this.#agenda.after(this.#random.between(0, 10_000), () => wire.worker.enter(() => wire.end.closed(1006)))
@@ -66,7 +66,7 @@ export class Network {
     const at = (delayMs: number) =>
       this.#agenda.after(delayMs, () => {
         if (wire.dead) return
-        this.#trace.note(target.name, `<- ${wire[to === 'worker' ? 'coordinator' : 'worker'].name} ${what}`)
+        this.#trace.record(target.name, `<- ${wire[to === 'worker' ? 'coordinator' : 'worker'].name} ${what}`)
         target.enter(deliver)
       })
     const delay = () => this.#random.float() * delayMsMax
@@ -75,7 +75,7 @@ export class Network {
       wire.busyUntil[to] = Math.max(wire.busyUntil[to], now + delay())
       return void at(wire.busyUntil[to] - now)
     }
-    if (this.#random.chance(loss)) return this.#trace.note('network', `lost on the way to ${target.name}: ${what}`)
+    if (this.#random.chance(loss)) return this.#trace.record('network', `lost on the way to ${target.name}: ${what}`)
     at(delay())
     if (this.#random.chance(duplication)) at(delay() * 3)
   }

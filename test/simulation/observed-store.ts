@@ -17,13 +17,15 @@ export function observed(store: FarmStore, world: World): FarmStore {
     const committed = await store.commit(jobId, commit, now)
     const known = shelves.get(jobId)
     const job = commit.job?.value ?? known?.job
-    world.trace.note(
+    world.trace.record(
       'store',
       committed.ok
         ? `commit ${jobId.slice(-4)} ${job?.state} ` +
             `${commit.tasks.map(({ id, value }) => `${id}@${value?.epoch} ${value?.state}`).join(', ')} ` +
             `${commit.frames.map(({ id, value }) => `frame ${id} ${value?.state}`).join(', ')}`
-        : `conflict ${committed.conflict}`,
+        : committed.why === 'lost_race'
+          ? `lost race for ${committed.record}`
+          : `no room in ${committed.counter}`,
     )
     if (!committed.ok || job === undefined || job === null) return committed
     const shelf: Shelf = known ?? { job, tasks: new Map(), frames: new Map() }

@@ -48,12 +48,12 @@ export function simulated<T extends object>(
             agenda.after(random.float() * weather.delayMsMax, () => process.enter(settle))
           agenda.after(random.float() * weather.delayMsMax, () => {
             const lost = weather.away || random.chance(weather.lostShare)
-            trace.note(process.name, `${options.name}.${String(name)}${lost ? ' lost' : ''}`)
+            trace.record(process.name, `${options.name}.${String(name)}${lost ? ' lost' : ''}`)
             if (lost) return void back(() => reject(options.outage()))
             Promise.resolve(Reflect.apply(value, target, args)).then(
               (answer) => {
                 const unheard = random.chance(weather.answerLostShare)
-                if (unheard) trace.note(process.name, `${options.name}.${String(name)}: answer lost`)
+                if (unheard) trace.record(process.name, `${options.name}.${String(name)}: answer lost`)
                 back(() =>
                   unheard
                     ? reject(options.outage())

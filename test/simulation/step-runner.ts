@@ -69,15 +69,15 @@ export class StepRunner {
       if (!this.#world.healed && this.#random.chance(weather.stolenStepShare))
         agenda.after(this.#random.between(0, 300), take)
       this.process.enter(() => {
-        trace.note(this.process.name, `begins ${JSON.stringify(step)}, try ${context.tryNumber}`)
+        trace.record(this.process.name, `begins ${JSON.stringify(step)}, try ${context.tryNumber}`)
         performStep(this.#engine, step, context, (key) => this.#readLine(key)).then(
           () => {
-            trace.note(this.process.name, `ends ${step.step}`)
+            trace.record(this.process.name, `ends ${step.step}`)
             resolve()
           },
           (error: unknown) => {
             onFailure()
-            trace.note(
+            trace.record(
               this.process.name,
               `fails ${step.step}: ${error instanceof Error ? error.message : String(error)}`,
             )

@@ -16,7 +16,7 @@ export class Trace {
   }
 
   /** `who` did or met `what`. */
-  note(who: string, what: string): void {
+  record(who: string, what: string): void {
     this.#count += 1
     const at = this.#now() - this.#startedAt
     this.#hash.update(`${at} ${who} ${what}\n`)

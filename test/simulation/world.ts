@@ -1,9 +1,9 @@
 import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { MemoryObjectStore } from '../../shared/adapters/memory/object-store.ts'
 import { MemoryWorkQueue } from '../../shared/adapters/memory/work-queue.ts'
-import { noteScene } from '../../shared/engine/journal/farm-journal.ts'
+import { journalScene } from '../../shared/engine/journal/farm-journal.ts'
 import { recoverFarm } from '../../shared/engine/recovery/recover-farm.ts'
-import { noteTerm } from '../../shared/engine/recovery/farm-term.ts'
+import { journalTerm } from '../../shared/engine/recovery/farm-term.ts'
 import { cancelJob, deleteJob } from '../../shared/engine/jobs/job-actions.ts'
 import { changeJob, pauseJob, resumeJob, retryJob } from '../../shared/engine/jobs/job-changes.ts'
 import { planInBackground } from '../../shared/engine/jobs/plan-tasks.ts'
@@ -110,14 +110,14 @@ export class World {
     this.trace.remark('scenario', () =>
       JSON.stringify(scenario, (name, value: unknown) => (name === 'capabilities' ? undefined : value)),
     )
-    await noteTerm(this.objects, 1, this.agenda.now())
+    await journalTerm(this.objects, 1, this.agenda.now())
     for (const { sha256, inspected } of scenario.scenes) {
       const scene = aScene(
         { cycles: { useAdaptiveSampling: false } },
         { sha256, ...(inspected ? { inspections: [aSceneInspection()] } : {}) },
       )
       await this.objects.put(blobKey(sha256), Buffer.alloc(scene.bytes), { contentType: 'application/x-blender' })
-      await noteScene(this.objects, scene)
+      await journalScene(this.objects, scene)
       await this.twin.putScene(scene)
     }
     for (let count = 0; count < scenario.coordinators; count++) this.#startCoordinator()
@@ -190,7 +190,7 @@ export class World {
   }
 
   upload(key: ObjectKey, line: string, jobId: JobId): void {
-    this.trace.note('objects', `is sent ${key}`)
+    this.trace.record('objects', `is sent ${key}`)
     this.twin.job(jobId).then(
       (job) => {
         if (job === null || jobIsOver(job.value.state)) this.lateUploads.add(key)
@@ -207,7 +207,7 @@ export class World {
    * Faults stop: what died comes back, lines are good, and there are enough honest workers for everything that waits.
    */
   heal(): void {
-    this.trace.note('world', 'heals')
+    this.trace.record('world', 'heals')
     this.healed = true
     this.healedAt = this.agenda.now()
     Object.assign(this.farmPath, {
@@ -296,7 +296,7 @@ export class World {
   #stand(process: Coordinator['process'] | undefined, random: SeededRandom): void {
     if (process === undefined || !process.alive || process.still) return
     const forMs = random.between(500, random.chance(0.5) ? 5_000 : 90_000)
-    this.trace.note(process.name, `stands still for ${Math.round(forMs)} ms`)
+    this.trace.record(process.name, `stands still for ${Math.round(forMs)} ms`)
     process.stand(forMs)
     this.#disturbed(forMs)
   }
@@ -307,7 +307,7 @@ export class World {
 
   #replace(coordinator: Coordinator | null, random: SeededRandom, gently: boolean): void {
     if (coordinator === null) return
-    this.trace.note(coordinator.process.name, gently ? 'is asked to stop' : 'is killed')
+    this.trace.record(coordinator.process.name, gently ? 'is asked to stop' : 'is killed')
     const gone = () => {
       const place = this.coordinators.indexOf(coordinator)
       if (place !== -1) this.coordinators.splice(place, 1)
@@ -322,7 +322,7 @@ export class World {
 
   #killRunner(random: SeededRandom): void {
     const runner = random.pick(this.runners)
-    this.trace.note(runner.process.name, 'is killed')
+    this.trace.record(runner.process.name, 'is killed')
     runner.process.kill()
     this.runners.splice(this.runners.indexOf(runner), 1)
     this.#startRunner(runner.queueName)
@@ -330,7 +330,7 @@ export class World {
 
   #killWorker(worker: SimulatedWorker, random: SeededRandom): void {
     if (!worker.process.alive) return
-    this.trace.note(worker.process.name, 'is killed')
+    this.trace.record(worker.process.name, 'is killed')
     worker.die()
     this.agenda.after(random.between(1_000, 120_000), () => {
       if (!worker.process.alive) this.#restart(worker)
@@ -347,14 +347,14 @@ export class World {
   }
 
   #restart(worker: SimulatedWorker): void {
-    this.trace.note(worker.character.name, 'starts')
+    this.trace.record(worker.character.name, 'starts')
     if (worker.process.alive) worker.die()
     worker.start()
   }
 
   #away(what: string, path: PathWeather, random: SeededRandom): void {
     const forMs = random.between(200, random.chance(0.5) ? 3_000 : 60_000)
-    this.trace.note(what, `is away for ${Math.round(forMs)} ms`)
+    this.trace.record(what, `is away for ${Math.round(forMs)} ms`)
     path.away = true
     this.#disturbed(forMs)
     this.agenda.after(forMs, () => (path.away = false))
@@ -363,13 +363,13 @@ export class World {
   #loseQueue(random: SeededRandom): void {
     if (this.jobIds.size === 0) return
     const jobId = random.pick([...this.jobIds].sort())
-    this.trace.note('queue', `loses all of ${jobId}`)
+    this.trace.record('queue', `loses all of ${jobId}`)
     void this.plainQueue.dropJob(jobId)
   }
 
   /** As an operator does, once. */
   #quarantine(id: WorkerId, quarantined: boolean): void {
-    this.trace.note('operator', `${quarantined ? 'quarantines' : 'frees'} ${id}`)
+    this.trace.record('operator', `${quarantined ? 'quarantines' : 'frees'} ${id}`)
     void this.twin.setQuarantined(id, quarantined)
   }
 
@@ -377,7 +377,7 @@ export class World {
   #empty(random: SeededRandom): void {
     if (this.lost) return
     this.lost = true
-    this.trace.note('farm store', 'is emptied')
+    this.trace.record('farm store', 'is emptied')
     void (async () => {
       for (const checker of this.checkers) await checker.lost?.(this)
       this.twin.empty()
@@ -394,18 +394,18 @@ export class World {
       process.kill()
       this.agenda.after(3_000, () => this.#recover(random))
     }
-    this.trace.note(process.name, 'starts')
+    this.trace.record(process.name, 'starts')
     if (!this.healed && random.chance(0.4)) {
       this.agenda.after(random.between(0, 2_000), () => {
         if (!process.alive || !this.lost || this.healed) return
-        this.trace.note(process.name, 'is killed')
+        this.trace.record(process.name, 'is killed')
         again()
       })
     }
     process.enter(() => {
       recoverFarm(engine).then(
         (recovery) => {
-          this.trace.note(process.name, `ends ${JSON.stringify(recovery)}`)
+          this.trace.record(process.name, `ends ${JSON.stringify(recovery)}`)
           if (recovery.ok && recovery.damage.length > 0)
             this.fail('no-bugs', `the recovery found damage: ${recovery.damage.join('; ')}`)
           if (!recovery.ok && this.lost) again()
@@ -420,7 +420,7 @@ export class World {
 
   /** The farm is whole again; at this moment nothing has happened in it yet. */
   async reopened(): Promise<void> {
-    this.trace.note('farm store', 'holds a farm again')
+    this.trace.record('farm store', 'holds a farm again')
     this.lost = false
     for (const checker of this.checkers) await checker.recovered?.(this, (message) => this.fail(checker.name, message))
     // The operator says it again, as it may have been said after the journal was written last.
@@ -486,10 +486,10 @@ export class World {
   }
 
   #ask(act: Act, jobId: JobId): void {
-    this.trace.note('artist', `asks to ${act.act} ${jobId}`)
+    this.trace.record('artist', `asks to ${act.act} ${jobId}`)
     this.#until(async (coordinator) => {
       const answer = await perform(coordinator, act, jobId)
-      this.trace.note('artist', `${act.act} of ${jobId}: ${answer.ok ? 'done' : answer.code}`)
+      this.trace.record('artist', `${act.act} of ${jobId}: ${answer.ok ? 'done' : answer.code}`)
       if (act.act === 'delete' && (answer.ok || answer.code === 'not_found')) this.deleted.add(jobId)
       if (act.act === 'delete' && !answer.ok && answer.code !== 'not_found')
         throw new Error(`delete refused: ${answer.code}: ${answer.detail}`)

@@ -15,10 +15,10 @@ export interface Difference {
   /** What is wrong besides: files that are missing, of another size or kind. */
   readonly faults: readonly string[]
   /** What is no fault by itself: a File Output node with an absolute path writes where this does not look. */
-  readonly notes: readonly string[]
+  readonly remarks: readonly string[]
 }
 
-export const SAME: Difference = { pixels: 0, files: 0, largest: 0, faults: [], notes: [] }
+export const SAME: Difference = { pixels: 0, files: 0, largest: 0, faults: [], remarks: [] }
 
 export function sumOf(differences: readonly Difference[]): Difference {
   return differences.reduce(
@@ -27,7 +27,7 @@ export function sumOf(differences: readonly Difference[]): Difference {
       files: sum.files + one.files,
       largest: Math.max(sum.largest, one.largest),
       faults: [...sum.faults, ...one.faults],
-      notes: [...sum.notes, ...one.notes],
+      remarks: [...sum.remarks, ...one.remarks],
     }),
     SAME,
   )
@@ -41,7 +41,7 @@ export async function compareImages(
 ): Promise<Difference> {
   const unlike =
     bare.length === farm.length ? [] : [`${what}: bare Blender wrote ${list(bare)}, the farm delivered ${list(farm)}`]
-  const [faults, notes] = bare.length === 0 || bare.length > farm.length ? [unlike, []] : [[], unlike]
+  const [faults, remarks] = bare.length === 0 || bare.length > farm.length ? [unlike, []] : [[], unlike]
   const left = new Set(farm)
   const found: Difference[] = []
   for (const path of bare) {
@@ -55,7 +55,7 @@ export async function compareImages(
     left.delete(best.path)
     found.push(best.difference)
   }
-  return sumOf([...found, { ...SAME, faults, notes }])
+  return sumOf([...found, { ...SAME, faults, remarks }])
 }
 
 async function compareTwo(bare: string, farm: string, what: string): Promise<Difference> {
@@ -64,7 +64,7 @@ async function compareTwo(bare: string, farm: string, what: string): Promise<Dif
     return { ...SAME, files: 1, faults: [`${what}: bare Blender wrote ${kind}, the farm delivered ${other}`] }
   const pixels = await differingPixels(bare, farm)
   if (typeof pixels === 'string') return { ...SAME, files: 1, faults: [`${what}: ${pixels}`] }
-  return { pixels, files: 1, largest: pixels === 0 ? 0 : await largestDifference(bare, farm), faults: [], notes: [] }
+  return { pixels, files: 1, largest: pixels === 0 ? 0 : await largestDifference(bare, farm), faults: [], remarks: [] }
 }
 
 function worth({ pixels, faults }: Difference): number {

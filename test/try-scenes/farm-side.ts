@@ -7,7 +7,7 @@ import { downloadJob } from '../../services/cli/api/download.ts'
 import { FarmClient } from '../../services/cli/api/farm-client.ts'
 import { FarmRefusal, FarmUnreachable } from '../../services/cli/api/farm-requests.ts'
 import { openSceneFile } from '../../services/cli/api/scene-file.ts'
-import { UploadNotes } from '../../services/cli/api/upload-notes.ts'
+import { UnfinishedUploads } from '../../services/cli/api/unfinished-uploads.ts'
 import { uploadScene } from '../../services/cli/api/upload.ts'
 import { CommandFailure } from '../../services/cli/exit-codes.ts'
 import type { JobRequest, JobView } from '../../shared/protocol/job.ts'
@@ -56,7 +56,10 @@ export class FarmSide {
   async handIn({ path, main }: HandedIn): Promise<SceneRecord> {
     return refusing(async () => {
       const file = await openSceneFile(path)
-      await uploadScene(this.client, file, { main, notes: new UploadNotes(join(this.farm.folder, 'uploads')) })
+      await uploadScene(this.client, file, {
+        main,
+        unfinished: new UnfinishedUploads(join(this.farm.folder, 'uploads')),
+      })
       return this.client.scene(file.sha256)
     })
   }

@@ -39,12 +39,12 @@ export function cheapSettings(
   }
 }
 
-/** The same for bare Blender. Where the plan has another format than the scene, that is rendered; `note` says so. */
+/** The same for bare Blender. Where the plan has another format than the scene, that is rendered; `remark` says so. */
 export function bareSettings(
   settings: RenderSettings,
   scene: SceneSettings,
   plan?: JobPlan,
-): { readonly settings: BareSettings; readonly note?: string } {
+): { readonly settings: BareSettings; readonly remark?: string } {
   const wanted = FORMATS[plan?.format ?? ''] ?? scene.output.fileFormat
   const other = wanted !== scene.output.fileFormat
   return {
@@ -55,7 +55,7 @@ export function bareSettings(
       ...(settings.samples === undefined ? {} : { samples: settings.samples }),
       ...(other ? { still: wanted } : {}),
     },
-    ...(other ? { note: `delivered as ${wanted}, the scene says ${scene.output.fileFormat}` } : {}),
+    ...(other ? { remark: `delivered as ${wanted}, the scene says ${scene.output.fileFormat}` } : {}),
   }
 }
 

@@ -138,7 +138,7 @@ async function compareFrame(
   if (expected.length === 0)
     throw new NothingBare(`the farm delivers frame ${frame}, bare Blender nothing: ${bare.fault ?? 'without a word'}`)
   const own = files.filter((path) => job.plan.frameCount === 1 || path.includes(frameName(frame)))
-  const { note } = bareSettings(subject.request.settings ?? {}, activeScene(subject.record.facts), job.plan)
+  const { remark } = bareSettings(subject.request.settings ?? {}, activeScene(subject.record.facts), job.plan)
   const found = await compareImages(expected, own, `frame ${frame}`)
-  return { ...found, notes: [...found.notes, ...(note === undefined ? [] : [note])] }
+  return { ...found, remarks: [...found.remarks, ...(remark === undefined ? [] : [remark])] }
 }

@@ -97,7 +97,7 @@ async function rowOf(
     pixels: difference.pixels,
     files: difference.files,
     largest: difference.largest,
-    words: [...new Set([...more, ...difference.faults, ...difference.notes, ...words])],
+    words: [...new Set([...more, ...difference.faults, ...difference.remarks, ...words])],
   })
   try {
     const found = await attempt()

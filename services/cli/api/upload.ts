@@ -9,7 +9,7 @@ import { CommandFailure, EXIT_CODES } from '../exit-codes.ts'
 import type { FarmClient } from './farm-client.ts'
 import { FarmRefusal, FarmUnreachable } from './farm-requests.ts'
 import type { SceneFile } from './scene-file.ts'
-import type { UploadKey, UploadNotes } from './upload-notes.ts'
+import type { UploadKey, UnfinishedUploads } from './unfinished-uploads.ts'
 
 /** A part is lost when the connection is; over a line of 10 Mbit/s it takes seven seconds. */
 const PART_BYTES = 8 * 1024 * 1024
@@ -25,7 +25,7 @@ const PAUSE_MS_MAX = 30_000
 const TUS = { 'tus-resumable': '1.0.0' } as const
 
 export interface UploadOptions {
-  readonly notes: UploadNotes
+  readonly unfinished: UnfinishedUploads
   readonly main?: string | undefined
   readonly onProgress?: (sentBytes: number, ofBytes: number) => void
   /** Told once for each cut. */
@@ -52,20 +52,20 @@ export async function uploadScene(client: FarmClient, scene: SceneFile, options:
     sha256: scene.sha256,
     ...(options.main === undefined ? {} : { main: options.main }),
   }
-  const noted = await options.notes.read(key)
-  const resumeAt = noted === null ? null : await offsetOf(client, noted)
-  const path = resumeAt === null ? await begin(client, scene, options) : (noted ?? '')
-  if (resumeAt === null) await options.notes.write(key, path)
+  const known = await options.unfinished.read(key)
+  const resumeAt = known === null ? null : await offsetOf(client, known)
+  const path = resumeAt === null ? await begin(client, scene, options) : (known ?? '')
+  if (resumeAt === null) await options.unfinished.write(key, path)
   const file = await open(scene.path)
   try {
     await sendParts(client, { path, file, bytes: scene.bytes, from: resumeAt ?? 0 }, options)
   } catch (error) {
-    if (error instanceof FarmRefusal && !error.retry) await options.notes.forget(key)
+    if (error instanceof FarmRefusal && !error.retry) await options.unfinished.forget(key)
     throw error
   } finally {
     await file.close()
   }
-  await options.notes.forget(key)
+  await options.unfinished.forget(key)
   return { known: false, resumedAt: resumeAt ?? 0 }
 }
 

@@ -1,7 +1,7 @@
 import { openSceneFile } from '../api/scene-file.ts'
 import type { SceneFile } from '../api/scene-file.ts'
 import { uploadScene } from '../api/upload.ts'
-import { UploadNotes, uploadNotesFolder } from '../api/upload-notes.ts'
+import { UnfinishedUploads, unfinishedUploadsFolder } from '../api/unfinished-uploads.ts'
 import { bar } from '../progress/job-text.ts'
 import type { Screen } from '../progress/screen.ts'
 import { formatBytes } from '../quantities.ts'
@@ -19,7 +19,7 @@ export async function uploadSceneFile(
   const scene = await openSceneFile(path, byteBar(screen, 'reading'))
   const uploaded = await uploadScene(client, scene, {
     main,
-    notes: new UploadNotes(uploadNotesFolder(shell.env)),
+    unfinished: new UnfinishedUploads(unfinishedUploadsFolder(shell.env)),
     onProgress: byteBar(screen, 'sending'),
     onCut: (why, atBytes) => screen.say(`the upload broke off at ${formatBytes(atBytes)}, going on from there: ${why}`),
   })

@@ -80,12 +80,12 @@ function headline(job: JobView, workersConnected: number | undefined): string {
 }
 
 function stageLine(stage: Stage): string {
-  const notes = [
+  const details = [
     ...(stage.running > 0 ? [`${stage.running} running`] : []),
     ...(stage.failed > 0 ? [`${stage.failed} ${stage.name === 'verify' ? 'refuted' : 'failed'}`] : []),
   ]
   return (
     `  ${stage.name.padEnd(STAGE_NAME_LENGTH)} ${bar(stage.done, stage.total)} ` +
-    `${stage.done}/${stage.total} ${stage.unit}${notes.length > 0 ? `, ${notes.join(', ')}` : ''}`
+    `${stage.done}/${stage.total} ${stage.unit}${details.length > 0 ? `, ${details.join(', ')}` : ''}`
   )
 }

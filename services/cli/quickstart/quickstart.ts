@@ -8,7 +8,7 @@ import { downloadJob } from '../api/download.ts'
 import { FarmClient } from '../api/farm-client.ts'
 import { openSceneFile } from '../api/scene-file.ts'
 import { uploadScene } from '../api/upload.ts'
-import { UploadNotes } from '../api/upload-notes.ts'
+import { UnfinishedUploads } from '../api/unfinished-uploads.ts'
 import { CommandFailure, EXIT_CODES } from '../exit-codes.ts'
 import { readTokens } from '../farm-address.ts'
 import { endingLines } from '../progress/job-text.ts'
@@ -118,7 +118,9 @@ async function renderSample(run: Run): Promise<Outcome> {
   await unlessEnded(removeOldJobs(client))
   const scene = await openSceneFile(SAMPLE)
   const uploaded = await unlessEnded(
-    watch.time('upload', () => uploadScene(client, scene, { notes: new UploadNotes(join(folder, 'uploads')) })),
+    watch.time('upload', () =>
+      uploadScene(client, scene, { unfinished: new UnfinishedUploads(join(folder, 'uploads')) }),
+    ),
   )
   screen.say(uploaded.known ? 'The farm has the sample scene already.' : 'Sent the sample scene to the farm.')
 

@@ -88,7 +88,7 @@ export class GroupComparison {
     const bitsA = this.#readA.bits(a, startA, channel.type, this.#width)
     const bitsB = this.#readB.bits(b, startB, channel.type, this.#width)
     for (let x = 0; x < this.#width; x += 1) {
-      if (bitsA[x] !== bitsB[x]) this.#note(x, OTHER_IDENTITY)
+      if (bitsA[x] !== bitsB[x]) this.#count(x, OTHER_IDENTITY)
     }
   }
 
@@ -100,7 +100,7 @@ export class GroupComparison {
       // Two finite floats never sum to more than a double holds, so anything but a number below infinity means a sample
       // is not finite.
       if (difference < Infinity) {
-        if (difference > 0) this.#note(x, difference)
+        if (difference > 0) this.#count(x, difference)
       } else this.#addNotFinite(x, sampleA, sampleB)
     }
   }
@@ -110,10 +110,10 @@ export class GroupComparison {
     if (!Number.isFinite(b)) this.#notFiniteB += 1
     if (Object.is(a, b)) return
     this.#mismatched += 1
-    this.#note(x, Infinity)
+    this.#count(x, Infinity)
   }
 
-  #note(x: number, difference: number): void {
+  #count(x: number, difference: number): void {
     if (difference > (this.#differences[x] ?? 0)) this.#differences[x] = difference
     if (difference > this.#worst) this.#worst = difference
   }

@@ -153,9 +153,9 @@ async function openParts(
 
 /** The first part's header, with the number of samples that Cycles notes for each layer set to that of the whole. */
 function mergedHeader(header: ExrHeader, samples: number): ReturnType<typeof deriveExrHeader> | ExrRefusal {
-  const noted = /^cycles\..*\.samples$/
+  const ofSamples = /^cycles\..*\.samples$/
   const attributes = header.attributes.map((attribute) =>
-    attribute.type === 'string' && noted.test(attribute.name)
+    attribute.type === 'string' && ofSamples.test(attribute.name)
       ? { ...attribute, value: Buffer.from(String(samples), 'latin1') }
       : attribute,
   )

@@ -55,16 +55,16 @@ export class JobShelf {
 
   /** Compares everything first, then writes everything. New records begin with the version after `versionsBefore`. */
   commit(commit: Commit, now: number, versionsBefore: number): Committed {
-    if (this.#job.size === 0 && !commit.job) return { ok: false, conflict: this.#jobId }
+    if (this.#job.size === 0 && !commit.job) return lostRace(this.#jobId)
     if (commit.jobVersion !== undefined && this.#job.get(this.#jobId)?.version !== commit.jobVersion)
-      return { ok: false, conflict: this.#jobId }
-    const conflict =
-      firstConflict(this.#job, commit.job ? [commit.job] : []) ??
-      firstConflict(this.#tasks, commit.tasks) ??
-      firstConflict(this.#frames, commit.frames)
-    if (conflict !== null) return { ok: false, conflict }
+      return lostRace(this.#jobId)
+    const changed =
+      firstChanged(this.#job, commit.job ? [commit.job] : []) ??
+      firstChanged(this.#tasks, commit.tasks) ??
+      firstChanged(this.#frames, commit.frames)
+    if (changed !== null) return lostRace(changed)
     if (commit.room !== undefined && (this.#counters.get(commit.room.counter) ?? 0) >= commit.room.below)
-      return { ok: false, conflict: commit.room.counter }
+      return { ok: false, why: 'no_room', counter: commit.room.counter }
     checkStorable(commit)
 
     write(this.#job, commit.job ? [commit.job] : [], versionsBefore)
@@ -175,7 +175,11 @@ export class JobShelf {
   }
 }
 
-function firstConflict<Id extends string | number, T>(
+function lostRace(record: string): Committed {
+  return { ok: false, why: 'lost_race', record }
+}
+
+function firstChanged<Id extends string | number, T>(
   stored: ReadonlyMap<Id, Versioned<T>>,
   writes: readonly Write<Id, T>[],
 ): string | null {

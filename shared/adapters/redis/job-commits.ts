@@ -28,6 +28,7 @@ export const RECORD_KEY = { job: 1, task: 2, frame: 4 } as const
 const CommitReply = z.union([
   z.tuple([z.literal(1), z.array(z.string()), z.array(z.string())]),
   z.tuple([z.literal(0), z.string()]),
+  z.tuple([z.literal(-1), z.string()]),
 ])
 
 type JobCommits = Pick<FarmStore, 'job' | 'tasks' | 'frames' | 'counters' | 'commit'>
@@ -179,7 +180,8 @@ function integer(value: number, name: string): number {
 }
 
 function committed(reply: z.infer<typeof CommitReply>): Committed {
-  if (reply[0] === 0) return { ok: false, conflict: reply[1] }
+  if (reply[0] === 0) return { ok: false, why: 'lost_race', record: reply[1] }
+  if (reply[0] === -1) return { ok: false, why: 'no_room', counter: reply[1] }
   const counters: Record<string, number> = {}
   for (let at = 0; at + 1 < reply[2].length; at += 2) counters[reply[2][at] ?? ''] = Number(reply[2][at + 1])
   return { ok: true, effectIds: reply[1], counters }

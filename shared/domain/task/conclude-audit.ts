@@ -92,8 +92,8 @@ export function concludeAudit(
       : []),
   ])
   const dropped = dropOpen(audits, now)
-  const { note: _settled, ...noted } = judged(task)
-  const accepted = acceptResult(job, noted, frames, { taskId: canonical.taskId, epoch: canonical.epoch }, effects)
+  const { note: _settled, ...undisputed } = judged(task)
+  const accepted = acceptResult(job, undisputed, frames, { taskId: canonical.taskId, epoch: canonical.epoch }, effects)
   return {
     ...accepted,
     tasks: [...(accepted.tasks ?? []), ...judgedAudits, ...dropped.flatMap((change) => change.tasks ?? [])],
@@ -134,9 +134,9 @@ function countUnchecked(
   const result = resultOf(task)
   if (result === undefined) throw new Error(`task ${task.id} has no result`)
   const dropped = dropOpen(audits, now)
-  const { note: _settled, ...noted } = task
+  const { note: _settled, ...undisputed } = task
   const credit = { type: 'credit_worker', workerId: result.workerId, completed: 1 } as const
-  const accepted = acceptResult(job, noted, frames, { taskId: task.id, epoch: result.epoch }, [credit])
+  const accepted = acceptResult(job, undisputed, frames, { taskId: task.id, epoch: result.epoch }, [credit])
   const workers = [...new Set(candidates.map(({ workerId }) => workerId))].join(' and ')
   const uncompared = `what ${workers} rendered cannot be compared, which is not their fault${becauseOf(pairs)}`
   return {

@@ -92,8 +92,8 @@ async function tryOnce(
   if (isEmpty(decision)) return { ok: true, change: decision, counters: null }
   const commit = commitOf(slice, decision, now, engine.times.leaseMs)
   const committed = await engine.store.commit(jobId, commit, now)
-  if (!committed.ok && committed.conflict === commit.room?.counter)
-    return refuse('conflict', `job ${jobId} already has ${commit.room.below} task(s) running, the most its cap allows`)
+  if (!committed.ok && committed.why === 'no_room')
+    return refuse('conflict', `job ${jobId} already has ${commit.room?.below} task(s) running, the most its cap allows`)
   if (!committed.ok) return 'again'
   remember(cache, jobId, slice, decision)
   return { ok: true, change: decision, counters: committed.counters, effectIds: committed.effectIds }

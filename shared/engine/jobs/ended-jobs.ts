@@ -4,7 +4,7 @@ import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import type { JobId, TaskId } from '../../protocol/ids.ts'
 import { attemptsPrefix, farmKey, jobPrefix, workPrefix } from '../../protocol/object-keys.ts'
 import type { Engine } from '../context.ts'
-import { noteDeleted, noteEnded } from '../journal/farm-journal.ts'
+import { journalDeleted, journalEnded } from '../journal/farm-journal.ts'
 import { journalJob } from '../journal/job-journal.ts'
 import { pages } from '../pages.ts'
 import { transact } from '../commit/transact.ts'
@@ -44,7 +44,7 @@ export async function settleEndedJob(engine: Engine, jobId: JobId): Promise<bool
   await engine.queue.dropJob(jobId)
   if (!keepsFiles(job.value.state)) {
     // An address that a worker was given stays good for a while: what comes after this is the sweep's.
-    await noteEnded(engine, jobId)
+    await journalEnded(engine, jobId)
     await engine.objects.deletePrefix(attemptsPrefix(jobId))
     await engine.objects.deletePrefix(workPrefix(jobId))
   }
@@ -73,7 +73,7 @@ async function cancelTasks(engine: Engine, jobId: JobId, ids: readonly TaskId[],
 export async function eraseJob(engine: Engine, jobId: JobId): Promise<void> {
   const job = await engine.store.job(jobId)
   if (job !== null && job.value.state !== 'deleting') return
-  await noteDeleted(engine, jobId)
+  await journalDeleted(engine, jobId)
   await engine.objects.deletePrefix(jobPrefix(jobId))
   await engine.objects.delete(farmKey('ended', jobId)) // what comes late is looked for as of a deleted job now
   await engine.store.eraseJob(jobId)

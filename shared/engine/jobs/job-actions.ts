@@ -9,7 +9,7 @@ import type { WorkerRecord } from '../../protocol/worker.ts'
 import { RUNNING } from '../commit/commit.ts'
 import { connectedWorkers } from '../workers/connected-workers.ts'
 import type { Engine } from '../context.ts'
-import { noteDeleted } from '../journal/farm-journal.ts'
+import { journalDeleted } from '../journal/farm-journal.ts'
 import { pages } from '../pages.ts'
 import { transact } from '../commit/transact.ts'
 
@@ -140,7 +140,7 @@ export async function deleteJob(engine: Engine, jobId: JobId): Promise<{ ok: tru
   }
   if (!marked.ok) return marked
   // Before anybody is told: who hears that it is deleted does not meet it again after a recovery.
-  await noteDeleted(engine, jobId)
+  await journalDeleted(engine, jobId)
   await engine.bulletin.publish({ type: 'job_changed', jobId })
   return { ok: true }
 }

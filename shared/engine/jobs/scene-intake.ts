@@ -11,7 +11,7 @@ import { refuse } from '../../protocol/errors.ts'
 import type { Refusal } from '../../protocol/errors.ts'
 import { Sha256 } from '../../protocol/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import { forgetSceneNote, noteScene } from '../journal/farm-journal.ts'
+import { forgetJournaledScene, journalScene } from '../journal/farm-journal.ts'
 import { blobKey } from '../../protocol/object-keys.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 
@@ -72,7 +72,7 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
       return refuse('upload_hash_mismatch', `the file changed while it was stored: ${stored.message}; send it again`)
   }
   const scene = await recordOf(intake.store, file, found)
-  await noteScene(intake.objects, scene)
+  await journalScene(intake.objects, scene)
   await intake.store.putScene(scene)
   return { ok: true, scene, known: known !== null }
 }
@@ -95,7 +95,7 @@ export async function forgetScene(
     await store.putScene(scene)
     return inUse(sha256, late)
   }
-  await forgetSceneNote(objects, sha256)
+  await forgetJournaledScene(objects, sha256)
   await objects.delete(blobKey(sha256))
   return { ok: true }
 }

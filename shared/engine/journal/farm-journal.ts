@@ -3,11 +3,11 @@
  */
 import { JobId, type Sha256 } from '../../protocol/ids.ts'
 import {
-  type DeletedNote,
+  type DeletedEntry,
   JOURNAL_VERSION,
-  type SceneNote,
-  type TokenNote,
-  type WorkersNote,
+  type SceneEntry,
+  type TokenEntry,
+  type WorkersEntry,
 } from '../../protocol/journal.ts'
 import {
   FARM_WORKERS_KEY,
@@ -23,37 +23,46 @@ import { LIST_LIMIT_MAX, type ObjectStore } from '../../ports/object-store.ts'
 import type { Engine } from '../context.ts'
 import type { z } from 'zod'
 
-type Note<T extends z.ZodType> = Omit<z.infer<T>, 'journal'>
+type Entry<T extends z.ZodType> = Omit<z.infer<T>, 'journal'>
 
-async function note(objects: ObjectStore, key: ObjectKey, what: object): Promise<void> {
+async function journal(objects: ObjectStore, key: ObjectKey, what: object): Promise<void> {
   await objects.put(key, Buffer.from(JSON.stringify({ journal: JOURNAL_VERSION, ...what })), {
     contentType: 'application/json',
   })
 }
 
-export async function noteScene(objects: ObjectStore, scene: SceneRecord): Promise<void> {
-  await note(objects, farmKey('scenes', scene.sha256), { scene } satisfies Note<typeof SceneNote>)
+export async function journalScene(objects: ObjectStore, scene: SceneRecord): Promise<void> {
+  await journal(objects, farmKey('scenes', scene.sha256), { scene } satisfies Entry<typeof SceneEntry>)
 }
 
-export async function forgetSceneNote(objects: ObjectStore, sha256: Sha256): Promise<void> {
+export async function forgetJournaledScene(objects: ObjectStore, sha256: Sha256): Promise<void> {
   await objects.delete(farmKey('scenes', sha256))
 }
 
-/** A token that is noted already is not written again. */
-export async function noteToken(objects: ObjectStore, token: Note<typeof TokenNote>): Promise<void> {
+/** A token that is in the journal already is not written again. */
+export async function journalToken(objects: ObjectStore, token: Entry<typeof TokenEntry>): Promise<void> {
   const key = farmKey('tokens', token.sha256)
-  if ((await objects.head(key)) === null) await note(objects, key, token)
+  if ((await objects.head(key)) === null) await journal(objects, key, token)
 }
 
 /** What a worker is doing at the moment is nobody's business later. */
-export async function noteWorkers(objects: ObjectStore, workers: readonly WorkerRecord[], now: number): Promise<void> {
+export async function journalWorkers(
+  objects: ObjectStore,
+  workers: readonly WorkerRecord[],
+  now: number,
+): Promise<void> {
   const kept = workers.map(({ rendering: _now, ...worker }) => worker)
-  await note(objects, FARM_WORKERS_KEY, { writtenAt: now, workers: kept } satisfies Note<typeof WorkersNote>)
+  await journal(objects, FARM_WORKERS_KEY, { writtenAt: now, workers: kept } satisfies Entry<typeof WorkersEntry>)
 }
 
 /** From here on no recovery brings the job back, whatever of it lies in the store or arrives there late. */
-export async function noteDeleted({ objects, clock }: Pick<Engine, 'objects' | 'clock'>, jobId: JobId): Promise<void> {
-  await note(objects, farmKey('deleted', jobId), { jobId, deletedAt: clock.now() } satisfies Note<typeof DeletedNote>)
+export async function journalDeleted(
+  { objects, clock }: Pick<Engine, 'objects' | 'clock'>,
+  jobId: JobId,
+): Promise<void> {
+  await journal(objects, farmKey('deleted', jobId), { jobId, deletedAt: clock.now() } satisfies Entry<
+    typeof DeletedEntry
+  >)
 }
 
 /**
@@ -81,6 +90,6 @@ export async function eraseLate({
  * From here on the sweep knows that attempts of the job may still arrive, though they were removed: addresses to send
  * them to are good for a while.
  */
-export async function noteEnded(engine: Pick<Engine, 'objects'>, jobId: JobId): Promise<void> {
+export async function journalEnded(engine: Pick<Engine, 'objects'>, jobId: JobId): Promise<void> {
   await engine.objects.put(farmKey('ended', jobId), Buffer.from('{}'), { contentType: 'application/json' })
 }

@@ -1,5 +1,5 @@
 import type { Engine } from '../context.ts'
-import { eraseLate, noteWorkers } from '../journal/farm-journal.ts'
+import { eraseLate, journalWorkers } from '../journal/farm-journal.ts'
 import { journalJob } from '../journal/job-journal.ts'
 
 /**
@@ -24,6 +24,6 @@ export async function journalFarm(engine: Engine): Promise<void> {
   for (const jobId of await engine.store.openJobs())
     await journalJob(engine, jobId).catch((error: unknown) => (failed = error))
   if (failed !== undefined) throw failed
-  if (workers !== null) await noteWorkers(engine.objects, workers, engine.clock.now())
+  if (workers !== null) await journalWorkers(engine.objects, workers, engine.clock.now())
   if (await engine.store.takeTurn('erase late', ERASE_LATE_EVERY_MS)) await eraseLate(engine)
 }

@@ -1,4 +1,4 @@
-import { JOURNAL_VERSION, type TermNote } from '../../protocol/journal.ts'
+import { JOURNAL_VERSION, type TermEntry } from '../../protocol/journal.ts'
 import { farmKey, farmPrefix, parseFarmKey } from '../../protocol/object-keys.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, type FarmStore } from '../../ports/farm-store.ts'
@@ -25,7 +25,7 @@ export async function beginFarm({
   // A farm from before there were terms has none, and its jobs.
   if (farmTerm !== null || ((await lastTerm(objects)) > 0 && !(await store.holdsJobs())))
     throw new FarmStateLost(farmTerm)
-  await noteTerm(objects, 1, clock.now())
+  await journalTerm(objects, 1, clock.now())
   await store.changeFarmTerm(null, { term: 1, open: true })
 }
 
@@ -38,9 +38,9 @@ export async function lastTerm(objects: ObjectStore): Promise<number> {
 }
 
 /** Known to the store before anything is done in the term, so that no later one can be the same. */
-export async function noteTerm(objects: ObjectStore, term: number, now: number): Promise<void> {
-  const note: z.infer<typeof TermNote> = { journal: JOURNAL_VERSION, term, begunAt: now }
-  await objects.put(farmKey('terms', String(term).padStart(7, '0')), Buffer.from(JSON.stringify(note)), {
+export async function journalTerm(objects: ObjectStore, term: number, now: number): Promise<void> {
+  const entry: z.infer<typeof TermEntry> = { journal: JOURNAL_VERSION, term, begunAt: now }
+  await objects.put(farmKey('terms', String(term).padStart(7, '0')), Buffer.from(JSON.stringify(entry)), {
     contentType: 'application/json',
   })
 }

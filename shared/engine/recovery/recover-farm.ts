@@ -3,7 +3,7 @@ import { parseFrames } from '../../domain/splitting/frames.ts'
 import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobId } from '../../protocol/ids.ts'
-import { SceneNote, TokenNote, WorkersNote } from '../../protocol/journal.ts'
+import { SceneEntry, TokenEntry, WorkersEntry } from '../../protocol/journal.ts'
 import {
   attemptsPrefix,
   blobKey,
@@ -17,7 +17,7 @@ import {
 import type { Clock } from '../../ports/core.ts'
 import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { lastTerm, noteTerm } from './farm-term.ts'
+import { lastTerm, journalTerm } from './farm-term.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { everyObject, filesOfJob, jobsInStore } from './job-files.ts'
 import { json, readJournal, readText } from './read-journal.ts'
@@ -77,10 +77,10 @@ export async function recoverFarm(
   if (farmTerm === null && (await lastTerm(objects)) === 0 && (await jobsInStore(objects).next()).done === true) {
     return refuse('not_found', 'there is no farm in this object store; check that it is the right bucket or folder')
   }
-  // What was lost was the first term at least, whether or not it was noted.
+  // What was lost was the first term at least, whether or not the journal has it.
   const term = farmTerm?.term ?? Math.max(1, await lastTerm(objects)) + 1
   // The store hears of the term first: whatever becomes of this Redis, no later term is the same.
-  await noteTerm(objects, term, clock.now())
+  await journalTerm(objects, term, clock.now())
   const closed = { term, open: false }
   if (farmTerm === null && !(await store.changeFarmTerm(null, closed)))
     return refuse('conflict', 'another process is starting a farm in this Redis; wait, or use an empty Redis')
@@ -88,7 +88,7 @@ export async function recoverFarm(
   const damage: string[] = []
   const damaged = (what: string) => void damage.push(what)
   options.onProgress?.({ at: 'farm' })
-  const tokens = await readNotes(objects, 'tokens', TokenNote, damaged)
+  const tokens = await readEntries(objects, 'tokens', TokenEntry, damaged)
   for (const { sha256, name, scopes } of tokens) await store.putToken(sha256, { name, scopes })
   const scenes = await recoverScenes(store, objects, damaged)
   const workers = await recoverWorkers(store, objects, damaged)
@@ -161,8 +161,8 @@ async function recoverJob(
 /** A scene counts if its bytes are there. */
 async function recoverScenes(store: FarmStore, objects: ObjectStore, damaged: (what: string) => void): Promise<number> {
   let count = 0
-  const notes = await readNotes(objects, 'scenes', SceneNote, damaged)
-  await eachAtOnce(notes, async ({ scene }) => {
+  const entries = await readEntries(objects, 'scenes', SceneEntry, damaged)
+  await eachAtOnce(entries, async ({ scene }) => {
     const bytes = (await objects.head(blobKey(scene.sha256)))?.bytes
     if (bytes !== scene.bytes)
       return damaged(
@@ -181,14 +181,14 @@ async function recoverWorkers(
   damaged: (what: string) => void,
 ): Promise<number> {
   const told = await readText(objects, FARM_WORKERS_KEY)
-  const note = told === null ? null : WorkersNote.safeParse(json(told))
-  if (note?.success === false) damaged(`${FARM_WORKERS_KEY} cannot be read; what was counted for workers begins anew`)
-  const workers = note?.data?.workers ?? []
+  const entry = told === null ? null : WorkersEntry.safeParse(json(told))
+  if (entry?.success === false) damaged(`${FARM_WORKERS_KEY} cannot be read; what was counted for workers begins anew`)
+  const workers = entry?.data?.workers ?? []
   for (const worker of workers) await store.restoreWorker({ ...worker, state: 'offline', leases: 0 })
   return workers.length
 }
 
-async function readNotes<T extends z.ZodType>(
+async function readEntries<T extends z.ZodType>(
   objects: ObjectStore,
   folder: FarmFolder,
   schema: T,
@@ -196,11 +196,11 @@ async function readNotes<T extends z.ZodType>(
 ): Promise<z.output<T>[]> {
   const keys: Parameters<ObjectStore['head']>[0][] = []
   for await (const { key } of everyObject(objects, farmPrefix(folder))) keys.push(key)
-  const notes: z.output<T>[] = []
+  const entries: z.output<T>[] = []
   await eachAtOnce(keys, async (key) => {
-    const note = schema.safeParse(json((await readText(objects, key)) ?? ''))
-    if (note.success) notes.push(note.data)
+    const entry = schema.safeParse(json((await readText(objects, key)) ?? ''))
+    if (entry.success) entries.push(entry.data)
     else damaged(`${key} cannot be read; it is left out`)
   })
-  return notes
+  return entries
 }

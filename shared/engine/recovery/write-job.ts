@@ -48,5 +48,7 @@ async function write(store: FarmStore, jobId: JobId, change: Change, { job }: Re
   const { jobVersion: _, journal: __, ...commit } = commitOf(nothing, change, now, 0)
   const committed = await store.commit(jobId, { ...commit, recovered: true }, now)
   if (!committed.ok)
-    throw new Error(`job ${jobId}: somebody else writes into the farm that is being recovered (${committed.conflict})`)
+    throw new Error(
+      `job ${jobId}: somebody else writes into the farm that is being recovered (${JSON.stringify(committed)})`,
+    )
 }

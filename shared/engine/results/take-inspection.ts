@@ -6,7 +6,7 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { Engine } from '../context.ts'
 import { type HeldLease, takeFailure } from './hand-in.ts'
-import { noteScene } from '../journal/farm-journal.ts'
+import { journalScene } from '../journal/farm-journal.ts'
 import { transact } from '../commit/transact.ts'
 
 /**
@@ -62,7 +62,7 @@ async function keepInspection(engine: Engine, job: JobRecord, lease: HeldLease, 
   if (scene === null || scene.mainBlend !== job.plan.mainBlend) return
   const inspected = withInspection(scene, lease, inspection, engine.clock.now())
   await engine.store.putScene(inspected)
-  await noteScene(engine.objects, inspected)
+  await journalScene(engine.objects, inspected)
 }
 
 function withInspection(scene: SceneRecord, { workerId }: HeldLease, inspection: Inspection, now: number): SceneRecord {

@@ -1,4 +1,4 @@
-// What in two image files differs apart from pixels: bytes, or only what Blender notes about the render.
+// What in two image files differs apart from pixels: bytes, or only what Blender metadata about the render.
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -10,21 +10,21 @@ const OF_THE_RUN = /^(Date|RenderTime|Memory|capDate|DateTime|cycles\..*_time)$/
 
 export type BytesVerdict = 'equal' | 'equal but for date and time' | `metadata differs: ${string}` | 'differ'
 
-/** A file taken apart: its notes by name, and all the rest. */
+/** A file taken apart: its metadata by name, and all the rest. */
 interface Parts {
-  readonly notes: ReadonlyMap<string, string>
+  readonly metadata: ReadonlyMap<string, string>
   readonly rest: Buffer
 }
 
-/** How far the bytes of two files of one format agree. `alsoOfTheRun`: a note that says nothing here. */
+/** How far the bytes of two files of one format agree. `alsoOfTheRun`: a field that says nothing here. */
 export async function compareBytes(pathA: string, pathB: string, alsoOfTheRun?: string): Promise<BytesVerdict> {
   const [bytesA, bytesB] = [await readFile(pathA), await readFile(pathB)]
   if (bytesA.equals(bytesB)) return 'equal'
   const [a, b] = [takeApart(bytesA), takeApart(bytesB)]
   if (!a.rest.equals(b.rest)) return 'differ'
-  const names = new Set([...a.notes.keys(), ...b.notes.keys()])
+  const names = new Set([...a.metadata.keys(), ...b.metadata.keys()])
   const other = [...names].filter(
-    (name) => a.notes.get(name) !== b.notes.get(name) && !OF_THE_RUN.test(name) && name !== alsoOfTheRun,
+    (name) => a.metadata.get(name) !== b.metadata.get(name) && !OF_THE_RUN.test(name) && name !== alsoOfTheRun,
   )
   return other.length === 0 ? 'equal but for date and time' : `metadata differs: ${other.slice(0, 6).join(', ')}`
 }
@@ -34,26 +34,26 @@ function takeApart(bytes: Buffer): Parts {
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return pngParts(bytes)
   if (bytes.readUInt16BE(0) === 0xffd8) return jpegParts(bytes)
   if (bytes.readUInt32BE(0) === 0x49492a00) return tiffParts(bytes)
-  return { notes: new Map(), rest: bytes }
+  return { metadata: new Map(), rest: bytes }
 }
 
 function pngParts(bytes: Buffer): Parts {
-  const notes = new Map<string, string>()
+  const metadata = new Map<string, string>()
   const rest: Buffer[] = []
   for (let at = 8; at + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(at)
     const kind = bytes.subarray(at + 4, at + 8).toString('latin1')
     const value = bytes.subarray(at + 8, at + 8 + length)
-    if (/^(tEXt|zTXt|iTXt)$/.test(kind)) note(notes, value.subarray(0, value.indexOf(0)).toString('latin1'), value)
+    if (/^(tEXt|zTXt|iTXt)$/.test(kind)) add(metadata, value.subarray(0, value.indexOf(0)).toString('latin1'), value)
     else rest.push(bytes.subarray(at, at + 12 + length))
     at += 12 + length
   }
-  return { notes, rest: Buffer.concat(rest) }
+  return { metadata, rest: Buffer.concat(rest) }
 }
 
-/** Blender writes its notes as comments, `Blender:name:value`. */
+/** Blender writes its metadata as comments, `Blender:name:value`. */
 function jpegParts(bytes: Buffer): Parts {
-  const notes = new Map<string, string>()
+  const metadata = new Map<string, string>()
   const rest: Buffer[] = []
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda) {
@@ -61,26 +61,26 @@ function jpegParts(bytes: Buffer): Parts {
     const segment = bytes.subarray(at, end)
     if (bytes[at + 1] === 0xfe) {
       const text = segment.subarray(4).toString('latin1')
-      note(notes, /^Blender:([^:]*):/.exec(text)?.[1] ?? text, segment)
+      add(metadata, /^Blender:([^:]*):/.exec(text)?.[1] ?? text, segment)
     } else rest.push(segment)
     at = end
   }
-  return { notes, rest: Buffer.concat([...rest, bytes.subarray(at)]) }
+  return { metadata, rest: Buffer.concat([...rest, bytes.subarray(at)]) }
 }
 
-/** A little-endian TIFF, as Blender writes; of its notes only the time, which OpenImageIO adds. */
+/** A little-endian TIFF, as Blender writes; of its metadata only the time, which OpenImageIO adds. */
 function tiffParts(bytes: Buffer): Parts {
-  const notes = new Map<string, string>()
+  const metadata = new Map<string, string>()
   const rest = Buffer.from(bytes)
   const directory = bytes.readUInt32LE(4)
   for (let entry = 0; entry < bytes.readUInt16LE(directory); entry++) {
     const at = directory + 2 + entry * 12
     if (bytes.readUInt16LE(at) !== TIFF_DATE_TIME) continue
     const [length, place] = [bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at + 8)]
-    note(notes, 'DateTime', bytes.subarray(place, place + length))
+    add(metadata, 'DateTime', bytes.subarray(place, place + length))
     rest.fill(0, place, place + length)
   }
-  return { notes, rest }
+  return { metadata, rest }
 }
 
 /**
@@ -88,7 +88,7 @@ function tiffParts(bytes: Buffer): Parts {
  * tables move with the length of the headers, so they are left out; they end where their own first entry points to.
  */
 function exrParts(bytes: Buffer): Parts {
-  const notes = new Map<string, string>()
+  const metadata = new Map<string, string>()
   let at = 8
   const text = (): string => {
     const end = bytes.indexOf(0, at)
@@ -103,7 +103,7 @@ function exrParts(bytes: Buffer): Parts {
       const kind = text()
       const size = bytes.readInt32LE(at)
       const value = Buffer.concat([Buffer.from(kind), bytes.subarray(at + 4, at + 4 + size)])
-      note(notes, part === 0 ? name : `${name} of part ${part}`, value)
+      add(metadata, part === 0 ? name : `${name} of part ${part}`, value)
       at += 4 + size
     }
     // An empty header ends the parts.
@@ -111,9 +111,9 @@ function exrParts(bytes: Buffer): Parts {
     at += 1
   }
   if (hasParts) at += 1
-  return { notes, rest: bytes.subarray(Number(bytes.readBigUInt64LE(at + 1))) }
+  return { metadata, rest: bytes.subarray(Number(bytes.readBigUInt64LE(at + 1))) }
 }
 
-function note(notes: Map<string, string>, name: string, value: Buffer): void {
-  notes.set(name, createHash('sha256').update(value).digest('hex'))
+function add(metadata: Map<string, string>, name: string, value: Buffer): void {
+  metadata.set(name, createHash('sha256').update(value).digest('hex'))
 }

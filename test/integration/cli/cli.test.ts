@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FarmClient } from '../../../services/cli/api/farm-client.ts'
 import { openSceneFile } from '../../../services/cli/api/scene-file.ts'
 import { uploadScene } from '../../../services/cli/api/upload.ts'
-import { UploadNotes } from '../../../services/cli/api/upload-notes.ts'
+import { UnfinishedUploads } from '../../../services/cli/api/unfinished-uploads.ts'
 import { JobView } from '../../../shared/protocol/job.ts'
 import { PlanView } from '../../../shared/protocol/plan.ts'
 import { smallBlend } from '../../fixtures/scenes/small-blend.ts'
@@ -201,7 +201,7 @@ describe('an upload that is cut', () => {
     const client = new FarmClient({ url: proxy.url, token: TOKENS.ada })
     // Parts larger than what goes over the line at once, so that the farm has a piece of the one that was cut.
     const uploaded = await uploadScene(client, scene, {
-      notes: new UploadNotes(join(folder, 'notes')),
+      unfinished: new UnfinishedUploads(join(folder, 'uploads')),
       partBytes: 4 * partBytes,
       firstPauseMs: 1,
       onCut: (_why, at) => cuts.push(at),
@@ -216,37 +216,37 @@ describe('an upload that is cut', () => {
     proxy = await startProxy(url)
     proxy.cutAfter(300_000, 1_000)
     const scene = await openSceneFile(blend)
-    const notes = new UploadNotes(join(folder, 'notes'))
+    const unfinished = new UnfinishedUploads(join(folder, 'uploads'))
     const client = new FarmClient({ url: proxy.url, token: TOKENS.ada })
     // The line breaks for good: from the first cut on, every byte is one too many.
     const first = uploadScene(client, scene, {
-      notes,
+      unfinished,
       partBytes,
       firstPauseMs: 1,
       onCut: () => proxy?.cutAfter(1, 1_000),
     })
     await expect(first).rejects.toMatchObject({ exitCode: 5 })
     proxy.cutAfter(Infinity, 0)
-    const second = await uploadScene(client, scene, { notes, partBytes, firstPauseMs: 1 })
+    const second = await uploadScene(client, scene, { unfinished, partBytes, firstPauseMs: 1 })
     expect(second.resumedAt).toBeGreaterThanOrEqual(partBytes)
     expect(await client.hasScene(scene.sha256)).toBe(true)
   })
 
-  test('leaves no note behind that leads nowhere any more', async () => {
-    const notes = new UploadNotes(join(folder, 'notes'))
-    await notes.write({ farm: url, sha256: 'old' }, '/v1/uploads/old')
-    for (const name of await readdir(join(folder, 'notes'))) await utimes(join(folder, 'notes', name), 0, 0)
-    await notes.write({ farm: url, sha256: 'new' }, '/v1/uploads/new')
-    expect((await readdir(join(folder, 'notes'))).length).toBe(1)
-    expect(await notes.read({ farm: url, sha256: 'new' })).toBe('/v1/uploads/new')
+  test('forgets an unfinished upload that leads nowhere any more', async () => {
+    const unfinished = new UnfinishedUploads(join(folder, 'uploads'))
+    await unfinished.write({ farm: url, sha256: 'old' }, '/v1/uploads/old')
+    for (const name of await readdir(join(folder, 'uploads'))) await utimes(join(folder, 'uploads', name), 0, 0)
+    await unfinished.write({ farm: url, sha256: 'new' }, '/v1/uploads/new')
+    expect((await readdir(join(folder, 'uploads'))).length).toBe(1)
+    expect(await unfinished.read({ farm: url, sha256: 'new' })).toBe('/v1/uploads/new')
   })
 
   test('begins anew when the farm has dropped it', async () => {
     const scene = await openSceneFile(blend)
-    const notes = new UploadNotes(join(folder, 'notes'))
-    await notes.write({ farm: url, sha256: scene.sha256 }, '/v1/uploads/upl_01m84kjtdn7rah38frtxad39tj')
+    const unfinished = new UnfinishedUploads(join(folder, 'uploads'))
+    await unfinished.write({ farm: url, sha256: scene.sha256 }, '/v1/uploads/upl_01m84kjtdn7rah38frtxad39tj')
     const client = new FarmClient({ url, token: TOKENS.ada })
-    expect(await uploadScene(client, scene, { notes, partBytes })).toEqual({ known: false, resumedAt: 0 })
+    expect(await uploadScene(client, scene, { unfinished, partBytes })).toEqual({ known: false, resumedAt: 0 })
   })
 })
 

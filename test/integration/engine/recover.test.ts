@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { epochsBefore } from '../../../shared/domain/recovery/rebuild-job.ts'
 import { takeDelivery, takeResult } from '../../../shared/engine/results/hand-in.ts'
 import { cancelJob, deleteJob } from '../../../shared/engine/jobs/job-actions.ts'
-import { eraseLate, noteScene, noteToken } from '../../../shared/engine/journal/farm-journal.ts'
+import { eraseLate, journalScene, journalToken } from '../../../shared/engine/journal/farm-journal.ts'
 import { changeJob, retryJob } from '../../../shared/engine/jobs/job-changes.ts'
 import { journalJob } from '../../../shared/engine/journal/job-journal.ts'
 import { journalFarm, JOURNAL_EVERY_MS } from '../../../shared/engine/loops/journal.ts'
@@ -460,10 +460,10 @@ describe('a farm whose state is lost', () => {
     const farm = new MortalFarm()
     const scene = aScene()
     await farm.objects.put(blobKey(scene.sha256), Buffer.alloc(scene.bytes), { contentType: 'application/x-blender' })
-    await noteScene(farm.objects, scene)
+    await journalScene(farm.objects, scene)
     const missing = { ...scene, sha256: Sha256.parse('f'.repeat(64)) }
-    await noteScene(farm.objects, missing)
-    await noteToken(farm.objects, { sha256: HASH, name: 'ada', scopes: ['user'] })
+    await journalScene(farm.objects, missing)
+    await journalToken(farm.objects, { sha256: HASH, name: 'ada', scopes: ['user'] })
     const anna = await farm.connect('anna')
     const id = await farm.submit({ frames: '1-2' })
     await handIn(farm, anna)

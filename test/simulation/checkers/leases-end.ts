@@ -7,7 +7,7 @@ const OVERDUE_MS = 30_000
  * On a line that holds, a worker hears within this time, in ms, that what it holds is not its own any more: three
  * heartbeats and a bit.
  */
-const UNTOLD_MS = 75_000
+const UNHEARD_MS = 75_000
 
 /** No lease outlives its end for long, in the store or in the mind of a worker. */
 export function leasesEnd(): Checker {
@@ -16,7 +16,7 @@ export function leasesEnd(): Checker {
     name: 'leases-end',
     async swept(world, report) {
       const now = world.agenda.now()
-      for (const job of now < world.healedAt + UNTOLD_MS ? [] : await world.jobs()) {
+      for (const job of now < world.healedAt + UNHEARD_MS ? [] : await world.jobs()) {
         const overdue = await world.twin.expiredLeases(job.id, now - OVERDUE_MS, 10)
         for (const { taskId, epoch } of overdue)
           report(`${job.id}: the lease of ${taskId}@${epoch} ran out ${OVERDUE_MS} ms ago and is still there`)
@@ -32,7 +32,7 @@ export function leasesEnd(): Checker {
           strangeSince.set(name, strangeSince.get(name) ?? now)
           if (world.network.weather.kind !== 'stream') continue
           const since = Math.max(strangeSince.get(name) ?? now, worker.connectedAt, world.disturbedUntil)
-          if (now - since > UNTOLD_MS)
+          if (now - since > UNHEARD_MS)
             report(`${name}: for ${now - since} ms nobody told this worker that its lease is over`)
         }
       }

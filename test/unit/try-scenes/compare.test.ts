@@ -31,7 +31,7 @@ describe('images of a frame', () => {
       files: 2,
       largest: 0,
       faults: [],
-      notes: [],
+      remarks: [],
     })
   })
 
@@ -58,7 +58,7 @@ describe('images of a frame', () => {
     const [bare, more] = [await image('bare.png', 0), await image('more.png', 9)]
     expect(await compareImages([bare], [bare, more], 'frame 1')).toMatchObject({
       faults: [],
-      notes: ['frame 1: bare Blender wrote bare.png, the farm delivered bare.png, more.png'],
+      remarks: ['frame 1: bare Blender wrote bare.png, the farm delivered bare.png, more.png'],
     })
   })
 })

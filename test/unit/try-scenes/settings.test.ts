@@ -50,7 +50,7 @@ describe('a scene made cheap', () => {
     })
     expect(bareSettings({}, scene({ output: { fileFormat: 'FFMPEG' } }), plan('png'))).toEqual({
       settings: { still: 'PNG' },
-      note: 'delivered as PNG, the scene says FFMPEG',
+      remark: 'delivered as PNG, the scene says FFMPEG',
     })
     expect(bareSettings({}, scene({ output: { fileFormat: 'TARGA' } }), plan('targa'))).toEqual({ settings: {} })
   })

@@ -9,7 +9,8 @@
 --       or '=' to compare only), counters (name, change), leases (member, expiry or '' to end), picky (task id,
 --       '1' or '0'), effects (json), events (json), credits (field of 15, change), marks for the journal (number of
 --       a KEY, id)
--- returns {1, effect ids, counters as a flat list}, or {0, id of what was not as expected}, or an error without a farm
+-- returns {1, effect ids, counters as a flat list}, {0, id of what was not as expected},
+--       {-1, counter that had no room}, or an error without a farm
 local now, job_id, open, member, kept, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], 8
 local function take() at = at + 1; return ARGV[at] end
 -- Versions go on from where no earlier term can have come.
@@ -26,7 +27,7 @@ for i = 1, tonumber(take()) do
 end
 local limited, limit = ARGV[7], ARGV[8]
 if limited ~= '' and tonumber(redis.call('HGET', KEYS[6], limited) or 0) >= tonumber(limit) then
-  return { 0, limited }
+  return { -1, limited }
 end
 for _, record in ipairs(records) do
   local hash, id, version, json = record[1], record[2], record[3], record[4]

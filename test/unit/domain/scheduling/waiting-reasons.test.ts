@@ -32,7 +32,8 @@ describe('a job that waits says why', () => {
   test('when everybody who could cools down after failures, and with nothing while one of them does not', () => {
     const cooling = aWorker('anna', { coolsDownUntil: NOW + 20_500 })
     expect(waitingReasons({}, [cooling, aWorker('bert', { coolsDownUntil: NOW + 4_200 })], NOW)).toEqual([
-      'waiting: every worker that could have the tasks has failed several in a row and cools down; the first goes on in 5 s',
+      'waiting: every worker that could have the tasks has failed several in a row and cools down; ' +
+        'the first goes on in 5 s',
     ])
     expect(waitingReasons({}, [cooling, aWorker('bert')], NOW)).toEqual([])
     expect(waitingReasons({}, [cooling], NOW + 21_000)).toEqual([])

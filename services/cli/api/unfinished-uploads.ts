@@ -1,6 +1,6 @@
 /*
- * Where an unfinished upload stands on the farm, noted down on this machine, so that the same file handed in again goes
- * on where it stopped. A note that is lost or broken costs a new upload, nothing else.
+ * Where an unfinished upload stands on the farm, remembered on this machine, so that the same file handed in again goes
+ * on where it stopped. One that is lost or broken costs a new upload, nothing else.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -8,10 +8,10 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 
-/** A farm keeps an unfinished upload for a day; older notes lead nowhere. */
-const NOTE_LIFE_MS = 7 * 24 * 3600 * 1000
+/** A farm keeps an unfinished upload for a day; what is older leads nowhere. */
+const KEPT_MS = 7 * 24 * 3600 * 1000
 
-const Note = z.strictObject({
+const UnfinishedUpload = z.strictObject({
   farm: z.string(),
   sha256: z.string(),
   main: z.string().optional(),
@@ -24,7 +24,7 @@ export interface UploadKey {
   readonly main?: string | undefined
 }
 
-export class UploadNotes {
+export class UnfinishedUploads {
   private readonly folder: string
 
   constructor(folder: string) {
@@ -34,7 +34,7 @@ export class UploadNotes {
   /** The path of the upload on the farm, or null. */
   async read(key: UploadKey): Promise<string | null> {
     try {
-      return Note.parse(JSON.parse(await readFile(this.pathOf(key), 'utf8'))).path
+      return UnfinishedUpload.parse(JSON.parse(await readFile(this.pathOf(key), 'utf8'))).path
     } catch {
       return null
     }
@@ -60,7 +60,7 @@ export class UploadNotes {
         ({ mtimeMs }) => mtimeMs,
         () => Infinity,
       )
-      if (Date.now() - touchedMs > NOTE_LIFE_MS) await rm(path, { force: true })
+      if (Date.now() - touchedMs > KEPT_MS) await rm(path, { force: true })
     }
   }
 
@@ -73,8 +73,8 @@ export class UploadNotes {
   }
 }
 
-/** The folder for notes: `$XDG_STATE_HOME/tilework/uploads`, or below `~/.local/state`. */
-export function uploadNotesFolder(environment: NodeJS.ProcessEnv): string {
+/** The folder they are remembered in: `$XDG_STATE_HOME/tilework/uploads`, or below `~/.local/state`. */
+export function unfinishedUploadsFolder(environment: NodeJS.ProcessEnv): string {
   const state = environment['XDG_STATE_HOME']
   return join(state === undefined || state === '' ? join(homedir(), '.local', 'state') : state, 'tilework', 'uploads')
 }
