@@ -1,8 +1,7 @@
-// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time when idle,
-// everybody cut off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
+// A large farm on this machine: 10,000 simulated workers on one coordinator (memory, processor time when idle, all cut
+// off at once), then tasks per second with 1, 2 and 4 coordinators over one Redis. Coordinators, workers and Redis
 // are processes of their own, so that the coordinator's figures are its own; the processors are shared by all of them.
 // Written to .benchmarks/farm.json.
-
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
