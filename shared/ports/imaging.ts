@@ -1,3 +1,4 @@
+import type { DisplayDifference } from '../domain/verification/display-verdict.ts'
 import type { VerdictMeasures } from '../domain/verification/image-verdict.ts'
 import type { PixelRectangle } from '../protocol/render-settings.ts'
 
@@ -24,13 +25,11 @@ export interface ImageRefusal {
   readonly partIndex?: number
 }
 
-/** Difference of two images with 8 or 16 bits per channel, in percent of their samples. */
-interface DisplayMeasures {
+/** Difference of two images with 8 or 16 bits per channel. */
+interface DisplayMeasures extends DisplayDifference {
   readonly ok: true
-  /** Samples that differ at all. */
+  /** Percent of samples that differ at all. */
   readonly differingPercent: number
-  /** Samples that differ by more than two steps of 255: more than dithering explains. */
-  readonly visiblyDifferingPercent: number
 }
 
 /**

@@ -1,5 +1,8 @@
-// Counts, for one group of channels, how many pixels of two images differ and how badly the worst block
-// does. Rows are given from top to bottom.
+// Counts, for one group of channels, how many pixels of two images differ, how badly the worst block does, and what
+// shape the difference has. Rows are given from top to bottom.
+
+import { ShapeCount } from './compare-shapes.ts'
+import type { DifferenceShapes } from './compare-shapes.ts'
 
 /** Side of the blocks in which local tampering is looked for. */
 const BLOCK_PX = 16
@@ -10,13 +13,13 @@ const BLOCK_PX = 16
  */
 const REST_PX_MIN = 8
 
-/** A pixel differs when its relative difference is over this (for the share of pixels and the worst block). */
-const PIXEL_DIFFERS_ABOVE = 1e-2
+/** From which difference on a pixel counts as one that differs, and as one that differs slightly. */
+export interface PixelBounds {
+  readonly differsAbove: number
+  readonly slightlyAbove: number
+}
 
-/** A pixel differs slightly when its relative difference is over this. */
-const PIXEL_DIFFERS_SLIGHTLY_ABOVE = 1e-3
-
-export interface DifferenceShares {
+export interface DifferenceShares extends DifferenceShapes {
   /** T1: percent of pixels that differ. */
   readonly differingPercent: number
   /** T2: percent of pixels that differ in the block where most do. */
@@ -28,34 +31,46 @@ export interface DifferenceShares {
 export class DifferenceCount {
   readonly #width: number
   readonly #height: number
+  readonly #bounds: PixelBounds
   readonly #blockColumns: number
   readonly #blockRows: number
   readonly #inBlockRow: Uint32Array
+  readonly #shapes: ShapeCount
+  /** The columns of a row that differ. */
+  readonly #columns: Uint32Array
   #row = 0
   #differing = 0
   #slightly = 0
   #worstShare = 0
 
-  constructor(width: number, height: number) {
+  constructor(width: number, height: number, bounds: PixelBounds) {
     this.#width = width
     this.#height = height
+    this.#bounds = bounds
     this.#blockColumns = blocksAlong(width)
     this.#blockRows = blocksAlong(height)
     this.#inBlockRow = new Uint32Array(this.#blockColumns)
+    this.#shapes = new ShapeCount(width)
+    this.#columns = new Uint32Array(width)
   }
 
-  /** Adds the next row: the relative difference of each of its pixels. */
+  /** Adds the next row: the difference of each of its pixels, in the unit of the bounds. */
   addRow(differences: Float32Array): void {
+    const { differsAbove, slightlyAbove } = this.#bounds
     const lastColumn = this.#blockColumns - 1
+    let count = 0
     for (let x = 0; x < this.#width; x += 1) {
       const difference = differences[x] ?? 0
-      if (difference <= PIXEL_DIFFERS_SLIGHTLY_ABOVE) continue
+      if (difference <= slightlyAbove) continue
       this.#slightly += 1
-      if (difference <= PIXEL_DIFFERS_ABOVE) continue
-      this.#differing += 1
+      if (difference <= differsAbove) continue
+      this.#columns[count] = x
+      count += 1
       const column = Math.min(Math.floor(x / BLOCK_PX), lastColumn)
       this.#inBlockRow[column] = (this.#inBlockRow[column] ?? 0) + 1
     }
+    this.#differing += count
+    this.#shapes.addRow(this.#columns, count)
     this.#row += 1
     const endsBlock = this.#row % BLOCK_PX === 0 && this.#row / BLOCK_PX < this.#blockRows
     if (endsBlock || this.#row === this.#height) this.#closeBlockRow()
@@ -68,6 +83,7 @@ export class DifferenceCount {
       differingPercent: (100 * this.#differing) / pixels,
       worstBlockPercent: 100 * this.#worstShare,
       slightlyDifferingPercent: (100 * this.#slightly) / pixels,
+      ...this.#shapes.shapes(),
     }
   }
 

@@ -4,6 +4,8 @@
 import { access } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { Sharp } from 'sharp'
+import { DifferenceCount } from './compare-blocks.ts'
+import type { DifferenceShapes } from './compare-shapes.ts'
 
 /** Pixels of one image: 16,384 x 16,384. Interlaced files are decoded whole, at up to 8 bytes a pixel. */
 export const DISPLAY_PIXELS_MAX = 2 ** 28
@@ -29,7 +31,7 @@ export interface DisplayRefusal {
   readonly file: 'a' | 'b' | 'both'
 }
 
-export interface DisplayMeasures {
+export interface DisplayMeasures extends DifferenceShapes {
   readonly ok: true
   readonly width: number
   readonly height: number
@@ -39,6 +41,8 @@ export interface DisplayMeasures {
   readonly differingPercent: number
   /** Percent of samples that differ by more than two steps of 255: more than dithering explains. */
   readonly visiblyDifferingPercent: number
+  /** Percent of pixels that differ visibly in the block of 16 x 16 where most do. */
+  readonly worstBlockPercent: number
   /** The largest difference of two samples, in steps of their bit depth. */
   readonly differenceMax: number
 }
@@ -58,22 +62,31 @@ export async function compareDisplayImages(pathA: string, pathB: string): Promis
   let differing = 0
   let visibly = 0
   let differenceMax = 0
-  const ditherSteps = DITHER_STEPS[a.bitsPerSample]
+  const { width, height, channels, bitsPerSample } = a
+  const ditherSteps = DITHER_STEPS[bitsPerSample]
+  const count = new DifferenceCount(width, height, { differsAbove: ditherSteps, slightlyAbove: 0 })
+  const ofRow = new Float32Array(width)
   for (const { top, rows } of bandsOf(a)) {
     const [bandA, bandB] = await Promise.all([decodeBand(a, top, rows), decodeBand(b, top, rows)])
     if (!bandA.ok) return bandA
     if (!bandB.ok) return bandB
-    if (bandA.bytes.equals(bandB.bytes)) continue
-    const [samplesA, samplesB] = [samplesOf(bandA.bytes, a.bitsPerSample), samplesOf(bandB.bytes, a.bitsPerSample)]
-    for (let at = 0; at < samplesA.length; at += 1) {
-      const steps = Math.abs((samplesA[at] ?? 0) - (samplesB[at] ?? 0))
-      if (steps === 0) continue
-      differing += 1
-      if (steps > ditherSteps) visibly += 1
-      if (steps > differenceMax) differenceMax = steps
+    const [samplesA, samplesB] = [samplesOf(bandA.bytes, bitsPerSample), samplesOf(bandB.bytes, bitsPerSample)]
+    for (let row = 0; row < rows; row += 1) {
+      ofRow.fill(0)
+      const from = row * width * channels
+      for (let sample = 0; sample < width * channels; sample += 1) {
+        const steps = Math.abs((samplesA[from + sample] ?? 0) - (samplesB[from + sample] ?? 0))
+        if (steps === 0) continue
+        differing += 1
+        if (steps > ditherSteps) visibly += 1
+        if (steps > differenceMax) differenceMax = steps
+        const x = Math.floor(sample / channels)
+        if (steps > (ofRow[x] ?? 0)) ofRow[x] = steps
+      }
+      count.addRow(ofRow)
     }
   }
-  const { width, height, channels, bitsPerSample } = a
+  const { worstBlockPercent, worstLinePercent, largestSpotPixels } = count.shares()
   const percent = 100 / (width * height * channels)
   return {
     ok: true,
@@ -83,6 +96,9 @@ export async function compareDisplayImages(pathA: string, pathB: string): Promis
     bitsPerSample,
     differingPercent: differing * percent,
     visiblyDifferingPercent: visibly * percent,
+    worstBlockPercent,
+    worstLinePercent,
+    largestSpotPixels,
     differenceMax,
   }
 }

@@ -70,6 +70,8 @@ function summarize(groups: readonly GroupComparison[], width: number, height: nu
     differingPercent: worst((group) => group.differingPercent),
     worstBlockPercent: worst((group) => group.worstBlockPercent),
     slightlyDifferingPercent: worst((group) => group.slightlyDifferingPercent),
+    worstLinePercent: worst((group) => group.worstLinePercent),
+    largestSpotPixels: worst((group) => group.largestSpotPixels),
     worstDifference: worst((group) => group.worstDifference),
     notFinite: { a: total((each) => each.a), b: total((each) => each.b), mismatched: total((each) => each.mismatched) },
     groups: measures,

@@ -43,6 +43,9 @@ describe('display images are compared as they are stored', () => {
       bitsPerSample: 8,
       differingPercent: 0.375,
       visiblyDifferingPercent: 0.125,
+      worstBlockPercent: 0.5,
+      worstLinePercent: 100 / 64,
+      largestSpotPixels: 1,
       differenceMax: 100,
     })
     expect(await samePixels(a, b)).toMatchObject({ ok: true, same: false })
@@ -134,4 +137,18 @@ describe('refused', () => {
   test('a missing file is thrown', async () => {
     await expect(compareDisplayImages(join(folder, 'none.png'), join(folder, 'none.png'))).rejects.toThrow('ENOENT')
   })
+})
+
+test('a box that hides in the share of all pixels stands out in its block, its lines and as a spot', async () => {
+  const size = { width: 600, height: 400 }
+  const plain = new Uint8Array(600 * 400 * 3).fill(80)
+  const boxed = plain.map((byte, at) => {
+    const [x, y] = [Math.floor(at / 3) % 600, Math.floor(at / 1800)]
+    return x >= 100 && x < 130 && y >= 50 && y < 80 ? 255 : byte
+  })
+  const a = await file('plain.png', image(plain, 3, size).png())
+  const b = await file('boxed.png', image(boxed, 3, size).png())
+  const compared = await compareDisplayImages(a, b)
+  expect(compared).toMatchObject({ worstBlockPercent: 100, worstLinePercent: 7.5, largestSpotPixels: 900 })
+  expect(compared).toMatchObject({ visiblyDifferingPercent: expect.closeTo(0.375) })
 })

@@ -72,6 +72,13 @@ describe('two renders are compared', () => {
     }
   })
 
+  test('line by line and spot by spot, so thin tampering stands out', async () => {
+    const stripe = await measures({ ...RGBA_64, width: 512 }, grey, (_, x) => (x === 200 ? 1 : 0.5))
+    expect(stripe).toMatchObject({ differingPercent: 100 / 512, worstBlockPercent: 6.25, worstLinePercent: 100 })
+    const slanted = await measures({ ...RGBA_64, width: 512 }, grey, (_, x, y) => (x === y ? 1 : 0.5))
+    expect(slanted).toMatchObject({ worstLinePercent: 100 / 64, largestSpotPixels: 64 })
+  })
+
   test('without a sliver at the edge, where one pixel would weigh too much', async () => {
     const image = { width: 33, height: 17, channels: RGBA_FLOAT }
     const compared = await measures(image, grey, (_, x, y) => (x === 32 && y === 16 ? 1 : 0.5))

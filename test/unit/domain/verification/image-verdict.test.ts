@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { AGREED_UP_TO, REFUTED_ABOVE, imageVerdict } from '../../../../shared/domain/verification/image-verdict.ts'
 import type { ImageVerdict, VerdictMeasures } from '../../../../shared/domain/verification/image-verdict.ts'
 
-const measures = (t1: number, t2: number, t3: number, mismatched = 0): VerdictMeasures => ({
+const measures = (t1: number, t2: number, t3: number, mismatched = 0, line = 0, spot = 0): VerdictMeasures => ({
   differingPercent: t1,
   worstBlockPercent: t2,
   slightlyDifferingPercent: t3,
+  worstLinePercent: line,
+  largestSpotPixels: spot,
   notFinite: { mismatched },
 })
 
@@ -22,6 +24,9 @@ describe('the verdict on two renders', () => {
     ['a tampered block of 16 x 16 px', 'refuted', measures(0.29, 56, 0.29)],
     ['a gain of one percent', 'refuted', measures(0, 0, 100)],
     ['a tampered 8 x 8 px', 'grey', measures(0.07, 25, 0.07)],
+    ['a tampered 8 x 8 px where four blocks meet', 'grey', measures(0.07, 6.25, 0.07, 0, 3.6, 64)],
+    ['a stripe of one pixel from top to bottom', 'refuted', measures(0.25, 6.25, 0.25, 0, 100, 224)],
+    ['a thin slanted line', 'refuted', measures(0.25, 6.25, 0.25, 0, 0.25, 400)],
   ])('%s: %s', (_, verdict, measured) => {
     expect(imageVerdict(measured)).toBe(verdict)
   })
@@ -37,7 +42,7 @@ describe('the verdict on two renders', () => {
   })
 
   test('is not given on measures that are no numbers', () => {
-    for (const bad of [measures(NaN, 0, 0), measures(0, NaN, 0), measures(0, 0, Infinity)])
+    for (const bad of [measures(NaN, 0, 0), measures(0, NaN, 0), measures(0, 0, Infinity), measures(0, 0, 0, 0, NaN)])
       expect(() => imageVerdict(bad)).toThrow(RangeError)
   })
 
