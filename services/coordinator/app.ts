@@ -16,6 +16,7 @@ import { describeApi, serveApiDescription } from './plugins/api-description.ts'
 import { demandToken } from './plugins/authentication.ts'
 import { measureRequests } from './plugins/http-metrics.ts'
 import { answerWithProblems, makeProblem, pathOf } from './plugins/problems.ts'
+import { addAddonRoutes } from './routes/addon.ts'
 import { addArtifactRoutes } from './routes/artifacts.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobPartRoutes } from './routes/job-parts.ts'
@@ -69,6 +70,7 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   await rest.register(async (open: RestApp) => {
     addPlainHeaders(open)
     addHealthRoutes(open, deps)
+    addAddonRoutes(open)
     await serveApiDescription(open)
   })
   await rest.register(async (scope: RestApp) => {

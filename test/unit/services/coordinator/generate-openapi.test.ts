@@ -2,11 +2,35 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { ERROR_TABLE_PATH, withErrorTable } from '../../../../services/coordinator/error-table.ts'
 import { OPENAPI_PATH, openApiText } from '../../../../services/coordinator/openapi-document.ts'
+import { PYTHON_TYPES_PATH, pythonTypesText } from '../../../../services/coordinator/python-types.ts'
 import { tidyComponents } from '../../../../services/coordinator/plugins/tidy-components.ts'
 import { ERROR_CODES, ERRORS } from '../../../../shared/protocol/errors.ts'
 
 test('the committed description is what the routes say now', async () => {
   expect(await readFile(OPENAPI_PATH, 'utf8')).toBe(await openApiText())
+})
+
+test('the committed Python types of the add-on are those of the description', async () => {
+  expect(await readFile(PYTHON_TYPES_PATH, 'utf8')).toBe(pythonTypesText(await openApiText()))
+})
+
+test('a schema becomes a Python type that lets out what may be left out', () => {
+  const thing = {
+    type: 'object',
+    properties: {
+      id: { type: 'string' },
+      size: { anyOf: [{ type: 'integer' }, { type: 'null' }] },
+      kind: { enum: ['a', 'b'] },
+      parts: { type: 'array', items: { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] } },
+    },
+    required: ['id', 'size'],
+  }
+  const text = pythonTypesText(JSON.stringify({ components: { schemas: { Thing: thing } } }))
+  expect(text).toContain('class _ThingAlways(TypedDict):\n    id: str\n    size: Optional[int]\n')
+  expect(text).toContain(
+    'class Thing(_ThingAlways, total=False):\n    kind: Literal["a", "b"]\n    parts: List[ThingPartsItem]\n',
+  )
+  expect(text).toContain('class ThingPartsItem(TypedDict):\n    n: float\n')
 })
 
 test('each schema is described once, and each reference leads somewhere', async () => {

@@ -1,0 +1,1 @@
+"""What a button or a script can ask for: `bpy.ops.tilework.…`."""
