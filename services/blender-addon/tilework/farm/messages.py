@@ -839,7 +839,7 @@ class _WorkerAlways(TypedDict):
 class Worker(_WorkerAlways, total=False):
     anchor: bool
     rendering: List[WorkerRenderingItem]
-    restsUntil: int
+    coolsDownUntil: int
 
 
 class WorkerPage(TypedDict):
