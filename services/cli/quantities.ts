@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DeviceKind } from '../../shared/protocol/worker.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
   b: 1,
@@ -45,6 +46,37 @@ export const ByteSize = z.string().transform((text, context) => {
   })
   return z.NEVER
 })
+
+/** `2x2`, as columns and rows. */
+export const Tiles = z
+  .string()
+  .regex(/^\d{1,9}x\d{1,9}$/i, 'must be columns x rows, such as 2x2')
+  .transform((text) => pairOf(text))
+  .transform(([columns, rows]) => ({ columns, rows }))
+
+/** `1920x1080`, or `50%`. */
+export const Resolution = z
+  .string()
+  .regex(
+    /^(\d{1,9}x\d{1,9}|\d{1,9}%)$/i,
+    "must be width x height in pixels, such as 1920x1080, or percent of the scene's own size, such as 50%",
+  )
+  .transform((text) => {
+    if (text.endsWith('%')) return { percentage: Number(text.slice(0, -1)) }
+    const [width, height] = pairOf(text)
+    return { width, height }
+  })
+
+/** Kinds of devices: `cuda, OPTIX`. */
+export const DeviceKinds = z
+  .string()
+  .transform((text) => text.split(',').map((kind) => kind.trim().toUpperCase()))
+  .pipe(z.array(DeviceKind))
+
+function pairOf(text: string): [number, number] {
+  const [first, second] = text.toLowerCase().split('x')
+  return [Number(first), Number(second)]
+}
 
 /** `1.5 GiB`. */
 export function formatBytes(bytes: number): string {

@@ -1,65 +1,28 @@
 import { z } from 'zod'
 import { JobId, Sha256 } from './ids.ts'
+import {
+  ChangeOptions,
+  JobOptions,
+  Name,
+  PlanOptions,
+  Priority,
+  RecordOptions,
+  TilesPerSide,
+  VideoChoice,
+} from './job-options.ts'
 import { LIMITS } from './limits.ts'
 import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
 import { Requirement } from './worker.ts'
 
-const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
-export const VideoChoice = z.enum([...VIDEO_CONTAINERS, 'none'])
-export type VideoChoice = z.infer<typeof VideoChoice>
-
-const Name = z.string().min(1).max(LIMITS.nameLengthMax)
-const TilesPerSide = z.int().min(1).max(LIMITS.tilesPerSideMax)
-
-const Priority = z.int().min(0).max(100)
-/** Tasks of the job that may be with workers at the same time, audits and finishes included. */
-const Cap = z.int().min(1).max(LIMITS.capMax)
-
 /** `POST /v1/jobs`. What is left out comes from the scene. */
 export const JobRequest = z
-  .strictObject({
-    /** SHA-256 of an uploaded scene. */
-    scene: Sha256,
-    name: Name.optional(),
-    /** `1-10, 15, 20-40:2` */
-    frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
-    tiles: z.strictObject({ columns: TilesPerSide, rows: TilesPerSide }).optional(),
-    /**
-     * Ranges that the samples of each frame (of each tile, with tiles) are split into, a task each; 1 splits nothing.
-     * Not bit-identical to the un-split frame.
-     */
-    sampleRanges: z.int().min(1).max(LIMITS.sampleRangesMax).optional(),
-    /** Frames in one task; whole frames only. */
-    chunk: z.int().min(1).max(LIMITS.framesPerChunkMax).optional(),
-    settings: RenderSettings.optional(),
-    video: VideoChoice.optional(),
-    /** Higher goes first; jobs of equal priority share the farm. */
-    priority: Priority.optional(),
-    cap: Cap.optional(),
-    requirement: Requirement.optional(),
-    /** Share of tasks rendered again by another worker, 0 to 1. Above 0, at least one task is. */
-    auditRate: z.number().min(0).max(1).optional(),
-    /** Render even if linked files are missing (Blender shows them in pink). */
-    allowMissingFiles: z.boolean().optional(),
-    /**
-     * Seconds that rendering a task takes at least, from the lease to the result. One that comes sooner counts as
-     * failed: a broken driver or a texture that is not there may show as frames that take no time.
-     */
-    secondsPerTaskMin: z.number().min(0).max(LIMITS.secondsPerTaskMax).optional(),
-  })
+  .strictObject({ scene: Sha256.describe('SHA-256 of an uploaded scene'), ...JobOptions.shape })
   .meta({ id: 'JobRequest' })
 export type JobRequest = z.infer<typeof JobRequest>
 
 /** `PATCH /v1/jobs/:id`: what is left out stays as it is. */
 export const JobChange = z
-  .strictObject({
-    name: Name.optional(),
-    priority: Priority.optional(),
-    /** null takes the cap away. */
-    cap: Cap.nullable().optional(),
-    /** `1-10, 15, 20-40:2`: what shall be rendered from now on, all of it. */
-    frames: z.string().min(1).max(LIMITS.messageLengthMax).optional(),
-  })
+  .strictObject(ChangeOptions.shape)
   .refine((change) => Object.keys(change).length > 0, 'nothing is to be changed; name what shall be')
   .meta({ id: 'JobChange' })
 export type JobChange = z.infer<typeof JobChange>
@@ -134,10 +97,7 @@ export const JobPlan = z.strictObject({
   video: VideoChoice,
   fps: z.number().min(0.01).max(1_000),
   auditRate: z.number().min(0).max(1),
-  /** A render task that is handed in sooner counts as failed. */
-  secondsPerTaskMin: z.number().min(0).max(LIMITS.secondsPerTaskMax).optional(),
-  /** Files that are missing do not stop the job. */
-  allowMissingFiles: z.literal(true).optional(),
+  ...PlanOptions.shape,
   /** Things the artist should know: why tiles have overscan, what was ignored. */
   notes: z.array(z.string().max(LIMITS.messageLengthMax)).max(LIMITS.notesPerPlanMax),
 })
@@ -158,8 +118,7 @@ export const JobRecord = z
     scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']) }),
     plan: JobPlan,
     priority: Priority,
-    /** Absent: as many as there are workers for. */
-    cap: Cap.optional(),
+    ...RecordOptions.shape,
     requirement: Requirement,
     createdAt: z.int(),
     startedAt: z.int().optional(),

@@ -26,10 +26,13 @@ export const IMAGE_CONTENT_TYPES: Record<ImageFormat, string> = {
 /** What overrides the scene. A field left out is as the artist set it in the .blend. */
 export const RenderSettings = z
   .strictObject({
-    /** Name of the scene in the file; the active scene when left out. */
-    scene: z.string().min(1).max(LIMITS.nameLengthMax).optional(),
-    samples: z.int().min(1).max(LIMITS.samplesMax).optional(),
-    /** Final size in pixels, or percent of the scene's own size. */
+    scene: z
+      .string()
+      .min(1)
+      .max(LIMITS.nameLengthMax)
+      .optional()
+      .describe('Name of the scene in the file, if not the one that was open when it was saved'),
+    samples: z.int().min(1).max(LIMITS.samplesMax).optional().describe('Samples for each pixel'),
     resolution: z
       .union([
         z.strictObject({
@@ -38,14 +41,16 @@ export const RenderSettings = z
         }),
         z.strictObject({ percentage: z.int().min(1).max(32_767) }),
       ])
-      .optional(),
+      .optional()
+      .describe("Final size in pixels, or in percent of the scene's own size"),
     format: z
       .strictObject({
-        file: ImageFormat,
-        /** Bits per channel: 8 or 16 for PNG and TIFF, 16 or 32 for EXR. */
-        colorDepth: z.enum(['8', '16', '32']).optional(),
-        /** JPEG and WebP, percent. */
-        quality: z.int().min(1).max(100).optional(),
+        file: ImageFormat.describe(`Format of the frames: ${IMAGE_FORMATS.join(', ')}`),
+        colorDepth: z
+          .enum(['8', '16', '32'])
+          .optional()
+          .describe('Bits for each channel: 8 or 16 for PNG and TIFF, 16 or 32 for EXR'),
+        quality: z.int().min(1).max(100).optional().describe('Quality of JPEG and WebP, in percent'),
       })
       .optional(),
   })

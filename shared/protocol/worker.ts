@@ -7,6 +7,11 @@ export const DeviceKind = z.enum(DEVICE_KINDS)
 export type DeviceKind = z.infer<typeof DeviceKind>
 
 const Name = z.string().min(1).max(LIMITS.nameLengthMax)
+const Tag = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
+const MemoryBytes = z
+  .int()
+  .min(0)
+  .max(2 ** 50)
 /** `3.4.1`, `4.5.0`: as Blender prints it, numbers only. */
 export const BlenderVersion = z.string().regex(/^\d{1,3}\.\d{1,3}(\.\d{1,3})?$/, 'a Blender version looks like 4.2.1')
 
@@ -14,11 +19,7 @@ export const Device = z.strictObject({
   kind: DeviceKind,
   name: z.string().max(LIMITS.nameLengthMax),
   /** Absent where neither Blender nor the driver tells it. */
-  memoryBytes: z
-    .int()
-    .min(0)
-    .max(2 ** 50)
-    .optional(),
+  memoryBytes: MemoryBytes.optional(),
 })
 export type Device = z.infer<typeof Device>
 
@@ -34,10 +35,7 @@ export const Capabilities = z
       hasDenoiser: z.boolean().optional(),
     }),
     devices: z.array(Device).min(1).max(64),
-    memoryBytes: z
-      .int()
-      .min(0)
-      .max(2 ** 50),
+    memoryBytes: MemoryBytes,
     cpuThreads: z.int().min(1).max(4_096),
     os: z.string().max(100),
     /** Tasks rendered at the same time. */
@@ -45,7 +43,7 @@ export const Capabilities = z
       .int()
       .min(1)
       .max(LIMITS.leasesPerWorkerMax / 2),
-    tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).max(32),
+    tags: z.array(Tag).max(32),
   })
   .meta({ id: 'Capabilities' })
 export type Capabilities = z.infer<typeof Capabilities>
@@ -53,26 +51,18 @@ export type Capabilities = z.infer<typeof Capabilities>
 /** What a job needs of a worker. A field left out asks for nothing. */
 export const Requirement = z
   .strictObject({
-    deviceKinds: z.array(DeviceKind).min(1).max(6).optional(),
-    gpuMemoryBytesMin: z
-      .int()
-      .min(0)
-      .max(2 ** 50)
-      .optional(),
-    memoryBytesMin: z
-      .int()
-      .min(0)
-      .max(2 ** 50)
-      .optional(),
-    /** Both ends belong to the range; `4.2` as upper end takes 4.2.x too. */
-    blenderVersionMin: BlenderVersion.optional(),
-    blenderVersionMax: BlenderVersion.optional(),
-    /** Only a Blender with OpenImageDenoise. */
-    denoiser: z.literal(true).optional(),
-    tags: z
-      .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/))
-      .max(32)
-      .optional(),
+    deviceKinds: z
+      .array(DeviceKind)
+      .min(1)
+      .max(6)
+      .optional()
+      .describe(`A device of one of these kinds: ${DEVICE_KINDS.join(', ')}`),
+    gpuMemoryBytesMin: MemoryBytes.optional().describe('Least memory of the GPU'),
+    memoryBytesMin: MemoryBytes.optional().describe('Least main memory of the worker'),
+    blenderVersionMin: BlenderVersion.optional().describe('Oldest Blender to take'),
+    blenderVersionMax: BlenderVersion.optional().describe('Newest Blender to take; 4.2 takes 4.2.x too'),
+    denoiser: z.literal(true).optional().describe('Only a Blender with OpenImageDenoise'),
+    tags: z.array(Tag).max(32).optional().describe('Only workers that have all these tags'),
   })
   .meta({ id: 'Requirement' })
 export type Requirement = z.infer<typeof Requirement>

@@ -1,153 +1,76 @@
 /*
- * From what was typed to the request of a job. What is left out stays out: the farm takes it from the scene.
+ * From what was typed to the request of a job, or to a change of one. What is left out stays out: the farm takes it
+ * from the scene.
  */
 import { z } from 'zod'
-import { JobRequest, VideoChoice } from '../../../shared/protocol/job.ts'
-import { ImageFormat } from '../../../shared/protocol/render-settings.ts'
-import { DeviceKind } from '../../../shared/protocol/worker.ts'
+import { JobChange, JobRequest, type JobView } from '../../../shared/protocol/job.ts'
 import { parseOptions, usageFailure } from '../exit-codes.ts'
-import { ByteSize, Seconds, Share, WholeNumber } from '../quantities.ts'
+import { CHANGE_OPTIONS, JOB_OPTIONS, type JobOption } from './job-options.ts'
 
-const Tiles = z
-  .string()
-  .regex(/^\d{1,9}x\d{1,9}$/i, 'must be columns x rows, such as 2x2')
-  .transform((text) => pairOf(text))
-  .transform(([columns, rows]) => ({ columns, rows }))
+export type JobWishes = Omit<JobRequest, 'scene'>
+const JobWishes = JobRequest.omit({ scene: true })
 
-const Resolution = z
-  .string()
-  .regex(
-    /^(\d{1,9}x\d{1,9}|\d{1,9}%)$/i,
-    "must be width x height in pixels, such as 1920x1080, or percent of the scene's own size, such as 50%",
-  )
-  .transform((text) => {
-    if (text.endsWith('%')) return { percentage: Number(text.slice(0, -1)) }
-    const [width, height] = pairOf(text)
-    return { width, height }
-  })
-
-const Devices = z
-  .string()
-  .transform((text) => text.split(',').map((kind) => kind.trim().toUpperCase()))
-  .pipe(z.array(DeviceKind))
-
-/** The options of `tilework submit` that describe the job, as typed. */
-export const JobOptions = z.object({
-  scene: z.string().optional(),
-  name: z.string().optional(),
-  frames: z.string().optional(),
-  tiles: Tiles.optional(),
-  sampleRanges: WholeNumber.optional(),
-  chunk: WholeNumber.optional(),
-  samples: WholeNumber.optional(),
-  resolution: Resolution.optional(),
-  format: ImageFormat.optional(),
-  colorDepth: z.enum(['8', '16', '32']).optional(),
-  quality: WholeNumber.optional(),
-  video: VideoChoice.optional(),
-  audit: Share.optional(),
-  priority: WholeNumber.optional(),
-  cap: WholeNumber.optional(),
-  requireDevice: Devices.optional(),
-  minGpuMemory: ByteSize.optional(),
-  minMemory: ByteSize.optional(),
-  blenderMin: z.string().optional(),
-  blenderMax: z.string().optional(),
-  tag: z.array(z.string()).optional(),
-  allowMissing: z.boolean().optional(),
-  minSeconds: Seconds.optional(),
-})
-export type JobOptions = z.output<typeof JobOptions>
-
-/** Where each part of a request was typed, for telling what is wrong with it. */
-const OPTION_OF: readonly (readonly [string, string])[] = [
-  ['settings.scene', '--scene'],
-  ['settings.samples', '--samples'],
-  ['settings.resolution', '--resolution'],
-  ['settings.format.colorDepth', '--color-depth'],
-  ['settings.format.quality', '--quality'],
-  ['settings.format', '--format'],
-  ['requirement.deviceKinds', '--require-device'],
-  ['requirement.gpuMemoryBytesMin', '--min-gpu-memory'],
-  ['requirement.memoryBytesMin', '--min-memory'],
-  ['requirement.blenderVersionMin', '--blender-min'],
-  ['requirement.blenderVersionMax', '--blender-max'],
-  ['requirement.tags', '--tag'],
-  ['frames', '--frames'],
-  ['tiles', '--tiles'],
-  ['sampleRanges', '--sample-ranges'],
-  ['chunk', '--chunk'],
-  ['name', '--name'],
-  ['video', '--video'],
-  ['priority', '--priority'],
-  ['cap', '--cap'],
-  ['auditRate', '--audit'],
-  ['secondsPerTaskMin', '--min-seconds'],
-]
-
-/** The options in their typed form. Throws a usage failure that names each option that is wrong. */
-export function parseJobOptions(options: unknown): JobOptions {
-  return parseOptions(JobOptions, options)
+/** The request but for the scene. Throws a usage failure that names each option that is wrong. */
+export function jobWishes(options: unknown): JobWishes {
+  const typed = parseTyped(JOB_OPTIONS, options)
+  if (!typed.has('settings.format.file'))
+    for (const path of ['settings.format.colorDepth', 'settings.format.quality'])
+      if (typed.has(path)) throw usageFailure(`${longOf(path)}: needs --format, since not every format has it`)
+  return checked(JobWishes, nested(typed))
 }
 
-const Wishes = JobRequest.omit({ scene: true })
+/** What `tilework change` asks for. Throws a usage failure that names each option that is wrong. */
+export function jobChange(options: unknown): JobChange {
+  const given = z.record(z.string(), z.unknown()).parse(options)
+  const readable = CHANGE_OPTIONS.map((option) =>
+    option.removable && given[option.key] === 'none' ? { ...option, typed: z.string().transform(() => null) } : option,
+  )
+  return checked(JobChange, nested(parseTyped(readable, options)))
+}
 
-/** The request but for the scene. Throws a usage failure that names each option that is out of its range. */
-export function jobWishes(options: JobOptions): Omit<JobRequest, 'scene'> {
-  if (options.format === undefined && (options.colorDepth !== undefined || options.quality !== undefined)) {
-    throw usageFailure(
-      `${options.colorDepth === undefined ? '--quality' : '--color-depth'}: ` +
-        'needs --format, since not every format has it',
-    )
+/** A changed job in words, as far as it can be changed. */
+export function changedText(job: JobView): string {
+  return CHANGE_OPTIONS.map(({ shown }) => shown(job)).join(', ')
+}
+
+/** What was typed, by its path in the request. */
+function parseTyped(options: readonly JobOption[], given: unknown): Map<string, unknown> {
+  const schema = z.object(Object.fromEntries(options.map(({ key, typed }) => [key, typed.optional()])))
+  const typed = parseOptions(schema, given)
+  return new Map(options.flatMap(({ key, path }) => (typed[key] === undefined ? [] : [[path, typed[key]] as const])))
+}
+
+/** `settings.samples` becomes `{ settings: { samples } }`. */
+function nested(values: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const tree: Record<string, unknown> = {}
+  const parts = new Map<string, Record<string, unknown>>([['', tree]])
+  const partAt = (path: string): Record<string, unknown> => {
+    const known = parts.get(path)
+    if (known !== undefined) return known
+    const part: Record<string, unknown> = {}
+    parts.set(path, part)
+    put(path, part)
+    return part
   }
-  const parsed = Wishes.safeParse(
-    withoutGaps({
-      name: options.name,
-      frames: options.frames,
-      tiles: options.tiles,
-      sampleRanges: options.sampleRanges,
-      chunk: options.chunk,
-      video: options.video,
-      priority: options.priority,
-      cap: options.cap,
-      auditRate: options.audit,
-      allowMissingFiles: options.allowMissing,
-      secondsPerTaskMin: options.minSeconds,
-      settings: withoutGaps({
-        scene: options.scene,
-        samples: options.samples,
-        resolution: options.resolution,
-        format:
-          options.format === undefined
-            ? undefined
-            : withoutGaps({ file: options.format, colorDepth: options.colorDepth, quality: options.quality }),
-      }),
-      requirement: withoutGaps({
-        deviceKinds: options.requireDevice,
-        gpuMemoryBytesMin: options.minGpuMemory,
-        memoryBytesMin: options.minMemory,
-        blenderVersionMin: options.blenderMin,
-        blenderVersionMax: options.blenderMax,
-        tags: options.tag,
-      }),
-    }) ?? {},
-  )
+  const put = (path: string, value: unknown): void => {
+    const at = path.lastIndexOf('.')
+    partAt(path.slice(0, Math.max(0, at)))[path.slice(at + 1)] = value
+  }
+  for (const [path, value] of values) put(path, value)
+  return tree
+}
+
+function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw usageFailure(parsed.error.issues.map(({ path, message }) => `${optionAt(path)}: ${message}`).join('; '))
+  throw usageFailure(
+    parsed.error.issues
+      .map(({ path, message }) => (path.length === 0 ? message : `${longOf(path.join('.'))}: ${message}`))
+      .join('; '),
+  )
 }
 
-function optionAt(path: readonly PropertyKey[]): string {
-  const dotted = path.join('.')
-  return OPTION_OF.find(([start]) => dotted === start || dotted.startsWith(`${start}.`))?.[1] ?? dotted
-}
-
-function pairOf(text: string): [number, number] {
-  const [first, second] = text.toLowerCase().split('x')
-  return [Number(first), Number(second)]
-}
-
-/** The entries that are set; undefined when none is. */
-function withoutGaps(entries: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
-  const set = Object.entries(entries).filter(([, value]) => value !== undefined)
-  return set.length === 0 ? undefined : Object.fromEntries(set)
+/** Where a part of the request was typed. */
+function longOf(path: string): string {
+  return JOB_OPTIONS.find((option) => path === option.path || path.startsWith(`${option.path}.`))?.long ?? path
 }

@@ -7,7 +7,7 @@ import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { uploadSceneFile } from './upload-scene.ts'
 import { addJobOptions } from './job-options.ts'
-import { jobWishes, parseJobOptions } from './job-request.ts'
+import { jobWishes } from './job-request.ts'
 
 const PlanOptions = z.object({ main: z.string().optional() })
 
@@ -30,7 +30,7 @@ export function addPlanCommand(program: Command, shell: Shell, end: (code: ExitC
       const session = await openFarm(command, shell)
       const { main } = parseOptions(PlanOptions, options)
       // Before anything is sent: a typing error should not cost an upload.
-      const wishes = jobWishes(parseJobOptions(options))
+      const wishes = jobWishes(options)
       const scene = await uploadSceneFile(session, path, main, shell)
       const plan = await session.client.plan({ ...wishes, scene: scene.sha256 })
       if (plan.refusal !== undefined) end(EXIT_CODES.failed)

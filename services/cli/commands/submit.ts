@@ -8,7 +8,7 @@ import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { uploadSceneFile } from './upload-scene.ts'
 import { addJobOptions } from './job-options.ts'
-import { jobWishes, parseJobOptions } from './job-request.ts'
+import { jobWishes } from './job-request.ts'
 import { downloadLine } from './download.ts'
 import { watchUntilEnd } from './watch.ts'
 
@@ -40,7 +40,7 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
       const session = await openFarm(command, shell)
       const { main, watch, download } = parseOptions(SubmitOptions, options)
       // Before anything is sent: a typing error should not cost an upload.
-      const wishes = jobWishes(parseJobOptions(options))
+      const wishes = jobWishes(options)
       const scene = await uploadSceneFile(session, path, main, shell)
       let job = await session.client.submit({ ...wishes, scene: scene.sha256 })
       const { plan } = job

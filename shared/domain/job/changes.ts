@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
-import type { JobChange, JobRecord } from '../../protocol/job.ts'
+import { type JobChange, JobRecord } from '../../protocol/job.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision } from '../decision.ts'
 import { withFrames } from './change-frames.ts'
@@ -49,34 +49,36 @@ export function takeBackRendering(task: TaskRecord, now: number, reason: string)
   }
 }
 
+type Changeable = keyof Omit<JobChange, 'frames'>
+
+/** What an event says of each option that may change. */
+const WORDS: { readonly [Option in Changeable]-?: (job: JobRecord) => string } = {
+  name: ({ name }) => `name "${name}"`,
+  priority: ({ priority }) => `priority ${priority}`,
+  cap: ({ cap }) => (cap === undefined ? 'no cap' : `a cap of ${cap} task(s) at a time`),
+}
+
 /**
  * The job with what was asked for; what it is already changes nothing. Refused with `conflict` when the job is over.
  */
-export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobChange, who: string): Decision {
+export function changeJob(job: JobRecord, { frames, ...replaced }: JobChange, who: string): Decision {
   const over = refuseOver(job)
   if (over !== null) return over
   const reframed = frames === undefined ? { ok: true as const, job } : withFrames(job, frames)
   if (!reframed.ok) return reframed
-  const { cap: capBefore, ...rest } = reframed.job
-  const capAfter = cap === undefined ? capBefore : (cap ?? undefined)
+  const after = withReplaced(reframed.job, replaced)
   const told = [
-    ...(name === undefined || name === job.name ? [] : [`name "${name}" instead of "${job.name}"`]),
-    ...(priority === undefined || priority === job.priority ? [] : [`priority ${priority} instead of ${job.priority}`]),
     ...(reframed.job === job
       ? []
       : [
           `frames ${reframed.job.plan.frames} instead of ${job.plan.frames}; what is delivered of ` +
             'frames that were taken out is kept for when they are asked for again',
         ]),
-    ...(capAfter === capBefore ? [] : [`${capText(capAfter)} instead of ${capText(capBefore)}`]),
+    ...Object.values(WORDS).flatMap((words) =>
+      words(after) === words(job) ? [] : [`${words(after)} instead of ${words(job)}`],
+    ),
   ]
   if (told.length === 0) return { ok: true }
-  const after: JobRecord = {
-    ...rest,
-    name: name ?? job.name,
-    priority: priority ?? job.priority,
-    ...(capAfter === undefined ? {} : { cap: capAfter }),
-  }
   return {
     ok: true,
     job: after,
@@ -85,10 +87,13 @@ export function changeJob(job: JobRecord, { name, priority, cap, frames }: JobCh
   }
 }
 
-function refuseOver(job: JobRecord): Refusal | null {
-  return jobIsOver(job.state) ? refuse('conflict', `job ${job.id} is ${job.state}: it can no longer be changed`) : null
+/** The record with what a change names; null takes an option away. */
+function withReplaced(job: JobRecord, replaced: Pick<JobChange, Changeable>): JobRecord {
+  const named = Object.entries(replaced).filter(([, value]) => value !== undefined)
+  const kept = Object.entries({ ...job, ...Object.fromEntries(named) }).filter(([, value]) => value !== null)
+  return JobRecord.parse(Object.fromEntries(kept))
 }
 
-function capText(cap: number | undefined): string {
-  return cap === undefined ? 'no cap' : `a cap of ${cap} task(s) at a time`
+function refuseOver(job: JobRecord): Refusal | null {
+  return jobIsOver(job.state) ? refuse('conflict', `job ${job.id} is ${job.state}: it can no longer be changed`) : null
 }

@@ -1,6 +1,7 @@
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import type { SceneInspection } from '../../protocol/inspection.ts'
-import type { JobPlan, JobRequest, VideoChoice } from '../../protocol/job.ts'
+import type { JobPlan, JobRequest } from '../../protocol/job.ts'
+import { PlanOptions, type VideoChoice } from '../../protocol/job-options.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ImageFormat, PixelRectangle, RenderSettings } from '../../protocol/render-settings.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
@@ -98,8 +99,7 @@ export function planJob(
     video: videoChoice(request.video, facts, frames.frames.length),
     fps: Math.min(1_000, Math.max(0.01, facts.fps)),
     auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,
-    ...(request.secondsPerTaskMin === undefined ? {} : { secondsPerTaskMin: request.secondsPerTaskMin }),
-    ...(request.allowMissingFiles === true ? { allowMissingFiles: true } : {}),
+    ...PlanOptions.parse(request),
     notes,
   }
   const inspection = inspectionOf(scene, plan, request.requirement)

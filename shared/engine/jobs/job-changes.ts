@@ -45,7 +45,7 @@ export async function resumeJob(engine: Engine, jobId: JobId, who: string): Prom
   return changed(engine, jobId, (job) => decideResume(job, who))
 }
 
-/** Name, priority and cap of a job that is not over, from the next lease on. */
+/** Changes a job that is not over, from the next lease on. */
 export async function changeJob(engine: Engine, jobId: JobId, change: JobChange, who: string): Promise<Changed> {
   return changed(engine, jobId, (job) => decideChange(job, change, who))
 }

@@ -5,6 +5,7 @@ import { blankTask } from '../../domain/splitting/job-tasks.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import { INSPECT_TASK_ID, type JobId, newJobId, timeOfSortable } from '../../protocol/ids.ts'
 import type { JobRecord, JobRequest } from '../../protocol/job.ts'
+import { RecordOptions } from '../../protocol/job-options.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { jobPrefix, journalKey } from '../../protocol/object-keys.ts'
 import { withUsableInspections } from '../workers/able-workers.ts'
@@ -57,7 +58,7 @@ export async function submitJob(
     scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
-    ...(request.cap === undefined ? {} : { cap: request.cap }),
+    ...RecordOptions.parse(request),
     requirement:
       inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
     createdAt: timeOfSortable(id),

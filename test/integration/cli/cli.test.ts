@@ -338,7 +338,7 @@ describe('changing a job', () => {
     const { id } = await submitted('--cap', '9')
     expect(await ada('change', id, '--priority', '7', '--cap', '3')).toMatchObject({
       exitCode: 0,
-      stdout: `${id} active, frames 1-24, priority 7, cap 3\n`,
+      stdout: expect.stringMatching(new RegExp(`^${id} active, frames 1-24, name ".*", priority 7, cap 3\\n$`)),
     })
     expect(JSON.parse((await ada('change', id, '--cap', 'none', '--name', 'night', '--json')).stdout)).toMatchObject({
       name: 'night',

@@ -105,8 +105,8 @@ describe('a change', () => {
         {
           type: 'job_changed',
           message:
-            'changed by ada: name "night" instead of "a job"; priority 80 instead ' +
-            'of 50; no cap instead of a cap of 2 task(s) at a time',
+            'changed by ada: name "night" instead of name "a job"; priority 80 instead ' +
+            'of priority 50; no cap instead of a cap of 2 task(s) at a time',
         },
       ],
     })

@@ -1,12 +1,12 @@
+import { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
-import { jobWishes, parseJobOptions } from '../../../../services/cli/commands/job-request.ts'
+import { addChangeOptions, addJobOptions } from '../../../../services/cli/commands/job-options.ts'
+import { jobChange, jobWishes } from '../../../../services/cli/commands/job-request.ts'
 import { CommandFailure } from '../../../../services/cli/exit-codes.ts'
-
-const wishesOf = (options: Record<string, unknown>) => jobWishes(parseJobOptions(options))
 
 function complaintOf(options: Record<string, unknown>): string {
   try {
-    wishesOf(options)
+    jobWishes(options)
   } catch (error) {
     if (error instanceof CommandFailure) return `${error.exitCode}: ${error.message}`
     throw error
@@ -16,12 +16,12 @@ function complaintOf(options: Record<string, unknown>): string {
 
 describe('the request of a job', () => {
   test('says nothing of what was not typed', () => {
-    expect(wishesOf({})).toEqual({})
+    expect(jobWishes({})).toEqual({})
   })
 
   test('holds all that was typed', () => {
     expect(
-      wishesOf({
+      jobWishes({
         scene: 'Shot',
         name: 'a job',
         frames: '1-10, 15',
@@ -73,11 +73,11 @@ describe('the request of a job', () => {
   })
 
   test('takes a resolution in percent', () => {
-    expect(wishesOf({ resolution: '50%' })).toEqual({ settings: { resolution: { percentage: 50 } } })
+    expect(jobWishes({ resolution: '50%' })).toEqual({ settings: { resolution: { percentage: 50 } } })
   })
 
   test('passes a share of nothing on, which is not the same as saying nothing', () => {
-    expect(wishesOf({ audit: '0' })).toEqual({ auditRate: 0 })
+    expect(jobWishes({ audit: '0' })).toEqual({ auditRate: 0 })
   })
 
   test.each([
@@ -108,4 +108,30 @@ describe('the request of a job', () => {
   ])('refuses %o and names %s', (options, option) => {
     expect(complaintOf(options)).toContain(`2: ${option}: `)
   })
+})
+
+describe('a change of a job', () => {
+  test('holds what was typed, and null for what is to be taken away', () => {
+    expect(jobChange({ frames: '1-48', priority: '7', json: true })).toEqual({ frames: '1-48', priority: 7 })
+    expect(jobChange({ cap: '3' })).toEqual({ cap: 3 })
+    expect(jobChange({ cap: 'none' })).toEqual({ cap: null })
+  })
+
+  test.each([
+    [{}, 'nothing is to be changed'],
+    [{ cap: '0' }, '--cap: '],
+    [{ cap: 'many' }, '--cap: must be a whole number'],
+    [{ priority: 'none' }, '--priority: '],
+  ])('refuses %o and says %s', (options, words) => {
+    expect(() => jobChange(options)).toThrow(words)
+  })
+})
+
+test('the help of each option says what the protocol says of it', () => {
+  const help = [addJobOptions(new Command()), addChangeOptions(new Command())].flatMap(({ options }) =>
+    options.map(({ long, description }) => [long, description]),
+  )
+  expect(help).toContainEqual(['--chunk', 'frames in one task; whole frames only'])
+  expect(help).toContainEqual(['--tiles', 'cut each frame into columns and rows, a task each (such as 2x2)'])
+  expect(help).toContainEqual(['--cap', expect.stringMatching(/^tasks of the job with workers at a time.*; or none$/)])
 })
