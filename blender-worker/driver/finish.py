@@ -3,7 +3,7 @@
 from typing import Any
 
 from driver import (
-    denoising,
+    denoise_frame,
     exr_header,
     render_frame,
     render_passes,
@@ -67,5 +67,5 @@ def _source(scene: Any, path: str, overrides: Overrides) -> stitched_engine.Sour
                 "stitched_incomplete", "farm", f"the stitched file lacks the Combined pass of view layer {layer.name!r}"
             )
     order = {layer.name: render_passes.names(scene, layer) for layer in scene.view_layers}
-    path, header = denoising.denoise(scene, path, header, overrides)
+    path, header = denoise_frame.denoise(scene, path, header, overrides)
     return stitched_engine.Source(scene.name, path, header, region.width, region.height, order)
