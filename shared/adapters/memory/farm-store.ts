@@ -3,11 +3,10 @@
  * suite. Each call does its work at once, before it returns, so that a test decides what happens between two calls.
  */
 import assert from 'node:assert'
-import type { Credit } from '../../domain/effect.ts'
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, FarmStoreUnavailable, type RememberedRequest } from '../../ports/farm-store.ts'
 import type { Commit, FarmStore, Page, FarmTerm, Unjournaled } from '../../ports/farm-store.ts'
-import { checkScene, checkWorker } from '../../ports/storable.ts'
+import { checkScene } from '../../ports/storable.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
@@ -18,11 +17,10 @@ import { SystemClock } from '../system/clock.ts'
 import { JobShelf } from './job-shelf.ts'
 import { kept } from './kept.ts'
 import { pageOf } from './pages.ts'
+import { MemoryWorkers } from './workers.ts'
 
 /** As commit.lua. */
 const VERSIONS_PER_TERM = 1_000_000_000
-
-type Counts = { completed: number; failed: number; refuted: number }
 
 export class MemoryFarmStore implements FarmStore {
   /** While true, every call throws FarmStoreUnavailable. */
@@ -36,18 +34,14 @@ export class MemoryFarmStore implements FarmStore {
   /** Not closed since their submission, and whose they are. */
   readonly #submitted = new Map<JobId, string>()
   readonly #scenes = new Map<string, SceneRecord>()
-  readonly #workers = new Map<WorkerId, WorkerRecord>()
-  readonly #counts = new Map<WorkerId, Counts>()
-  readonly #quarantines = new Map<WorkerId, boolean>()
-  /** Newest session of each worker; empty once that ended. */
-  readonly #holders = new Map<WorkerId, string>()
-  readonly #sessionEnds = new Map<WorkerId, number>()
+  readonly #workers: MemoryWorkers
   readonly #requests = new Map<string, { request: RememberedRequest; endsAt: number }>()
   readonly #tokens = new Map<string, { name: string; scopes: string[] }>()
 
   /** Holds an open farm unless told otherwise. */
   constructor(clock: Clock = new SystemClock(), farmTerm: FarmTerm | null = { term: 1, open: true }) {
     this.#clock = clock
+    this.#workers = new MemoryWorkers(clock)
     this.#farmTerm = farmTerm
   }
 
@@ -61,10 +55,6 @@ export class MemoryFarmStore implements FarmStore {
       this.#submitted,
       this.#scenes,
       this.#workers,
-      this.#counts,
-      this.#quarantines,
-      this.#holders,
-      this.#sessionEnds,
       this.#requests,
       this.#tokens,
     ])
@@ -120,21 +110,12 @@ export class MemoryFarmStore implements FarmStore {
     const committed = shelf.commit(commit, now, (farmTerm.term - 1) * VERSIONS_PER_TERM)
     if (committed.ok) {
       this.#shelves.set(jobId, shelf)
-      for (const credit of commit.credits) this.#credit(credit)
+      for (const credit of commit.credits) this.#workers.credit(credit)
       const opens = commit.effects.length > 0 || (job && opensJob(job.state))
       if (opens) this.#open.add(jobId)
       if (opens && job && commit.job?.expected === 0) this.#submitted.set(jobId, job.owner)
     }
     return committed
-  }
-
-  #credit({ workerId, completed = 0, failed = 0, refuted = 0 }: Credit) {
-    const old = this.#counts.get(workerId) ?? { completed: 0, failed: 0, refuted: 0 }
-    this.#counts.set(workerId, {
-      completed: old.completed + completed,
-      failed: old.failed + failed,
-      refuted: old.refuted + refuted,
-    })
   }
 
   async renew(jobId: JobId, leases: readonly { taskId: TaskId; epoch: number }[], expiresAt: number) {
@@ -226,75 +207,43 @@ export class MemoryFarmStore implements FarmStore {
   }
 
   async worker(id: WorkerId) {
-    const worker = this.#reach().#workers.get(id)
-    return this.#believed(worker === undefined ? null : this.#withCounts(worker))
+    return this.#believed(this.#reach().#workers.worker(id))
   }
   async putWorker(worker: WorkerRecord) {
-    checkWorker(worker)
-    this.#reach().#workers.set(worker.id, kept(worker))
-    const first = { completed: worker.tasksCompleted, failed: worker.tasksFailed, refuted: worker.tasksRefuted }
-    if (!this.#counts.has(worker.id)) this.#counts.set(worker.id, first)
-    if (!this.#quarantines.has(worker.id)) this.#quarantines.set(worker.id, worker.quarantined)
+    this.#reach().#workers.put(worker)
   }
   async setQuarantined(id: WorkerId, quarantined: boolean) {
-    this.#reach().#quarantines.set(id, quarantined)
+    this.#reach().#workers.setQuarantined(id, quarantined)
   }
   async restoreWorker(worker: WorkerRecord) {
-    this.#reach().#counts.delete(worker.id)
-    this.#quarantines.delete(worker.id)
-    await this.putWorker(worker)
+    this.#reach().#workers.restore(worker)
   }
   async listWorkers() {
-    return [...this.#reach().#workers.values()]
-      .map((worker) => this.#withCounts(worker))
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
+    return this.#reach().#workers.all()
   }
   async workers(ids: readonly WorkerId[]) {
-    return ids.flatMap((id) => {
-      const worker = this.#reach().#workers.get(id)
-      return worker === undefined ? [] : [this.#withCounts(worker)]
-    })
+    return ids.flatMap((id) => this.#reach().#workers.worker(id) ?? [])
   }
   async countWorkers() {
     return this.#reach().#workers.size
   }
   async workersUnseen(before: number, limit: number, offset = 0) {
-    const unseen = [...this.#reach().#workers.values()]
-      .filter(({ lastSeenAt }) => lastSeenAt < before)
-      .sort((a, b) => a.lastSeenAt - b.lastSeenAt)
-    return unseen.slice(offset, offset + limit).map(({ id }) => id)
+    return this.#reach().#workers.unseen(before, limit, offset)
   }
   async forgetWorker(id: WorkerId, before: number) {
-    if (
-      (this.#reach().#workers.get(id)?.lastSeenAt ?? -Infinity) >= before ||
-      (this.#sessionEnds.get(id) ?? -Infinity) > this.#clock.now()
-    )
-      return false
-    this.#workers.delete(id)
-    this.#counts.delete(id)
-    this.#quarantines.delete(id)
-    this.#holders.delete(id)
-    this.#sessionEnds.delete(id)
-    return true
+    return this.#reach().#workers.forget(id, before)
   }
   async holdSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
-    this.#reach().#holders.set(workerId, sessionId)
-    this.#sessionEnds.set(workerId, this.#clock.now() + ttlMs)
+    this.#reach().#workers.holdSession(workerId, sessionId, ttlMs)
   }
   async keepSession(workerId: WorkerId, sessionId: string, ttlMs: number) {
-    const holder = this.#reach().#holders.get(workerId)
-    if (holder !== undefined && holder !== sessionId) return false
-    await this.holdSession(workerId, sessionId, ttlMs)
-    return true
+    return this.#reach().#workers.keepSession(workerId, sessionId, ttlMs)
   }
   async endSession(workerId: WorkerId, sessionId: string) {
-    if (this.#reach().#holders.get(workerId) !== sessionId) return
-    this.#holders.set(workerId, '')
-    this.#sessionEnds.delete(workerId)
+    this.#reach().#workers.endSession(workerId, sessionId)
   }
   async connectedWorkers() {
-    const now = this.#reach().#clock.now()
-    return new Set([...this.#sessionEnds].filter(([, endsAt]) => endsAt > now).map(([id]) => id))
+    return this.#reach().#workers.connected()
   }
 
   async rememberRequest(key: string, request: RememberedRequest, ttlMs: number) {
@@ -330,15 +279,5 @@ export class MemoryFarmStore implements FarmStore {
   }
   #jobs(): JobRecord[] {
     return [...this.#reach().#shelves.values()].flatMap((shelf) => shelf.job()?.value ?? [])
-  }
-  #withCounts(worker: WorkerRecord): WorkerRecord {
-    const counts = this.#counts.get(worker.id) ?? { completed: 0, failed: 0, refuted: 0 }
-    return {
-      ...worker,
-      tasksCompleted: counts.completed,
-      tasksFailed: counts.failed,
-      tasksRefuted: counts.refuted,
-      quarantined: this.#quarantines.get(worker.id) ?? false,
-    }
   }
 }
