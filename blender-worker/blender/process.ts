@@ -1,32 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { Readable, type Writable } from 'node:stream'
-import { ANSWERS, type AnswerTo, type CommandName, DriverLine, type Ended } from './answers.ts'
+import type { Writable } from 'node:stream'
+import { ANSWERS, type AnswerTo, type CommandName, type DriverLine, type Ended } from './answers.ts'
 import type { Commands } from './commands.ts'
 import { type CommandFailure, crashFailure, spokenFailure } from './crash.ts'
-import { privateFolders, scrubbedEnvironment } from './environment.ts'
+import { ANSWER_CHARACTERS_MAX, DriverLines } from './driver-lines.ts'
+import { type BlenderStart, type Launched, launchBlender } from './launch.ts'
 import { OutputTail } from './output-tail.ts'
 import { parseProgress, type RenderProgress, throttled } from './progress.ts'
-import { bubblewrapArguments, programFolders, sandboxObstacle, type SandboxUse } from './sandbox.ts'
-
-export interface BlenderStart {
-  readonly executable: string
-  /** `module`: the executable is a Python with bpy. */
-  readonly launch?: 'program' | 'module'
-  /** Path of driver/main.py. */
-  readonly driverPath: string
-  /** Folder of this Blender alone; home, temporary files and results go below it. */
-  readonly scratchDir: string
-  /** Folders it may read in the sandbox besides the system and its own program: those of the scene. */
-  readonly readablePaths?: readonly string[]
-  /** What the allow-list picks from; the worker's own environment when left out. */
-  readonly environment?: Readonly<Record<string, string | undefined>>
-  readonly sandbox?: SandboxUse
-  readonly startTimeoutMs?: number
-}
 
 export interface RunOptions {
   readonly onProgress?: (progress: RenderProgress) => void
@@ -43,8 +25,6 @@ export type CommandOutcome<Command extends CommandName> =
 
 /** Opening Blender on a cold, slow disk; a sandbox adds next to nothing. */
 const START_TIMEOUT_MS = 120_000
-/** An inspection of a scene with 100,000 files is about this long. */
-const ANSWER_CHARACTERS_MAX = 32 * 1024 * 1024
 const LAST_WORDS_LENGTH_MAX = 8_000
 
 /** How a command ended, and the whole line that said so. */
@@ -76,7 +56,6 @@ export class BlenderProcess {
   /** We have killed it ourselves. */
   #killed = false
   #ready: (() => void) | undefined
-  #unfinished = ''
   #nextId = 1
 
   /**
@@ -85,53 +64,25 @@ export class BlenderProcess {
    * it does.
    */
   static async start(options: BlenderStart): Promise<Started> {
-    const { home, temporary } = privateFolders(options.scratchDir)
-    await Promise.all([mkdir(home, { recursive: true }), mkdir(temporary, { recursive: true })])
-    const folders = {
-      writable: [options.scratchDir],
-      readable: [...programFolders(options.executable), dirname(options.driverPath), ...(options.readablePaths ?? [])],
-    }
-    const use = options.sandbox ?? 'auto'
-    const absence = use === 'off' ? 'the sandbox is switched off' : await sandboxObstacle(folders)
-    if (absence !== undefined && use === 'require')
-      return {
-        ok: false,
-        code: 'sandbox_unavailable',
-        blame: 'worker',
-        message: `the settings require a sandbox, but ${absence}`,
-        lastWords: '',
-      }
-    const command = [options.executable, ...blenderArguments(options)]
-    const wrapped = absence === undefined ? ['bwrap', ...bubblewrapArguments(folders), ...command] : command
-    const child = spawn(wrapped[0] ?? options.executable, wrapped.slice(1), {
-      cwd: options.scratchDir,
-      env: scrubbedEnvironment(options.environment ?? process.env, options.scratchDir),
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      // A process group of its own: killing it takes whatever Blender has started along.
-      detached: process.platform !== 'win32',
-    })
-    const blender = new BlenderProcess(child, absence)
-    return await blender.#comeUp(options)
+    const launched = await launchBlender(options)
+    return 'child' in launched ? await new BlenderProcess(launched).#comeUp(options) : launched
   }
 
-  private constructor(child: ChildProcess, sandboxAbsence: string | undefined) {
-    const [stdin, stdout, stderr, answers] = child.stdio
-    if (
-      stdin === null ||
-      !(stdout instanceof Readable) ||
-      !(stderr instanceof Readable) ||
-      !(answers instanceof Readable)
-    )
-      throw new Error('spawn was asked for four pipes and did not make them')
+  private constructor({ child, stdin, stdout, stderr, answers, sandboxAbsence }: Launched) {
     this.#child = child
     this.sandboxAbsence = sandboxAbsence
     this.#commands = stdin
     this.#tail = new OutputTail((line) => this.#hear(line))
+    const lines = new DriverLines({
+      onLine: (said, line) => this.#take(said, line),
+      onUnreadable: (text) => this.#tail.write(`unreadable answer: ${text.slice(0, 200)}\n`),
+      onEndless: () => this.#giveUp(),
+    })
     // A pipe that breaks because Blender is gone is told by its exit.
     for (const stream of [stdin, stdout, stderr, answers]) stream.on('error', () => {})
     for (const stream of [stdout, stderr])
       stream.setEncoding('utf8').on('data', (text: string) => this.#tail.write(text))
-    answers.setEncoding('utf8').on('data', (text: string) => this.#read(text))
+    answers.setEncoding('utf8').on('data', (text: string) => lines.write(text))
     this.#exited = new Promise((resolve) => {
       const end = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
         this.#ending = this.#killed
@@ -280,31 +231,7 @@ export class BlenderProcess {
     if (progress !== undefined) this.#pending?.report(progress)
   }
 
-  #read(text: string): void {
-    const lines = (this.#unfinished + text).split('\n')
-    this.#unfinished = lines.pop() ?? ''
-    if (this.#unfinished.length > ANSWER_CHARACTERS_MAX) {
-      this.#unfinished = ''
-      this.#settle(
-        this.#failure(
-          'answer_invalid',
-          'worker',
-          `the driver's answer is longer than ${ANSWER_CHARACTERS_MAX} characters`,
-        ),
-      )
-      this.#killGroup()
-    }
-    for (const line of lines) this.#take(line)
-  }
-
-  #take(text: string): void {
-    const line = parseJson(text)
-    const parsed = DriverLine.safeParse(line)
-    if (!parsed.success) {
-      this.#tail.write(`unreadable answer: ${text.slice(0, 200)}\n`)
-      return
-    }
-    const said = parsed.data
+  #take(said: DriverLine, line: unknown): void {
     if (!('event' in said)) {
       if (said.id === this.#pending?.id) this.#settle({ ended: said, line })
     } else if (said.event === 'ready') {
@@ -312,6 +239,13 @@ export class BlenderProcess {
     } else {
       this.#hear(said.text)
     }
+  }
+
+  /** On a driver whose answer has no end. */
+  #giveUp(): void {
+    const message = `the driver's answer is longer than ${ANSWER_CHARACTERS_MAX} characters`
+    this.#settle(this.#failure('answer_invalid', 'worker', message))
+    this.#killGroup()
   }
 
   #killGroup(): void {
@@ -325,20 +259,5 @@ export class BlenderProcess {
       // Gone in the meantime, which is what was wanted.
       if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
     }
-  }
-}
-
-function blenderArguments(options: BlenderStart): string[] {
-  const own = [options.driverPath, '--', '--fd-out', '3']
-  return options.launch === 'module'
-    ? own
-    : ['--background', '--factory-startup', '--disable-autoexec', '-noaudio', '--python', ...own]
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
