@@ -3,7 +3,9 @@ import { MemoryFarmStore } from '../../shared/adapters/memory/farm-store.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { NOW, aJobId } from './farm-store-records.ts'
 import { farmStoreSuite } from './farm-store.ts'
+import { listsSuite } from './farm-store-lists.ts'
 import { farmTermSuite } from './farm-store-term.ts'
+import { workersSuite } from './farm-store-workers.ts'
 
 function open() {
   let now = NOW
@@ -15,6 +17,8 @@ function open() {
 }
 
 farmStoreSuite('memory', open)
+listsSuite('memory', open)
+workersSuite('memory', open)
 farmTermSuite('memory', open)
 
 it('throws for every call while it is told to be away', async () => {

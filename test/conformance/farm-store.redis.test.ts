@@ -1,5 +1,7 @@
 import { farmStoreSuite } from './farm-store.ts'
+import { listsSuite } from './farm-store-lists.ts'
 import { farmTermSuite } from './farm-store-term.ts'
+import { workersSuite } from './farm-store-workers.ts'
 import { redisKeys } from '../../shared/adapters/redis/keys.ts'
 import { redisFarmStore } from '../../shared/adapters/redis/farm-store.ts'
 import { useRedis } from '../support/redis.ts'
@@ -19,4 +21,6 @@ function open() {
 }
 
 farmStoreSuite('Redis', open)
+listsSuite('Redis', open)
+workersSuite('Redis', open)
 farmTermSuite('Redis', open)
