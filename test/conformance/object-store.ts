@@ -1,7 +1,6 @@
 /*
  * What every object store must keep, whatever it is made of. Run by object-store.<kind>.test.ts.
  */
-import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,25 +20,11 @@ import {
   ObjectPrefix,
   workKey,
 } from '../../shared/protocol/object-keys.ts'
-import { ObjectMissing, OBJECT_BYTES_MAX, SIGNED_TTL_SECONDS_MAX } from '../../shared/ports/object-store.ts'
-import type { ObjectStore, SignedPut } from '../../shared/ports/object-store.ts'
+import { ObjectMissing } from '../../shared/ports/object-store.ts'
+import type { ObjectStore } from '../../shared/ports/object-store.ts'
+import { freshJob, inChunks, noise, PNG, sha256, type StoreUnderTest } from './object-store-kit.ts'
+import { signedRequests } from './object-store-signed.ts'
 
-type Sent = { status: number; headers: Record<string, string>; body: Buffer }
-
-export type StoreUnderTest = {
-  store: ObjectStore
-  /** Sends a request to a signed URL, and no headers but those given and those HTTP cannot do without. */
-  send(method: string, url: string, headers?: Record<string, string>, body?: Uint8Array): Promise<Sent>
-  /** Calls `sign` so that the store signs as if it were that long ago. */
-  signedAgo<T>(agoMs: number, sign: () => Promise<T>): Promise<T>
-  /** Whether the server itself compares an upload with its signed SHA-256. */
-  enforcesSha256: boolean
-  /** Names of unfinished writes that are still there. */
-  unfinished(): Promise<string[]>
-  stop(): Promise<void>
-}
-
-const PNG = 'image/png'
 /** Bytes of the big object: more than one part of a multipart upload, and not a whole number of them. */
 const BIG_BYTES = 12 * 1024 ** 2 + 7
 /** Milliseconds: a real server starts in here, and four of the tests send the big object. */
@@ -445,152 +430,7 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
       })
     })
 
-    describe('signed requests', () => {
-      const signPut = (key: ObjectKey, bytes: Buffer) =>
-        store().signedPut(key, { bytes: bytes.length, sha256: sha256(bytes), contentType: PNG, ttlSeconds: 60 })
-      const sendPut = (signed: SignedPut, body: Buffer, changes: Record<string, string> = {}) =>
-        at().send(signed.method, signed.url, { ...signed.headers, ...changes }, body)
-      const refused = (sent: Sent) => sent.status >= 400 && sent.status < 500
-
-      test('a signed GET gives the object, its type and its file name', async () => {
-        const key = finalKey(freshJob(), 'frames', '0001.png')
-        const bytes = noise(100_000)
-        await store().put(key, bytes, { contentType: PNG })
-        const url = await store().signedGet(key, { ttlSeconds: 60, filename: 'Höhle "1"/x.png' })
-        const got = await at().send('GET', url)
-        expect(got.status).toBe(200)
-        expect(sha256(got.body)).toBe(sha256(bytes))
-        expect(got.headers['content-type']).toBe(PNG)
-        expect(got.headers['content-disposition']).toContain('attachment')
-        expect(got.headers['content-disposition']).toContain("UTF-8''H%C3%B6hle%20%221%22_x.png")
-      })
-
-      test('a signed GET gives parts, so that a download can be resumed', async () => {
-        const key = workKey(freshJob(), 'parts')
-        const bytes = noise(1000)
-        await store().put(key, bytes, { contentType: PNG })
-        const url = await store().signedGet(key, { ttlSeconds: 60 })
-        for (const [range, start, end] of [
-          ['bytes=100-199', 100, 200],
-          ['bytes=990-', 990, 1000],
-          ['bytes=-7', 993, 1000],
-          ['bytes=0-9999', 0, 1000],
-        ] as const) {
-          const got = await at().send('GET', url, { range })
-          expect(got.status, range).toBe(206)
-          expect(got.body, range).toEqual(bytes.subarray(start, end))
-          expect(got.headers['content-range'], range).toBe(`bytes ${start}-${end - 1}/1000`)
-        }
-        expect((await at().send('GET', url, { range: 'bytes=1000-' })).status).toBe(416)
-      })
-
-      test('a signed GET of nothing is 404', async () => {
-        const url = await store().signedGet(workKey(freshJob(), 'nothing'), { ttlSeconds: 60 })
-        expect((await at().send('GET', url)).status).toBe(404)
-      })
-
-      test('a signed PUT stores what it was signed for', async () => {
-        const job = freshJob()
-        for (const bytes of [noise(200_000), noise(0)]) {
-          const key = attemptKey(job, 't1', bytes.length, 'tile.exr')
-          const sent = await sendPut(await signPut(key, bytes), bytes)
-          expect(sent.status, sent.body.toString()).toBe(200)
-          expect(sha256(await content(key))).toBe(sha256(bytes))
-        }
-      })
-
-      test('a signed PUT can be sent again, as a client does that saw no answer', async () => {
-        const key = attemptKey(freshJob(), 't1', 0, 'tile.exr')
-        const bytes = noise(1000)
-        const signed = await signPut(key, bytes)
-        expect((await sendPut(signed, bytes)).status).toBe(200)
-        expect((await sendPut(signed, bytes)).status).toBe(200)
-        expect(sha256(await content(key))).toBe(sha256(bytes))
-      })
-
-      test('a signed PUT takes no other length or content type', async () => {
-        const job = freshJob()
-        const bytes = noise(1000)
-        const signed = await signPut(attemptKey(job, 't1', 0, 'tile.exr'), bytes)
-        for (const other of [noise(999), noise(1001), noise(300_000)]) {
-          expect(await sendPut(signed, other, { 'content-length': String(other.length) }), `${other.length}`).toSatisfy(
-            refused,
-          )
-        }
-        expect(await sendPut(signed, bytes, { 'content-type': 'text/html' })).toSatisfy(refused)
-        expect(await keysUnder(jobPrefix(job))).toEqual([])
-        expect(await at().unfinished()).toEqual([])
-      })
-
-      test('other bytes of the signed length are refused, by the server or by whoever reads them', async () => {
-        const key = attemptKey(freshJob(), 't1', 0, 'tile.exr')
-        const [right, other] = [noise(1000, 1), noise(1000, 2)]
-        const sent = await sendPut(await signPut(key, right), other)
-        if (at().enforcesSha256) {
-          expect(sent).toSatisfy(refused)
-          expect(await store().head(key)).toBeNull()
-        }
-        const file = join(scratch, 'other')
-        const checked = await store().download(key, file, { bytesMax: 1000, bytes: 1000, sha256: sha256(right) })
-        expect(checked).toMatchObject({ ok: false, code: at().enforcesSha256 ? 'missing' : 'wrong_sha256' })
-        expect(await at().unfinished()).toEqual([])
-      })
-
-      test('a signature fits one key, one method and one query', async () => {
-        const job = freshJob()
-        const [mine, other] = [finalKey(job, 'frames', 'mine.png'), finalKey(job, 'frames', 'other.png')]
-        const bytes = noise(100)
-        await store().put(mine, bytes, { contentType: PNG })
-        await store().put(other, bytes, { contentType: PNG })
-        const get = await store().signedGet(mine, { ttlSeconds: 60 })
-        const put = await signPut(mine, bytes)
-        expect(await at().send('GET', get.replace('mine.png', 'other.png'))).toSatisfy(refused)
-        expect(await at().send('GET', put.url)).toSatisfy(refused)
-        expect(await sendPut({ ...put, url: put.url.replace('mine.png', 'other.png') }, bytes)).toSatisfy(refused)
-        expect(await sendPut({ ...put, url: get }, bytes)).toSatisfy(refused)
-        expect(await at().send('DELETE', get)).toSatisfy(refused)
-        expect(await at().send('DELETE', put.url)).toSatisfy(refused)
-        expect(
-          await at().send(
-            'GET',
-            get.replace(
-              /([sS]ignature=)([0-9a-f])/,
-              (_, name: string, digit: string) => name + (digit === '0' ? '1' : '0'),
-            ),
-          ),
-        ).toSatisfy(refused)
-        expect(await at().send('GET', get.replace(/[?&][^?&]*[sS]ignature=[0-9a-f]+/, ''))).toSatisfy(refused)
-        expect(await at().send('GET', get.replace(/([eE]xpires=)([0-9]+)/, '$19$2'))).toSatisfy(refused)
-        expect((await at().send('GET', get)).body).toEqual(bytes)
-        expect(await content(other)).toEqual(bytes)
-      })
-
-      test('a signature ends with its time', async () => {
-        const key = workKey(freshJob(), 'timed')
-        const bytes = noise(100)
-        await store().put(key, bytes, { contentType: PNG })
-        const get = (agoMs: number) => at().signedAgo(agoMs, () => store().signedGet(key, { ttlSeconds: 60 }))
-        expect((await at().send('GET', await get(30_000))).status).toBe(200)
-        expect(await at().send('GET', await get(62_000))).toSatisfy(refused)
-        expect(await sendPut(await at().signedAgo(62_000, () => signPut(key, bytes)), bytes)).toSatisfy(refused)
-      })
-
-      test('refuses to sign for a life, length or hash that cannot be', async () => {
-        const key = workKey(freshJob(), 'never')
-        const good = { bytes: 1, sha256: sha256(noise(1)), contentType: PNG, ttlSeconds: 60 }
-        for (const wrong of [
-          { ttlSeconds: 0 },
-          { ttlSeconds: SIGNED_TTL_SECONDS_MAX + 1 },
-          { ttlSeconds: 0.5 },
-          { bytes: -1 },
-          { bytes: OBJECT_BYTES_MAX + 1 },
-          { sha256: 'ABC' },
-        ]) {
-          await expect(store().signedPut(key, { ...good, ...wrong })).rejects.toThrow(RangeError)
-        }
-        await expect(store().signedGet(key, { ttlSeconds: 0 })).rejects.toThrow(RangeError)
-      })
-    })
+    signedRequests({ at, scratch: () => scratch })
 
     test('tidying is always possible and removes nothing that can be read', async () => {
       const key = workKey(freshJob(), 'f.png')
@@ -605,32 +445,4 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
       expect(await keysUnder(ObjectPrefix.parse('checks/'))).toEqual([])
     })
   })
-}
-
-let jobs = 0
-/** A job that no other test has, nor an earlier run on the same server. */
-function freshJob(): string {
-  return `j${Date.now().toString(36)}-${process.pid}-${jobs++}x`
-}
-
-/** Bytes without pattern, the same for the same seed. */
-function noise(bytes: number, seed = 0): Buffer {
-  const out = Buffer.alloc(bytes)
-  for (let at = 0, state = seed * 2 + 12345; at < bytes; at++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0
-    out[at] = state >>> 24
-  }
-  return out
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** A stream that gives the bytes in pieces of one length. */
-function inChunks(bytes: Buffer, chunkBytes: number): Readable {
-  function* chunks() {
-    for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
-  }
-  return Readable.from(chunks(), { objectMode: false })
 }
