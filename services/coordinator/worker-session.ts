@@ -6,6 +6,7 @@ import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
+import { compiled } from '../../shared/protocol/compiled.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
@@ -158,7 +159,7 @@ export class WorkerSession implements ConnectedWorker {
     } catch {
       return this.close(CLOSE_CODES.bad_message, 'not JSON')
     }
-    const message = WorkerMessage.safeParse(json)
+    const message = compiled(WorkerMessage).safeParse(json)
     if (!message.success) {
       const first = message.error.issues[0]
       return this.close(

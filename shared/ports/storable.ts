@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import { z } from 'zod'
+import { compiled } from '../protocol/compiled.ts'
 import { JobRecord } from '../protocol/job.ts'
 import { SceneRecord } from '../protocol/scene.ts'
 import { FrameRecord, TaskRecord } from '../protocol/task.ts'
@@ -41,6 +42,8 @@ export function checkWorker(worker: WorkerRecord): void {
 }
 
 function check<T>(schema: z.ZodType<T>, value: T, what: string): void {
+  // Whether it fits is asked of every record; why not, of few.
+  if (z.validate(compiled(schema), value)) return
   const parsed = schema.safeParse(value)
   if (!parsed.success) throw new UnstorableRecord(what, parsed.error)
 }

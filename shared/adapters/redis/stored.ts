@@ -3,6 +3,7 @@
  */
 import type { z } from 'zod'
 import type { Versioned } from '../../ports/farm-store.ts'
+import { compiled } from '../../protocol/compiled.ts'
 
 /**
  * The record in `text`, null for null. Throws if it is not of the schema: somebody else wrote to this Redis, or another
@@ -25,7 +26,7 @@ export function parsed<T>(schema: z.ZodType<T>, text: string, key: string): T {
   } catch (error) {
     throw new Error(`${key} in Redis is not JSON: ${String(error)}`, { cause: error })
   }
-  const result = schema.safeParse(document)
+  const result = compiled(schema).safeParse(document)
   if (!result.success)
     throw new Error(`${key} in Redis cannot be read by this version of Tilework: ${result.error.message}`)
   return result.data
