@@ -196,8 +196,8 @@ class JobPlan(_JobPlanAlways, total=False):
     tiles: JobPlanTiles
     samples: JobPlanSamples
     ordered: Literal[True]
+    allowMissingFiles: bool
     secondsPerTaskMin: float
-    allowMissingFiles: Literal[True]
 
 
 class _JobFailureAlways(TypedDict):
@@ -246,10 +246,10 @@ class Job(_JobAlways, total=False):
 
 
 class JobChange(TypedDict, total=False):
+    frames: str
     name: str
     priority: int
     cap: Optional[int]
-    frames: str
 
 
 class _JobCountsAlways(TypedDict):
@@ -296,17 +296,17 @@ class _JobRequestAlways(TypedDict):
 
 
 class JobRequest(_JobRequestAlways, total=False):
-    name: str
     frames: str
     tiles: JobRequestTiles
     sampleRanges: int
     chunk: int
     settings: RenderSettings
     video: Literal["mp4", "webm", "none"]
+    name: str
     priority: int
     cap: int
-    requirement: Requirement
     auditRate: float
+    requirement: Requirement
     allowMissingFiles: bool
     secondsPerTaskMin: float
 
@@ -363,8 +363,8 @@ class PlanPlan(_PlanPlanAlways, total=False):
     tiles: PlanPlanTiles
     samples: PlanPlanSamples
     ordered: Literal[True]
+    allowMissingFiles: bool
     secondsPerTaskMin: float
-    allowMissingFiles: Literal[True]
 
 
 class PlanRefusal(TypedDict):
