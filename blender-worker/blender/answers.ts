@@ -27,11 +27,11 @@ const Opened = z.object({ loaded: z.boolean(), loadSeconds: Seconds, scene: Text
 const Rendered = z.object({
   files: z.object({ final: WrittenFile.optional(), raw: WrittenFile.optional(), display: WrittenFile.optional() }),
   /**
-   * Files that File Output nodes wrote below outputs.extraDir, and those of a stereo scene's further views, with an
-   * empty node.
+   * Files that File Output nodes wrote below outputs.extraDir; with an empty node, those of a stereo scene's further
+   * views and previews. `place`: the path that mirrors the artist's.
    */
   extra: z
-    .array(WrittenFile.extend({ node: Text }))
+    .array(WrittenFile.extend({ node: Text, slot: Text, place: z.string().max(PATH_LENGTH_MAX) }))
     .max(100_000)
     .default([]),
   /** Names of File Output nodes that were kept from writing because there was no extraDir. */

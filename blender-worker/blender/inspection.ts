@@ -52,6 +52,8 @@ export const Inspection = z.object({
     layers: z.array(z.object({ scene: Name, viewLayer: Name })).max(10_000),
     fileOutputs: z.array(Name).max(10_000),
     extraFiles: z.int().min(0).max(1_000_000),
+    /** Paths with a template that this Blender does not know, to which it would not write; of the render: no node. */
+    unknownTemplates: z.array(z.object({ node: Name, path: Name })).max(10_000),
   }),
   usesSequencer: z.boolean(),
   /** Whether Cycles or the compositor denoises, and whether this Blender can. */

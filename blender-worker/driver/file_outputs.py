@@ -1,83 +1,131 @@
-"""File Output nodes write wherever the artist's disk had a place; here they write where the worker says."""
+"""File Output nodes write wherever the artist's disk had a place; here they write where the worker says.
+
+All of one render write into the same folder, each to the place that mirrors the artist's (`output_paths`), so that
+Blender itself names the files, and of two nodes with one path the one that wins is the one that wins without a farm.
+"""
 
 import os
 import re
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
-from driver import compositor
+from driver import compositor, output_paths
 from driver.overrides import Overrides
 
 
-class Redirected:
-    """Where the File Output nodes of one render were sent, and which were kept from writing."""
+class _Slot(NamedTuple):
+    """What one input of a node writes; a node that writes one file for all of them has one without a name."""
 
-    def __init__(self) -> None:
-        # (name of the node, its folder): nodes of two trees may have one name.
-        self.folders: list[tuple[str, str]] = []
+    node: str
+    slot: str
+    # Of the path below the folder, without what Blender adds to it.
+    path: str
+
+
+class Redirected:
+    """Where the File Output nodes of one render write, and which were kept from writing."""
+
+    def __init__(self, folder: Optional[str]) -> None:
+        self.folder = folder
+        self.slots: list[_Slot] = []
         self.silenced: list[str] = []
 
 
-def redirect(scene: Any, extra_dir: Optional[str], overrides: Overrides) -> Redirected:
-    """Sends each File Output node into a folder of its own under extra_dir; without one they are muted.
+def redirect(scene: Any, extra_dir: Any, overrides: Overrides) -> Redirected:
+    """Sends each File Output node below extra_dir; without one they are muted.
 
     That is done to every one in the file, also where the scene does not seem to run it: none may write where it wants.
     """
-    result = Redirected()
+    folder = extra_dir if isinstance(extra_dir, str) else None
+    result = Redirected(folder)
     writing = compositor.file_output_nodes(scene)
     for number, node in enumerate(dict.fromkeys([*writing, *compositor.all_file_output_nodes()])):
-        writes = number < len(writing)
-        if not isinstance(extra_dir, str):
+        if folder is None:
             overrides.set(node, "mute", True)
-            if writes:
+            if number < len(writing):
                 result.silenced.append(node.name)
             continue
-        folder = os.path.join(extra_dir, f"{number:02d}-{_plain(node.name)}")
-        if writes:
-            os.makedirs(folder, exist_ok=True)
-        result.folders.append((node.name, folder))
-        _send_to(node, folder, overrides)
+        slots = _send_to(scene, node, folder, overrides)
+        if number < len(writing):
+            result.slots.extend(slots)
     return result
 
 
-def answer(redirected: Redirected, more_views: list[str]) -> dict[str, Any]:
-    """What was written beside the frame, by File Output nodes and for further views (node ""), and the nodes that were
-    not honoured.
+def answer(redirected: Redirected, beside: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was written beside the frame, by File Output nodes and by the render itself (`beside`: {place, path}, of no
+    node), and the nodes that were not honoured.
     """
-    extra = [{"node": "", "path": path, "bytes": os.path.getsize(path)} for path in more_views]
-    for node_name, folder in redirected.folders:
-        for parent, _folders, names in os.walk(folder):
-            for name in sorted(names):
-                path = os.path.join(parent, name)
-                extra.append({"node": node_name, "path": path, "bytes": os.path.getsize(path)})
-    return {"extra": extra, "notHonoured": redirected.silenced}
+    extra = [{"node": "", "slot": "", **one, "bytes": os.path.getsize(one["path"])} for one in beside]
+    for parent, _folders, names in os.walk(redirected.folder or os.devnull):
+        for name in names:
+            path = os.path.join(parent, name)
+            place = os.path.relpath(path, redirected.folder).replace(os.sep, "/")
+            by = _writer(redirected.slots, place)
+            extra.append(
+                {"node": by.node, "slot": by.slot, "place": place, "path": path, "bytes": os.path.getsize(path)}
+            )
+    return {"extra": sorted(extra, key=lambda one: str(one["place"])), "notHonoured": redirected.silenced}
 
 
-def _send_to(node: Any, folder: str, overrides: Overrides) -> None:
-    multilayer = node.format.file_format == "OPEN_EXR_MULTILAYER"
-    if hasattr(node, "directory"):  # Blender 5.0 and later: a folder and a file name
-        overrides.set(node, "directory", folder + os.sep)
-        overrides.set(node, "file_name", _inside(node.file_name))
-        slots = node.file_output_items
-        name_of_slot = "name"
-    else:
-        # A multilayer node's path is that of the file itself, not of a folder.
-        target = os.path.join(folder, os.path.basename(_inside(node.base_path))) if multilayer else folder + os.sep
-        overrides.set(node, "base_path", target)
-        slots = node.file_slots
-        name_of_slot = "path"
-    if multilayer:
-        return
-    for slot in slots:
-        inside = _inside(getattr(slot, name_of_slot))
-        if inside != getattr(slot, name_of_slot):
-            overrides.set(slot, name_of_slot, inside)
+def unknown_templates(scene: Any) -> list[dict[str, str]]:
+    """{node, path} of each node that Blender keeps from writing for a template in its path that it does not know; an
+    empty node is the render itself.
+    """
+    own = scene.render.filepath
+    found = [{"node": "", "path": own[:500]}] if output_paths.unknown_template(scene, own) else []
+    for node in compositor.file_output_nodes(scene):
+        if not hasattr(node, "directory"):
+            continue
+        names = [""] if _is_one_file(node) else [one.name for one in node.file_output_items]
+        paths = [f"{node.directory}/{node.file_name}{name}" for name in names]
+        wrong = next((path for path in paths if output_paths.unknown_template(scene, path)), None)
+        if wrong is not None:
+            found.append({"node": node.name, "path": wrong[:500]})
+    return found
 
 
-def _inside(path: str) -> str:
-    """A path that cannot lead out of its folder."""
-    parts = [part for part in re.split(r"[\\/]+", path) if part not in ("", ".", "..")]
-    return "/".join(parts)
+def _is_one_file(node: Any) -> bool:
+    return bool(node.format.file_format == "OPEN_EXR_MULTILAYER")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60] or "node"
+def _send_to(scene: Any, node: Any, folder: str, overrides: Overrides) -> list[_Slot]:
+    if hasattr(node, "directory"):  # Blender 5.0 and later: a folder, a file name, and what each input adds to it
+        path = output_paths.mirrored(scene, node.directory, node.file_name)
+        within, _slash, name = path.rpartition("/")
+        names = [""] if _is_one_file(node) else [one.name for one in node.file_output_items]
+        overrides.set(node, "directory", os.path.join(_literal(folder), within) + "/")
+        overrides.set(node, "file_name", name)
+        return [_Slot(node.name, slot, path + slot) for slot in names]
+    base = node.base_path
+    if _is_one_file(node):
+        # The path is that of the file itself, not of a folder.
+        path = output_paths.mirrored(scene, "", base)
+        overrides.set(node, "base_path", os.path.join(folder, path))
+        return [_Slot(node.name, "", path)]
+    slots = []
+    overrides.set(node, "base_path", folder + os.sep)
+    for slot in node.file_slots:
+        name, path = slot.path, output_paths.mirrored(scene, base, slot.path)
+        if path != name:
+            overrides.set(slot, "path", path)
+        slots.append(_Slot(node.name, name, path))
+    return slots
+
+
+def _literal(folder: str) -> str:
+    """A path in which Blender finds no template."""
+    return folder.replace("{", "{{").replace("}", "}}")
+
+
+def _writer(slots: list[_Slot], place: str) -> _Slot:
+    """The slot that wrote a file: of those whose path it may be, the one that says most of it; the later of equals."""
+    fitting = [slot for slot in slots if re.match(_pattern(slot.path), place, re.DOTALL)]
+    return max(reversed(fitting), key=lambda slot: len(slot.path), default=_Slot("", "", ""))
+
+
+def _pattern(path: str) -> str:
+    """What the name of a file looks like: Blender puts in templates and the frame, replaces what no file name can have,
+    and adds the frame, the view and the extension.
+    """
+    pieces = re.split(r"(\{\{|\}\}|\{[^{}]*\}|#+|[^\w /.-])", path)
+    within = "".join(re.escape(piece) if at % 2 == 0 else ".*?" for at, piece in enumerate(pieces))
+    return rf"{within}(?:-?\d+)?[^/]*$"

@@ -16,8 +16,18 @@ _PROTOCOL_NAMES = {
     "exr-multilayer": MULTILAYER,
     "tiff": "TIFF",
     "webp": "WEBP",
+    "targa": "TARGA",
+    "targa-raw": "TARGA_RAW",
+    "bmp": "BMP",
+    "iris": "IRIS",
+    "hdr": "HDR",
+    "dpx": "DPX",
+    "cineon": "CINEON",
+    "jp2": "JPEG2000",
+    "j2k": "JPEG2000",
+    "avif": "AVIF",
 }
-_FORMATS = ("PNG", "JPEG", "OPEN_EXR", MULTILAYER, "TIFF", "WEBP")
+_JPEG2000_CODECS = {"jp2": "JP2", "j2k": "J2K"}
 
 
 def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Overrides) -> None:
@@ -29,10 +39,16 @@ def use_final(render: Any, wanted: Optional[dict[str, Any]], overrides: Override
             set_format(image_settings, "PNG")
             _set(image_settings, "color_depth", "8")
         return
-    name = _PROTOCOL_NAMES.get(wanted.get("file", ""), wanted.get("file"))
-    if name not in _FORMATS:
-        raise Failure("bad_command", "farm", f"format.file is one of {', '.join(_FORMATS)}, not {name!r}")
+    asked = wanted.get("file", "")
+    name = _PROTOCOL_NAMES.get(asked, asked)
+    if name not in _PROTOCOL_NAMES.values():
+        raise Failure("bad_command", "farm", f"format.file is one of {', '.join(_PROTOCOL_NAMES)}, not {name!r}")
     set_format(image_settings, name)
+    if asked in _JPEG2000_CODECS:
+        _set(image_settings, "jpeg2k_codec", _JPEG2000_CODECS[asked])
+    if name == "WEBP" and image_settings.color_mode == "BW":
+        # Blender offers it, and then cannot write the file.
+        _set(image_settings, "color_mode", "RGB")
     # The mode goes first: it may limit the depths, never the other way round.
     for key, attribute in (("colorMode", "color_mode"), ("colorDepth", "color_depth"), ("quality", "quality")):
         if wanted.get(key) is not None:

@@ -6,6 +6,7 @@ import bpy
 from driver import (
     compositor,
     denoising,
+    file_outputs,
     history,
     idle_scene,
     inspect_files,
@@ -170,6 +171,7 @@ def _compositor(scene: Any) -> dict[str, Any]:
         "asksForGpu": compositor.asks_for_gpu(scene),
         "fileOutputs": [node.name for node in compositor.file_output_nodes(scene)],
         "extraFiles": sum(_files_of(node) for node in compositor.file_output_nodes(scene)),
+        "unknownTemplates": file_outputs.unknown_templates(scene),
     }
 
 

@@ -1,5 +1,6 @@
 """One whole frame, as `blender -b file -f N` would write it."""
 
+import os
 from typing import Any
 
 from driver import (
@@ -48,7 +49,7 @@ def render_and_write(
     writes = not without_image or no_image.can_be_written(scene)
     seconds = rendering.render_to(scene, paths.get("final") if writes else None, overrides)
     # A file for each view of a stereo scene: the first is the frame's, the others come along.
-    more_views = views.gather(scene, paths["final"]) if "final" in paths else []
+    beside = _beside(scene, paths["final"]) if "final" in paths else []
     if without_image:
         no_image.write(scene, paths)
     else:
@@ -58,8 +59,22 @@ def render_and_write(
             rendering.save_display(scene, paths["display"])
     return {
         "files": rendering.written(paths),
-        **file_outputs.answer(redirected, more_views),
+        **file_outputs.answer(redirected, beside),
         "renderSeconds": seconds,
         "peakMemoryBytes": memory.peak_bytes(),
         "size": render_settings.file_size(scene.render),
     }
+
+
+def _beside(scene: Any, path: str) -> list[dict[str, Any]]:
+    """What the render wrote beside its file, each with the name that Blender gives it: the other views, the preview."""
+    stem = f"{'m' if scene.frame_current < 0 else ''}{abs(scene.frame_current):04d}"
+    before, after = os.path.splitext(path)
+    named = [
+        {"place": f"{stem}{one[len(before) : len(one) - len(after)]}{scene.render.file_extension}", "path": one}
+        for one in views.gather(scene, path)
+    ]
+    preview = rendering.preview_of(path)
+    if os.path.exists(preview):
+        named.append({"place": f"{stem}.jpg", "path": preview})
+    return named

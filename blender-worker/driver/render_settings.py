@@ -36,10 +36,9 @@ def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, A
     render = scene.render
     frame_time.bring(scene, frame, overrides)
     texture_cache.keep_apart(scene)
-    # The path a command names is written as it is named, whatever lies there. Persistent data would let
-    # one render see what another left in memory; it saves little beside the render, and order must not count.
+    # The path a command names is written, whatever lies there. Persistent data would let one render see what
+    # another left in memory; it saves little beside the render, and order must not count.
     for name, value in (
-        ("use_file_extension", False),
         ("use_overwrite", True),
         ("use_placeholder", False),
         ("use_render_cache", False),

@@ -11,8 +11,8 @@ from driver.overrides import Overrides
 
 
 def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
-    """Renders the scene at its frame and writes `path`, for several views a file each (None: keeps no file). Answers
-    seconds.
+    """Renders the scene at its frame and writes `path`, for several views a file each (None: keeps no file), and
+    `preview_of(path)` where the format has a preview. Answers seconds.
     """
     kept = path if path is not None else os.path.join(bpy.app.tempdir, "unwanted")
     frame = scene.frame_current
@@ -27,11 +27,23 @@ def render_to(scene: Any, path: Optional[str], overrides: Overrides) -> float:
         seconds = time.monotonic() - started
     if "FINISHED" not in finished:
         raise Failure("blender_error", "worker", f"Blender ended the render with {sorted(finished)}")
-    written = views.candidates(scene, frame_time.numbered(kept, frame))
-    for one, wanted in zip(written, views.candidates(scene, kept)):
+    written = frame_time.numbered(kept, frame)
+    # Blender adds the extension where the artist lets it: it does so for the files of File Output nodes, too.
+    extension = scene.render.file_extension if scene.render.use_file_extension else ""
+    places = [
+        *zip(views.candidates(scene, written + extension), views.candidates(scene, kept)),
+        *zip(views.candidates(scene, written), views.candidates(scene, kept)),
+        (preview_of(written + extension), preview_of(kept)),
+    ]
+    for one, wanted in places:
         if os.path.exists(one):
             os.unlink(one) if path is None else os.replace(one, wanted)
     return seconds
+
+
+def preview_of(path: str) -> str:
+    """Where Blender writes the preview that an EXR file may have beside it."""
+    return f"{os.path.splitext(path)[0]}.jpg"
 
 
 def save_raw(scene: Any, path: str) -> None:

@@ -184,7 +184,8 @@ function rendered(answer: Extract<CommandOutcome<'render'>, { ok: true }>['value
     const file = answer.files[role]
     if (file !== undefined) files.push({ role, path: file.path })
   }
-  for (const file of answer.extra ?? []) files.push({ role: 'extra', path: file.path })
+  for (const { path, place, node, slot } of answer.extra)
+    files.push({ role: 'extra', path, place: { path: place, node, slot } })
   return { files, renderSeconds: answer.renderSeconds, peakMemoryBytes: answer.peakMemoryBytes }
 }
 

@@ -9,7 +9,7 @@ import { WorkFailure } from '../failure.ts'
  */
 export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
   const missing = found.externalFiles.filter((file) => file.missing)
-  const { fileOutputs, extraFiles } = found.compositor
+  const { fileOutputs, extraFiles, unknownTemplates } = found.compositor
   const inspection: Inspection = {
     scene: found.scene,
     blenderVersion: found.blenderVersion,
@@ -37,6 +37,10 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
       .map(({ kind, path }) => ({ kind: kind.slice(0, MAX.kindLength), path: path.slice(0, MAX.fileLength) })),
     fileOutputs: fileOutputs.slice(0, MAX.nodes).map((name) => name.slice(0, DATABLOCK_NAME_LENGTH_MAX)),
     extraFiles,
+    unknownTemplates: unknownTemplates.slice(0, MAX.templates).map(({ node, path }) => ({
+      node: node.slice(0, DATABLOCK_NAME_LENGTH_MAX),
+      path: path.slice(0, MAX.fileLength),
+    })),
     blockedScripts: found.blockedScripts.slice(0, MAX.scripts).map((script) => script.slice(0, MAX.scriptLength)),
     denoising: found.sampling.denoising,
     denoiser: found.denoiser,
@@ -52,6 +56,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
       found.leftOut.length > MAX.simulations ||
       missing.length > MAX.files ||
       fileOutputs.length > MAX.nodes ||
+      unknownTemplates.length > MAX.templates ||
       found.blockedScripts.length > MAX.scripts,
   }
   const parsed = Inspection.safeParse(inspection)

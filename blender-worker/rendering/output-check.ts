@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { IMAGE_HEAD_BYTES, imageEnding } from '../../shared/protocol/image-kinds.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import { IMAGE_EXTENSIONS, type RenderSettings } from '../../shared/protocol/render-settings.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
@@ -11,7 +12,7 @@ export interface CheckedFile {
   readonly extension: string
 }
 
-/** Enough for the signature of every format, and for the last chunk of a PNG. */
+/** Enough for the last chunk of a PNG. */
 const END_BYTES = 12
 const PNG_END = '0000000049454e44ae426082'
 
@@ -30,11 +31,11 @@ export async function checkOutput(
   if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
   if (bytes > LIMITS.resultFileBytesMax)
     throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
-  const extension = imageExtension(head) ?? (role === 'extra' ? ownExtension(path) : undefined)
+  const extension = imageEnding(head) ?? (role === 'extra' ? ownExtension(path) : undefined)
   if (extension === undefined)
     throw new WorkFailure(
       'output_invalid',
-      `${what} is no PNG, JPEG, OpenEXR, TIFF or WebP image; it begins with ${head.subarray(0, 8).toString('hex')}`,
+      `${what} is no image of a kind that Blender writes; it begins with ${head.subarray(0, 8).toString('hex')}`,
     )
   if (isExrCut || isCutOff(extension, bytes, head, tail))
     throw new WorkFailure('output_invalid', `${what} is a .${extension} image without its end; is the disk full?`)
@@ -47,23 +48,6 @@ export async function checkOutput(
 /** What a File Output node writes may be of any format that Blender knows. */
 function ownExtension(path: string): string {
   return /\.([a-z0-9]{1,8})$/i.exec(path)?.[1]?.toLowerCase() ?? 'bin'
-}
-
-/** The extension that goes with a file's first 12 bytes; undefined for none of the farm's formats. */
-export function imageExtension(head: Buffer): string | undefined {
-  const hex = head.toString('hex')
-  if (hex.startsWith('89504e470d0a1a0a')) return 'png'
-  if (hex.startsWith('ffd8ff')) return 'jpg'
-  if (hex.startsWith('762f3101')) return 'exr'
-  if (
-    hex.startsWith('49492a00') ||
-    hex.startsWith('4d4d002a') ||
-    hex.startsWith('49492b00') ||
-    hex.startsWith('4d4d002b')
-  )
-    return 'tif'
-  if (hex.startsWith('52494646') && head.subarray(8, 12).toString('latin1') === 'WEBP') return 'webp'
-  return undefined
 }
 
 /** True where the format itself tells that the end is missing. TIFF does not tell. */
@@ -101,9 +85,9 @@ async function readEnds(
     const file = await open(path, 'r')
     try {
       const bytes = (await file.stat()).size
-      const head = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, 0)
+      const head = await file.read(Buffer.alloc(IMAGE_HEAD_BYTES), 0, IMAGE_HEAD_BYTES, 0)
       const tail = await file.read(Buffer.alloc(END_BYTES), 0, END_BYTES, Math.max(0, bytes - END_BYTES))
-      const isExrCut = imageExtension(head.buffer) === 'exr' && (await isExrCutOff(file, bytes))
+      const isExrCut = imageEnding(head.buffer) === 'exr' && (await isExrCutOff(file, bytes))
       return {
         bytes,
         head: head.buffer.subarray(0, head.bytesRead),

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { nameForFile, PlacePath } from '../../shared/protocol/final-path.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import type { Work } from '../../shared/protocol/messages.ts'
 import type { FileRole, ResultFile } from '../../shared/protocol/task.ts'
@@ -7,7 +8,7 @@ import type { DeviceKind } from '../../shared/protocol/worker.ts'
 import { WorkFailure } from '../failure.ts'
 import { sha256OfFile } from '../transfer/sha256.ts'
 import { checkOutput } from './output-check.ts'
-import type { OnProgress, Rendered, Renderer } from './renderer.ts'
+import type { OnProgress, Rendered, RenderedFile, Renderer } from './renderer.ts'
 
 /** A file that passed the checks, where it lies now and as it will be named to the farm. */
 interface MadeFile {
@@ -106,7 +107,7 @@ async function checkAndHash(
   }
   const made: MadeFile[] = []
   let extras = 0
-  for (const { role, path } of rendered.files) {
+  for (const { role, path, place } of rendered.files) {
     if (role !== 'extra' && !wanted.includes(role)) continue
     const { bytes, extension } = await checkOutput(path, role, frame, work.settings)
     onSignOfLife()
@@ -119,6 +120,7 @@ async function checkAndHash(
         role,
         bytes,
         sha256: await sha256OfFile(path, signal),
+        ...(place === undefined ? {} : { place: toldPlace(place, frame) }),
       },
     })
     onSignOfLife()
@@ -128,6 +130,31 @@ async function checkAndHash(
       throw new WorkFailure('output_invalid', `Blender wrote no ${role} file for frame ${frame}`)
   }
   return made
+}
+
+/** Letters of a node's or an input's name that are told. */
+const WRITER_LENGTH_MAX = 80
+
+/** The place of an extra file as the farm takes it: what no file name can hold is left out. Throws WorkFailure. */
+function toldPlace(
+  { path, node, slot }: NonNullable<RenderedFile['place']>,
+  frame: number,
+): NonNullable<ResultFile['place']> {
+  const told = PlacePath.safeParse(
+    path
+      .split('/')
+      .filter((name) => name !== '')
+      .map((name) => nameForFile(name))
+      .join('/'),
+  )
+  if (!told.success)
+    throw new WorkFailure(
+      'blender_error',
+      `a File Output node ("${node}") wrote beside frame ${frame} into ${JSON.stringify(path.slice(0, 200))}…: ` +
+        `a path below the output folder has ${LIMITS.placeLengthMax} characters at most`,
+    )
+  const named = (name: string): string => [...name.replace(/\p{Cs}/gu, '')].slice(0, WRITER_LENGTH_MAX).join('')
+  return { path: told.data, ...(node === '' ? {} : { node: named(node), slot: named(slot) }) }
 }
 
 function wantedRoles(work: RenderWork): FileRole[] {

@@ -25,15 +25,21 @@ export class ProjectView {
     this.#seal = seal
   }
 
-  /** Lays a scene out in a new folder below `parent`. */
-  static async make(scene: Pick<HeldScene, 'tree' | 'blendPath'>, parent: string): Promise<ProjectView> {
+  /** Lays a scene out in a new folder below `parent`; `blendName`: what a .blend without a project is called there. */
+  static async make(
+    scene: Pick<HeldScene, 'tree' | 'blendPath'>,
+    parent: string,
+    blendName?: string,
+  ): Promise<ProjectView> {
     await mkdir(parent, { recursive: true })
     const folder = await mkdtemp(join(parent, 'view-'))
     const top = join(folder, ...ABOVE)
     try {
       await mkdir(top, { recursive: true })
-      await linkAll(resolve(scene.tree), top)
-      return new ProjectView(folder, join(top, relative(scene.tree, scene.blendPath)), await sealOfTree(folder))
+      if (blendName === undefined) await linkAll(resolve(scene.tree), top)
+      else await linkOne(resolve(scene.blendPath), join(top, blendName))
+      const blendPath = join(top, blendName ?? relative(scene.tree, scene.blendPath))
+      return new ProjectView(folder, blendPath, await sealOfTree(folder))
     } catch (error) {
       await rm(folder, { recursive: true, force: true })
       throw error

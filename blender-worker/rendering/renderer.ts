@@ -15,6 +15,8 @@ export interface ProbedBlender {
 export interface RenderedFile {
   readonly role: FileRole
   readonly path: string
+  /** Of an extra file: its path as the artist knows it, and which node and input wrote it, empty where none did. */
+  readonly place?: { readonly path: string; readonly node: string; readonly slot: string }
 }
 
 /** What one frame came to. */

@@ -52,6 +52,7 @@ export interface Inspected {
 interface Open {
   readonly renderer: Renderer
   readonly scene: HeldScene
+  readonly blendName: string | undefined
   readonly view: ProjectView
 }
 
@@ -84,7 +85,7 @@ export class Slot {
       const folder = await this.#folderOf(lease)
       const stitchedPath = run.stitchedPath === undefined ? undefined : join(folder, 'stitched.exr')
       if (run.stitchedPath !== undefined && stitchedPath !== undefined) await rename(run.stitchedPath, stitchedPath)
-      const { renderer, view } = await this.#openFor(run.scene)
+      const { renderer, view } = await this.#openFor(run.scene, lease.scene.blendName)
       signal.throwIfAborted()
       watch.start()
       await renderer.open(view.blendPath, () => watch.reset())
@@ -160,13 +161,13 @@ export class Slot {
   /**
    * The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder.
    */
-  async #openFor(scene: HeldScene): Promise<Open> {
+  async #openFor(scene: HeldScene, blendName: string | undefined): Promise<Open> {
     const open = this.#open
-    if (open !== undefined && isSame(open.scene, scene) && (await open.view.untouched()) && this.#open === open)
-      return open
+    const same = open !== undefined && isSame(open.scene, scene) && open.blendName === blendName
+    if (same && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
-    const view = await ProjectView.make(scene, join(this.#options.folder, 'views'))
-    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), view }
+    const view = await ProjectView.make(scene, join(this.#options.folder, 'views'), blendName)
+    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), blendName, view }
     return this.#open
   }
 

@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { extname, join } from 'node:path'
-import { displayPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
+import { join } from 'node:path'
+import { displayPath, extraPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
 import { sizesOf } from '../../shared/domain/splitting/tiles.ts'
 import { sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
 import { reportDelivered, reportRejected } from '../../shared/engine/results/step-reports.ts'
+import { contentTypeOfKey } from '../../shared/protocol/content-types.ts'
+import { finalPathKey } from '../../shared/protocol/final-path.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
-import { finalKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
-import { IMAGE_CONTENT_TYPES } from '../../shared/protocol/render-settings.ts'
-import type { FinalFile } from '../../shared/protocol/task.ts'
+import { workKey } from '../../shared/protocol/object-keys.ts'
+import { IMAGE_EXTENSIONS } from '../../shared/protocol/render-settings.ts'
+import type { FileRole, FinalFile } from '../../shared/protocol/task.ts'
 import type { JobPlan } from '../../shared/protocol/job.ts'
 import type { Imaging } from '../../shared/ports/imaging.ts'
 import { canonicalFiles, withRole } from './canonical-file.ts'
@@ -48,7 +50,7 @@ export async function deliverFrame(
           epoch: resultEpoch(task),
           reason: `${file.name}: ${download.message}`,
         })
-      const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkSize(imaging, path, plan)
+      const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkImage(imaging, path, file.role, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display
       // image are checked.
       if (!checked.ok && checked.code !== 'unsupported')
@@ -78,32 +80,25 @@ export async function deliverFrame(
     }
 
     const delivered: FinalFile[] = []
-    const deliver = async (key: ObjectKey, path: string, below: string, contentType: string) => {
-      const put = await engine.objects.put(key, { filePath: path }, { contentType })
-      if (!put.ok) throw new Error(`${below} was not stored: ${put.message}`)
-      delivered.push({ path: below, bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType })
+    const deliver = async (
+      path: string,
+      filePath: string,
+      contentType: string,
+      by: Pick<FinalFile, 'node' | 'slot'> = {},
+    ) => {
+      const key = finalPathKey(jobId, path)
+      if (key === null) throw new Error(`${path} is no path of a delivered file`)
+      const put = await engine.objects.put(key, { filePath }, { contentType })
+      if (!put.ok) throw new Error(`${path} was not stored: ${put.message}`)
+      delivered.push({ path, bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType, ...by })
     }
     const name = frameFileName(frame, plan.format)
-    await deliver(
-      finalKey(jobId, 'frames', name),
-      local.get(final.name) ?? '',
-      `frames/${name}`,
-      IMAGE_CONTENT_TYPES[plan.format],
-    )
+    await deliver(`frames/${name}`, local.get(final.name) ?? '', contentTypeOfKey(name))
     for (const extra of files.filter((file) => file.role === 'extra')) {
-      await deliver(
-        finalKey(jobId, 'frames', extra.name),
-        local.get(extra.name) ?? '',
-        `frames/${extra.name}`,
-        contentTypeOf(extra.name),
-      )
+      const { path: _path, ...by } = extra.place ?? { path: '' }
+      await deliver(extraPath(extra), local.get(extra.name) ?? '', contentTypeOfKey(extra.name), by)
     }
-    await deliver(
-      finalKey(jobId, 'previews', `${frameName(frame)}.jpg`),
-      preview,
-      `previews/${frameName(frame)}.jpg`,
-      'image/jpeg',
-    )
+    await deliver(`previews/${frameName(frame)}.jpg`, preview, 'image/jpeg')
     if (shown !== final)
       await engine.objects.put(
         workKey(jobId, displayPath(frame)),
@@ -116,6 +111,19 @@ export async function deliverFrame(
   }
 }
 
+/** Is it the kind of image that was asked for, whole, and of the right size? */
+async function checkImage(imaging: Imaging, path: string, role: FileRole, plan: JobPlan): ReturnType<Imaging['check']> {
+  const wanted = role === 'display' ? 'png' : IMAGE_EXTENSIONS[plan.format]
+  const found = await imaging.ending(path)
+  return found === wanted
+    ? checkSize(imaging, path, plan)
+    : {
+        ok: false,
+        code: 'wrong_kind',
+        message: `a .${wanted} image was asked for, and this is ${found === undefined ? 'none' : `a .${found} image`}`,
+      }
+}
+
 /** Reads the whole file; refused as for the usual size where it has none that the plan allows. */
 async function checkSize(imaging: Imaging, path: string, plan: JobPlan): ReturnType<Imaging['check']> {
   const [usual = plan, ...others] = sizesOf(plan)
@@ -126,16 +134,4 @@ async function checkSize(imaging: Imaging, path: string, plan: JobPlan): ReturnT
     if (other.ok) return other
   }
   return checked
-}
-
-const BY_EXTENSION: Readonly<Record<string, string>> = {
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.exr': 'image/x-exr',
-  '.tif': 'image/tiff',
-  '.webp': 'image/webp',
-}
-
-function contentTypeOf(name: string): string {
-  return BY_EXTENSION[extname(name)] ?? 'application/octet-stream'
 }

@@ -46,6 +46,7 @@ export async function compareRenderings(
  * pixels bit for bit: any difference asks a third worker, a large one refutes.
  */
 async function compareFiles(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
+  if ((await imaging.isUndecoded(a.path)) || (await imaging.isUndecoded(b.path))) return undecoded(imaging, of, a, b)
   const isFinish = of.task.kind === 'finish'
   if (isFinish) {
     const same = await imaging.samePixels(a.path, b.path)
@@ -69,6 +70,23 @@ async function measuredVerdict(
   }
   const measures = await imaging.compareDisplay(a.path, b.path)
   return measures.ok ? displayVerdict(measures) : undefined
+}
+
+/**
+ * Of kinds that nobody decodes here: the same bytes agree. Others say nothing, since some hold the time at which they
+ * were written; the float image beside them decides.
+ */
+async function undecoded(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
+  if (a.sha256 === b.sha256) return { type: 'verdict', told: { verdict: 'agreed' } }
+  const [kindA, kindB] = [await imaging.ending(a.path), await imaging.ending(b.path)]
+  const [ofA, ofB] = [await readable(imaging, of, a.path), await readable(imaging, of, b.path)]
+  if (ofA.state === 'damaged') return { type: 'damaged', which: 'a', why: `${a.name}: ${ofA.why}` }
+  if (ofB.state === 'damaged') return { type: 'damaged', which: 'b', why: `${b.name}: ${ofB.why}` }
+  if (kindA !== kindB) return { type: 'verdict', told: { verdict: 'refuted' } }
+  return {
+    type: 'verdict',
+    told: { verdict: 'unread', why: `${a.name}: images of the kind .${kindA} are not decoded` },
+  }
 }
 
 async function uncompared(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {

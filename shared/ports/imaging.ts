@@ -49,7 +49,11 @@ export interface Imaging {
    * that is equal when that is.
    */
   layout(path: string): Promise<{ ok: true; layout: string } | ImageRefusal>
-  /** Decodes the whole image and holds it against the size it must have. */
+  /** The ending of a file's name that goes with its content; undefined for no image. */
+  ending(path: string): Promise<string | undefined>
+  /** Whether the image is of a kind that is delivered without being decoded here (Targa, DPX, JPEG 2000, …). */
+  isUndecoded(path: string): Promise<boolean>
+  /** Decodes the whole image, where its kind is decoded at all, and holds it against the size it must have. */
   check(path: string, size: { width: number; height: number }): Promise<{ ok: true } | ImageRefusal>
   compareLinear(pathA: string, pathB: string): Promise<({ ok: true } & VerdictMeasures) | ImageRefusal>
   compareDisplay(pathA: string, pathB: string): Promise<DisplayMeasures | ImageRefusal>

@@ -19,6 +19,7 @@ export const INSPECTION_LIMITS = {
   scripts: 30,
   scriptLength: 300,
   nodes: 50,
+  templates: 8,
 } as const
 
 const Datablock = z.string().max(DATABLOCK_NAME_LENGTH_MAX)
@@ -82,6 +83,14 @@ export const Inspection = z
     fileOutputs: z.array(Datablock).max(INSPECTION_LIMITS.nodes),
     /** Files that these write beside each frame; workers of older versions do not tell. */
     extraFiles: z.int().min(0).max(1_000_000).optional(),
+    /**
+     * Paths with a template that Blender does not know, to which it would not write; without a node that of the render
+     * itself. Workers of older versions do not tell.
+     */
+    unknownTemplates: z
+      .array(z.strictObject({ node: Datablock, path: z.string().max(INSPECTION_LIMITS.fileLength) }))
+      .max(INSPECTION_LIMITS.templates)
+      .optional(),
     /** Scripts and Python drivers, which do not run on a farm. */
     blockedScripts: z.array(z.string().max(INSPECTION_LIMITS.scriptLength)).max(INSPECTION_LIMITS.scripts),
     denoising: z.boolean(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FileName } from './final-path.ts'
 import { JobId, Sha256 } from './ids.ts'
 import {
   ChangeOptions,
@@ -59,6 +60,8 @@ export const JobPlan = z.strictObject({
   sceneName: Name,
   /** Path of the main .blend inside a project archive; absent for a plain .blend. */
   mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
+  /** What its artist called a plain .blend: templates in paths name files after it. */
+  blendName: FileName.optional(),
   engine: Name,
   /** Normalised frame list: ascending, without repeats. */
   frames: z.string().max(LIMITS.messageLengthMax * 4),

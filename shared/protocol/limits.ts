@@ -68,6 +68,8 @@ export const LIMITS = {
   pageSizeMax: 500,
   nameLengthMax: 200,
   pathLengthMax: 1_024,
+  /** Characters of a delivered file's path below its folder, as File Output nodes may write it. */
+  placeLengthMax: 400,
   messageLengthMax: 4_000,
   /** Job events kept, oldest dropped first; the job's page says when some were dropped. */
   eventsPerJobKept: 10_000,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Failure } from './failure.ts'
+import { FileName } from './final-path.ts'
 import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
 import { Inspection } from './inspection.ts'
 import { LIMITS } from './limits.ts'
@@ -167,6 +168,8 @@ export const Lease = z
       bytes: z.int().min(1),
       kind: z.enum(['blend', 'zip']),
       mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
+      /** What to call a plain .blend. */
+      blendName: FileName.optional(),
       url: Url,
     }),
     work: Work,

@@ -4,7 +4,7 @@
  *   blobs/sha256/ab/<hash>                     inputs by content, written once, shared by all jobs
  *   jobs/<job>/attempts/<task>/<epoch>/<file>  what a worker sent: untrusted, one folder per lease
  *   jobs/<job>/work/<path>                     between steps: stitched frames, written by the assembler
- *   jobs/<job>/final/frames|video|previews/…   the delivery, written by the assembler alone
+ *   jobs/<job>/final/frames|outputs|video|previews/…  the delivery, written by the assembler alone
  *   jobs/<job>/final/manifest.json             the record of who rendered what, written last
  *   jobs/<job>/journal/<path>                  records from which the job can be rebuilt
  *   farm/terms/<term>                          one for each time the farm was begun or recovered
@@ -55,7 +55,7 @@ export type ObjectPrefix = z.infer<typeof ObjectPrefix>
 export const AttemptFileName = z.string().max(KEY_PART_CHARS_MAX).regex(PART, `a file name must be ${PART_RULE}`)
 
 /** The parts of a delivery. */
-export const FINAL_FOLDERS = ['frames', 'video', 'previews'] as const
+export const FINAL_FOLDERS = ['frames', 'outputs', 'video', 'previews'] as const
 export type FinalFolder = (typeof FINAL_FOLDERS)[number]
 
 /** Thrown when a key is asked for with a part that cannot be in one: a bug, or unchecked input. */

@@ -1,11 +1,29 @@
 import { z } from 'zod'
 import { LIMITS } from './limits.ts'
 
-/** Still image formats a job can deliver. `tiff` and `webp` pass through from the scene's own settings. */
-export const IMAGE_FORMATS = ['png', 'jpeg', 'exr', 'exr-multilayer', 'tiff', 'webp'] as const
+/** Still image formats a job can deliver: all that Blender writes. `jp2` and `j2k`: JPEG 2000 in either container. */
+export const IMAGE_FORMATS = [
+  'png',
+  'jpeg',
+  'exr',
+  'exr-multilayer',
+  'tiff',
+  'webp',
+  'targa',
+  'targa-raw',
+  'bmp',
+  'iris',
+  'hdr',
+  'dpx',
+  'cineon',
+  'jp2',
+  'j2k',
+  'avif',
+] as const
 export const ImageFormat = z.enum(IMAGE_FORMATS)
 export type ImageFormat = z.infer<typeof ImageFormat>
 
+/** As Blender names files of these formats. */
 export const IMAGE_EXTENSIONS: Record<ImageFormat, string> = {
   png: 'png',
   jpeg: 'jpg',
@@ -13,14 +31,16 @@ export const IMAGE_EXTENSIONS: Record<ImageFormat, string> = {
   'exr-multilayer': 'exr',
   tiff: 'tif',
   webp: 'webp',
-}
-export const IMAGE_CONTENT_TYPES: Record<ImageFormat, string> = {
-  png: 'image/png',
-  jpeg: 'image/jpeg',
-  exr: 'image/x-exr',
-  'exr-multilayer': 'image/x-exr',
-  tiff: 'image/tiff',
-  webp: 'image/webp',
+  targa: 'tga',
+  'targa-raw': 'tga',
+  bmp: 'bmp',
+  iris: 'rgb',
+  hdr: 'hdr',
+  dpx: 'dpx',
+  cineon: 'cin',
+  jp2: 'jp2',
+  j2k: 'j2c',
+  avif: 'avif',
 }
 
 /** What overrides the scene. A field left out is as the artist set it in the .blend. */
@@ -45,12 +65,14 @@ export const RenderSettings = z
       .describe("Final size in pixels, or in percent of the scene's own size"),
     format: z
       .strictObject({
-        file: ImageFormat.describe(`Format of the frames: ${IMAGE_FORMATS.join(', ')}`),
+        file: ImageFormat.describe(`Format of the frames instead of the scene's: ${IMAGE_FORMATS.join(', ')}`),
         colorDepth: z
-          .enum(['8', '16', '32'])
+          .enum(['8', '10', '12', '16', '32'])
           .optional()
-          .describe('Bits for each channel: 8 or 16 for PNG and TIFF, 16 or 32 for EXR'),
-        quality: z.int().min(1).max(100).optional().describe('Quality of JPEG and WebP, in percent'),
+          .describe(
+            'Bits for each channel: 8 or 16 for PNG and TIFF, 16 or 32 for EXR, 8 to 16 for DPX, JPEG 2000 and AVIF',
+          ),
+        quality: z.int().min(1).max(100).optional().describe('Quality of JPEG, JPEG 2000, WebP and AVIF, in percent'),
       })
       .optional(),
   })

@@ -48,6 +48,9 @@ export const Artifact = z
     bytes: z.int(),
     sha256: z.string(),
     contentType: z.string(),
+    /** The File Output node, and its input, that wrote the file. */
+    node: z.string().optional(),
+    slot: z.string().optional(),
     frame: z.int().optional(),
     url: z.string().optional(),
   })

@@ -40,6 +40,8 @@ export const SceneOutput = z.strictObject({
   colorMode: z.enum(['BW', 'RGB', 'RGBA']).nullable(),
   /** Output path as stored; `//` means the folder of the .blend. */
   path: storedPath,
+  /** Of JPEG 2000: a file with a header of its own, or the bare codestream. */
+  jpeg2000Codec: z.enum(['JP2', 'J2K']).optional(),
   /** JPEG and WebP quality, percent. */
   quality: z.int().min(0).max(255),
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Failure } from './failure.ts'
+import { PlacePath } from './final-path.ts'
 import { Sha256, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
 import { AttemptFileName } from './object-keys.ts'
@@ -44,6 +45,9 @@ export type Verdict = z.infer<typeof Verdict>
 export const FileRole = z.enum(['final', 'raw', 'display', 'extra'])
 export type FileRole = z.infer<typeof FileRole>
 
+/** The name of a node, or of one of its inputs, that wrote a file. */
+const Writer = z.string().max(256)
+
 /** A file that a worker has committed to. */
 export const ResultFile = z.strictObject({
   name: AttemptFileName,
@@ -51,6 +55,11 @@ export const ResultFile = z.strictObject({
   role: FileRole,
   bytes: z.int().min(1).max(LIMITS.resultFileBytesMax),
   sha256: Sha256,
+  /**
+   * Of an extra file: its path as the artist knows it, and the File Output node and input that wrote it. Without a node
+   * it lies beside the frame: another view, or a preview.
+   */
+  place: z.strictObject({ path: PlacePath, node: Writer.optional(), slot: Writer.optional() }).optional(),
 })
 export type ResultFile = z.infer<typeof ResultFile>
 
@@ -132,6 +141,9 @@ export const FinalFile = z.strictObject({
   bytes: z.int().min(0),
   sha256: Sha256,
   contentType: z.string().max(100),
+  /** The File Output node, and its input, that wrote the file. */
+  node: Writer.optional(),
+  slot: Writer.optional(),
 })
 export type FinalFile = z.infer<typeof FinalFile>
 

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
 import { Lab, differences } from '../fixtures/driver/lab.ts'
@@ -32,8 +33,19 @@ async function open(features: string): Promise<string> {
   return path
 }
 
+/** Files in these folders, from the folder that these lie in. */
+async function filesBelow(parent: string, folders: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const entries = await readdir(join(parent, folder), { recursive: true, withFileTypes: true })
+      return entries.flatMap((entry) => (entry.isFile() ? relative(parent, join(entry.parentPath, entry.name)) : []))
+    }),
+  )
+  return found.flat().sort()
+}
+
 describe('File Output nodes of scenes that strips show', () => {
-  it('write into the extra folder alone, each into a folder of its own', { timeout: TIMEOUT_MS }, async () => {
+  it('write into the extra folder alone, with the names that Blender gives them', { timeout: TIMEOUT_MS }, async () => {
     await open('strip-outputs')
     const extraDir = lab.path('extra')
     await mkdir(extraDir)
@@ -84,6 +96,35 @@ describe('File Output nodes of scenes that strips show', () => {
       const name = bare.find((each) => each.includes(node))
       expect(await differences(lab.path(`nodes/${name}`), path)).toBe('')
     }
+  })
+
+  it('are named as Blender names them, in the folders of the artist', { timeout: TIMEOUT_MS }, async () => {
+    const scene = await open('odd-outputs')
+    const extraDir = lab.path('odd')
+    await mkdir(extraDir)
+    const outputs = { final: lab.path('odd.png'), extraDir }
+    const rendered = await blender.run('render', { mode: 'frame', frame: 2, outputs, device: 'CPU' })
+    const extra = rendered.ok ? rendered.value.extra : []
+    // As an animation: since 5.0 Blender leaves the frame out of the names where a single one is rendered.
+    await lab.bareFiles(scene, [2, 3], 'odd-bare')
+    const bare = (await filesBelow(lab.folder, ['shots', 'same'])).filter((path) => path.includes('0002'))
+    expect(bare).toHaveLength(11)
+    // What lies in the scene's own output folder, shots/out/, keeps the way below it.
+    const inDelivery = bare.map((path) => (path.startsWith('shots/out/') ? path.slice('shots/out/'.length) : path))
+    const places = inDelivery.map((path) => path.replace(/^shots\//, ''))
+    expect(extra.map(({ place }) => place).sort()).toEqual([...places].sort())
+    for (const [index, path] of bare.entries()) {
+      const one = extra.find(({ place }) => place === places[index])
+      expect(await differences(lab.path(path), one?.path ?? ''), path).toBe('')
+    }
+    expect(extra.map(({ node, slot }) => `${node}: ${slot}`).sort()).toEqual(
+      [
+        ...[' blank ', '.hidden_', 'Fläche 猫_', 'a+b (1) ~!%', 'deep/er/slot_', 'shot_####_v2', 'x.png'].map(
+          (slot) => `Odd: ${slot}`,
+        ),
+        ...['Below: beauty_', 'Layers: ', 'Second: same_', 'Windows: w_'],
+      ].sort(),
+    )
   })
 
   it('are not told of where nothing shows them', { timeout: TIMEOUT_MS }, async () => {

@@ -8,6 +8,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { PlacePath } from '../../../shared/protocol/final-path.ts'
 import type { Artifact } from '../../../shared/protocol/rest.ts'
 import { CommandFailure, EXIT_CODES } from '../exit-codes.ts'
 import type { FarmClient } from './farm-client.ts'
@@ -60,13 +61,17 @@ export async function downloadJob(
 
 // The farm's word is no reason to write outside the folder.
 function safePath(path: string): string {
-  const parts = path.split('/')
-  if (path.length > 0 && parts.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part))) return join(...parts)
+  if (PlacePath.safeParse(path.replace(/^[a-z]+\//, '')).success) return join(...path.split('/').map(nameOnThisSystem))
   throw new CommandFailure(
     EXIT_CODES.failed,
     'bad_answer',
     `the farm sent the file name ${JSON.stringify(path)}, which would lie outside the target folder`,
   )
+}
+
+/** Windows has signs that no name may hold, and none may end with a dot or a blank. */
+function nameOnThisSystem(name: string): string {
+  return process.platform === 'win32' ? name.replace(/[<>:"|?*]|[. ]$/g, '_') : name
 }
 
 async function isThere(path: string, artifact: Artifact): Promise<boolean> {

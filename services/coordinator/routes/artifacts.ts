@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { FarmStore, Page } from '../../../shared/ports/farm-store.ts'
+import type { ObjectStore } from '../../../shared/ports/object-store.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import type { JobId } from '../../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../../shared/protocol/job.ts'
-import { FINAL_FOLDERS, finalKey, finalManifestKey, InvalidKeyPart } from '../../../shared/protocol/object-keys.ts'
+import { finalPathKey } from '../../../shared/protocol/final-path.ts'
 import type { ObjectKey } from '../../../shared/protocol/object-keys.ts'
 import { ArtifactPage, ArtifactQuery, JobParams } from '../../../shared/protocol/rest.ts'
 import type { Artifact } from '../../../shared/protocol/rest.ts'
@@ -36,10 +37,8 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
       if (!request.query.urls) return page
       const items = await Promise.all(
         page.items.map(async (artifact) => {
-          const key = keyOf(job.id, artifact.path)
-          return key === null
-            ? artifact
-            : { ...artifact, url: await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }) }
+          const key = finalPathKey(job.id, artifact.path)
+          return key === null ? artifact : { ...artifact, url: await addressOf(objects, key, artifact.path) }
         }),
       )
       return { items, next: page.next }
@@ -61,7 +60,8 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
     },
     handler: async (request, reply) => {
       const job = await ownJob(store, request, request.params.jobId)
-      const key = keyOf(job.id, request.params['*'])
+      const path = request.params['*']
+      const key = finalPathKey(job.id, path)
       if (key === null || (await objects.head(key)) === null) {
         throw new RefusalError(
           'not_found',
@@ -69,7 +69,7 @@ export function addArtifactRoutes(app: RestApp, { store, objects }: Pick<AppDepe
             `/v1/jobs/${job.id}/artifacts lists those there are`,
         )
       }
-      return reply.redirect(await objects.signedGet(key, { ttlSeconds: URL_TTL_SECONDS }), 302)
+      return reply.redirect(await addressOf(objects, key, path), 302)
     },
   })
 }
@@ -135,14 +135,11 @@ function parseCursor(cursor: string | undefined): Place {
   }
 }
 
-function keyOf(jobId: JobId, path: string): ObjectKey | null {
-  if (path === 'manifest.json') return finalManifestKey(jobId)
-  const folder = FINAL_FOLDERS.find((name) => path.startsWith(`${name}/`))
-  if (folder === undefined) return null
-  try {
-    return finalKey(jobId, folder, path.slice(folder.length + 1))
-  } catch (error) {
-    if (error instanceof InvalidKeyPart || (error instanceof Error && error.name === 'ZodError')) return null
-    throw error
-  }
+/** A signed address. Where the key cannot hold the file's own name, a browser is told it. */
+async function addressOf(objects: Pick<ObjectStore, 'signedGet'>, key: ObjectKey, path: string): Promise<string> {
+  const filename = path.slice(path.lastIndexOf('/') + 1)
+  return objects.signedGet(key, {
+    ttlSeconds: URL_TTL_SECONDS,
+    ...(key.endsWith(`/${filename}`) ? {} : { filename }),
+  })
 }

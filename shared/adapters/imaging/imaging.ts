@@ -7,6 +7,7 @@ import { checkExr, isExr } from './exr-check.ts'
 import { exrLayout } from './exr-layout.ts'
 import { mergeSamples } from './merge-samples.ts'
 import { stitchTiles } from './stitch.ts'
+import { checkUndecoded, endingOf, isUndecoded } from './undecoded-image.ts'
 
 const PREVIEW_QUALITY = 82
 
@@ -15,7 +16,12 @@ export const farmImaging: Imaging = {
   stitch: (tiles, full, outputPath) => stitchTiles(tiles, full, outputPath),
   merge: (parts, outputPath) => mergeSamples(parts, outputPath),
   layout: (path) => exrLayout(path),
-  check: async (path, size) => ((await isExr(path)) ? checkExr(path, size) : checkDisplayImage(path, size)),
+  ending: (path) => endingOf(path),
+  isUndecoded: async (path) => isUndecoded(await endingOf(path)),
+  check: async (path, size) => {
+    if (await isExr(path)) return checkExr(path, size)
+    return isUndecoded(await endingOf(path)) ? checkUndecoded(path, size) : checkDisplayImage(path, size)
+  },
   compareLinear: (pathA, pathB) => compareExr(pathA, pathB),
   compareDisplay: (pathA, pathB) => compareDisplayImages(pathA, pathB),
   samePixels: (pathA, pathB) => samePixels(pathA, pathB),

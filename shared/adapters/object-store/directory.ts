@@ -28,7 +28,7 @@ import type {
   SignedPutOptions,
 } from '../../ports/object-store.ts'
 import { copyChecked, openSource, SourceFailure } from './content-check.ts'
-import { contentTypeOfKey } from './content-types.ts'
+import { contentTypeOfKey } from '../../protocol/content-types.ts'
 import { copyWhole, orNull, outage, removeEmptyFolders, writeWhole } from './directory-files.ts'
 import { folderNameOf, pathOfKey } from './directory-paths.ts'
 import { removeObjects, walkObjects } from './directory-walk.ts'

@@ -28,6 +28,7 @@ const FILE_FORMATS: Readonly<Record<number, string>> = {
   34: 'PSD',
   35: 'WEBP',
   36: 'FFMPEG',
+  37: 'AVIF',
 }
 
 const COLOR_DEPTHS: Readonly<Record<number, SceneOutput['colorDepth']>> = {

@@ -37,6 +37,7 @@ export function readScene(scene: BlendDatablock): SceneSettings {
       colorDepth: colorDepthBits(integer('r.im_format.depth')),
       colorMode: colorModeName(integer('r.im_format.planes')),
       path: text('r.pic'),
+      ...(record.integer('r.im_format.jp2_codec') === 1 ? { jpeg2000Codec: 'J2K' as const } : {}),
       quality: integer('r.im_format.quality'),
     },
     hasCamera: hasCamera(scene),

@@ -6,7 +6,8 @@
  */
 import { INSPECT_TASK_ID, auditTaskId, finishTaskId, type TaskId } from '../../protocol/ids.ts'
 import { type JobRecord, needsFinish } from '../../protocol/job.ts'
-import { attemptKey, finalPrefix, workKey } from '../../protocol/object-keys.ts'
+import { finalPathKey } from '../../protocol/final-path.ts'
+import { attemptKey, workKey } from '../../protocol/object-keys.ts'
 import type { Attempt, FinalFile, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { displayPath, stitchedPath } from '../file-names.ts'
 import { actOnFrame, frameStateBy } from '../lifecycle/frame.ts'
@@ -242,7 +243,10 @@ class Shelf {
   }
 
   stillInFinal(files: readonly FinalFile[]): FinalFile[] {
-    return files.filter((file) => this.#around.bytesOf(finalPrefix(this.#journaled.job.id) + file.path) === file.bytes)
+    return files.filter((file) => {
+      const key = finalPathKey(this.#journaled.job.id, file.path)
+      return key !== null && this.#around.bytesOf(key) === file.bytes
+    })
   }
 
   isStitched(number: number): boolean {

@@ -278,7 +278,17 @@ function oddities(plan: JobPlan, found: Inspection): string[] {
   if (found.blockedScripts.length > 0)
     notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)
   if (found.fileOutputs.length > 0)
-    notes.push(`what File Output nodes write is delivered beside the frames: ${list(found.fileOutputs)}`)
+    notes.push(
+      `what File Output nodes write is delivered below outputs/, in their own folders: ${list(found.fileOutputs)}`,
+    )
+  for (const { node, path } of found.unknownTemplates ?? [])
+    notes.push(
+      node === ''
+        ? `Blender ${found.blenderVersion} itself would not render this scene, because it does not know a template ` +
+            `in its output path "${path}"; here its frames are named by their numbers`
+        : `File Output node "${node}" writes nothing: Blender ${found.blenderVersion} does not know a template in ` +
+            `its path "${path}"; correct it (Node > Properties), save, and upload again`,
+    )
   return notes
 }
 

@@ -1,14 +1,16 @@
 import { type Refusal, refuse } from '../../protocol/errors.ts'
+import { nameForFile } from '../../protocol/final-path.ts'
 import type { SceneInspection } from '../../protocol/inspection.ts'
 import type { JobPlan, JobRequest } from '../../protocol/job.ts'
 import { PlanOptions, type VideoChoice } from '../../protocol/job-options.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import type { ImageFormat, PixelRectangle, RenderSettings } from '../../protocol/render-settings.ts'
+import type { PixelRectangle, RenderSettings } from '../../protocol/render-settings.ts'
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { Requirement } from '../../protocol/worker.ts'
 import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
+import { imageFormat } from './image-format.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tasksPerFrame } from './job-tasks.ts'
 import { regionOf } from './region.ts'
@@ -56,7 +58,7 @@ export function planJob(
   if (!frames.ok) return frames
   const size = imageSize(facts, request.settings)
   if (!size.ok) return size
-  const format = imageFormat(facts, request.settings)
+  const format = imageFormat(facts.output, request.settings?.format)
   if (!format.ok) return format
   const notes: string[] = [...format.notes]
   if (scene.missingFiles.length > 0)
@@ -84,6 +86,7 @@ export function planJob(
   const plan: JobPlan = {
     sceneName: facts.name,
     ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
+    ...(scene.kind === 'blend' ? { blendName: nameForFile(scene.name) } : {}),
     engine: facts.engine,
     frames: text,
     frameCount: frames.frames.length,
@@ -178,50 +181,6 @@ function imageSize(
   return facts.border.crop
     ? { ok: true, width: region.width, height: region.height, region }
     : { ok: true, width, height, region }
-}
-
-const FROM_BLENDER: Readonly<Record<string, ImageFormat>> = {
-  PNG: 'png',
-  JPEG: 'jpeg',
-  OPEN_EXR: 'exr',
-  OPEN_EXR_MULTILAYER: 'exr-multilayer',
-  TIFF: 'tiff',
-  WEBP: 'webp',
-}
-const DEPTHS: Readonly<Record<ImageFormat, readonly string[]>> = {
-  png: ['8', '16'],
-  jpeg: ['8'],
-  exr: ['16', '32'],
-  'exr-multilayer': ['16', '32'],
-  tiff: ['8', '16'],
-  webp: ['8'],
-}
-
-function imageFormat(
-  facts: SceneSettings,
-  settings: RenderSettings | undefined,
-): { ok: true; file: ImageFormat; settings: RenderSettings['format']; notes: string[] } | Refusal {
-  const asked = settings?.format
-  if (asked === undefined) {
-    const known = FROM_BLENDER[facts.output.fileFormat]
-    if (known !== undefined) return { ok: true, file: known, settings: undefined, notes: [] }
-    return {
-      ok: true,
-      file: 'png',
-      settings: { file: 'png', colorDepth: '8' },
-      notes: [
-        `the scene writes ${facts.output.fileFormat}, which is no still image ` +
-          'format of this farm: frames are delivered as PNG',
-      ],
-    }
-  }
-  if (asked.colorDepth !== undefined && !DEPTHS[asked.file].includes(asked.colorDepth)) {
-    return refuse(
-      'format_invalid',
-      `settings.format: ${asked.file} has ${DEPTHS[asked.file].join(' or ')} bits per channel, not ${asked.colorDepth}`,
-    )
-  }
-  return { ok: true, file: asked.file, settings: asked, notes: [] }
 }
 
 /**

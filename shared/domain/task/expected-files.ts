@@ -1,12 +1,17 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import { type JobPlan, needsFinish } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { IMAGE_EXTENSIONS, type ImageFormat } from '../../protocol/render-settings.ts'
 import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
+import { extraPath } from '../file-names.ts'
 import { tileOfPlan } from '../splitting/tiles.ts'
 
-/** Float finals cannot be shown: previews and video are made from an 8-bit view that the worker writes beside them. */
+/** Formats that pages show and videos are made of as they are. */
+const SHOWN_AS_THEY_ARE: readonly ImageFormat[] = ['png', 'jpeg', 'webp']
+
+/** Other finals cannot be shown: previews and video are made from an 8-bit view that the worker writes beside them. */
 export function needsDisplay(plan: JobPlan): boolean {
-  return plan.format === 'exr' || plan.format === 'exr-multilayer' || plan.format === 'tiff'
+  return !SHOWN_AS_THEY_ARE.includes(plan.format)
 }
 
 /** What a task is about; an audit is about the same as what it checks. */
@@ -36,8 +41,11 @@ function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
 const CHANNELS_MAX = 128
 const HEADER_BYTES_MAX = 16 * 1024 ** 2
 
-/** Names of delivered frames (domain/file-names.ts) in any format; letter case does not tell files apart everywhere. */
-const FRAME_FILE = /^m?\d{4,}\.(png|jpg|exr|tif|webp)$/i
+/** Names of delivered frames (domain/file-names.ts); letter case does not tell files apart everywhere. */
+function isNamedLikeFrame(path: string, format: JobPlan['format']): boolean {
+  const ending = /^frames\/m?\d{4,}\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase()
+  return ending === IMAGE_EXTENSIONS[format]
+}
 
 /**
  * Refused with `result_invalid` unless the files are exactly those the task asked for, each of a plausible size; with
@@ -47,6 +55,7 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
   const roles = rolesFor(plan, task)
   const names = new Set<string>()
   const seen = new Set<string>()
+  const paths = new Set<string>()
   const pixels =
     task.tile === undefined || plan.tiles === undefined
       ? plan.width * plan.height
@@ -62,11 +71,14 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
       return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
     if (file.role === 'extra') {
       if (task.tile !== undefined) return refuse('result_invalid', `${what}: a tile has no extra files`)
-      if (FRAME_FILE.test(file.name))
+      const path = extraPath(file)
+      if (isNamedLikeFrame(path, plan.format))
         return refuse(
           'result_invalid',
-          `${what}: extra files are delivered beside the frames and must not be named like one`,
+          `${what}: it would be delivered as ${path}, and extra files must not be named like a frame`,
         )
+      if (paths.has(path)) return refuse('result_invalid', `${what}: a second file for ${path}`)
+      paths.add(path)
       continue
     }
     if (!roles.includes(file.role))

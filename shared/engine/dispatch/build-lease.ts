@@ -21,6 +21,7 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
     scene: {
       ...job.scene,
       ...(job.plan.mainBlend === undefined ? {} : { mainBlend: job.plan.mainBlend }),
+      ...(job.plan.blendName === undefined ? {} : { blendName: job.plan.blendName }),
       url: await engine.objects.signedGet(blobKey(job.scene.sha256), { ttlSeconds }),
     },
     work: await workFor(engine, job, task, ttlSeconds),

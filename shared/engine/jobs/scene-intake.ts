@@ -103,12 +103,9 @@ export async function forgetScene(
 /** A file name for people: the last part of a path, without control characters, short enough to store. */
 export function sceneName(proposed: string | undefined): string {
   const last = (proposed ?? '').split(/[\\/]/).at(-1) ?? ''
-  const plain = last.replaceAll(/\p{C}/gu, '').trim()
-  return (
-    Array.from(plain)
-      .slice(0, LIMITS.nameLengthMax / 2)
-      .join('') || 'scene'
-  )
+  const letters = [...last.replaceAll(/\p{C}/gu, '').trim()]
+  while (letters.join('').length > LIMITS.nameLengthMax) letters.pop()
+  return letters.join('') || 'scene'
 }
 
 function inUse(sha256: Sha256, users: readonly string[]): Refusal {

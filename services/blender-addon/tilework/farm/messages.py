@@ -16,6 +16,8 @@ class _ArtifactAlways(TypedDict):
 
 
 class Artifact(_ArtifactAlways, total=False):
+    node: str
+    slot: str
     frame: int
     url: str
 
@@ -52,12 +54,25 @@ class AttemptFailure(_AttemptFailureAlways, total=False):
     lastWords: str
 
 
-class AttemptFilesItem(TypedDict):
+class _AttemptFilesItemPlaceAlways(TypedDict):
+    path: str
+
+
+class AttemptFilesItemPlace(_AttemptFilesItemPlaceAlways, total=False):
+    node: str
+    slot: str
+
+
+class _AttemptFilesItemAlways(TypedDict):
     name: str
     frame: int
     role: Literal["final", "raw", "display", "extra"]
     bytes: int
     sha256: str
+
+
+class AttemptFilesItem(_AttemptFilesItemAlways, total=False):
+    place: AttemptFilesItemPlace
 
 
 class _AttemptAlways(TypedDict):
@@ -119,11 +134,16 @@ class FrameStitched(TypedDict):
     sha256: str
 
 
-class FrameFilesItem(TypedDict):
+class _FrameFilesItemAlways(TypedDict):
     path: str
     bytes: int
     sha256: str
     contentType: str
+
+
+class FrameFilesItem(_FrameFilesItemAlways, total=False):
+    node: str
+    slot: str
 
 
 class _FrameAlways(TypedDict):
@@ -181,7 +201,24 @@ class _JobPlanAlways(TypedDict):
     chunk: int
     renderTaskCount: int
     settings: RenderSettings
-    format: Literal["png", "jpeg", "exr", "exr-multilayer", "tiff", "webp"]
+    format: Literal[
+        "png",
+        "jpeg",
+        "exr",
+        "exr-multilayer",
+        "tiff",
+        "webp",
+        "targa",
+        "targa-raw",
+        "bmp",
+        "iris",
+        "hdr",
+        "dpx",
+        "cineon",
+        "jp2",
+        "j2k",
+        "avif",
+    ]
     video: Literal["mp4", "webm", "none"]
     fps: float
     auditRate: float
@@ -190,6 +227,7 @@ class _JobPlanAlways(TypedDict):
 
 class JobPlan(_JobPlanAlways, total=False):
     mainBlend: str
+    blendName: str
     asked: List[str]
     region: JobPlanRegion
     stereo: bool
@@ -348,7 +386,24 @@ class _PlanPlanAlways(TypedDict):
     chunk: int
     renderTaskCount: int
     settings: RenderSettings
-    format: Literal["png", "jpeg", "exr", "exr-multilayer", "tiff", "webp"]
+    format: Literal[
+        "png",
+        "jpeg",
+        "exr",
+        "exr-multilayer",
+        "tiff",
+        "webp",
+        "targa",
+        "targa-raw",
+        "bmp",
+        "iris",
+        "hdr",
+        "dpx",
+        "cineon",
+        "jp2",
+        "j2k",
+        "avif",
+    ]
     video: Literal["mp4", "webm", "none"]
     fps: float
     auditRate: float
@@ -357,6 +412,7 @@ class _PlanPlanAlways(TypedDict):
 
 class PlanPlan(_PlanPlanAlways, total=False):
     mainBlend: str
+    blendName: str
     asked: List[str]
     region: PlanPlanRegion
     stereo: bool
@@ -575,11 +631,28 @@ class RenderSettingsResolution2(TypedDict):
 
 
 class _RenderSettingsFormatAlways(TypedDict):
-    file: Literal["png", "jpeg", "exr", "exr-multilayer", "tiff", "webp"]
+    file: Literal[
+        "png",
+        "jpeg",
+        "exr",
+        "exr-multilayer",
+        "tiff",
+        "webp",
+        "targa",
+        "targa-raw",
+        "bmp",
+        "iris",
+        "hdr",
+        "dpx",
+        "cineon",
+        "jp2",
+        "j2k",
+        "avif",
+    ]
 
 
 class RenderSettingsFormat(_RenderSettingsFormatAlways, total=False):
-    colorDepth: Literal["8", "16", "32"]
+    colorDepth: Literal["8", "10", "12", "16", "32"]
     quality: int
 
 
@@ -607,12 +680,16 @@ class SceneFactsVersion(TypedDict):
     text: str
 
 
-class SceneFactsScenesItemOutput(TypedDict):
+class _SceneFactsScenesItemOutputAlways(TypedDict):
     fileFormat: str
     colorDepth: Optional[Union[Literal[1], Literal[8], Literal[10], Literal[12], Literal[16], Literal[24], Literal[32]]]
     colorMode: Optional[Literal["BW", "RGB", "RGBA"]]
     path: str
     quality: int
+
+
+class SceneFactsScenesItemOutput(_SceneFactsScenesItemOutputAlways, total=False):
+    jpeg2000Codec: Literal["JP2", "J2K"]
 
 
 class SceneFactsScenesItemBorder(TypedDict):
@@ -734,6 +811,11 @@ class SceneInspectionMissingFilesItem(TypedDict):
     path: str
 
 
+class SceneInspectionUnknownTemplatesItem(TypedDict):
+    node: str
+    path: str
+
+
 class _SceneInspectionAlways(TypedDict):
     scene: str
     blenderVersion: str
@@ -759,6 +841,7 @@ class SceneInspection(_SceneInspectionAlways, total=False):
     sampleRanges: SceneInspectionSampleRanges
     leftOut: List[SceneInspectionLeftOutItem]
     extraFiles: int
+    unknownTemplates: List[SceneInspectionUnknownTemplatesItem]
     denoiser: Literal["unneeded", "here", "missing"]
     gpuCompositor: bool
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { contentDisposition } from '../../../../shared/adapters/object-store/content-disposition.ts'
-import { contentTypeOfKey } from '../../../../shared/adapters/object-store/content-types.ts'
+import { contentTypeOfKey } from '../../../../shared/protocol/content-types.ts'
 import { parseRange } from '../../../../shared/adapters/object-store/http-range.ts'
 
 test('a range is read as HTTP means it', () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { checkOutput, imageExtension } from '../../../../blender-worker/rendering/output-check.ts'
+import { checkOutput } from '../../../../blender-worker/rendering/output-check.ts'
 import { frameName } from '../../../../blender-worker/rendering/perform.ts'
 import { smallExr } from '../../../support/renderer-double.ts'
 
@@ -18,20 +18,6 @@ beforeEach(async () => {
 })
 
 afterEach(() => rm(folder, { recursive: true, force: true }))
-
-test.each([
-  ['89504e470d0a1a0a0000000d', 'png'],
-  ['ffd8ffe000104a4649460001', 'jpg'],
-  ['762f31010204000000000000', 'exr'],
-  ['49492a000800000000000000', 'tif'],
-  ['4d4d002a0000000800000000', 'tif'],
-  ['524946460000000057454250', 'webp'],
-  ['524946460000000041564920', undefined],
-  ['', undefined],
-  ['8950', undefined],
-])('a file that begins with %s is named .%s', (hex, extension) => {
-  expect(imageExtension(Buffer.from(hex, 'hex'))).toBe(extension)
-})
 
 test('a good file gives its length and what it really is', async () => {
   await writeFile(path, PNG)

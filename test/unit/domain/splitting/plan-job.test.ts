@@ -59,13 +59,13 @@ describe('what a request leaves out', () => {
     expect(planOf({ frames: '3', video: 'webm' }).video).toBe('webm')
   })
 
-  test('is told in a note where the scene writes a film instead of images', () => {
-    const plan = planOf(
-      {},
-      { output: { fileFormat: 'FFMPEG', colorDepth: 8, colorMode: 'RGB', path: '//', quality: 90 } },
-    )
-    expect(plan).toMatchObject({ format: 'png', settings: { format: { file: 'png' } } })
-    expect(plan.notes.join()).toMatch(/FFMPEG/)
+  test('is PNG for the frames of a scene that writes a film, with as many bits as that needs', () => {
+    const film = { fileFormat: 'FFMPEG', colorMode: 'RGB', path: '//', quality: 90 } as const
+    expect(planOf({}, { output: { ...film, colorDepth: 8 } })).toMatchObject({
+      format: 'png',
+      settings: { format: { file: 'png', colorDepth: '8' } },
+    })
+    expect(planOf({}, { output: { ...film, colorDepth: 10 } }).settings.format?.colorDepth).toBe('16')
   })
 
   test('takes the active scene, or the one that was asked for', () => {

@@ -47,7 +47,7 @@ describe('the files of a result', () => {
       detail: expect.stringMatching(/display file of frame 1 is missing/),
     })
     expect(checkFiles(plan, aTask(), [...whole(1), aFile('display')])).toEqual({ ok: true })
-    expect(IMAGE_FORMATS.filter((format) => needsDisplay(aPlan({ format })))).toEqual(['exr', 'exr-multilayer', 'tiff'])
+    expect(IMAGE_FORMATS.filter((format) => !needsDisplay(aPlan({ format })))).toEqual(['png', 'jpeg', 'webp'])
   })
 
   test.each([
@@ -71,10 +71,14 @@ describe('the files of a result', () => {
       ok: true,
     })
     expect(checkFiles(tiled, tile, [aFile('raw'), aFile('extra')])).toMatchObject({ ok: false, code: 'result_invalid' })
-    for (const name of ['0002.png', 'm0012.exr', '123456.jpg', '0002.PNG'])
+    const beside = (path: string) => aFile('extra', 1, { name: 'a.jpg', place: { path } })
+    const ofNode = (path: string) => aFile('extra', 1, { name: 'b.jpg', place: { path, node: 'Masks', slot: '' } })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), beside('0001.jpg'), ofNode('0001.png')])).toEqual({ ok: true })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), beside('0002.png')])).toMatchObject({ ok: false })
+    for (const name of ['0002.png', 'm0012.png', '123456.png', '0002.PNG'])
       expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('extra', 1, { name })])).toMatchObject({
         ok: false,
-        detail: expect.stringMatching(/named like one/),
+        detail: expect.stringMatching(/named like a frame/),
       })
   })
 })

@@ -92,7 +92,7 @@ describe('the request of a job', () => {
     [{ chunk: '101' }, '--chunk'],
     [{ chunk: '-1' }, '--chunk'],
     [{ format: 'gif' }, '--format'],
-    [{ format: 'png', colorDepth: '12' }, '--color-depth'],
+    [{ format: 'png', colorDepth: '13' }, '--color-depth'],
     [{ colorDepth: '16' }, '--color-depth'],
     [{ quality: '90' }, '--quality'],
     [{ video: 'avi' }, '--video'],
