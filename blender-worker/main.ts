@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { PROTOCOL_VERSION } from '../shared/protocol/messages.ts'
+import { VERSION } from '../shared/protocol/version.ts'
 import { Agent } from './agent.ts'
 import { findBlender } from './blender/find.ts'
 import { SceneCache } from './cache/scene-cache.ts'
@@ -18,7 +19,6 @@ import { ResultStore } from './results/result-store.ts'
 import { RECONNECT_BACKOFF, type BackoffSchedule } from './session/backoff.ts'
 import { Session } from './session/session.ts'
 import { TRANSFER_PATIENCE, type Patience } from './transfer/patience.ts'
-import { AGENT_VERSION } from './version.ts'
 
 /** How long the last messages may take to leave when the worker does. */
 const FAREWELL_MS = 2_000
@@ -135,7 +135,7 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
     hello: () => ({
       type: 'hello',
       protocolVersion: PROTOCOL_VERSION,
-      agentVersion: AGENT_VERSION,
+      agentVersion: VERSION,
       workerId: folder.workerId,
       name: config.name,
       capabilities,
