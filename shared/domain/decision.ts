@@ -11,8 +11,11 @@ export interface Change {
   readonly tasks?: readonly TaskRecord[]
   readonly frames?: readonly FrameRecord[]
   readonly effects?: readonly (Effect | Credit)[]
-  readonly events?: readonly Omit<JobEvent, 'seq' | 'at'>[]
+  readonly events?: readonly NewEvent[]
 }
+
+/** A line for the job's log; its time is that of the commit. */
+export type NewEvent = Omit<JobEvent, 'seq' | 'at'>
 
 export type Decision = Change | Refusal
 

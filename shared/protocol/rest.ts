@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERROR_CODES } from './errors.ts'
+import { EventType } from './event-types.ts'
 import { JobId } from './ids.ts'
 import { JOB_STATES, JobView } from './job.ts'
 import { LIMITS } from './limits.ts'
@@ -65,7 +66,7 @@ export const JobEvent = z
   .strictObject({
     seq: z.string(),
     at: z.int(),
-    type: z.string().max(60),
+    type: EventType,
     message: z.string().max(LIMITS.messageLengthMax),
     taskId: z.string().optional(),
     workerId: z.string().optional(),

@@ -68,7 +68,7 @@ async function commitOneTask(to: FarmStore, concurrency: number): Promise<void> 
         ],
         counters: { 'render.queued': -1, 'render.leased': 1 },
         leases: [{ taskId, epoch: version, expiresAt: at }],
-        events: [{ at, type: 'task_leased', message: 'leased to a worker', taskId }],
+        events: [{ at, type: 'second_attempt', message: 'leased to a worker', taskId }],
         effects: [{ type: 'announce_work' }],
       }),
       at,

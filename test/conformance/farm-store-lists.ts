@@ -99,12 +99,13 @@ export function listsSuite(name: string, open: () => { store: FarmStore }): void
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         for (let at = 0; at < 5; at++) {
-          const event = { at: NOW + at, type: 'task', message: `event ${at}`, ...(at === 2 ? { taskId: R0 } : {}) }
-          await store.commit(jobId, aCommit({ events: [event] }), NOW)
+          const about = at === 2 ? { taskId: R0 } : {}
+          const events = [{ at: NOW + at, type: 'lease_expired' as const, message: `event ${at}`, ...about }]
+          await store.commit(jobId, aCommit({ events }), NOW)
         }
         const all = await allPages(2, (query) => store.events(jobId, query))
         expect(all.map(({ message }) => message)).toEqual([0, 1, 2, 3, 4].map((at) => `event ${at}`))
-        expect(all[2]).toEqual({ seq: all[2]?.seq, at: NOW + 2, type: 'task', message: 'event 2', taskId: R0 })
+        expect(all[2]).toEqual({ seq: all[2]?.seq, at: NOW + 2, type: 'lease_expired', message: 'event 2', taskId: R0 })
         expect(
           (await store.events(jobId, { cursor: all[3]?.seq ?? '', limit: 10 })).items.map(({ message }) => message),
         ).toEqual(['event 4'])
@@ -114,7 +115,7 @@ export function listsSuite(name: string, open: () => { store: FarmStore }): void
         const { store } = open()
         const jobId = await storeJob(store, aJob(1))
         const more = LIMITS.eventsPerJobKept + 500
-        const events = Array.from({ length: more }, (_, at) => ({ at, type: 'task', message: 'm' }))
+        const events = Array.from({ length: more }, (_, at) => ({ at, type: 'lease_expired' as const, message: 'm' }))
         await store.commit(jobId, aCommit({ events }), NOW)
         const all = await allPages(5_000, (query) => store.events(jobId, query))
         expect(all.length).toBeGreaterThanOrEqual(LIMITS.eventsPerJobKept)
@@ -203,7 +204,7 @@ export function listsSuite(name: string, open: () => { store: FarmStore }): void
         jobId,
         aCommit({
           effects: [ANNOUNCE],
-          events: [{ at: NOW, type: 'x', message: 'x' }],
+          events: [{ at: NOW, type: 'job_started', message: 'x' }],
           leases: [{ taskId: R0, epoch: 1, expiresAt: NOW }],
           picky: [{ taskId: R1, listed: true }],
         }),
@@ -221,9 +222,9 @@ export function listsSuite(name: string, open: () => { store: FarmStore }): void
       expect((await store.listJobs({ limit: 10 })).items.map(({ id }) => id)).toEqual([kept])
       expect((await store.listJobs({ owner: 'ada', limit: 10 })).items.map(({ id }) => id)).toEqual([kept])
       expect(await store.jobsOfScene(aHash(1))).toEqual([kept])
-      expect((await store.commit(jobId, aCommit({ events: [{ at: NOW, type: 'x', message: 'late' }] }), NOW)).ok).toBe(
-        false,
-      )
+      expect(
+        (await store.commit(jobId, aCommit({ events: [{ at: NOW, type: 'job_started', message: 'late' }] }), NOW)).ok,
+      ).toBe(false)
     })
 
     describe('scenes', () => {

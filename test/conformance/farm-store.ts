@@ -155,7 +155,7 @@ export function farmStoreSuite(name: string, open: () => { store: FarmStore }): 
             leases: [{ taskId: R0, epoch: 1, expiresAt: NOW }],
             picky: [{ taskId: R0, listed: true }],
             effects: [ANNOUNCE],
-            events: [{ at: NOW, type: 'x', message: 'x' }],
+            events: [{ at: NOW, type: 'job_started', message: 'x' }],
           }),
           NOW,
         )

@@ -46,7 +46,7 @@ it('leaves no key of a job behind that was dropped and erased', async () => {
     leases: [{ taskId: renderTaskId(0), epoch: 1, expiresAt: NOW }],
     picky: [{ taskId: renderTaskId(1), listed: true }],
     effects: [{ type: 'announce_work' }],
-    events: [{ at: NOW, type: 'x', message: 'x' }],
+    events: [{ at: NOW, type: 'job_started', message: 'x' }],
   })
   await store.commit(jobId, everything, NOW)
   await queue.addTasks(

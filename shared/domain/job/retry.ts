@@ -2,7 +2,7 @@ import { refuse } from '../../protocol/errors.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
-import type { Decision } from '../decision.ts'
+import type { Decision, NewEvent } from '../decision.ts'
 import { actOnJob, jobIsOver, mayJob } from '../lifecycle/job.ts'
 import { reopenTask } from '../task/reopen.ts'
 
@@ -30,7 +30,7 @@ export function retryJob(job: JobRecord, inspection: TaskRecord | undefined, who
   }
   const { failure, endedAt: _over, ...rest } = job
   const fresh: JobRecord = { ...rest, revision, tasksPlanned: 0 }
-  const events = [
+  const events: NewEvent[] = [
     {
       type: 'job_retried',
       message: `tried again by ${who}; it was ${job.state}${failure === undefined ? '' : `: ${failure.code}`}`,

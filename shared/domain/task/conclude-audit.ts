@@ -2,7 +2,7 @@ import type { WorkerId } from '../../protocol/ids.ts'
 import type { JobRecord } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
-import type { Change, Decision } from '../decision.ts'
+import type { Change, Decision, NewEvent } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { type Candidate, type Pair, isUnreadable, settle } from '../verification/settle-dispute.ts'
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
@@ -101,7 +101,7 @@ export function concludeAudit(
     events: [
       ...(settlement.refuted.length === 0
         ? []
-        : settlement.refuted.map((key) => ({
+        : settlement.refuted.map((key): NewEvent => ({
             type: 'result_refuted',
             message: `${key}: two other workers agree with each other and not with this result`,
             taskId: task.id,

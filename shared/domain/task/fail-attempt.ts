@@ -76,7 +76,7 @@ export function failAttempt(
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
   const blame = FAILURES[failure.code]
   const effects: (Effect | Credit)[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
-  const event = { type: 'attempt_failed', message: `${failure.code}: ${failure.message}`, taskId: task.id, workerId }
+  const message = `${failure.code}: ${failure.message}`
   const [pausedUntil, outgrew] = [
     blame === 'farm' ? notBefore(failed, now) : undefined,
     outgrownBy(failed, failure, machine),
@@ -88,7 +88,7 @@ export function failAttempt(
   }
   return tryAgain(job, blame === 'farm' ? next : avoiding(next, workerId), now, failure.message, {
     effects,
-    events: [event],
+    events: [{ type: 'attempt_failed', message, taskId: task.id, workerId }],
   })
 }
 

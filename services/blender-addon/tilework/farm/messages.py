@@ -305,7 +305,29 @@ class JobCounts(_JobCountsAlways, total=False):
 class _JobEventAlways(TypedDict):
     seq: str
     at: int
-    type: str
+    type: Literal[
+        "job_submitted",
+        "scene_inspected",
+        "denoiser_wanted",
+        "job_started",
+        "attempt_failed",
+        "lease_expired",
+        "second_attempt",
+        "result_rejected",
+        "result_disputed",
+        "result_refuted",
+        "audit_settled",
+        "audit_unread",
+        "frames_delivered",
+        "job_completed",
+        "job_failed",
+        "job_canceled",
+        "job_paused",
+        "job_resumed",
+        "job_changed",
+        "job_retried",
+        "job_recovered",
+    ]
     message: str
 
 

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { ERROR_TABLE_PATH, withErrorTable } from '../../../../services/coordinator/error-table.ts'
+import { TABLES_PATH, withTables } from '../../../../services/coordinator/readme-tables.ts'
 import { OPENAPI_PATH, openApiText } from '../../../../services/coordinator/openapi-document.ts'
 import { PYTHON_TYPES_PATH, pythonTypesText } from '../../../../services/coordinator/python-types.ts'
 import { tidyComponents } from '../../../../services/coordinator/plugins/tidy-components.ts'
 import { ERROR_CODES, ERRORS } from '../../../../shared/protocol/errors.ts'
+import { EVENT_TYPES } from '../../../../shared/protocol/event-types.ts'
 
 test('the committed description is what the routes say now', async () => {
   expect(await readFile(OPENAPI_PATH, 'utf8')).toBe(await openApiText())
@@ -72,10 +73,16 @@ test('a schema that reads differently in requests and answers is not published a
 })
 
 test('the README tells every error of the catalogue, and none besides', async () => {
-  const text = await readFile(ERROR_TABLE_PATH, 'utf8')
+  const text = await readFile(TABLES_PATH, 'utf8')
   const rows = [...text.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)].map(
     ([, code, status, retry, title]) => ({ code, status: Number(status), retry: retry === 'yes', title }),
   )
   expect(rows).toEqual(ERROR_CODES.map((code) => ({ code, ...ERRORS[code] })))
-  expect(text).toBe(withErrorTable(text))
+  expect(text).toBe(withTables(text))
+})
+
+test('the README tells every type of event, and none besides', async () => {
+  const [, table = ''] = (await readFile(TABLES_PATH, 'utf8')).split('<!-- events: begin')
+  const rows = [...table.matchAll(/^\| `(\w+)` \| (.+) \|$/gm)].map(([, type, meaning]) => [type, meaning])
+  expect(rows).toEqual(Object.entries(EVENT_TYPES))
 })
