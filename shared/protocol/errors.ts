@@ -24,6 +24,7 @@ export const ERRORS = {
   scene_missing_files: { status: 422, retry: false, title: 'The scene links to files that are not there' },
   scene_no_camera: { status: 422, retry: false, title: 'The scene has no camera' },
   scene_not_in_file: { status: 422, retry: false, title: 'The file has no scene of this name' },
+  blender_too_old: { status: 422, retry: false, title: 'The job allows no Blender that may render the scene' },
   frames_invalid: { status: 422, retry: false, title: 'The frame range cannot be understood' },
   frames_empty: { status: 422, retry: false, title: 'The frame range holds no frame' },
   frames_too_many: { status: 422, retry: false, title: 'More frames than one job may have' },

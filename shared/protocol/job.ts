@@ -13,7 +13,7 @@ import {
 } from './job-options.ts'
 import { LIMITS } from './limits.ts'
 import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
-import { Requirement } from './worker.ts'
+import { BlenderVersion, Requirement } from './worker.ts'
 
 /** `POST /v1/jobs`. What is left out comes from the scene. */
 export const JobRequest = z
@@ -63,6 +63,17 @@ export const JobPlan = z.strictObject({
   /** What its artist called a plain .blend: templates in paths name files after it. */
   blendName: FileName.optional(),
   engine: Name,
+  /**
+   * Which Blender renders it. `savedBy`: the one that saved the scene, `4.5`; `version`: the one that was chosen,
+   * absent while none that may render it is connected; `why`: a sentence, which also says what is waited for.
+   */
+  blender: z
+    .strictObject({
+      savedBy: BlenderVersion,
+      version: BlenderVersion.optional(),
+      why: z.string().max(LIMITS.messageLengthMax),
+    })
+    .optional(),
   /** Normalised frame list: ascending, without repeats. */
   frames: z.string().max(LIMITS.messageLengthMax * 4),
   frameCount: z.int().min(1).max(LIMITS.framesPerJobMax),

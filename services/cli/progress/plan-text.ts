@@ -13,6 +13,7 @@ export function planLines(view: PlanView): string[] {
   const region = plan.region === undefined ? '' : `, render region ${area(plan.region)}`
   return [
     ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
+    ...(plan.blender === undefined ? [] : named('blender', [plan.blender.why])),
     ...named('frames', [
       `${plan.frames} (${plan.frameCount}), ${plan.width} x ${plan.height}${region}, ${plan.format}${video}`,
     ]),

@@ -12,6 +12,7 @@ export const PLANNING_CODES = [
   'scene_missing_files',
   'scene_no_camera',
   'scene_not_in_file',
+  'blender_too_old',
   'blend_invalid',
   'frames_invalid',
   'frames_empty',

@@ -76,7 +76,7 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /** `4.2` as upper end takes every 4.2.x: only the parts that the limit names are compared. */
-function newerThan(version: string, limit: string): boolean {
+export function newerThan(version: string, limit: string): boolean {
   const named = limit.split('.').length
   return compareVersions(version.split('.').slice(0, named).join('.'), limit) > 0
 }

@@ -8,6 +8,7 @@ export function isPicky(task: TaskRecord): boolean {
     task.avoid.length > 0 ||
     task.only !== undefined ||
     task.kind === 'finish' ||
+    task.kind === 'inspect' ||
     task.notBefore !== undefined ||
     task.outgrew !== undefined
   )

@@ -3,9 +3,14 @@ import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, sh
 
 /**
  * Why queued tasks of a job do not run, told with what the best connected worker has; empty when some connected
- * worker could take them. `workers` are those that are connected.
+ * worker could take them. `workers` are those that are connected, `savedBy` the Blender that saved the scene.
  */
-export function waitingReasons(requirement: Requirement, workers: readonly WorkerRecord[], now: number): string[] {
+export function waitingReasons(
+  requirement: Requirement,
+  workers: readonly WorkerRecord[],
+  now: number,
+  savedBy?: string,
+): string[] {
   const usable = workers.filter(isUsable)
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
@@ -22,7 +27,8 @@ export function waitingReasons(requirement: Requirement, workers: readonly Worke
   const nobodyHas = missing.filter((need) => lacking.every((needs) => needs.includes(need)))
   if (nobodyHas.length === 0)
     return [`waiting: no connected worker meets all requirements: ${missing.sort().join(', ')}`]
-  return nobodyHas.map((need) => `waiting: ${need}, ${bestOf(need, requirement, usable)}`)
+  const why = (need: string) => (need === `needs Blender ${savedBy} or newer` ? ' (the scene was saved by it)' : '')
+  return nobodyHas.map((need) => `waiting: ${need}${why(need)}, ${bestOf(need, requirement, usable)}`)
 }
 
 function bestOf(need: string, { deviceKinds }: Requirement, workers: readonly WorkerRecord[]): string {

@@ -4,6 +4,8 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { PlanView } from '../../protocol/plan.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { SceneInspection } from '../../protocol/inspection.ts'
+import type { Requirement } from '../../protocol/worker.ts'
+import type { BlendersHere } from '../scheduling/blender-choice.ts'
 import { inspectedObstacles } from './apply-inspection.ts'
 import { inspectedRangeObstacles, rangeObstacles } from './sample-rules.ts'
 import { RANGES_INEXACT } from './samples.ts'
@@ -19,22 +21,27 @@ export type PlanDescription = Omit<PlanView, 'estimate'>
  * What a job of this request would be. A request that only its missing files, its tiles or its ranges of samples stand
  * against is planned without them, and the refusal is told beside the plan; any other refusal is the answer.
  */
-export function describePlan(request: JobRequest, scene: SceneRecord): { ok: true; plan: PlanDescription } | Refusal {
-  let planned = planJob(request, scene)
+export function describePlan(
+  request: JobRequest,
+  scene: SceneRecord,
+  here?: BlendersHere,
+): { ok: true; plan: PlanDescription; requirement: Requirement } | Refusal {
+  let planned = planJob(request, scene, here)
   let refusal: Refusal | undefined
   let asked = request
   for (const relaxed of [withMissingFiles, withoutTiles, withoutRanges]) {
     if (planned.ok || planned.code !== relaxed.code) continue
     refusal ??= planned
     asked = relaxed.change(asked)
-    planned = planJob(asked, scene)
+    planned = planJob(asked, scene, here)
   }
   if (!planned.ok) return planned
-  const { plan } = planned
-  const inspection = inspectionOf(scene, plan, request.requirement)
+  const { plan, requirement } = planned
+  const inspection = inspectionOf(scene, plan, requirement)
   const grid = plan.tiles
   return {
     ok: true,
+    requirement,
     plan: {
       scene: { sha256: scene.sha256, name: scene.name },
       plan,

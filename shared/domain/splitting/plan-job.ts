@@ -8,6 +8,7 @@ import type { PixelRectangle, RenderSettings } from '../../protocol/render-setti
 import type { SceneSettings } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import type { Requirement } from '../../protocol/worker.ts'
+import { type BlendersHere, blenderNow, fromOwnVersion, renderedBy, savedBy } from '../scheduling/blender-choice.ts'
 import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
 import { imageFormat } from './image-format.ts'
@@ -23,12 +24,14 @@ export const PRIORITY_DEFAULT = 50
 
 /**
  * All that is decided about a job before anything runs, or why it cannot run: what the request leaves out comes from
- * the scene. Pure, so that it can be shown before it is done.
+ * the scene. Pure, so that it can be shown before it is done. `here`: which
+ * Blenders are connected.
  */
 export function planJob(
   request: JobRequest,
   scene: SceneRecord,
-): { ok: true; plan: JobPlan; frames: number[] } | Refusal {
+  here: BlendersHere = { able: [], all: [] },
+): { ok: true; plan: JobPlan; frames: number[]; requirement: Requirement } | Refusal {
   const wanted = request.settings?.scene ?? scene.facts.activeScene
   const facts = scene.facts.scenes.find((each) => each.name === wanted)
   if (facts === undefined)
@@ -45,6 +48,10 @@ export function planJob(
         'it or choose an engine in Blender, save, and upload again',
     )
   }
+  const own = savedBy(scene.facts.version)
+  const versioned = fromOwnVersion(request.requirement ?? {}, own)
+  if (!versioned.ok) return versioned
+  const { requirement } = versioned
   if (!facts.hasCamera)
     return refuse(
       'scene_no_camera',
@@ -88,6 +95,7 @@ export function planJob(
     ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
     ...(scene.kind === 'blend' ? { blendName: nameForFile(scene.name) } : {}),
     engine: facts.engine,
+    blender: blenderNow(own, requirement, here),
     frames: text,
     frameCount: frames.frames.length,
     width: size.width,
@@ -105,10 +113,10 @@ export function planJob(
     ...PlanOptions.parse(request),
     notes,
   }
-  const inspection = inspectionOf(scene, plan, request.requirement)
-  if (inspection === undefined) return { ok: true, frames: frames.frames, plan }
-  const stricter = applyInspection(plan, scene, inspection)
-  return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan } : stricter
+  const inspection = inspectionOf(scene, plan, requirement)
+  if (inspection === undefined) return { ok: true, frames: frames.frames, plan, requirement }
+  const stricter = applyInspection(renderedBy(plan, requirement, inspection.blenderVersion), scene, inspection)
+  return stricter.ok ? { ok: true, frames: frames.frames, plan: stricter.plan, requirement } : stricter
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Capabilities } from '../../protocol/worker.ts'
 import type { Change, Decision } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
 import { actOnJob, jobIsOver } from '../lifecycle/job.ts'
+import { isOlder } from '../scheduling/blender-choice.ts'
 import { gib } from '../scheduling/eligibility.ts'
 import { queueing } from '../scheduling/task-fit.ts'
 import {
@@ -64,15 +65,16 @@ export type ResultFault = 'worker' | 'nobody' | 'farm'
 /**
  * A worker could not render it. The blame decides: somebody else tries (a machine with more memory where `machine`, the
  * worker's, ran out of it), the job stops early by its scene's own fault, or the farm tries again after a pause that
- * grows.
+ * grows. A Blender that is older than the scene, which the job allowed, is not to blame for what it cannot open.
  */
 export function failAttempt(
   job: JobRecord,
   task: TaskRecord,
-  { workerId, epoch, failure, machine, now }: FailedAttempt,
+  { workerId, epoch, failure: told, machine, now }: FailedAttempt,
 ): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
+  const failure = overNewerFile(job, told, machine)
   const failed = withAttempt(task, epoch, { outcome: 'failed', endedAt: now, failure })
   const blame = FAILURES[failure.code]
   const effects: (Effect | Credit)[] = blame === 'worker' ? [{ type: 'credit_worker', workerId, failed: 1 }] : []
@@ -90,6 +92,17 @@ export function failAttempt(
     effects,
     events: [{ type: 'attempt_failed', message, taskId: task.id, workerId }],
   })
+}
+
+/** Older Blenders end with a signal over what they do not know, which elsewhere would be a machine's fault. */
+function overNewerFile({ plan: { blender } }: JobRecord, failure: Failure, machine: Capabilities | undefined): Failure {
+  const version = machine?.blender.version
+  if (blender === undefined || version === undefined || !isOlder(version, blender.savedBy)) return failure
+  if (failure.code !== 'blender_crashed' && failure.code !== 'no_progress') return failure
+  const message =
+    `Blender ${version} is older than Blender ${blender.savedBy}, which saved the scene, and failed over it: ` +
+    `${failure.message}. Leave out the oldest version that the job allows, or save the scene with an older Blender`
+  return { ...failure, code: 'blend_unreadable', message: message.slice(0, LIMITS.messageLengthMax) }
 }
 
 /** The lease ran out: the worker is dead, stalled or silent. */

@@ -23,6 +23,8 @@ export interface Taker {
   readonly anchors?: readonly WorkerId[]
   /** Connected workers, itself counted in, that have no more memory than the task needs. */
   readonly tooSmall?: readonly WorkerId[]
+  /** Connected workers that may not look at the scene, because another's Blender is nearer to it. */
+  readonly farther?: readonly WorkerId[]
   readonly now: number
 }
 
@@ -30,13 +32,13 @@ export interface Taker {
 export function grantLease(
   job: JobRecord,
   task: TaskRecord,
-  { workerId, others, anchors = [], tooSmall = [], now }: Taker,
+  { workerId, others, anchors = [], tooSmall = [], farther = [], now }: Taker,
 ): Decision {
   const refusal = refuseUnlessRunning(job, task)
   if (refusal !== undefined) return refusal
   if (task.state !== 'queued') return refuse('conflict', `task ${task.id} is ${task.state}`)
   if (!isDue(task, now)) return refuse('conflict', `task ${task.id} is paused after failures and not to be tried yet`)
-  if (!mayHave(task, workerId, others, anchors, tooSmall))
+  if (farther.includes(workerId) || !mayHave(task, workerId, others, anchors, tooSmall))
     return refuse('conflict', `worker ${workerId} may not have task ${task.id}`)
   return { ok: true, tasks: [act(withNewAttempt(job, task, workerId, now), 'lease')] }
 }
@@ -48,7 +50,7 @@ export function grantLease(
 export function grantSecondLease(
   job: JobRecord,
   task: TaskRecord,
-  { workerId, others, anchors = [], tooSmall = [], now }: Taker,
+  { workerId, others, anchors = [], tooSmall = [], farther = [], now }: Taker,
 ): Decision {
   const refusal = refuseUnlessRunning(job, task)
   if (refusal !== undefined) return refusal
@@ -62,6 +64,7 @@ export function grantSecondLease(
     live[0]?.workerId === workerId ||
     task.avoid.includes(workerId) ||
     tooSmall.includes(workerId) ||
+    farther.includes(workerId) ||
     !mayHave(task, workerId, others, anchors)
   )
     return refuse('conflict', `worker ${workerId} may not have task ${task.id}`)

@@ -6,6 +6,7 @@ import type { SceneRecord } from '../../protocol/scene.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Decision } from '../decision.ts'
 import { actOnJob } from '../lifecycle/job.ts'
+import { renderedBy } from '../scheduling/blender-choice.ts'
 import { boundTo } from '../scheduling/eligibility.ts'
 import { applyInspection } from '../splitting/apply-inspection.ts'
 import { attemptOf, checkHolder, withAttempt, withdraw } from './attempts.ts'
@@ -71,7 +72,7 @@ export function takeInspected(
     { canonical: { taskId: task.id, epoch } },
   )
   const credit = { type: 'credit_worker', workerId, completed: 1 } as const
-  const planned = applyInspection(job.plan, scene, inspection)
+  const planned = applyInspection(renderedBy(job.plan, job.requirement, inspection.blenderVersion), scene, inspection)
   if (!planned.ok) {
     return {
       ok: true,

@@ -263,6 +263,7 @@ export class Dispatcher {
         task === null ||
         task.value.state !== 'queued' ||
         !isDue(task.value, now) ||
+        this.#roster.fartherFor(job.record, task.value).includes(worker.workerId) ||
         !mayHave(task.value, worker.workerId, others, anchors, this.#roster.tooSmallFor(task.value, worker))
       )
         continue

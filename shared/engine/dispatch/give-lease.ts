@@ -56,6 +56,7 @@ export async function giveLease(engine: Engine, { roster, worker, job, taskId, g
       others,
       anchors,
       tooSmall: roster.tooSmallFor(task, worker),
+      farther: roster.fartherFor(facts.job, task),
       now,
     })
     leased = decision.ok ? decision.tasks?.[0] : undefined

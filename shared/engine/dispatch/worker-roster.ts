@@ -1,3 +1,4 @@
+import { fartherThanNearest } from '../../domain/scheduling/blender-choice.ts'
 import { isEligible } from '../../domain/scheduling/eligibility.ts'
 import { isTooSmall } from '../../domain/task/retry.ts'
 import type { WorkerId } from '../../protocol/ids.ts'
@@ -39,6 +40,13 @@ export class WorkerRoster {
       const capabilities = this.#connected.get(id)
       return capabilities !== undefined && isEligible(job.requirement, capabilities)
     })
+  }
+
+  /** Connected workers that may not look at the scene of the job, because another's Blender is nearer to it. */
+  fartherFor(job: JobRecord, task: TaskRecord): WorkerId[] {
+    if (task.kind !== 'inspect') return []
+    const able = [...this.#connected].filter(([, capabilities]) => isEligible(job.requirement, capabilities))
+    return fartherThanNearest(job, task, new Map(able))
   }
 
   /** Connected workers, this one counted in, that have no more memory than one that ran out of it over the task. */

@@ -1,11 +1,14 @@
 import { countsOf, progressOf, secondsLeft } from '../../domain/progress.ts'
+import { fartherThanNearest } from '../../domain/scheduling/blender-choice.ts'
+import { isEligible } from '../../domain/scheduling/eligibility.ts'
 import { waitingReasons } from '../../domain/scheduling/waiting-reasons.ts'
 import { actOnJob, hasTasksToGive, mayJob } from '../../domain/lifecycle/job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobId } from '../../protocol/ids.ts'
 import type { JobRecord, JobView } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import type { WorkerRecord } from '../../protocol/worker.ts'
+import type { TaskRecord } from '../../protocol/task.ts'
+import { isUsable, type WorkerRecord } from '../../protocol/worker.ts'
 import { RUNNING } from '../commit/commit.ts'
 import { connectedWorkers } from '../workers/connected-workers.ts'
 import type { Engine } from '../context.ts'
@@ -51,7 +54,8 @@ async function explain(
     }
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
   const here = [...(await connectedWorkers(engine)).values()]
-  const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now())
+  const waiting =
+    queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now(), job.plan.blender?.savedBy)
   const full = job.cap !== undefined && (counters[RUNNING] ?? 0) >= job.cap
   if (waiting.length === 0 && queued > 0 && full)
     waiting.push(`waiting: ${queued} task(s) wait: the job's cap of ${job.cap} running tasks is reached`)
@@ -84,6 +88,7 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
       )
     } else if (only !== undefined && !here.some((worker) => worker.id === only))
       reasons.add(`waiting: worker ${only} must render a disputed task again, but is not connected`)
+    else if (kind === 'inspect') waitsForNearest(job, task.value, here).forEach((reason) => reasons.add(reason))
     else if (kind === 'audit' && here.every((worker) => avoid.includes(worker.id))) {
       reasons.add(
         'waiting: an audit needs a worker other than ' +
@@ -93,6 +98,19 @@ async function explainPicky(engine: Engine, job: JobRecord, here: readonly Worke
     }
   }
   return [...reasons]
+}
+
+/** Another Blender is nearer to the scene than that of some worker which is idle. */
+function waitsForNearest(job: JobRecord, task: TaskRecord, here: readonly WorkerRecord[]): string[] {
+  const able = here.filter((worker) => isUsable(worker) && isEligible(job.requirement, worker.capabilities))
+  const farther = fartherThanNearest(job, task, new Map(able.map(({ id, capabilities }) => [id, capabilities])))
+  const nearest = able.find(({ id }) => !farther.includes(id))
+  return farther.length === 0 || nearest === undefined
+    ? []
+    : [
+        `waiting: Blender ${nearest.capabilities.blender.version} is the nearest to the ` +
+          `${job.plan.blender?.savedBy} that saved the scene, and no worker that has it is free`,
+      ]
 }
 
 async function findDisputes(engine: Engine, job: JobRecord): Promise<string[]> {

@@ -6,6 +6,7 @@ import { refuse, type Refusal } from '../../protocol/errors.ts'
 import type { JobRequest } from '../../protocol/job.ts'
 import type { PlanView } from '../../protocol/plan.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
+import type { Requirement } from '../../protocol/worker.ts'
 import { ableWorkers, withUsableInspections } from '../workers/able-workers.ts'
 import type { Engine } from '../context.ts'
 
@@ -30,19 +31,19 @@ export async function planRequest(
       'scene_unknown',
       `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`,
     )
-  const scene = await withUsableInspections(engine, stored, request.requirement)
-  const described = describePlan(request, scene)
+  const { scene, here } = await withUsableInspections(engine, stored, request)
+  const described = describePlan(request, scene, here)
   if (!described.ok) return described
   return {
     ok: true,
-    plan: { ...described.plan, estimate: await estimate(engine, owner, request, scene, described.plan) },
+    plan: { ...described.plan, estimate: await estimate(engine, owner, described.requirement, scene, described.plan) },
   }
 }
 
 async function estimate(
   engine: Engine,
   owner: string | null,
-  request: JobRequest,
+  requirement: Requirement,
   scene: SceneRecord,
   { plan, tasks }: Pick<PlanView, 'plan' | 'tasks'>,
 ): Promise<PlanView['estimate']> {
@@ -66,11 +67,8 @@ async function estimate(
     if (after.renderTasks > pace.renderTasks) jobs += 1
     pace = after
   }
-  const found = inspectionOf(scene, plan, request.requirement)
-  const able = await ableWorkers(
-    engine,
-    found === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, found),
-  )
+  const found = inspectionOf(scene, plan, requirement)
+  const able = await ableWorkers(engine, found === undefined ? requirement : boundTo(requirement, found))
   return estimateOf(plan, facts, {
     audits: tasks.audits,
     pace,

@@ -31,8 +31,8 @@ export async function submitJob(
       'scene_unknown',
       `scene: no scene with the SHA-256 ${request.scene} was uploaded; upload it with POST /v1/scenes first`,
     )
-  const scene = await withUsableInspections(engine, stored, request.requirement)
-  const planned = planJob(request, scene)
+  const { scene, here } = await withUsableInspections(engine, stored, request)
+  const planned = planJob(request, scene, here)
   if (!planned.ok) return planned
   const open = await engine.store.openJobs()
   if (open.length >= LIMITS.openJobsMax)
@@ -47,7 +47,7 @@ export async function submitJob(
       `${own} jobs of ${owner} are open, ${LIMITS.openJobsPerOwnerMax} ` +
         'is the limit for one owner; wait for some to end',
     )
-  const inspection = inspectionOf(scene, planned.plan, request.requirement)
+  const inspection = inspectionOf(scene, planned.plan, planned.requirement)
   const inspected = inspection !== undefined
   const now = engine.clock.now()
   const job: JobRecord = {
@@ -59,8 +59,7 @@ export async function submitJob(
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
     ...RecordOptions.parse(request),
-    requirement:
-      inspection === undefined ? (request.requirement ?? {}) : boundTo(request.requirement ?? {}, inspection),
+    requirement: inspection === undefined ? planned.requirement : boundTo(planned.requirement, inspection),
     createdAt: timeOfSortable(id),
     tasksPlanned: 0,
     files: [],
@@ -76,7 +75,7 @@ export async function submitJob(
       ? {}
       : {
           tasks: [blankTask(INSPECT_TASK_ID, 'inspect', planned.frames.slice(0, 1))],
-          effects: [{ type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 0 }] }, { type: 'announce_work' }],
+          effects: [{ type: 'announce_work' }],
         }),
     events: [
       {

@@ -40,6 +40,11 @@ async function finishJob(farm: EngineFarm, id: JobId): Promise<void> {
   }
 }
 
+const savedBy45 = aScene(
+  {},
+  { facts: { ...aScene().facts, version: { major: 4, minor: 5, subversion: 1, text: '4.5' } } },
+)
+
 describe('a job of a scene that nobody has looked at', () => {
   test('begins with an inspection, is planned with it, and ends as any other', async () => {
     const { farm, id } = await newScene()
@@ -97,6 +102,42 @@ describe('a job of a scene that nobody has looked at', () => {
       expect((await farm.store.worker(ann.workerId))?.tasksFailed).toBe(0)
     },
   )
+
+  test('goes to the Blender nearest to the one that saved it, whoever comes first, and says why', async () => {
+    const farm = new EngineFarm()
+    const offers = (version: string) => ({ blender: { version, buildHash: '', path: '', engines: ['CYCLES'] } })
+    const old = await farm.connect('old', offers('3.4.1'))
+    const fresh = await farm.connect('fresh', offers('5.3.0'))
+    await farm.store.putScene(savedBy45)
+    const id = await submit(farm)
+    await fresh.inspected(fresh.next(), anInspection({ blenderVersion: '5.3.0' }))
+    expect(await farm.job(id)).toMatchObject({
+      requirement: { blenderVersionMin: '5.3.0', blenderVersionMax: '5.3.0' },
+      plan: { blender: { savedBy: '4.5', version: '5.3.0' } },
+    })
+    const own = await farm.connect('own', offers('4.5.15'))
+    farm.clock.advance(10) // who is connected may be known some milliseconds late
+    const again = await submit(farm)
+    await own.inspected(own.next(), anInspection({ blenderVersion: '4.5.15' }))
+    expect(await farm.job(again)).toMatchObject({
+      requirement: { blenderVersionMin: '4.5.15', blenderVersionMax: '4.5.15' },
+      plan: { blender: { why: 'Blender 4.5.15: the scene was saved by Blender 4.5' } },
+    })
+    expect(old.held()).toBe(0)
+  })
+
+  test('waits while only older Blenders are here, and names both', async () => {
+    const farm = new EngineFarm()
+    const old = await farm.connect('old')
+    await farm.store.putScene(savedBy45)
+    const id = await submit(farm)
+    expect(old.held()).toBe(0)
+    expect(await viewJob(farm.engine, id)).toMatchObject({
+      state: 'inspecting',
+      plan: { blender: { why: expect.stringContaining('connected workers have 3.4.1') as string } },
+      waiting: ['waiting: needs Blender 4.5 or newer (the scene was saved by it), connected workers have 3.4.1'],
+    })
+  })
 
   test('is looked at anew by the Blenders that are here, where only others have looked', async () => {
     const { farm, id } = await newScene()

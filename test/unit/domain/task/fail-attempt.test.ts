@@ -17,7 +17,7 @@ import { JOB_STATES } from '../../../../shared/protocol/job.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import type { FrameState, TaskRecord } from '../../../../shared/protocol/task.ts'
 import { TaskRecord as TaskSchema } from '../../../../shared/protocol/task.ts'
-import { NOW, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, leasedTo, worker } from '../records.ts'
+import { NOW, aFinish, aFrame, aJob, aPlan, aTask, anAttempt, capabilities, leasedTo, worker } from '../records.ts'
 
 const [anna, bert] = [worker('anna'), worker('bert')]
 const failure = (code: FailureCode) => ({ code, message: `it was ${code}`, lastWords: 'the last words' })
@@ -64,6 +64,23 @@ describe('a failed attempt', () => {
       })
       expect(taskOf(decision)).toMatchObject({ state: 'queued', avoid: [anna] })
       expect(credits(decision)).toEqual([])
+    },
+  )
+
+  test.each(['blender_crashed', 'no_progress'] as const)(
+    '%s of a Blender that is older than the scene is not its fault, and both versions are named',
+    (code) => {
+      const job = aJob()
+      const decision = failAttempt(
+        { ...job, plan: { ...job.plan, blender: { savedBy: '4.5', why: '' } } },
+        leasedTo(anna),
+        { workerId: anna, epoch: 1, failure: failure(code), machine: capabilities(), now: NOW },
+      )
+      expect(credits(decision)).toEqual([])
+      expect(taskOf(decision).attempts[0]?.failure).toMatchObject({
+        code: 'blend_unreadable',
+        message: expect.stringContaining('Blender 3.4.1 is older than Blender 4.5, which saved the scene') as string,
+      })
     },
   )
 

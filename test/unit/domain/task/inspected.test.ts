@@ -80,10 +80,7 @@ describe('what a worker found in a scene', () => {
         requirement: { denoiser: true },
       })
       expect(taken.tasks).toMatchObject([{ state: 'queued', avoid: [], attempts: [{ outcome: 'released' }] }])
-      expect(taken.effects).toEqual([
-        { type: 'queue_tasks', tasks: [{ taskId: INSPECT_TASK_ID, epoch: 1 }] },
-        { type: 'announce_work' },
-      ])
+      expect(taken.effects).toEqual([{ type: 'announce_work' }])
     },
   )
 
