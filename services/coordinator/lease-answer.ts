@@ -75,7 +75,7 @@ async function handOver(engine: Engine, lease: HeldLease, message: LeaseMessage)
     }
     case 'failure': {
       const failed = await takeFailure(engine, lease, message.failure)
-      return failed.ok ? { ...released, ended: message.failure.code } : refused(failed, lease)
+      return failed.ok ? { ...released, ended: failed.code } : refused(failed, lease)
     }
     case 'released': {
       const back = await takeBack(engine, lease)

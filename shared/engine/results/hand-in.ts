@@ -3,7 +3,7 @@ import { filesToSend } from '../../domain/task/expected-files.ts'
 import { failAttempt, releaseLease } from '../../domain/task/fail-attempt.ts'
 import { attemptOf, resultEpoch } from '../../domain/task/attempts.ts'
 import { type Refusal, refuse } from '../../protocol/errors.ts'
-import type { Failure } from '../../protocol/failure.ts'
+import type { Failure, FailureCode } from '../../protocol/failure.ts'
 import { type JobId, type TaskId, type WorkerId } from '../../protocol/ids.ts'
 import { attemptKey } from '../../protocol/object-keys.ts'
 import type { ResultFile, TaskRecord } from '../../protocol/task.ts'
@@ -102,15 +102,23 @@ export async function takeDelivery(
   return taken.ok ? { ok: true, state: after } : taken
 }
 
-export async function takeFailure(engine: Engine, lease: HeldLease, failure: Failure) {
-  const machine =
-    failure.code === 'out_of_memory' ? (await engine.store.worker(lease.workerId))?.capabilities : undefined
-  return transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
+/** A worker could not do it. `code`: what it counts as, which may be another than the worker told. */
+export async function takeFailure(
+  engine: Engine,
+  lease: HeldLease,
+  failure: Failure,
+): Promise<{ ok: true; code: FailureCode } | Refusal> {
+  const machine = (await engine.store.worker(lease.workerId))?.capabilities
+  let code = failure.code
+  const taken = await transact(engine, lease.jobId, { tasks: [lease.taskId] }, ({ job, task }, now) => {
     const record = task(lease.taskId)
-    return record === undefined
-      ? unknownTask(lease)
-      : failAttempt(job, record, { workerId: lease.workerId, epoch: lease.epoch, failure, now, machine })
+    if (record === undefined) return unknownTask(lease)
+    const decision = failAttempt(job, record, { workerId: lease.workerId, epoch: lease.epoch, failure, now, machine })
+    const after = decision.ok ? decision.tasks?.find(({ id }) => id === lease.taskId) : undefined
+    code = after?.attempts.find(({ epoch }) => epoch === lease.epoch)?.failure?.code ?? failure.code
+    return decision
   })
+  return taken.ok ? { ok: true, code } : taken
 }
 
 export async function takeBack(engine: Engine, lease: HeldLease) {
