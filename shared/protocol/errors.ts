@@ -46,6 +46,7 @@ export const ERRORS = {
   poison_scene: { status: 422, retry: false, title: 'Blender cannot render this scene, whichever worker tries' },
   tries_exhausted: { status: 422, retry: false, title: 'A task failed too many times' },
   result_disputed: { status: 422, retry: false, title: 'Workers disagree about a result and nobody could settle it' },
+  scene_not_repeatable: { status: 422, retry: false, title: 'The scene comes out otherwise each time it is rendered' },
   comparison_failed: { status: 500, retry: true, title: 'Two renderings of a task could not be compared' },
   assembly_failed: { status: 500, retry: true, title: 'A frame could not be put together' },
   encode_failed: { status: 500, retry: true, title: 'The video could not be made' },

@@ -59,7 +59,9 @@ export const Requirement = z
       .describe(`A device of one of these kinds: ${DEVICE_KINDS.join(', ')}`),
     gpuMemoryBytesMin: MemoryBytes.optional().describe('Least memory of the GPU'),
     memoryBytesMin: MemoryBytes.optional().describe('Least main memory of the worker'),
-    blenderVersionMin: BlenderVersion.optional().describe('Oldest Blender to take; without it the one that saved the scene'),
+    blenderVersionMin: BlenderVersion.optional().describe(
+      'Oldest Blender to take; without it the one that saved the scene',
+    ),
     blenderVersionMax: BlenderVersion.optional().describe('Newest Blender to take; 4.2 takes 4.2.x too'),
     denoiser: z.literal(true).optional().describe('Only a Blender with OpenImageDenoise'),
     tags: z.array(Tag).max(32).optional().describe('Only workers that have all these tags'),

@@ -46,6 +46,10 @@ vi.mock('../../shared/domain/verification/settle-dispute.ts', async (load) => {
   const real = await load<typeof import('../../shared/domain/verification/settle-dispute.ts')>()
   return {
     ...real,
+    isUnrepeatable: (...args: Parameters<typeof real.isUnrepeatable>) =>
+      bug.name === 'a disagreement condemns the scene'
+        ? args[1].some(({ verdict }) => verdict === 'refuted')
+        : real.isUnrepeatable(...args),
     settle: (...args: Parameters<typeof real.settle>) => {
       const keys = args[0].map(({ key }) => key)
       if (bug.name === 'all renderings agree') return { type: 'settled', canonical: keys[0], agreed: keys, refuted: [] }

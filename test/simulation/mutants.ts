@@ -255,6 +255,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   { name: 'all renderings agree', caughtBy: ['true-pixels'] },
   { name: 'blame falls one against one', caughtBy: ['honest-never-blamed', 'true-pixels'] },
+  { name: 'a disagreement condemns the scene', caughtBy: ['everything-ends'] },
   { name: 'anybody may have any task', caughtBy: ['audited-by-others'] },
   { name: 'tries are not counted', caughtBy: ['attempts-bounded'], planted: { bend: nothingSucceeds } },
   { name: 'jobs stop at the second try', caughtBy: ['attempts-bounded'] },
@@ -273,7 +274,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     planted: { bend: stepsRunTwice },
   },
   { name: 'quarantine and leaving are not heard', caughtBy: ['barred-get-no-lease'] },
-  { name: 'jobs that are over leave their tasks with workers', caughtBy: ['everything-ends'] },
+  { name: 'jobs that are over leave their tasks with workers', caughtBy: ['everything-ends', 'leases-end'] },
   { name: 'queues are not held against the records', caughtBy: ['everything-ends'] },
   {
     name: 'the outbox is never swept',

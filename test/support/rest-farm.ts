@@ -161,7 +161,10 @@ export function sceneForm({
 export async function inspectScene(store: Pick<FarmStore, 'scene' | 'putScene'>, sha256: string): Promise<void> {
   const scene = await store.scene(sha256)
   if (scene === null || scene.inspections !== undefined) return
-  await store.putScene({ ...scene, inspections: scene.facts.scenes.map((settings) => aSceneInspection({}, settings)) })
+  const { major, minor } = scene.facts.version
+  const blenderVersion = `${major}.${minor}.1`
+  const inspections = scene.facts.scenes.map((settings) => aSceneInspection({ blenderVersion }, settings))
+  await store.putScene({ ...scene, inspections })
 }
 
 /** The real actions, with scenes that are inspected already and the tasks of a job written down before its answer. */

@@ -4,7 +4,15 @@ import { LIMITS } from '../../protocol/limits.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Change, Decision, NewEvent } from '../decision.ts'
 import type { Credit, Effect } from '../effect.ts'
-import { type Candidate, type Pair, isUnreadable, settle } from '../verification/settle-dispute.ts'
+import {
+  type Candidate,
+  type Pair,
+  allDisagree,
+  isSteady,
+  isUnreadable,
+  isUnrepeatable,
+  settle,
+} from '../verification/settle-dispute.ts'
 import { auditIds, resultEpoch, resultOf, withAttempt } from './attempts.ts'
 import { cancelTask, failJob } from './fail-attempt.ts'
 import { acceptResult, newAudit } from './hand-in.ts'
@@ -54,7 +62,8 @@ export interface Comparison {
  * What follows from comparing all renderings of a task pair by pair. `eligible`: connected workers that could render
  * it. Agreed: it counts. Refuted by two: the others' result counts, nobody renders again. Unread by the farm: it counts
  * unchecked, and an event says so. Open: a worker that has not seen it yet is asked; when there is none, both sides
- * render it once more, and the dispute shows in the job until somebody can settle it.
+ * render it once more, and the dispute shows in the job until somebody can settle it. Where every worker contradicts
+ * itself by then, the scene is not repeatable and its job ends.
  */
 export function concludeAudit(
   job: JobRecord,
@@ -68,6 +77,10 @@ export function concludeAudit(
     return { ok: true }
   const settlement = settle(candidates, pairs)
   if (settlement.type === 'open') {
+    const workers = new Set(candidates.map(({ workerId }) => workerId))
+    // While somebody else is here, a third is asked before that is said: two of them may both be liars.
+    const everybodyAsked = workers.size >= 3 || eligible.every((workerId) => workers.has(workerId))
+    if (everybodyAsked && isUnrepeatable(candidates, pairs)) return endUnrepeatable(job, task, [...workers], now)
     return isUnreadable(candidates, pairs)
       ? countUnchecked(job, task, { audits, frames, candidates, pairs, now })
       : lookAgain(job, task, { audits, candidates, pairs, eligible, now })
@@ -147,6 +160,22 @@ function countUnchecked(
   }
 }
 
+/** Nobody is to blame, and asking others would show the same. */
+function endUnrepeatable(job: JobRecord, task: TaskRecord, workers: readonly WorkerId[], now: number): Change {
+  const message =
+    `the scene is not repeatable: ${workers.join(' and ')} each rendered ${aboutOf(task)} several times, ` +
+    'and it came out otherwise each time, so no result can be checked. Nobody is to blame. ' +
+    'Look for what is drawn anew whenever it is asked for, such as a texture of the type Noise in a Displace ' +
+    'modifier or a particle system; replace it or bake it, or submit with an audit rate of 0'
+  return {
+    ok: true,
+    job: failJob(job, now, 'scene_not_repeatable', message),
+    tasks: [act(task, 'fail', { note: message })],
+    effects: [{ type: 'drop_queue' }],
+    events: [{ type: 'job_failed', message: `scene_not_repeatable: ${message}`, taskId: task.id }],
+  }
+}
+
 function becauseOf(pairs: readonly Pair[]): string {
   const why = pairs.find((pair) => pair.why !== undefined)?.why
   return why === undefined ? '' : `: ${why}`
@@ -197,8 +226,11 @@ function lookAgain(
     }
   }
   const fresh = eligible.some((workerId) => !seen.includes(workerId))
-  const renderedTwice = candidates.length > seen.length
-  if (fresh || renderedTwice) {
+  const once = seen.filter((workerId) => candidates.filter((each) => each.workerId === workerId).length === 1)
+  // Where nobody has shown yet that the scene comes out the same twice, it may be what differs, and not who renders it:
+  // each is asked again when nobody else is here, or when three all disagree.
+  const suspectScene = once.length > 0 && !isSteady(candidates, pairs) && (!fresh || allDisagree(candidates, pairs))
+  if (!suspectScene) {
     const note = fresh
       ? `${dispute}; a third worker renders it`
       : `${dispute}, each twice; waiting for a worker other than these to settle it`
@@ -209,12 +241,14 @@ function lookAgain(
       events: [{ type: 'result_disputed', message: note, taskId: task.id }],
     }
   }
-  const note = `${dispute}; there is no third worker, so both render it again`
+  const note = fresh
+    ? `${dispute}; perhaps the scene is another one each time, so they render it again`
+    : `${dispute}; there is no third worker, so both render it again`
   return {
     ok: true,
     tasks: [
-      { ...task, auditRounds: round + seen.length - 1, note },
-      ...seen.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId })),
+      { ...task, auditRounds: round + once.length - 1, note },
+      ...once.map((workerId, index) => newAudit(task, round + index, { avoid: seen, only: workerId })),
     ],
     effects: [{ type: 'announce_work' }],
     events: [{ type: 'result_disputed', message: note, taskId: task.id }],

@@ -30,8 +30,9 @@ export type Settlement =
 
 /**
  * What several renderings of one task say together. A result counts when two different workers agree on it; blame falls
- * only on who differs from both of two agreeing workers. If two groups of two exist the scene itself may not be
- * deterministic, and the question stays open, unless all of one group contradict themselves: then what the steady ones
+ * only on who differs from both of two agreeing workers, neither of which is itself: what a worker said another time
+ * is no word against it, because then the scene may be what differs. If two groups of two exist the scene itself may
+ * not be deterministic, and the question stays open, unless all of one group contradict themselves: then what the steady ones
  * agree on counts, without blame. A grey or unread pair neither agrees nor refutes.
  */
 export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
@@ -53,7 +54,9 @@ export function settle(candidates: readonly Candidate[], pairs: readonly Pair[])
   const refuted = candidates.filter(
     (candidate) =>
       !winner.includes(candidate) &&
-      differentWorkers(winner.filter((member) => verdictOf(candidate, member) === 'refuted')) >= 2,
+      differentWorkers(
+        winner.filter((member) => member.workerId !== candidate.workerId && verdictOf(candidate, member) === 'refuted'),
+      ) >= 2,
   )
   return {
     type: 'settled',
@@ -65,12 +68,41 @@ export function settle(candidates: readonly Candidate[], pairs: readonly Pair[])
 
 /** A worker that gave two results which refute each other speaks for neither. */
 function settleAmongSteady(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
-  const keysOf = (workerId: WorkerId) => candidates.filter((each) => each.workerId === workerId).map(({ key }) => key)
-  const contradictsItself = ({ workerId }: Candidate) =>
-    pairs.some(({ a, b, verdict }) => verdict === 'refuted' && [a, b].every((key) => keysOf(workerId).includes(key)))
-  const steady = candidates.filter((candidate) => !contradictsItself(candidate))
+  const steady = candidates.filter(
+    ({ workerId }) => !ownPairs(workerId, candidates, pairs).some(({ verdict }) => verdict === 'refuted'),
+  )
   const settlement = steady.length < candidates.length ? settle(steady, pairs) : ({ type: 'open' } as const)
   return settlement.type === 'open' ? settlement : { ...settlement, refuted: [] }
+}
+
+/** Pairs of results of one worker. */
+function ownPairs(workerId: WorkerId, candidates: readonly Candidate[], pairs: readonly Pair[]): Pair[] {
+  const own = candidates.filter((each) => each.workerId === workerId).map(({ key }) => key)
+  return pairs.filter(({ a, b }) => own.includes(a) && own.includes(b))
+}
+
+/**
+ * True when every one of several workers gave another result each time it was asked: then nobody lies, the scene shows
+ * something else whenever it is rendered. Two of a worker's own results that are not near enough to agree count.
+ */
+export function isUnrepeatable(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
+  const workers = [...new Set(candidates.map(({ workerId }) => workerId))]
+  const differs = ({ verdict, why }: Pair) => verdict === 'refuted' || (verdict === 'grey' && why === undefined)
+  return workers.length >= 2 && workers.every((workerId) => ownPairs(workerId, candidates, pairs).some(differs))
+}
+
+/** True when some worker rendered it twice alike: then the scene is repeatable. */
+export function isSteady(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
+  return candidates.some(({ workerId }) =>
+    ownPairs(workerId, candidates, pairs).some(({ verdict }) => verdict === 'agreed'),
+  )
+}
+
+/** True when at least three workers rendered it, and each contradicts all the others. */
+export function allDisagree(candidates: readonly Candidate[], pairs: readonly Pair[]): boolean {
+  const workerOf = new Map(candidates.map(({ key, workerId }) => [key, workerId]))
+  const between = pairs.filter(({ a, b }) => workerOf.get(a) !== workerOf.get(b))
+  return differentWorkers(candidates) >= 3 && between.every(({ verdict }) => verdict === 'refuted')
 }
 
 /** True when different workers rendered it and the farm reads none of that: asking others would settle nothing. */

@@ -83,7 +83,8 @@ async function tryOnce(
   try {
     decision = decide(factsOf(slice, reading), now)
   } catch (error) {
-    if (fresh) throw error // a bug; on old records it may only mean that they are old
+    // A bug; on old records it may only mean that they are old, or that they changed while they were read.
+    if (fresh && (await isAsRead(engine, cache, jobId, reading, slice))) throw error
     return 'again'
   }
   const settled = !decision.ok || isEmpty(decision)
@@ -177,6 +178,24 @@ async function load(
       frames: new Map(frames.filter((frame) => frame !== null).map((frame) => [frame.value.number, frame])),
     },
   }
+}
+
+/** Whether the records are still those that were read; they are read one after the other, so that some may be newer. */
+async function isAsRead(
+  engine: Engine,
+  cache: RecordCache,
+  jobId: JobId,
+  reading: Reading,
+  before: Slice,
+): Promise<boolean> {
+  const after = await load(engine, cache, jobId, reading, false)
+  return after !== null && versionsOf(after.slice) === versionsOf(before)
+}
+
+function versionsOf({ job, tasks, frames }: Slice): string {
+  const of = (records: ReadonlyMap<unknown, Versioned<unknown>>) =>
+    [...records].map(([key, { version }]) => [key, version])
+  return JSON.stringify([job.version, of(tasks), of(frames)])
 }
 
 /** A commit raises every version it writes by one. */

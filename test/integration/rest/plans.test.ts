@@ -36,7 +36,7 @@ test('a plan is the plan of the job that is submitted with the same request', as
   const planned = PlanView.parse((await plan(request)).json())
   const job = JobView.parse((await farm.ask('ada', { method: 'POST', url: '/v1/jobs', payload: request })).json())
   expect(job.plan).toEqual(planned.plan)
-  expect(planned).toMatchObject({ tasks: { inspect: 0 }, inspected: { blenderVersion: '3.4.1' } })
+  expect(planned).toMatchObject({ tasks: { inspect: 0 }, inspected: { blenderVersion: '5.0.1' } })
 })
 
 test('what a submission is refused for a plan is refused for too', async () => {

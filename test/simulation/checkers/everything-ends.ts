@@ -6,8 +6,14 @@ export function everythingEnds(): Checker {
   return {
     name: 'everything-ends',
     async ended(world, report) {
-      const liars = world.workers.some((worker) => !worker.honest)
-      const reasons = ['poison_scene', 'tries_exhausted', ...(liars ? ['result_disputed'] : [])]
+      const liars = world.workers.filter((worker) => !worker.honest).length
+      const reasons = [
+        'poison_scene',
+        'tries_exhausted',
+        ...(liars > 0 ? ['result_disputed'] : []),
+        // No scene of the simulator is another one each time, so only liars can make it seem so, and not one alone.
+        ...(liars > 1 ? ['scene_not_repeatable'] : []),
+      ]
       for (const job of await world.jobs()) {
         const tasks = (await world.twin.listTasks(job.id, { limit: 1e6 })).items
         const open = tasks.filter((task) => !isOver(task.state))

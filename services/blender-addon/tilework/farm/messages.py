@@ -173,6 +173,15 @@ class JobScene(TypedDict):
     kind: Literal["blend", "zip"]
 
 
+class _JobPlanBlenderAlways(TypedDict):
+    savedBy: str
+    why: str
+
+
+class JobPlanBlender(_JobPlanBlenderAlways, total=False):
+    version: str
+
+
 class JobPlanRegion(TypedDict):
     x: int
     y: int
@@ -228,6 +237,7 @@ class _JobPlanAlways(TypedDict):
 class JobPlan(_JobPlanAlways, total=False):
     mainBlend: str
     blendName: str
+    blender: JobPlanBlender
     asked: List[str]
     region: JobPlanRegion
     stereo: bool
@@ -380,6 +390,15 @@ class PlanScene(TypedDict):
     name: str
 
 
+class _PlanPlanBlenderAlways(TypedDict):
+    savedBy: str
+    why: str
+
+
+class PlanPlanBlender(_PlanPlanBlenderAlways, total=False):
+    version: str
+
+
 class PlanPlanRegion(TypedDict):
     x: int
     y: int
@@ -435,6 +454,7 @@ class _PlanPlanAlways(TypedDict):
 class PlanPlan(_PlanPlanAlways, total=False):
     mainBlend: str
     blendName: str
+    blender: PlanPlanBlender
     asked: List[str]
     region: PlanPlanRegion
     stereo: bool
@@ -465,6 +485,7 @@ class PlanRefusal(TypedDict):
         "scene_missing_files",
         "scene_no_camera",
         "scene_not_in_file",
+        "blender_too_old",
         "frames_invalid",
         "frames_empty",
         "frames_too_many",
@@ -481,6 +502,7 @@ class PlanRefusal(TypedDict):
         "poison_scene",
         "tries_exhausted",
         "result_disputed",
+        "scene_not_repeatable",
         "comparison_failed",
         "assembly_failed",
         "encode_failed",
@@ -605,6 +627,7 @@ class _ProblemAlways(TypedDict):
         "scene_missing_files",
         "scene_no_camera",
         "scene_not_in_file",
+        "blender_too_old",
         "frames_invalid",
         "frames_empty",
         "frames_too_many",
@@ -621,6 +644,7 @@ class _ProblemAlways(TypedDict):
         "poison_scene",
         "tries_exhausted",
         "result_disputed",
+        "scene_not_repeatable",
         "comparison_failed",
         "assembly_failed",
         "encode_failed",

@@ -268,3 +268,37 @@ describe('a conclusion', () => {
     expect(byId(change)[id]?.note).toBeUndefined()
   })
 })
+
+describe('a scene that comes out otherwise each time', () => {
+  const again = [audit(1, bert), audit(2, anna), audit(3, bert)]
+
+  test('ends its job with that, and nobody is blamed, once everybody here contradicts itself', () => {
+    const change = conclude(checked(anna, 3), again, 'wxyz')
+    expect(change.job).toMatchObject({
+      state: 'failed',
+      failure: { code: 'scene_not_repeatable', message: expect.stringMatching(/^the scene is not repeatable: /) },
+    })
+    expect(byId(change)[id]?.state).toBe('failed')
+    expect(credits(change)).toEqual([])
+  })
+
+  test('is shown to a third worker first where one is here, which then renders it twice as well', () => {
+    const third = conclude(checked(anna, 3), again, 'wxyz', [anna, bert, carl])
+    expect(byId(third)[auditTaskId(id, 4)]).toMatchObject({ state: 'queued', avoid: [anna, bert] })
+    const twice = conclude(checked(anna, 4), [...again, audit(4, carl)], 'vwxyz', [anna, bert, carl])
+    expect(byId(twice)[auditTaskId(id, 5)]).toMatchObject({ state: 'queued', only: carl })
+    const over = conclude(checked(anna, 5), [...again, audit(4, carl), audit(5, carl)], 'uvwxyz', [anna, bert, carl])
+    expect(over.job?.failure?.code).toBe('scene_not_repeatable')
+  })
+
+  test('is suspected when three workers all disagree: each renders it again, though others are here', () => {
+    const change = conclude(checked(anna, 2), [audit(1, bert), audit(2, carl)], 'xyz', [anna, bert, carl, dora])
+    expect(Object.values(byId(change)).map(({ only }) => only)).toEqual([undefined, anna, bert, carl])
+  })
+
+  test('is not suspected any more once one worker rendered it twice alike: somebody else is waited for', () => {
+    const change = conclude(checked(anna, 3), again, 'wxwz')
+    expect(byId(change)[auditTaskId(id, 4)]).toMatchObject({ state: 'queued', avoid: [anna, bert] })
+    expect(byId(change)[auditTaskId(id, 4)]?.only).toBeUndefined()
+  })
+})

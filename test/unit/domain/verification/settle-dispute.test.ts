@@ -4,7 +4,10 @@ import {
   type Candidate,
   type Pair,
   type PairVerdict,
+  allDisagree,
+  isSteady,
   isUnreadable,
+  isUnrepeatable,
   settle,
 } from '../../../../shared/domain/verification/settle-dispute.ts'
 import { worker } from '../records.ts'
@@ -215,5 +218,60 @@ describe('with liars', () => {
       }),
       { numRuns: 1_000 },
     )
+  })
+})
+
+describe('a scene that is not repeatable', () => {
+  const seen = (...entries: string[]) => {
+    const { candidates, pairs } = world(...entries)
+    return {
+      isUnrepeatable: isUnrepeatable(candidates, pairs),
+      isSteady: isSteady(candidates, pairs),
+      allDisagree: allDisagree(candidates, pairs),
+      settlement: settle(candidates, pairs),
+    }
+  }
+
+  test('is one of which every worker gives another image each time; nobody is blamed', () => {
+    expect(seen('anna:1', 'bert:2', 'anna:3', 'bert:4')).toMatchObject({
+      isUnrepeatable: true,
+      isSteady: false,
+      settlement: { type: 'open' },
+    })
+    expect(seen('anna:1', 'bert:2', 'carl:3', 'anna:4', 'bert:5', 'carl:6').isUnrepeatable).toBe(true)
+  })
+
+  test('is not one of which some worker gives the same image each time, or was asked once only', () => {
+    expect(seen('anna:1', 'bert:2', 'anna:1', 'bert:4')).toMatchObject({ isUnrepeatable: false, isSteady: true })
+    expect(seen('anna:1', 'bert:2', 'carl:3', 'anna:4', 'bert:5').isUnrepeatable).toBe(false)
+    expect(seen('anna:1', 'anna:2').isUnrepeatable).toBe(false)
+  })
+
+  test('is suspected when three workers all disagree', () => {
+    expect(seen('anna:1', 'bert:2', 'carl:3').allDisagree).toBe(true)
+    expect(seen('anna:1', 'bert:2').allDisagree).toBe(false)
+    expect(seen('anna:1', 'bert:2', 'carl:3', 'dora:3').allDisagree).toBe(false)
+  })
+
+  test('counts what is nearly alike as another image, but not what could not be compared', () => {
+    const { candidates } = world('anna:1', 'bert:2', 'anna:1', 'bert:2')
+    const grey = pairsOf(candidates, () => 'grey')
+    expect(isUnrepeatable(candidates, grey)).toBe(true)
+    expect(
+      isUnrepeatable(
+        candidates,
+        grey.map((pair) => ({ ...pair, why: 'the farm does not read it' })),
+      ),
+    ).toBe(false)
+  })
+
+  test('lets no worker be blamed on its own second word', () => {
+    expect(settled('anna:1', 'bert:2', 'anna:1', 'bert:1')).toEqual({
+      type: 'settled',
+      canonical: 'k0',
+      agreed: ['k0', 'k2', 'k3'],
+      refuted: [],
+    })
+    expect(settled('anna:1', 'bert:2', 'carl:1')).toMatchObject({ refuted: ['k1'] })
   })
 })
