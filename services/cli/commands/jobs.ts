@@ -4,7 +4,7 @@ import { JobState } from '../../../shared/protocol/job.ts'
 import type { JobView } from '../../../shared/protocol/job.ts'
 import { EXIT_CODES, parseOptions } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { endingLines, jobBlock, stateText } from '../progress/job-text.ts'
+import { endingLines, jobBlock, noteLines, stateText } from '../progress/job-text.ts'
 import { hasEnded } from '../progress/stages.ts'
 import { formatSeconds, WholeNumber } from '../quantities.ts'
 import { farmCommand, jobNamed, openFarm } from '../shell.ts'
@@ -79,6 +79,7 @@ async function list({ client, answer }: FarmSession, state: JobState | undefined
 function statusLines(job: JobView, columns: number | undefined): string[] {
   return [
     ...jobBlock(job, columns === undefined ? { columns: Infinity } : { columns }),
+    ...noteLines(job),
     ...(hasEnded(job) && job.state === 'failed' ? endingLines(job) : []),
   ]
 }

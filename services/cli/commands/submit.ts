@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { downloadJob } from '../api/download.ts'
 import { EXIT_CODES, parseOptions } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { endingLines } from '../progress/job-text.ts'
+import { endingLines, noteLines } from '../progress/job-text.ts'
 import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
 import { uploadSceneFile } from './upload-scene.ts'
@@ -52,10 +52,11 @@ export function addSubmitCommand(program: Command, shell: Shell, end: (code: Exi
       if (job.state === 'inspecting')
         session.screen.say(
           'this scene is new to the farm: a worker opens it in Blender first, ' +
-            'and may find reasons to split it less, or to refuse it',
+            'and may find reasons to split it less, or to refuse it' +
+            (watch || download !== undefined ? '' : `; what it finds is shown by: tilework status ${job.id}`),
         )
-      for (const note of plan.notes) session.screen.say(`note: ${note}`)
-      if (watch || download !== undefined) job = await watchUntilEnd(session, job.id, shell)
+      for (const line of noteLines(job)) session.screen.say(line)
+      if (watch || download !== undefined) job = await watchUntilEnd(session, job.id, shell, plan.notes)
       if (job.state === 'failed' || job.state === 'canceled') {
         for (const line of endingLines(job)) session.screen.say(line)
         end(EXIT_CODES.failed)

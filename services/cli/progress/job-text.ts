@@ -31,6 +31,11 @@ export function jobLine(job: JobView, { workersConnected }: Surroundings = {}): 
   return [headline(job, workersConnected), ...stages].join(' | ')
 }
 
+/** What the artist should know about how a job is rendered, a line each, but for what was `told` before. */
+export function noteLines({ plan }: Pick<JobView, 'plan'>, told: readonly string[] = []): string[] {
+  return plan.notes.filter((note) => !told.includes(note)).map((note) => `note: ${note}`)
+}
+
 /** How a job ended, with why where it failed. */
 export function endingLines(job: JobView): string[] {
   if (job.state !== 'failed') return [`${job.id} ${job.state}`]
