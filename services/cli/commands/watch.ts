@@ -4,8 +4,8 @@ import { watchJob } from '../progress/watch-job.ts'
 import type { FarmSession, Shell } from '../shell.ts'
 
 /**
- * Shows a job until it has ended, with its notes but for those told already. Who interrupts it is told that the job goes
- * on, and how to come back.
+ * Shows a job until it has ended, with its notes but for those told already. Who interrupts it is told that the job
+ * goes on, and how to come back.
  */
 export async function watchUntilEnd(
   { client, screen }: FarmSession,

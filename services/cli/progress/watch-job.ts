@@ -21,7 +21,8 @@ export interface WatchOptions {
 
 /**
  * Shows how a job goes, and each note of its plan once, until it has ended; gives what became of it. A farm that goes
- * away for a moment is waited for. Throws what ended the watching: FarmRefusal, FarmUnreachable, or the reason of the signal.
+ * away for a moment is waited for. Throws what ended the watching: FarmRefusal, FarmUnreachable, or the reason of the
+ * signal.
  */
 export async function watchJob(
   client: FarmClient,
