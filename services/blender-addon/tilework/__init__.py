@@ -10,11 +10,19 @@ bl_info = {
     "category": "Render",
 }
 
-from . import preferences, works  # noqa: E402
-from .operators import submitting  # noqa: E402
-from .scene import settings  # noqa: E402
+import sys  # noqa: E402
 
-_PARTS = (settings, preferences, submitting)
+# An older version that was replaced while Blender runs must not stay half loaded.
+for _name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
+    del sys.modules[_name]
+    globals().pop(_name.rsplit(".", 1)[1], None)
+
+from . import live, preferences, works  # noqa: E402
+from .operators import farm_list, job_acts, submitting  # noqa: E402
+from .scene import settings  # noqa: E402
+from .ui import panels  # noqa: E402
+
+_PARTS = (settings, preferences, submitting, farm_list, job_acts, panels, live)
 
 
 def register() -> None:

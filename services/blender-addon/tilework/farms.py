@@ -44,10 +44,10 @@ def chosen(name: str = "") -> Farm:
                 "No farm is named: add one in Preferences › Add-ons › Tilework, or set TILEWORK_URL and TILEWORK_TOKEN",
                 USAGE,
             )
-        return _of(farms[known.active_farm])
+        return of(farms[known.active_farm])
     for farm in farms:
         if name == farm.name or (farm.address and _same(name, farm.address)):
-            found = _of(farm)
+            found = of(farm)
             token = os.environ.get("TILEWORK_TOKEN", "") if name == from_environment else ""
             return found._replace(token=token or found.token)
     if "/" not in name and "." not in name and ":" not in name:
@@ -63,7 +63,7 @@ def by_url(url: str) -> Farm:
         return Farm(url, url, "")
 
 
-def _of(farm: Any) -> Farm:
+def of(farm: Any) -> Farm:
     return Farm(farm.name, normal_url(farm.address), farm.token.strip())
 
 

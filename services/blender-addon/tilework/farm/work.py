@@ -5,6 +5,7 @@ on when it is run again: hashes are remembered, uploads resumed, and the same jo
 """
 
 import os
+import shutil
 import threading
 from typing import Any, Dict
 
@@ -36,7 +37,7 @@ class Work:
         try:
             if self._report.get("jobId") is None:
                 self._submit()
-            if self._task.get("until") == "sent":
+            if self._task.get("until") in ("sent", "known"):
                 self._report.stage("sent")
                 return 0
             return Follower(self._client, self._task, self._folder, self._report, self.check, self.pause).run()
@@ -65,11 +66,17 @@ class Work:
             self._report.tell(jobId=self._task["jobId"])
             return
         sha256 = self._send()
+        if self._task.get("until") == "known":
+            self._forget_copy()
+            return
         self._report.stage("submitting")
         job = self._client.submit({**self._task["request"], "scene": sha256}, self._task["key"])
         self._report.tell(jobId=job["id"], job=job)
+        self._forget_copy()
+
+    def _forget_copy(self) -> None:
         if self._task.get("copy"):
-            state.remove(self._task["file"])
+            shutil.rmtree(os.path.dirname(self._task["file"]), ignore_errors=True)
 
     def _send(self) -> str:
         path = self._task["file"]

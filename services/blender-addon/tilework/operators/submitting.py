@@ -42,6 +42,9 @@ class TILEWORK_OT_submit(bpy.types.Operator):
     download: BoolProperty(
         name="Fetch the Frames", description="Off: the frames stay on the farm", default=True, options={"SKIP_SAVE"}
     )
+    only_send: BoolProperty(
+        name="Only Send", description="Make no job: the farm then knows the file and can plan", options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: Any) -> Set[str]:
         try:
@@ -71,11 +74,12 @@ class TILEWORK_OT_submit(bpy.types.Operator):
             "farm": farm.url,
             "farmName": farm.name,
             "file": file,
+            "original": bpy.data.filepath,
             "copy": copy,
             "key": str(uuid.uuid4()),
             "request": request,
             "download": None if place == "NONE" else outputs.where(scene, place.lower(), request["name"]),
-            "until": "sent" if wait_for(self.wait) == "SENT" else "ended",
+            "until": "known" if self.only_send else "sent" if wait_for(self.wait) == "SENT" else "ended",
             **({"patienceSeconds": PATIENCE_SECONDS} if bpy.app.background else {}),
         }
 
