@@ -1,7 +1,7 @@
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
-import { type LeaseRef, leaseRef } from '../../shared/protocol/messages.ts'
+import { type LeaseRef, leaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 
 /** What a worker last told of a task it renders. */
@@ -61,9 +61,18 @@ export class HeldLeases {
   }
 
   /** Progress of a lease that is not held is nobody's. */
-  tell(lease: LeaseRef, told: Told): void {
-    const held = this.#held.get(keyOf(lease))
-    if (held !== undefined) held.told = told
+  tell(progress: Extract<WorkerMessage, { type: 'progress' }>): void {
+    const held = this.#held.get(keyOf(progress))
+    if (held === undefined) return
+    const { jobId, taskId, frame, samplesDone, samplesTotal, secondsLeft } = progress
+    held.told = {
+      jobId,
+      taskId,
+      frame,
+      samplesDone,
+      samplesTotal,
+      ...(secondsLeft === undefined ? {} : { secondsLeft }),
+    }
   }
 
   /** Leases that render or wait to render. */

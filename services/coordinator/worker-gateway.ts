@@ -74,7 +74,7 @@ export class WorkerGateway {
         this.#ready.set(ready.workerId, ready)
       },
       onClose: (closed) => {
-        if (closed.seated && this.#ready.get(closed.workerId) === closed) this.#ready.delete(closed.workerId)
+        if (closed.isGreeted && this.#ready.get(closed.workerId) === closed) this.#ready.delete(closed.workerId)
       },
     })
     this.#sessions.add(session)

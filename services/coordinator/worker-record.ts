@@ -25,3 +25,26 @@ export function recordOf(
     lastSeenAt: now,
   }
 }
+
+/** What is stored of a connected worker some time after its hello; `quarantined`: as it is stored, if it is known. */
+export function laterRecord(
+  { coolsDownUntil: _before, ...record }: WorkerRecord,
+  is: {
+    isDraining: boolean
+    quarantined: boolean | undefined
+    coolsDownUntil: number | undefined
+    leases: number
+    rendering: WorkerRecord['rendering']
+    now: number
+  },
+): WorkerRecord {
+  return {
+    ...record,
+    ...(is.coolsDownUntil === undefined ? {} : { coolsDownUntil: is.coolsDownUntil }),
+    ...(is.quarantined === undefined ? {} : { quarantined: is.quarantined }),
+    state: is.isDraining ? 'draining' : 'connected',
+    leases: is.leases,
+    rendering: is.rendering,
+    lastSeenAt: is.now,
+  }
+}

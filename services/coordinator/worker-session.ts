@@ -6,30 +6,24 @@ import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
 import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
-import { compiled } from '../../shared/protocol/compiled.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
 import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import {
   CLOSE_CODES,
-  type CoordinatorMessage,
   type Lease,
   type LeaseRef,
   leaseRef,
   PROTOCOL_VERSION,
-  WorkerMessage,
+  type WorkerMessage,
 } from '../../shared/protocol/messages.ts'
 import type { Capabilities, WorkerRecord } from '../../shared/protocol/worker.ts'
-import { closeSurely } from './close-surely.ts'
 import { HeldLeases } from './held-leases.ts'
 import { answerOf, type LeaseAnswer } from './lease-answer.ts'
-import { recordOf } from './worker-record.ts'
+import { laterRecord, recordOf } from './worker-record.ts'
+import { WorkerSocket } from './worker-socket.ts'
 import { CoolDown } from './cool-down.ts'
 
-/** Messages of one worker under way at once; more wait in the socket. */
-const IN_FLIGHT_MAX = 32
-/** Bytes waiting to be sent to a worker that does not read; it is dropped then. */
-const UNSENT_BYTES_MAX = 4 * 1024 ** 2
 /** A worker record is written again at most this often. */
 const RECORD_EVERY_MS = 15_000
 
@@ -50,12 +44,12 @@ export interface SessionContext {
 }
 
 /**
- * One worker's connection. First message: hello; then it is seated with the dispatcher. What it says of a lease goes to
- * the engine; the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker
+ * One worker's connection. First message: hello; then it is told to the dispatcher. What it says of a lease goes to the
+ * engine; the answer goes back on the same socket. A connection that ends leaves its leases as they are: the worker
  * may come back in time.
  */
 export class WorkerSession implements ConnectedWorker {
-  readonly #socket: WebSocket
+  readonly #socket: WorkerSocket
   readonly #context: SessionContext
   #record: WorkerRecord | null = null
   #state: 'new' | 'ready' | 'draining' | 'closed' = 'new'
@@ -63,22 +57,21 @@ export class WorkerSession implements ConnectedWorker {
   readonly #held = new HeldLeases()
   readonly #coolDown = new CoolDown()
   #reserved = 0
-  #inFlight = 0
   #recordedAt = 0
-  #silence: NodeJS.Timeout | null = null
   #end: () => void = () => {}
   /** Resolves when the connection is gone and the worker is signed off. */
   readonly ended: Promise<void> = new Promise((resolve) => (this.#end = resolve))
 
   constructor(socket: WebSocket, context: SessionContext) {
-    this.#socket = socket
     this.#context = context
-    socket.on('message', (bytes, isBinary) => this.#receive(bytes, isBinary))
-    socket.on('close', () => void this.#closed().finally(this.#end))
-    socket.on('error', (error) =>
-      context.engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'),
-    )
-    this.#listen(context.helloMs ?? LIMITS.helloSecondsMax * 1000, 'no hello in time')
+    const { engine, helloMs = LIMITS.helloSecondsMax * 1000 } = context
+    this.#socket = new WorkerSocket(socket, {
+      helloMs,
+      silenceMs: engine.times.heartbeatMs * 3,
+      onMessage: (message) => this.#hear(message),
+      onClose: () => void this.#closed().finally(this.#end),
+      onError: (error) => engine.log.info({ error, workerId: this.#record?.id }, 'worker socket failed'),
+    })
   }
 
   // --- what the dispatcher sees ------------------------------------------------------------------------------------
@@ -89,7 +82,7 @@ export class WorkerSession implements ConnectedWorker {
   }
 
   /** False before its hello. */
-  get seated(): boolean {
+  get isGreeted(): boolean {
     return this.#record !== null
   }
 
@@ -103,9 +96,7 @@ export class WorkerSession implements ConnectedWorker {
   }
 
   open(): boolean {
-    return (
-      this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.readyState === this.#socket.OPEN
-    )
+    return this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.isOpen
   }
 
   room(): number {
@@ -132,58 +123,37 @@ export class WorkerSession implements ConnectedWorker {
   give(lease: Lease): boolean {
     if (!this.open()) return false
     this.#held.keep(this.#leaseOf(lease), false)
-    return this.#send(lease)
+    return this.#socket.send(lease)
   }
 
   // --- what others ask ----------------------------------------------------------------------------------------------
 
   cancel(jobId: JobId, taskId: TaskId, epoch: number, reason: string): void {
     this.#held.drop({ jobId, taskId, epoch })
-    this.#send({ type: 'cancel', jobId, taskId, epoch, reason })
+    this.#socket.send({ type: 'cancel', jobId, taskId, epoch, reason })
     this.#context.dispatcher.freed(jobId)
   }
 
   /** Says why and closes; whoever does not answer that is cut off. */
   close(code: number, reason: string): void {
-    closeSurely(this.#socket, code, reason)
+    this.#socket.close(code, reason)
   }
 
-  // --- receiving ----------------------------------------------------------------------------------------------------
+  // --- what the worker says -----------------------------------------------------------------------------------------
 
-  #receive(bytes: unknown, isBinary: boolean): void {
-    this.#listen()
-    if (isBinary) return this.close(CLOSE_CODES.bad_message, 'messages are JSON text')
-    let json: unknown
+  async #hear(message: WorkerMessage): Promise<void> {
     try {
-      json = JSON.parse(String(bytes))
-    } catch {
-      return this.close(CLOSE_CODES.bad_message, 'not JSON')
-    }
-    const message = compiled(WorkerMessage).safeParse(json)
-    if (!message.success) {
-      const first = message.error.issues[0]
-      return this.close(
-        CLOSE_CODES.bad_message,
-        `not a message of this protocol: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`,
+      await this.#handle(message)
+    } catch (error) {
+      const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable
+      this.#context.engine.log[outage ? 'warn' : 'error'](
+        { error, workerId: this.#record?.id, type: message.type },
+        'message could not be handled',
       )
+      // The next heartbeat says the same; to send everybody away would make a storm of an outage.
+      if (outage && message.type === 'heartbeat') return
+      this.close(CLOSE_CODES.going_away, 'the farm is not available right now; reconnect')
     }
-    this.#inFlight += 1
-    if (this.#inFlight >= IN_FLIGHT_MAX) this.#socket.pause()
-    this.#handle(message.data)
-      .catch((error: unknown) => {
-        const outage = error instanceof FarmStoreUnavailable || error instanceof StoreUnavailable
-        this.#context.engine.log[outage ? 'warn' : 'error'](
-          { error, workerId: this.#record?.id, type: message.data.type },
-          'message could not be handled',
-        )
-        // The next heartbeat says the same; to send everybody away would make a storm of an outage.
-        if (outage && message.data.type === 'heartbeat') return
-        this.close(CLOSE_CODES.going_away, 'the farm is not available right now; reconnect')
-      })
-      .finally(() => {
-        this.#inFlight -= 1
-        if (this.#inFlight < IN_FLIGHT_MAX) this.#socket.resume()
-      })
   }
 
   async #handle(message: WorkerMessage): Promise<void> {
@@ -196,17 +166,8 @@ export class WorkerSession implements ConnectedWorker {
     switch (message.type) {
       case 'heartbeat':
         return this.#heartbeat(message.leases)
-      case 'progress': {
-        const { jobId, taskId, frame, samplesDone, samplesTotal, secondsLeft } = message
-        return this.#held.tell(message, {
-          jobId,
-          taskId,
-          frame,
-          samplesDone,
-          samplesTotal,
-          ...(secondsLeft === undefined ? {} : { secondsLeft }),
-        })
-      }
+      case 'progress':
+        return this.#held.tell(message)
       case 'result':
       case 'uploaded':
       case 'inspected':
@@ -228,7 +189,7 @@ export class WorkerSession implements ConnectedWorker {
         CLOSE_CODES.version,
         `this farm speaks protocol version ${PROTOCOL_VERSION}, the worker ${hello.protocolVersion}`,
       )
-    if (this.#socket.readyState !== this.#socket.OPEN) return // it left while others were greeted
+    if (!this.#socket.isOpen) return // it left while others were greeted
     const known = await engine.store.worker(hello.workerId)
     if (known === null && (await engine.store.countWorkers()) >= LIMITS.workersKnownMax)
       return this.close(
@@ -243,7 +204,7 @@ export class WorkerSession implements ConnectedWorker {
     const lost: LeaseRef[] = []
     for (const lease of hello.leases)
       if (!(await this.#held.resume(engine, this.#leaseOf(lease)))) lost.push(leaseRef(lease))
-    this.#send({
+    this.#socket.send({
       type: 'welcome',
       protocolVersion: PROTOCOL_VERSION,
       heartbeatSeconds: engine.times.heartbeatMs / 1000,
@@ -267,7 +228,7 @@ export class WorkerSession implements ConnectedWorker {
       this.cancel(jobId, taskId, epoch, 'the lease has ended')
     for (const lease of leases)
       if (!this.#held.has(lease))
-        this.#send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease does not belong to this worker' })
+        this.#socket.send({ type: 'cancel', ...leaseRef(lease), reason: 'this lease does not belong to this worker' })
     if (engine.clock.now() - this.#recordedAt > RECORD_EVERY_MS) await this.#writeRecord()
   }
 
@@ -282,7 +243,7 @@ export class WorkerSession implements ConnectedWorker {
     else if (ended !== undefined) this.#failed(ended)
     if (state === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
     else this.#held.drop(lease)
-    if (say !== undefined) this.#send(say)
+    if (say !== undefined) this.#socket.send(say)
     // Its slot is free again.
     if (state === 'delivering') this.#context.dispatcher.kick()
     else this.#context.dispatcher.freed(lease.jobId)
@@ -299,40 +260,21 @@ export class WorkerSession implements ConnectedWorker {
     this.#recordedAt = 0 // shown with the next heartbeat
   }
 
-  #send(message: CoordinatorMessage): boolean {
-    if (this.#socket.readyState !== this.#socket.OPEN) return false
-    if (this.#socket.bufferedAmount > UNSENT_BYTES_MAX) {
-      this.close(CLOSE_CODES.overloaded, 'the worker does not read what it is sent')
-      return false
-    }
-    this.#socket.send(JSON.stringify(message))
-    return true
-  }
-
   async #writeRecord(): Promise<void> {
     if (this.#record === null) return
     const { engine } = this.#context
     const now = engine.clock.now()
     this.#recordedAt = now
     const stored = await engine.store.worker(this.#record.id)
-    const { coolsDownUntil: _before, ...record } = this.#record
-    const coolsDownUntil = this.#coolDown.until(now)
-    this.#record = {
-      ...record,
-      ...(coolsDownUntil === undefined ? {} : { coolsDownUntil }),
-      ...(stored === null ? {} : { quarantined: stored.quarantined }),
-      state: this.#state === 'draining' ? 'draining' : 'connected',
+    this.#record = laterRecord(this.#record, {
+      isDraining: this.#state === 'draining',
+      quarantined: stored?.quarantined,
+      coolsDownUntil: this.#coolDown.until(now),
       leases: this.#held.size,
       rendering: this.#held.told(),
-      lastSeenAt: now,
-    }
+      now,
+    })
     await engine.store.putWorker(this.#record)
-  }
-
-  /** A worker that says nothing for three heartbeats is taken for gone. */
-  #listen(ms = this.#context.engine.times.heartbeatMs * 3, why = 'no message for three heartbeats'): void {
-    if (this.#silence !== null) clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.close(CLOSE_CODES.silent, why), ms)
   }
 
   #sessionTtlMs(): number {
@@ -341,7 +283,6 @@ export class WorkerSession implements ConnectedWorker {
 
   async #closed(): Promise<void> {
     const { engine, dispatcher, sessionId } = this.#context
-    if (this.#silence !== null) clearTimeout(this.#silence)
     this.#state = 'closed'
     this.#context.onClose(this)
     const record = this.#record
