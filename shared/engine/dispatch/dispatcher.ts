@@ -1,33 +1,16 @@
-import { mayDispatch } from '../../domain/lifecycle/job.ts'
 import { isEligible } from '../../domain/scheduling/eligibility.ts'
 import { byTurn } from '../../domain/scheduling/job-order.ts'
 import { mayHave } from '../../domain/scheduling/task-fit.ts'
 import { isDue } from '../../domain/task/retry.ts'
 import { grantSecondLease } from '../../domain/task/grant-lease.ts'
 import type { JobId, TaskId, WorkerId } from '../../protocol/ids.ts'
-import type { JobRecord } from '../../protocol/job.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
-import { RUNNING } from '../commit/commit.ts'
 import { WorkerRoster } from './worker-roster.ts'
 import type { Engine } from '../context.ts'
-import { eachAtOnce } from '../each-at-once.ts'
 import { findStragglers } from './find-stragglers.ts'
 import { asQueued, type Given, giveLease } from './give-lease.ts'
 import type { ConnectedWorker } from './connected-worker.ts'
-
-/** What a dispatcher remembers of a job with waiting tasks. */
-interface OpenJob {
-  readonly record: JobRecord
-  /** With workers, as last counted; moved along with what this dispatcher itself leases. */
-  running: number
-  open: number
-  picky: number
-  /**
-   * Under a cap: workers that found nothing for them since it was counted. Whoever looks keeps a place, which others
-   * may need.
-   */
-  readonly passed: Set<WorkerId>
-}
+import { hasRoom, type OpenJob, OpenJobs } from './open-jobs.ts'
 
 /** Picky tasks looked at in one go: few exist at a time, and the oldest go first. */
 const PICKY_LOOK = 50
@@ -44,10 +27,8 @@ const PARALLEL_MAX = 64
 export class Dispatcher {
   readonly #engine: Engine
   readonly #workers = new Map<WorkerId, ConnectedWorker>()
-  readonly #jobs = new Map<JobId, OpenJob>()
+  readonly #jobs: OpenJobs
   #roster = new WorkerRoster(new Map(), new Set())
-  /** Jobs whose counters are being read, and who waits to read them once more. */
-  readonly #refreshing = new Map<JobId, { done: Promise<void>; next: Promise<void> | null }>()
   #inFlight = 0
   #round: Promise<void> | null = null
   #again = false
@@ -55,6 +36,7 @@ export class Dispatcher {
 
   constructor(engine: Engine) {
     this.#engine = engine
+    this.#jobs = new OpenJobs(engine, () => this.kick())
   }
 
   addWorker(worker: ConnectedWorker): void {
@@ -77,57 +59,18 @@ export class Dispatcher {
   }
 
   /** Reads the counters of all jobs that are open now, and lets go of what is not open any more. */
-  async refreshAll(): Promise<void> {
-    const known = [...this.#jobs.keys()] // before the others are read: what opens meanwhile is none of these
-    const open = await this.#engine.store.openJobs()
-    const still = new Set(open)
-    for (const jobId of known) if (!still.has(jobId)) this.#forget(jobId)
-    await eachAtOnce(open, (jobId) =>
-      this.refresh(jobId).catch((error: unknown) =>
-        this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'),
-      ),
-    )
+  refreshAll(): Promise<void> {
+    return this.#jobs.refreshAll()
   }
 
-  /**
-   * Reads a job's counters anew; called on every notice about it and now and then for all open jobs. Many calls while
-   * one reads are one more.
-   */
+  /** Reads a job's counters anew; called on every notice about it. */
   refresh(jobId: JobId): Promise<void> {
-    const running = this.#refreshing.get(jobId)
-    if (running !== undefined) return (running.next ??= running.done.then(() => this.refresh(jobId)))
-    const done = this.#read(jobId).finally(() => this.#refreshing.delete(jobId))
-    this.#refreshing.set(jobId, { done: done.catch(() => undefined), next: null })
-    return done
-  }
-
-  async #read(jobId: JobId): Promise<void> {
-    const [job, counters] = await Promise.all([this.#engine.store.job(jobId), this.#engine.store.counters(jobId)])
-    if (job === null || !mayDispatch(job.value)) return this.#forget(jobId)
-    this.#jobs.set(jobId, {
-      record: job.value,
-      running: counters[RUNNING] ?? 0,
-      open: counters['waiting.open'] ?? 0,
-      picky: counters['waiting.picky'] ?? 0,
-      passed: new Set(),
-    })
-    this.kick()
-  }
-
-  /** Lets go of all that is held for a job that needs no dispatch any more. */
-  #forget(jobId: JobId): void {
-    if (this.#jobs.delete(jobId))
-      this.#engine.queue
-        .letGoOfJob(jobId)
-        .catch((error: unknown) => this.#engine.log.warn({ jobId, error }, 'the queue of the job was not let go of'))
+    return this.#jobs.refresh(jobId)
   }
 
   /** A worker here holds a task of the job less; one that had no place under its cap may have it. */
   freed(jobId: JobId): void {
-    if (this.#jobs.get(jobId)?.record.cap !== undefined)
-      this.refresh(jobId).catch((error: unknown) =>
-        this.#engine.log.warn({ jobId, error }, 'job not refreshed, the next round does it'),
-      )
+    if (this.#jobs.get(jobId)?.record.cap !== undefined) void this.#jobs.tryRefresh(jobId)
     this.kick()
   }
 
@@ -156,7 +99,7 @@ export class Dispatcher {
   }
 
   #serveAll(): void {
-    const waiting = [...this.#jobs.values()].filter((job) => (job.open > 0 || job.picky > 0) && hasRoom(job))
+    const waiting = this.#jobs.waiting()
     if (waiting.length === 0) return
     // A task is given in advance only while there are more than enough, so that nobody idles near the end; a cap leaves
     // none for that.
@@ -294,9 +237,12 @@ export class Dispatcher {
    * round, so that it costs a look at the leases of a job and not one for each worker.
    */
   async serveStragglers(): Promise<void> {
-    for (const [jobId, job] of [...this.#jobs])
+    for (const job of this.#jobs.all())
       await this.#serveStragglersOf(job).catch((error: unknown) =>
-        this.#engine.log.warn({ jobId, error }, 'no second attempt could be made, tried again in the next round'),
+        this.#engine.log.warn(
+          { jobId: job.record.id, error },
+          'no second attempt could be made, tried again in the next round',
+        ),
       )
   }
 
@@ -308,7 +254,7 @@ export class Dispatcher {
         !worker.busy() &&
         worker.room() > 0 &&
         isEligible(job.record.requirement, worker.capabilities) &&
-        !this.#hasWorkFor(worker),
+        !this.#jobs.haveWorkFor(worker.capabilities),
     )
     if (idle.length === 0) return
     for (const task of await findStragglers(this.#engine, job.record)) {
@@ -328,17 +274,6 @@ export class Dispatcher {
       if (idle.length === 0) return
     }
   }
-
-  #hasWorkFor(worker: ConnectedWorker): boolean {
-    return [...this.#jobs.values()].some(
-      (job) => job.open > 0 && isEligible(job.record.requirement, worker.capabilities),
-    )
-  }
-}
-
-/** Under its cap, as far as is known here; the commit of a lease knows exactly. */
-function hasRoom(job: OpenJob): boolean {
-  return job.record.cap === undefined || job.running < job.record.cap
 }
 
 function turnOf(job: OpenJob) {
