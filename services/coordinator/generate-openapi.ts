@@ -1,5 +1,5 @@
 /*
- * Writes what is generated: the OpenAPI description, the tables of errors and events in the README beside this file, and
+ * Writes what is generated: the OpenAPI description, the tables of errors and events in the README beside this file and
  * the Python types of the add-on from the contract; the state diagrams in the README of the rules from their transition
  * tables. Run from the root of the repository after a change of a schema, a route, the catalogue or a table.
  */

@@ -46,7 +46,13 @@ export async function compareTask(
     for (const candidate of candidates) {
       const record = candidate.own ? known.task : known.audits.find((audit) => audit.id === candidate.taskId)
       if (record === undefined) continue
-      const fetched = await fetchRendering(engine, jobId, record, candidate.epoch, candidate.key, dir)
+      const fetched = await fetchRendering(engine, {
+        jobId,
+        task: record,
+        epoch: candidate.epoch,
+        key: candidate.key,
+        dir,
+      })
       if (typeof fetched === 'string') return await reject(candidate, fetched)
       renderings.push(fetched)
     }
@@ -65,14 +71,19 @@ export async function compareTask(
   }
 }
 
+/** Which attempt of a task, under which name in the comparison, and the folder for its files. */
+interface WantedRendering {
+  readonly jobId: JobId
+  readonly task: TaskRecord
+  readonly epoch: number
+  readonly key: string
+  readonly dir: string
+}
+
 /** The files with their local paths, or why they are not what was committed to. */
 async function fetchRendering(
   engine: Engine,
-  jobId: JobId,
-  task: TaskRecord,
-  epoch: number,
-  key: string,
-  dir: string,
+  { jobId, task, epoch, key, dir }: WantedRendering,
 ): Promise<Rendering | string> {
   const committed = attemptOf(task, epoch)?.files ?? []
   const files: LocalFile[] = []

@@ -18,7 +18,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { z } from 'zod'
-import { commitHere } from '../benchmarks/exactness/record.ts'
+import { commitHere } from '../support/run-record.ts'
 import { findPython, pythonFor } from './pythons.ts'
 
 /** The two that are maintained for long, and all of 5. */

@@ -4,12 +4,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type BlenderInstallation, findBlender } from '../../blender-worker/blender/find.ts'
-import { commitHere } from '../benchmarks/exactness/record.ts'
+import { RunRecord, commitHere } from '../support/run-record.ts'
 import { TestFarm } from '../support/farm.ts'
 import { FarmSide } from './farm-side.ts'
 import { findScenes } from './find-scenes.ts'
 import { type Options, readOptions } from './options.ts'
-import { Record, type Row } from './record.ts'
+import { type Row, SCENES_RECORD } from './record.ts'
 import { counts, howFar, markdown } from './table.ts'
 import type { Trial } from './subject.ts'
 import { tryScene } from './try-scene.ts'
@@ -37,11 +37,11 @@ async function run(options: Options): Promise<Row[]> {
     ({ name }) => (options.only?.test(name) ?? true) && options.skip?.test(name) !== true,
   )
   const { folder, pixels, samples, strict } = options
-  const record = await Record.open(
-    options.json,
-    { folder, commit: commitHere(), blenders: blenders.map(({ version }) => version), pixels, samples, strict },
-    options.resume,
-  )
+  const record = await RunRecord.open(SCENES_RECORD, {
+    path: options.json,
+    run: { folder, commit: commitHere(), blenders: blenders.map(({ version }) => version), pixels, samples, strict },
+    resume: options.resume,
+  })
   const farm = await TestFarm.start({ LOG_LEVEL: 'silent' })
   try {
     const byWorker = new Map<string, BlenderInstallation>()

@@ -250,7 +250,7 @@ class BandSums {
     for (let start = 0; start < sums.length; start += this.#rowSamples) {
       for (const rule of this.#rules) {
         if (rule.kind === 'light') {
-          divideLight(merged, sums, start, width, rule.channels, rule.colors)
+          divideLight(rule, { merged, sums, start, width })
           continue
         }
         const divisor = rule.kind === 'mean' ? samples : 1
@@ -262,15 +262,17 @@ class BandSums {
   }
 }
 
+/** A row of sums, where it is to be merged to, and at which value it starts in both. */
+interface SummedRow {
+  readonly merged: Float32Array
+  readonly sums: Float64Array
+  readonly start: number
+  readonly width: number
+}
+
 /** Light by color; where a surface has none of a primary, the light of the others stands for it, as in Cycles. */
-function divideLight(
-  merged: Float32Array,
-  sums: Float64Array,
-  start: number,
-  width: number,
-  channels: Rgb,
-  colors: Rgb,
-): void {
+function divideLight({ channels, colors }: { channels: Rgb; colors: Rgb }, row: SummedRow): void {
+  const { merged, sums, start, width } = row
   for (let x = 0; x < width; x += 1) {
     const quotients = channels.map((channel, at) => {
       const color = sums[start + (colors[at] ?? 0) * width + x] ?? 0

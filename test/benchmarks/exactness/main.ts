@@ -17,7 +17,8 @@ import { parseArgs } from 'node:util'
 import { Lab, sourceFile } from '../../fixtures/driver/lab.ts'
 import { type Workers, measureChunk, measureFrame } from './measure.ts'
 import { measureOverscan } from './overscan.ts'
-import { type Row, RunRecord, commitHere } from './record.ts'
+import { RunRecord, commitHere } from '../../support/run-record.ts'
+import { EXACTNESS_RECORD, type Row } from './record.ts'
 import { type MatrixScene, OUTPUTS, SCENES } from './scenes.ts'
 import { QUARTERS, ROTATED, SMALLEST } from './splits.ts'
 import { markdown, summary, verdictOf } from './table.ts'
@@ -77,11 +78,13 @@ const recordPath = join(
   '.benchmarks',
   `exactness-${values.scene === undefined ? '' : `${basename(values.scene, '.blend')}-`}${blender}.json`,
 )
-const record = await RunRecord.open(recordPath, run, values.resume).catch(async (error: unknown) => {
-  await close()
-  console.error(error instanceof Error ? error.message : error)
-  process.exit(2)
-})
+const record = await RunRecord.open(EXACTNESS_RECORD, { path: recordPath, run, resume: values.resume }).catch(
+  async (error: unknown) => {
+    await close()
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(2)
+  },
+)
 try {
   if (values.scene === undefined) await measureMatrix()
   else await measureFile(resolve(values.scene))
