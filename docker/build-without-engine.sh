@@ -33,7 +33,10 @@ done
 
 [ "$(id -u)" = 0 ] || { echo "this needs root: debootstrap and chroot do" >&2; exit 1; }
 for tool in buildah debootstrap node npm tar; do
-  command -v "$tool" > /dev/null || { echo "$tool is missing: apt install --no-install-recommends buildah debootstrap, and Node.js 20" >&2; exit 1; }
+  command -v "$tool" > /dev/null || {
+    echo "$tool is missing: apt install --no-install-recommends buildah debootstrap, and Node.js 20" >&2
+    exit 1
+  }
 done
 
 mkdir -p "$scratch"
@@ -44,7 +47,8 @@ base_name="$(sed -n 's/^ARG NODE_IMAGE=//p' "$project/docker/coordinator/Dockerf
 storage_driver() {
   local at="$scratch/overlay-trial"
   mkdir -p "$at/lower" "$at/upper" "$at/work" "$at/merged"
-  if mount -t overlay overlay -o "lowerdir=$at/lower,upperdir=$at/upper,workdir=$at/work" "$at/merged" 2> /dev/null; then
+  local layers="lowerdir=$at/lower,upperdir=$at/upper,workdir=$at/work"
+  if mount -t overlay overlay -o "$layers" "$at/merged" 2> /dev/null; then
     umount "$at/merged"
     echo overlay
   else
@@ -87,7 +91,8 @@ make_base() {
   local container
   container="$(buildah "${store[@]}" from scratch)"
   buildah "${store[@]}" add --quiet "$container" "$scratch/base.tar" /
-  buildah "${store[@]}" config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd node "$container"
+  local program_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  buildah "${store[@]}" config --env PATH="$program_path" --cmd node "$container"
   buildah "${store[@]}" commit --quiet --rm "$container" "$base_name"
   rm -rf "$root" "$scratch/base.tar"
 }
@@ -111,7 +116,8 @@ options+=(--volume "$scratch/npmrc:/root/.npmrc:ro")
 for name in "${images[@]}"; do
   echo "== tilework/$name" >&2
   started=$SECONDS
-  buildah "${store[@]}" bud "${options[@]}" --file "$project/docker/$name/Dockerfile" --tag "localhost/tilework/$name" "$project"
+  buildah "${store[@]}" bud "${options[@]}" --file "$project/docker/$name/Dockerfile" \
+    --tag "localhost/tilework/$name" "$project"
   echo "== tilework/$name: $((SECONDS - started)) s" >&2
 done
 buildah "${store[@]}" images

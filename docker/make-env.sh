@@ -13,7 +13,9 @@ draft=".env.$$"
 trap 'rm -f "$draft"' EXIT
 while IFS= read -r line; do
   case "$line" in
-    *_PASSWORD= | *_SECRET= | *_KEY= | *_TOKEN=) printf '%s%s\n' "$line" "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" ;;
+    *_PASSWORD= | *_SECRET= | *_KEY= | *_TOKEN=)
+      printf '%s%s\n' "$line" "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
+      ;;
     *) printf '%s\n' "$line" ;;
   esac
 done < docker/.env.example > "$draft"

@@ -4,7 +4,8 @@
 set -eu
 apt-get update
 if [ -x /opt/blender/blender ]; then
-  apt-get install -y --no-install-recommends bubblewrap libegl1 libgl1 libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
+  apt-get install -y --no-install-recommends bubblewrap \
+    libegl1 libgl1 libgomp1 libice6 libsm6 libx11-6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1
   PATH="/opt/blender:$PATH"
 else
   apt-get install -y --no-install-recommends bubblewrap blender

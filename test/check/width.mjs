@@ -8,7 +8,7 @@ import { trackedFiles } from './tracked.mjs'
 /** Columns, as in .oxfmtrc.json, .ruff.toml and .editorconfig. */
 const WIDTH_MAX = 120
 
-const wide = trackedFiles(/\.(ts|mts|mjs|py|lua)$/).flatMap((path) =>
+const wide = trackedFiles(/\.(ts|mts|mjs|py|lua|sh)$/).flatMap((path) =>
   readFileSync(path, 'utf8')
     .split('\n')
     .flatMap((line, index) =>
