@@ -28,6 +28,8 @@ export type S3Server = {
 
 /** Longest start in milliseconds: four Python processes on a machine that is busy with other tests. */
 const START_TIMEOUT_MS = 90_000
+/** Longest wait in milliseconds for one look: a proxy that listens before the others do may never answer. */
+const PROBE_TIMEOUT_MS = 10_000
 /** Milliseconds between two looks at whether it has started. */
 const PROBE_INTERVAL_MS = 100
 /** Milliseconds in which a process may end by itself before it is killed. */
@@ -178,7 +180,9 @@ async function untilReady(server: S3Server, home: string, children: readonly Chi
   try {
     for (;;) {
       try {
-        await client.send(new CreateBucketCommand({ Bucket: bucket }))
+        await client.send(new CreateBucketCommand({ Bucket: bucket }), {
+          abortSignal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+        })
         return
       } catch (error) {
         const dead = children.some((child) => child.exitCode !== null || child.signalCode !== null)
