@@ -19,7 +19,8 @@ import type { Lease } from '../../shared/protocol/messages.ts'
 import { attemptKey, finalPrefix, workKey } from '../../shared/protocol/object-keys.ts'
 import type { FileRole } from '../../shared/protocol/task.ts'
 import { readImage } from '../unit/adapters/imaging/images.ts'
-import { EngineFarm, type ScriptedWorker } from './engine/engine-farm.ts'
+import { EngineFarm } from './engine/engine-farm.ts'
+import type { ScriptedWorker } from './engine/scripted-worker.ts'
 
 /** Of the scene that the farm's scenes have: 640 x 360. */
 const SIZE = { width: 640, height: 360 }

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { finishTaskId } from '../../../shared/protocol/ids.ts'
-import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
+import { EngineFarm } from './engine-farm.ts'
+import type { ScriptedWorker } from './scripted-worker.ts'
 
 const TILED = { frames: '1', tiles: { columns: 2, rows: 1 }, auditRate: 0.01 }
 

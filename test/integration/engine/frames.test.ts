@@ -3,7 +3,8 @@ import { changeJob } from '../../../shared/engine/jobs/job-changes.ts'
 import { planTasks } from '../../../shared/engine/jobs/plan-tasks.ts'
 import type { JobId } from '../../../shared/protocol/ids.ts'
 import type { JobRequest } from '../../../shared/protocol/job.ts'
-import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
+import { EngineFarm } from './engine-farm.ts'
+import type { ScriptedWorker } from './scripted-worker.ts'
 
 async function reframe(farm: EngineFarm, id: JobId, frames: string) {
   const changed = await changeJob(farm.engine, id, { frames }, 'ada')

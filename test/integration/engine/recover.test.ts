@@ -29,7 +29,8 @@ import { reportRejected } from '../../../shared/engine/results/step-reports.ts'
 import { transact } from '../../../shared/engine/commit/transact.ts'
 import { performStep } from '../../simulation/steps.ts'
 import { HASH, aScene } from '../../unit/domain/records.ts'
-import { EngineFarm, type ScriptedWorker } from './engine-farm.ts'
+import { EngineFarm } from './engine-farm.ts'
+import type { ScriptedWorker } from './scripted-worker.ts'
 
 /** The engine's farm, with an assembler that puts its files where a recovery looks for them. */
 class MortalFarm extends EngineFarm {

@@ -3,7 +3,8 @@ import { answerOf, type LeaseMessage } from '../../../../services/coordinator/le
 import { attemptKey } from '../../../../shared/protocol/object-keys.ts'
 import { submitJob } from '../../../../shared/engine/jobs/submit-job.ts'
 import type { Lease } from '../../../../shared/protocol/messages.ts'
-import { EngineFarm, type ScriptedWorker } from '../../../integration/engine/engine-farm.ts'
+import { EngineFarm } from '../../../integration/engine/engine-farm.ts'
+import type { ScriptedWorker } from '../../../integration/engine/scripted-worker.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 import { aFile, aScene, anInspection, HASH } from '../../domain/records.ts'
 
