@@ -68,13 +68,13 @@ export function imageVerdict(
   agreedUpTo: VerdictThresholds = AGREED_UP_TO,
   refutedAbove: VerdictThresholds = REFUTED_ABOVE,
 ): ImageVerdict {
-  const { notFinite, ...counted } = measures
+  const bounds = Object.keys(AGREED_UP_TO) as (keyof VerdictThresholds)[]
   // NaN is neither above nor below any bound and would slip through as agreement.
-  if (!Object.values(counted).every(Number.isFinite)) {
+  if (!bounds.every((bound) => Number.isFinite(measures[bound]))) {
     throw new RangeError('an image verdict needs finite measures')
   }
   if (isAbove(measures, refutedAbove)) return 'refuted'
-  return isAbove(measures, agreedUpTo) || notFinite.mismatched > 0 ? 'grey' : 'agreed'
+  return isAbove(measures, agreedUpTo) || measures.notFinite.mismatched > 0 ? 'grey' : 'agreed'
 }
 
 function isAbove(measures: VerdictMeasures, bound: VerdictThresholds): boolean {

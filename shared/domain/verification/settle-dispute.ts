@@ -32,8 +32,8 @@ export type Settlement =
  * What several renderings of one task say together. A result counts when two different workers agree on it; blame falls
  * only on who differs from both of two agreeing workers, neither of which is itself: what a worker said another time
  * is no word against it, because then the scene may be what differs. If two groups of two exist the scene itself may
- * not be deterministic, and the question stays open, unless all of one group contradict themselves: then what the steady ones
- * agree on counts, without blame. A grey or unread pair neither agrees nor refutes.
+ * not be deterministic, and the question stays open, unless all of one group contradict themselves: then what the
+ * steady ones agree on counts, without blame. A grey or unread pair neither agrees nor refutes.
  */
 export function settle(candidates: readonly Candidate[], pairs: readonly Pair[]): Settlement {
   const verdictOf = (a: Candidate, b: Candidate): PairVerdict | undefined =>
