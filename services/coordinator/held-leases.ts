@@ -1,6 +1,7 @@
 import { checkHolder } from '../../shared/domain/task/attempts.ts'
 import type { Engine } from '../../shared/engine/context.ts'
 import type { HeldLease } from '../../shared/engine/results/hand-in.ts'
+import type { Sha256 } from '../../shared/protocol/ids.ts'
 import { type LeaseRef, leaseRef, type WorkerMessage } from '../../shared/protocol/messages.ts'
 import type { WorkerRecord } from '../../shared/protocol/worker.ts'
 
@@ -10,6 +11,8 @@ export type Told = NonNullable<WorkerRecord['rendering']>[number]
 interface Held extends HeldLease {
   /** Its files are on the way; it takes no slot any more. */
   readonly delivering: boolean
+  /** Not known of a lease from before a connection dropped. */
+  readonly scene?: Sha256 | undefined
   told?: Told
 }
 
@@ -25,8 +28,13 @@ export class HeldLeases {
     return this.#held.has(keyOf(lease))
   }
 
-  keep(lease: HeldLease, delivering: boolean): void {
-    this.#held.set(keyOf(lease), { ...leaseRef(lease), workerId: lease.workerId, delivering })
+  keep(lease: HeldLease, delivering: boolean, scene = this.sceneOf(lease)): void {
+    this.#held.set(keyOf(lease), { ...leaseRef(lease), workerId: lease.workerId, delivering, scene })
+  }
+
+  /** The scene that a held lease is of, where it is known. */
+  sceneOf(lease: LeaseRef): Sha256 | undefined {
+    return this.#held.get(keyOf(lease))?.scene
   }
 
   /** True when a lease from before the connection dropped is still the worker's; it is kept and renewed then. */

@@ -28,11 +28,12 @@ export function recordOf(
 
 /** What is stored of a connected worker some time after its hello; `quarantined`: as it is stored, if it is known. */
 export function laterRecord(
-  { coolsDownUntil: _before, ...record }: WorkerRecord,
+  { coolsDownUntil: _machine, coolsDownFrom: _scenes, ...record }: WorkerRecord,
   is: {
     isDraining: boolean
     quarantined: boolean | undefined
     coolsDownUntil: number | undefined
+    coolsDownFrom: NonNullable<WorkerRecord['coolsDownFrom']>
     leases: number
     rendering: WorkerRecord['rendering']
     now: number
@@ -41,6 +42,7 @@ export function laterRecord(
   return {
     ...record,
     ...(is.coolsDownUntil === undefined ? {} : { coolsDownUntil: is.coolsDownUntil }),
+    ...(is.coolsDownFrom.length === 0 ? {} : { coolsDownFrom: is.coolsDownFrom }),
     ...(is.quarantined === undefined ? {} : { quarantined: is.quarantined }),
     state: is.isDraining ? 'draining' : 'connected',
     leases: is.leases,

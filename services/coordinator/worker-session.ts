@@ -7,7 +7,7 @@ import { assertNever } from '../../shared/domain/decision.ts'
 import { FarmStoreUnavailable } from '../../shared/ports/farm-store.ts'
 import { StoreUnavailable } from '../../shared/ports/object-store.ts'
 import { type FailureCode, FAILURES } from '../../shared/protocol/failure.ts'
-import type { JobId, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
+import type { JobId, Sha256, TaskId, WorkerId } from '../../shared/protocol/ids.ts'
 import { LIMITS } from '../../shared/protocol/limits.ts'
 import {
   CLOSE_CODES,
@@ -99,6 +99,10 @@ export class WorkerSession implements ConnectedWorker {
     return this.#state === 'ready' && this.#record?.quarantined !== true && this.#socket.isOpen
   }
 
+  takes(scene: Sha256): boolean {
+    return this.#coolDown.untilOf(scene, this.#context.engine.clock.now()) === undefined
+  }
+
   room(): number {
     if (this.#coolDown.until(this.#context.engine.clock.now()) !== undefined) return 0
     const total = Math.min(this.capabilities.slots * 2 - this.held(), LIMITS.leasesPerWorkerMax - this.#held.size)
@@ -122,7 +126,7 @@ export class WorkerSession implements ConnectedWorker {
 
   give(lease: Lease): boolean {
     if (!this.open()) return false
-    this.#held.keep(this.#leaseOf(lease), false)
+    this.#held.keep(this.#leaseOf(lease), false, lease.scene.sha256)
     return this.#socket.send(lease)
   }
 
@@ -239,8 +243,8 @@ export class WorkerSession implements ConnectedWorker {
   }
 
   #follow(lease: LeaseRef, { ended, lease: state, say }: LeaseAnswer): void {
-    if (ended === 'well') this.#coolDown.succeeded()
-    else if (ended !== undefined) this.#failed(ended)
+    const scene = this.#held.sceneOf(lease)
+    if (scene !== undefined && ended !== undefined) this.#count(scene, ended)
     if (state === 'delivering') this.#held.keep(this.#leaseOf(lease), true)
     else this.#held.drop(lease)
     if (say !== undefined) this.#socket.send(say)
@@ -249,13 +253,15 @@ export class WorkerSession implements ConnectedWorker {
     else this.#context.dispatcher.freed(lease.jobId)
   }
 
-  #failed(code: FailureCode): void {
+  #count(scene: Sha256, ended: 'well' | FailureCode): void {
+    if (ended === 'well') return this.#coolDown.succeeded(scene)
     const { engine } = this.#context
-    const coolDownMs = FAILURES[code] === 'worker' ? this.#coolDown.failed(engine.clock.now()) : 0
-    if (coolDownMs === 0) return
+    const pause = FAILURES[ended] === 'worker' ? this.#coolDown.failed(scene, engine.clock.now()) : undefined
+    if (pause === undefined) return
+    const what = pause.of === 'machine' ? 'several tasks' : 'several tasks of one scene'
     engine.log.warn(
-      { workerId: this.workerId, code, coolDownMs },
-      'the worker failed several tasks in a row and gets none for a while',
+      { workerId: this.workerId, code: ended, scene, coolDownMs: pause.ms },
+      `the worker failed ${what} in a row and gets ${pause.of === 'machine' ? 'none' : 'none of it'} for a while`,
     )
     this.#recordedAt = 0 // shown with the next heartbeat
   }
@@ -270,6 +276,7 @@ export class WorkerSession implements ConnectedWorker {
       isDraining: this.#state === 'draining',
       quarantined: stored?.quarantined,
       coolsDownUntil: this.#coolDown.until(now),
+      coolsDownFrom: this.#coolDown.scenes(now),
       leases: this.#held.size,
       rendering: this.#held.told(),
       now,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { JobId, TaskId, WorkerId } from './ids.ts'
+import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
 
 const DEVICE_KINDS = ['CPU', 'CUDA', 'OPTIX', 'HIP', 'METAL', 'ONEAPI'] as const
@@ -101,8 +101,13 @@ export const WorkerRecord = z
     tasksRefuted: z.int().min(0),
     /** Gets no leases while it is set. Nothing in the farm sets it by itself yet. */
     quarantined: z.boolean(),
-    /** It failed several tasks in a row, and gets no leases before this farm time. */
+    /** It failed several tasks of several scenes in a row, and gets no leases before this farm time. */
     coolsDownUntil: z.int().optional(),
+    /** It failed several tasks of these scenes in a row, and gets none of them before that time; others it gets. */
+    coolsDownFrom: z
+      .array(z.strictObject({ scene: Sha256, until: z.int() }))
+      .max(100)
+      .optional(),
     connectedAt: z.int(),
     lastSeenAt: z.int(),
   })

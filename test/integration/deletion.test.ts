@@ -84,6 +84,7 @@ function greedy(leases: Lease[]): ConnectedWorker {
     workerId: id,
     capabilities,
     open: () => true,
+    takes: () => true,
     room: () => 3 - leases.length,
     held: () => leases.length,
     busy: () => leases.length > 0,

@@ -33,6 +33,7 @@ function row(worker: WorkerRecord): string[] {
       worker.state,
       ...(worker.quarantined ? ['quarantined'] : []),
       ...(worker.coolsDownUntil === undefined ? [] : ['cools down after failures']),
+      ...(worker.coolsDownFrom === undefined ? [] : [`cools down from ${worker.coolsDownFrom.length} scene(s)`]),
     ].join(', '),
     blender.version,
     [...new Set(shown)].join(', '),

@@ -1,4 +1,5 @@
 import { type Capabilities, isUsable, type Requirement, type WorkerRecord } from '../../protocol/worker.ts'
+import type { Sha256 } from '../../protocol/ids.ts'
 import { compareVersions, DENOISER_NEEDED, gib, isEligible, largestGpuMemory, shortfalls } from './eligibility.ts'
 
 /**
@@ -9,16 +10,19 @@ export function waitingReasons(
   requirement: Requirement,
   workers: readonly WorkerRecord[],
   now: number,
-  savedBy?: string,
+  { savedBy, scene }: { readonly savedBy?: string | undefined; readonly scene?: Sha256 } = {},
 ): string[] {
   const usable = workers.filter(isUsable)
   if (workers.length === 0) return ['waiting: no worker is connected']
   if (usable.length === 0) return ['waiting: every connected worker is draining or in quarantine']
   const able = usable.filter((worker) => isEligible(requirement, worker.capabilities))
-  const coolDownsMs = able.map((worker) => (worker.coolsDownUntil ?? now) - now)
+  const coolDownsMs = able.map((worker) => {
+    const ofScene = worker.coolsDownFrom?.find((each) => each.scene === scene)?.until ?? now
+    return Math.max(worker.coolsDownUntil ?? now, ofScene) - now
+  })
   if (able.length > 0 && coolDownsMs.every((ms) => ms > 0))
     return [
-      'waiting: every worker that could have the tasks has failed several in a row and ' +
+      'waiting: every worker that could have the tasks has failed several of them in a row and ' +
         `cools down; the first goes on in ${Math.ceil(Math.min(...coolDownsMs) / 1000)} s`,
     ]
   if (able.length > 0) return []

@@ -1,4 +1,4 @@
-import type { WorkerId } from '../../protocol/ids.ts'
+import type { Sha256, WorkerId } from '../../protocol/ids.ts'
 import type { Lease } from '../../protocol/messages.ts'
 import type { TaskRecord } from '../../protocol/task.ts'
 import type { Capabilities } from '../../protocol/worker.ts'
@@ -11,6 +11,8 @@ export interface ConnectedWorker {
   readonly anchor?: boolean
   /** False when it drains or is gone. */
   open(): boolean
+  /** False while it cools down from failures with this scene. */
+  takes(scene: Sha256): boolean
   /** How many more leases it may be given now, those being made counted in. */
   room(): number
   /** Leases it holds. */

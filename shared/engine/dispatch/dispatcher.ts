@@ -111,7 +111,10 @@ export class Dispatcher {
       const order = (worker.busy() ? plenty : waiting)
         .filter(
           (job) =>
-            hasRoom(job) && !job.passed.has(worker.workerId) && isEligible(job.record.requirement, worker.capabilities),
+            hasRoom(job) &&
+            !job.passed.has(worker.workerId) &&
+            isEligible(job.record.requirement, worker.capabilities) &&
+            worker.takes(job.record.scene.sha256),
         )
         .sort((a, b) => byTurn(turnOf(a), turnOf(b)))
       if (order.length === 0) continue
@@ -253,6 +256,7 @@ export class Dispatcher {
         worker.open() &&
         !worker.busy() &&
         worker.room() > 0 &&
+        worker.takes(job.record.scene.sha256) &&
         isEligible(job.record.requirement, worker.capabilities) &&
         !this.#jobs.haveWorkFor(worker.capabilities),
     )

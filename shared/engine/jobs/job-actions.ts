@@ -54,8 +54,8 @@ async function explain(
     }
   if (queued === 0 && disputed === 0) return { waiting: [], disputes: [] }
   const here = [...(await connectedWorkers(engine)).values()]
-  const waiting =
-    queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now(), job.plan.blender?.savedBy)
+  const of = { savedBy: job.plan.blender?.savedBy, scene: job.scene.sha256 }
+  const waiting = queued === 0 ? [] : waitingReasons(job.requirement, here, engine.clock.now(), of)
   const full = job.cap !== undefined && (counters[RUNNING] ?? 0) >= job.cap
   if (waiting.length === 0 && queued > 0 && full)
     waiting.push(`waiting: ${queued} task(s) wait: the job's cap of ${job.cap} running tasks is reached`)

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { cancelJob, viewJob } from '../../../shared/engine/jobs/job-actions.ts'
 import type { JobId } from '../../../shared/protocol/ids.ts'
+import { aScene, aSceneInspection, HASH } from '../../unit/domain/records.ts'
+import { Sha256 } from '../../../shared/protocol/ids.ts'
 import { EngineFarm } from './engine-farm.ts'
 
 const GIB = 1024 ** 3
@@ -55,6 +57,19 @@ describe('an idle worker', () => {
     await farm.submit({ frames: '1-6', requirement: { gpuMemoryBytesMin: 12 * GIB } })
     expect(small.given).toEqual([])
     expect(large.leases.size).toBe(2)
+  })
+})
+
+describe('a worker that cools down from one scene', () => {
+  test('gets tasks of others all the while', async () => {
+    const farm = new EngineFarm()
+    const other = Sha256.parse('b'.repeat(64))
+    await farm.store.putScene(aScene({}, { sha256: other, inspections: [aSceneInspection()] }))
+    const anna = await farm.connect('anna')
+    anna.coolsDownFrom.add(HASH)
+    const crashing = await farm.submit({ frames: '1-5', priority: 90 })
+    const sound = await farm.submit({ frames: '1-5', scene: other })
+    expect([share(farm, crashing), share(farm, sound)]).toEqual([0, 2])
   })
 })
 

@@ -51,6 +51,7 @@ export class ScriptedWorker implements ConnectedWorker {
   /** Everything it was ever leased, in order. */
   readonly given: Lease[] = []
   readonly canceledLeases: string[] = []
+  readonly coolsDownFrom = new Set<Sha256>()
   #connected = false
   #reserved = 0
 
@@ -62,6 +63,9 @@ export class ScriptedWorker implements ConnectedWorker {
 
   open(): boolean {
     return this.#connected
+  }
+  takes(scene: Sha256): boolean {
+    return !this.coolsDownFrom.has(scene)
   }
   room(): number {
     return this.capabilities.slots * 2 - this.held() - this.#reserved

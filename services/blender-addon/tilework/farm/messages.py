@@ -949,6 +949,11 @@ class WorkerRenderingItem(_WorkerRenderingItemAlways, total=False):
     secondsLeft: float
 
 
+class WorkerCoolsDownFromItem(TypedDict):
+    scene: str
+    until: int
+
+
 class _WorkerAlways(TypedDict):
     id: str
     name: str
@@ -969,6 +974,7 @@ class Worker(_WorkerAlways, total=False):
     anchor: bool
     rendering: List[WorkerRenderingItem]
     coolsDownUntil: int
+    coolsDownFrom: List[WorkerCoolsDownFromItem]
 
 
 class WorkerPage(TypedDict):

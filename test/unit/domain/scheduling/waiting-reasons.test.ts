@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitingReasons } from '../../../../shared/domain/scheduling/waiting-reasons.ts'
+import { Sha256 } from '../../../../shared/protocol/ids.ts'
 import { NOW, aWorker, capabilities } from '../records.ts'
 
 const GIB = 1024 ** 3
@@ -32,11 +33,19 @@ describe('a job that waits says why', () => {
   test('when everybody who could cools down after failures, and with nothing while one of them does not', () => {
     const cooling = aWorker('anna', { coolsDownUntil: NOW + 20_500 })
     expect(waitingReasons({}, [cooling, aWorker('bert', { coolsDownUntil: NOW + 4_200 })], NOW)).toEqual([
-      'waiting: every worker that could have the tasks has failed several in a row and cools down; ' +
+      'waiting: every worker that could have the tasks has failed several of them in a row and ' +
+        'cools down; ' +
         'the first goes on in 5 s',
     ])
     expect(waitingReasons({}, [cooling, aWorker('bert')], NOW)).toEqual([])
     expect(waitingReasons({}, [cooling], NOW + 21_000)).toEqual([])
+  })
+
+  test('when everybody who could cools down from failures with this scene, and with nothing for others', () => {
+    const [scene, other] = ['a', 'b'].map((letter) => Sha256.parse(letter.repeat(64))) as [Sha256, Sha256]
+    const cooling = aWorker('anna', { coolsDownFrom: [{ scene, until: NOW + 4_200 }] })
+    expect(waitingReasons({}, [cooling], NOW, { scene })).toEqual([expect.stringContaining('goes on in 5 s')])
+    expect(waitingReasons({}, [cooling], NOW, { scene: other })).toEqual([])
   })
 
   test('never by what a worker has that may not work', () => {
