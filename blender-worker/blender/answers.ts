@@ -25,7 +25,12 @@ const Probe = z.object({
 const Opened = z.object({ loaded: z.boolean(), loadSeconds: Seconds, scene: Text })
 
 const Rendered = z.object({
-  files: z.object({ final: WrittenFile.optional(), raw: WrittenFile.optional(), display: WrittenFile.optional() }),
+  files: z.object({
+    final: WrittenFile.optional(),
+    raw: WrittenFile.optional(),
+    display: WrittenFile.optional(),
+    sound: WrittenFile.optional(),
+  }),
   /**
    * Files that File Output nodes wrote below outputs.extraDir; with an empty node, those of a stereo scene's further
    * views and previews. `place`: the path that mirrors the artist's.

@@ -28,8 +28,16 @@ export interface DriverOutputs {
   readonly raw?: string
   /** 8-bit PNG with the view transform. */
   readonly display?: string
+  /** WAV of 16 bits: the scene's sound over the frames of `sound`. */
+  readonly sound?: string
   /** Folder for what File Output nodes write; without it they are muted and named in the answer. */
   readonly extraDir?: string
+}
+
+/** Sound is mixed from the beginning of one frame to the end of another. */
+interface MixedFrames {
+  readonly first: number
+  readonly last: number
 }
 
 /** The parameters of each command. */
@@ -45,6 +53,7 @@ export interface Commands {
     readonly settings?: DriverSettings
     readonly window?: PixelRectangle
     readonly outputs: DriverOutputs
+    readonly sound?: MixedFrames
     readonly device?: string
     readonly threads?: number
   }
@@ -53,6 +62,7 @@ export interface Commands {
     readonly stitched: string
     readonly settings?: DriverSettings
     readonly outputs: DriverOutputs
+    readonly sound?: MixedFrames
     readonly threads?: number
   }
   readonly quit: Record<never, never>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SceneMovie } from '../../shared/protocol/movie.ts'
 
 const Text = z.string().max(2_048)
 const Name = z.string().max(512)
@@ -26,6 +27,8 @@ export const Inspection = z.object({
     cropsToBorder: z.boolean(),
   }),
   output: z.object({ fileFormat: Name, colorMode: Name, colorDepth: Name, quality: z.int(), path: Text }),
+  /** What the scene says of the movie that it writes; null where it writes images. */
+  movie: SceneMovie.nullable(),
   scenes: z
     .array(
       z.object({

@@ -119,7 +119,7 @@ def _add_strips(scene: Any, found: Reach) -> None:
     editing = [scene]
     for one in editing:
         _add_once(found.scenes, one)
-        for strip in _strips(one):
+        for strip in all_strips_of(one):
             if strip.mute and not _is_animated(strip, "mute"):
                 continue
             for tree in _strip_trees(strip):
@@ -142,7 +142,8 @@ def strips_of(scene: Any) -> list[Any]:
     return list(editor.strips if hasattr(editor, "strips") else editor.sequences)
 
 
-def _strips(scene: Any) -> list[Any]:
+def all_strips_of(scene: Any) -> list[Any]:
+    """The strips of a scene's sequencer, those inside of meta strips too; empty without a sequencer."""
     editor = scene.sequence_editor
     if editor is None:
         return []

@@ -38,7 +38,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         overrides.set(scene.render, "use_freestyle", False)
         overrides.set(scene.render, "engine", stitched_engine.ENGINE)
         try:
-            answer = render_frame.render_and_write(scene, settings, outputs, overrides)
+            answer = render_frame.render_and_write(scene, settings, command, overrides)
         finally:
             failed = stitched_engine.failure()
         if failed is not None:

@@ -5,7 +5,7 @@ from typing import Any, Optional
 from driver import animation
 
 # Image settings that must come first when put back: the others are only accepted where these allow them.
-_FORMAT_FIRST = ("media_type", "file_format", "color_mode", "color_depth")
+_FORMAT_FIRST = ("media_type", "file_format", "format", "codec", "color_mode", "color_depth")
 
 
 class Overrides:
@@ -35,13 +35,22 @@ class Overrides:
         setattr(owner, name, value)
 
     def keep_image_settings(self, image_settings: Any) -> None:
-        """Remembers a whole ImageFormatSettings: setting its file format also changes depth, mode and codec."""
-        before = {
-            name: getattr(image_settings, name)
-            for name, kind in image_settings.bl_rna.properties.items()
-            if not kind.is_readonly and kind.type != "POINTER"
-        }
-        self._undo.append(lambda: put_image_settings(image_settings, before))
+        """Remembers a whole ImageFormatSettings: setting its file format also changes depth, mode and codec, and where
+        a movie is set again all of the movie's own settings.
+        """
+        before = _values_of(image_settings)
+        movie = getattr(getattr(image_settings.id_data, "render", None), "ffmpeg", None)
+        of_movie = None if movie is None else _values_of(movie)
+
+        def put_back() -> None:
+            put_image_settings(image_settings, before)
+            if movie is not None and of_movie is not None and _values_of(movie) != of_movie:
+                put_image_settings(movie, of_movie)
+                # Which colour modes there are depends on the codec; setting the format once more would set that again.
+                after = {name: before[name] for name in before if name not in ("media_type", "file_format")}
+                put_image_settings(image_settings, after)
+
+        self._undo.append(put_back)
 
     def _silence_animation(self, owner: Any, name: str) -> None:
         found = animation.curves(getattr(owner, "id_data", None))
@@ -52,6 +61,14 @@ class Overrides:
             if curve.data_path == path and not curve.mute:
                 curve.mute = True
                 self._undo.append(lambda curve=curve: setattr(curve, "mute", False))
+
+
+def _values_of(settings: Any) -> dict[str, Any]:
+    return {
+        name: getattr(settings, name)
+        for name, kind in settings.bl_rna.properties.items()
+        if not kind.is_readonly and kind.type != "POINTER"
+    }
 
 
 def put_image_settings(image_settings: Any, values: dict[str, Any]) -> None:

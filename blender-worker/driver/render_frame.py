@@ -9,6 +9,7 @@ from driver import (
     file_outputs,
     image_format,
     memory,
+    movie,
     no_image,
     render_settings,
     rendering,
@@ -34,14 +35,15 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
         scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, frame, settings, command, overrides)
-        return {"loadSeconds": load_seconds, **render_and_write(scene, settings, outputs, overrides)}
+        return {"loadSeconds": load_seconds, **render_and_write(scene, settings, command, overrides)}
 
 
 def render_and_write(
-    scene: Any, settings: dict[str, Any], outputs: dict[str, Any], overrides: Overrides
+    scene: Any, settings: dict[str, Any], command: dict[str, Any], overrides: Overrides
 ) -> dict[str, Any]:
-    """Renders the prepared scene and writes the outputs; used for whole frames and for finishing."""
-    paths = {name: outputs[name] for name in ("final", "raw", "display") if isinstance(outputs.get(name), str)}
+    """Renders the prepared scene and writes command.outputs; used for whole frames and for finishing."""
+    outputs = command["outputs"]
+    paths = {name: outputs[name] for name in ("final", "raw", "display", "sound") if isinstance(outputs.get(name), str)}
     compositor.on_processor(overrides)
     redirected = file_outputs.redirect(scene, outputs.get("extraDir"), overrides)
     image_format.use_final(scene.render, settings.get("format"), overrides)
@@ -51,12 +53,13 @@ def render_and_write(
     # A file for each view of a stereo scene: the first is the frame's, the others come along.
     beside = _beside(scene, paths["final"]) if "final" in paths else []
     if without_image:
-        no_image.write(scene, paths)
+        no_image.write(scene, {name: path for name, path in paths.items() if name != "sound"})
     else:
         if "raw" in paths:
             rendering.save_raw(scene, paths["raw"])
         if "display" in paths:
             rendering.save_display(scene, paths["display"])
+    movie.mix(scene, command.get("sound"), paths.get("sound"), overrides)
     return {
         "files": rendering.written(paths),
         **file_outputs.answer(redirected, beside),

@@ -86,6 +86,7 @@ export class BlenderRenderer implements Renderer {
         settings: { ...settings, sampleRange },
         outputs,
         ...(window === undefined ? {} : { window }),
+        ...(request.sound === undefined ? {} : { sound: request.sound }),
         ...(device === undefined ? {} : { device }),
         ...(threads === undefined ? {} : { threads }),
       },
@@ -100,7 +101,11 @@ export class BlenderRenderer implements Renderer {
     return rendered(
       await this.#run(
         'finish',
-        { frame, stitched: stitchedPath, settings, outputs, ...(threads === undefined ? {} : { threads }) },
+        {
+          ...{ frame, stitched: stitchedPath, settings, outputs },
+          ...(threads === undefined ? {} : { threads }),
+          ...(request.sound === undefined ? {} : { sound: request.sound }),
+        },
         onProgress,
       ),
     )
@@ -174,13 +179,14 @@ async function wholeFrameOutputs(
     final: join(request.folder, 'final'),
     ...(also.raw ? { raw: join(request.folder, 'raw') } : {}),
     ...(request.display ? { display: join(request.folder, 'display') } : {}),
+    ...(request.sound === undefined ? {} : { sound: join(request.folder, 'sound') }),
     extraDir,
   }
 }
 
 function rendered(answer: Extract<CommandOutcome<'render'>, { ok: true }>['value']): Rendered {
   const files: RenderedFile[] = []
-  for (const role of ['final', 'raw', 'display'] as const) {
+  for (const role of ['final', 'raw', 'display', 'sound'] as const) {
     const file = answer.files[role]
     if (file !== undefined) files.push({ role, path: file.path })
   }

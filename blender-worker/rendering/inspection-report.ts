@@ -20,6 +20,7 @@ export function inspectionOf(found: AnswerTo<'inspect'>): Inspection {
       region: found.image.region,
       cropsToBorder: found.image.cropsToBorder,
     },
+    ...(found.movie === null ? {} : { movie: found.movie }),
     hasCamera: found.hasCamera,
     tiling: {
       ...found.tiling,

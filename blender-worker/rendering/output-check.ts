@@ -31,6 +31,10 @@ export async function checkOutput(
   if (bytes === 0) throw new WorkFailure('output_invalid', `${what} is empty; is the disk full?`)
   if (bytes > LIMITS.resultFileBytesMax)
     throw new WorkFailure('output_invalid', `${what} has ${bytes} bytes, more than ${LIMITS.resultFileBytesMax}`)
+  if (role === 'sound') {
+    if (!isWave(head)) throw new WorkFailure('output_invalid', `${what} is no WAV file`)
+    return { bytes, extension: 'wav' }
+  }
   const extension = imageEnding(head) ?? (role === 'extra' ? ownExtension(path) : undefined)
   if (extension === undefined)
     throw new WorkFailure(
@@ -43,6 +47,10 @@ export async function checkOutput(
   if (wanted !== undefined && wanted !== extension)
     throw new WorkFailure('output_invalid', `${what} is a .${extension} image, but .${wanted} was asked for`)
   return { bytes, extension }
+}
+
+function isWave(head: Buffer): boolean {
+  return head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WAVE'
 }
 
 /** What a File Output node writes may be of any format that Blender knows. */
@@ -73,6 +81,7 @@ function wantedExtension(role: FileRole, settings: RenderSettings): string | und
     case 'final':
       return settings.format === undefined ? undefined : IMAGE_EXTENSIONS[settings.format.file]
     case 'extra':
+    case 'sound':
       return undefined
   }
 }

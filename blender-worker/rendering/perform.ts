@@ -82,7 +82,8 @@ async function renderFrame(
   onProgress: OnProgress,
 ): Promise<Rendered> {
   const { work, device, threads, stitchedPath } = assignment
-  const request = { frame, settings: work.settings, device, threads, folder, display: work.display }
+  const sound = work.sound?.frame === frame ? work.sound : undefined
+  const request = { frame, settings: work.settings, device, threads, folder, display: work.display, sound }
   if (work.kind === 'render')
     return renderer.render({ ...request, startsAnew, window: work.window, sampleRange: work.sampleRange }, onProgress)
   if (stitchedPath === undefined) throw new Error('a finish came without its stitched image')
@@ -96,7 +97,7 @@ async function checkAndHash(
   signal: AbortSignal,
   onSignOfLife: () => void,
 ): Promise<MadeFile[]> {
-  const wanted = wantedRoles(work)
+  const wanted = wantedRoles(work, frame)
   const extraCount = rendered.files.filter(({ role }) => role === 'extra').length
   if (extraCount > LIMITS.extraFilesPerFrameMax) {
     throw new WorkFailure(
@@ -157,8 +158,11 @@ function toldPlace(
   return { path: told.data, ...(node === '' ? {} : { node: named(node), slot: named(slot) }) }
 }
 
-function wantedRoles(work: RenderWork): FileRole[] {
-  const display: FileRole[] = work.display ? ['display'] : []
-  if (work.kind === 'finish') return ['final', ...display]
-  return work.window === undefined ? ['final', 'raw', ...display] : ['raw']
+function wantedRoles(work: RenderWork, frame: number): FileRole[] {
+  const beside: FileRole[] = [
+    ...(work.display ? (['display'] as const) : []),
+    ...(work.sound?.frame === frame ? (['sound'] as const) : []),
+  ]
+  if (work.kind === 'finish') return ['final', ...beside]
+  return work.window === undefined ? ['final', 'raw', ...beside] : ['raw']
 }

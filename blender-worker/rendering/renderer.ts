@@ -41,6 +41,8 @@ interface FrameRequest {
   readonly threads: number | undefined
   /** An empty folder that takes what is written. */
   readonly folder: string
+  /** The scene's sound is mixed over these frames, too. */
+  readonly sound?: { readonly first: number; readonly last: number } | undefined
 }
 
 export interface RenderRequest extends FrameRequest {

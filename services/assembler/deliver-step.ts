@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { displayPath, extraPath, frameFileName, frameName } from '../../shared/domain/file-names.ts'
+import { displayPath, extraPath, frameFileName, frameName, SOUND_PATH } from '../../shared/domain/file-names.ts'
 import { sizesOf } from '../../shared/domain/splitting/tiles.ts'
 import { sourceOfFrame } from '../../shared/domain/splitting/job-tasks.ts'
 import { resultEpoch } from '../../shared/domain/task/attempts.ts'
@@ -50,7 +50,7 @@ export async function deliverFrame(
           epoch: resultEpoch(task),
           reason: `${file.name}: ${download.message}`,
         })
-      const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkImage(imaging, path, file.role, plan)
+      const checked = file.role === 'extra' ? ({ ok: true } as const) : await checkFile(imaging, path, file.role, plan)
       // An EXR in a compression that only others read (PIZ, DWAA, …) is the artist's choice; its hash and its display
       // image are checked.
       if (!checked.ok && checked.code !== 'unsupported')
@@ -105,14 +105,25 @@ export async function deliverFrame(
         { filePath: local.get(shown.name) ?? '' },
         { contentType: 'image/png' },
       )
+    const sound = withRole(files, 'sound')
+    if (sound !== undefined)
+      await engine.objects.put(
+        workKey(jobId, SOUND_PATH),
+        { filePath: local.get(sound.name) ?? '' },
+        { contentType: 'audio/wav' },
+      )
     await reportDelivered(engine, jobId, frame, delivered, task)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
 }
 
-/** Is it the kind of image that was asked for, whole, and of the right size? */
-async function checkImage(imaging: Imaging, path: string, role: FileRole, plan: JobPlan): ReturnType<Imaging['check']> {
+/** Is it the kind of image or sound that was asked for, whole, and of the right size? */
+async function checkFile(imaging: Imaging, path: string, role: FileRole, plan: JobPlan): ReturnType<Imaging['check']> {
+  if (role === 'sound')
+    return plan.sound === undefined
+      ? { ok: false, code: 'wrong_kind', message: 'the job has no sound' }
+      : imaging.checkSound(path, plan.sound)
   const wanted = role === 'display' ? 'png' : IMAGE_EXTENSIONS[plan.format]
   const found = await imaging.ending(path)
   return found === wanted

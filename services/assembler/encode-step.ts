@@ -2,18 +2,19 @@ import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { displayPath, frameFileName } from '../../shared/domain/file-names.ts'
+import { displayPath, frameFileName, SOUND_PATH, videoName } from '../../shared/domain/file-names.ts'
 import { needsDisplay } from '../../shared/domain/task/expected-files.ts'
 import { parseFrames } from '../../shared/domain/splitting/frames.ts'
 import { reportEncoded, reportStepFailed } from '../../shared/engine/results/step-reports.ts'
+import { contentTypeOfKey } from '../../shared/protocol/content-types.ts'
+import { finalPathKey } from '../../shared/protocol/final-path.ts'
 import { type JobId, Sha256 } from '../../shared/protocol/ids.ts'
 import type { JobRecord } from '../../shared/protocol/job.ts'
+import { MOVIE_ENDINGS } from '../../shared/protocol/movie.ts'
 import { finalKey, finalManifestKey, type ObjectKey, workKey } from '../../shared/protocol/object-keys.ts'
 import type { FinalFile } from '../../shared/protocol/task.ts'
 import type { AssemblerContext } from './context.ts'
 import { manifestText } from './manifest.ts'
-
-const VIDEO_TYPES = { mp4: 'video/mp4', webm: 'video/webm' } as const
 
 /** Makes the video of a job and its manifest, the last file to appear in `final/`; then the job is completed. */
 export async function encodeJob(context: AssemblerContext, jobId: JobId, signal: AbortSignal): Promise<void> {
@@ -53,49 +54,58 @@ export async function encodeJob(context: AssemblerContext, jobId: JobId, signal:
 async function makeVideo(
   { engine, video }: AssemblerContext,
   job: JobRecord,
-  container: 'mp4' | 'webm',
+  kind: 'mp4' | 'webm' | 'scene',
   dir: string,
   signal: AbortSignal,
 ): Promise<FinalFile | null> {
-  const frames = parseFrames(job.plan.frames)
+  const { plan } = job
+  const frames = parseFrames(plan.frames)
   if (!frames.ok) throw new Error(`job ${job.id}: stored frames do not parse: ${frames.detail}`)
+  const fetch = async (key: ObjectKey, path: string, what: string): Promise<void> => {
+    const download = await engine.objects.download(key, path, { bytesMax: Number.MAX_SAFE_INTEGER, signal })
+    if (!download.ok) throw new Error(`${what}: ${download.message}`)
+  }
   const images: string[] = []
   for (const frame of frames.frames) {
-    const extension = needsDisplay(job.plan) ? 'png' : frameFileName(frame, job.plan.format).split('.').at(-1)
+    const extension = needsDisplay(plan) ? 'png' : frameFileName(frame, plan.format).split('.').at(-1)
     const path = join(dir, `${String(images.length).padStart(6, '0')}.${extension}`)
-    const key: ObjectKey = needsDisplay(job.plan)
+    const key: ObjectKey = needsDisplay(plan)
       ? workKey(job.id, displayPath(frame))
-      : finalKey(job.id, 'frames', frameFileName(frame, job.plan.format))
-    const download = await engine.objects.download(key, path, { bytesMax: Number.MAX_SAFE_INTEGER, signal })
-    if (!download.ok) throw new Error(`frame ${frame}: ${download.message}`)
+      : finalKey(job.id, 'frames', frameFileName(frame, plan.format))
+    await fetch(key, path, `frame ${frame}`)
     images.push(path)
   }
-  const output = join(dir, `video.${container}`)
-  const encoded = await video.encode({ images, fps: job.plan.fps, container, outputPath: output, signal })
+  const mixed = join(dir, 'mixed.wav')
+  if (plan.sound !== undefined) await fetch(workKey(job.id, SOUND_PATH), mixed, 'the sound')
+  const as = kind === 'scene' ? (plan.movie ?? 'mp4') : kind
+  const ending = typeof as === 'string' ? as : MOVIE_ENDINGS[as.container]
+  const output = join(dir, `video.${ending}`)
+  const encoded = await video.encode({
+    images,
+    rate: plan.movie?.rate ?? fractionOf(plan.fps),
+    as,
+    ...(plan.sound === undefined ? {} : { sound: { ...plan.sound, path: mixed, frames: frames.frames } }),
+    outputPath: output,
+    signal,
+  })
   if (!encoded.ok) {
     await reportStepFailed(engine, job.id, encoded.code, encoded.message)
     return null
   }
-  const name = `${fileNameOf(job.name)}.${container}`
-  const put = await engine.objects.put(
-    finalKey(job.id, 'video', name),
-    { filePath: output },
-    { contentType: VIDEO_TYPES[container] },
-  )
+  const path = `video/${videoName(job.name, ending)}`
+  const [key, contentType] = [finalPathKey(job.id, path), contentTypeOfKey(path)]
+  if (key === null) throw new Error(`${path} is no path of a delivered file`)
+  const put = await engine.objects.put(key, { filePath: output }, { contentType })
   if (!put.ok) throw new Error(`the video was not stored: ${put.message}`)
-  return {
-    path: `video/${name}`,
-    bytes: put.bytes,
-    sha256: Sha256.parse(put.sha256),
-    contentType: VIDEO_TYPES[container],
-  }
+  return { path, bytes: put.bytes, sha256: Sha256.parse(put.sha256), contentType }
 }
 
-/** A job's name as a file name: letters, digits, dash and underscore; `.blend` and `.zip` left out. */
-function fileNameOf(name: string): string {
-  const plain = name
-    .replace(/\.(blend|zip)$/i, '')
-    .replace(/[^A-Za-z0-9_-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-  return plain.slice(0, 60) || 'video'
+/** Frames per second as a fraction: the rates of film and television that are a thousandth slower, else decimals. */
+function fractionOf(fps: number): { numerator: number; denominator: number } {
+  const slower = Math.round(fps * 1.001)
+  if (Math.abs(slower / 1.001 - fps) < 1e-4 && !Number.isInteger(fps))
+    return { numerator: slower * 1_000, denominator: 1_001 }
+  return Number.isInteger(fps)
+    ? { numerator: fps, denominator: 1 }
+    : { numerator: Math.round(fps * 100_000), denominator: 100_000 }
 }

@@ -46,6 +46,7 @@ export async function compareRenderings(
  * pixels bit for bit: any difference asks a third worker, a large one refutes.
  */
 async function compareFiles(imaging: Imaging, of: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
+  if (a.role === 'sound') return sounds(imaging, of, a, b)
   if ((await imaging.isUndecoded(a.path)) || (await imaging.isUndecoded(b.path))) return undecoded(imaging, of, a, b)
   const isFinish = of.task.kind === 'finish'
   if (isFinish) {
@@ -70,6 +71,15 @@ async function measuredVerdict(
   }
   const measures = await imaging.compareDisplay(a.path, b.path)
   return measures.ok ? displayVerdict(measures) : undefined
+}
+
+async function sounds(imaging: Imaging, { plan }: Audited, a: LocalFile, b: LocalFile): Promise<PairOutcome> {
+  for (const [which, file] of [['a', a] as const, ['b', b] as const]) {
+    const checked = plan.sound === undefined ? undefined : await imaging.checkSound(file.path, plan.sound)
+    if (checked?.ok === false) return { type: 'damaged', which, why: `${file.name}: ${checked.message}` }
+  }
+  const compared = await imaging.sameSound(a.path, b.path)
+  return { type: 'verdict', told: { verdict: compared.ok && compared.same ? 'agreed' : 'refuted' } }
 }
 
 /**

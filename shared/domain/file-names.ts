@@ -1,3 +1,4 @@
+import { nameForFile } from '../protocol/final-path.ts'
 import type { ResultFile } from '../protocol/task.ts'
 import { IMAGE_EXTENSIONS, type ImageFormat } from '../protocol/render-settings.ts'
 
@@ -28,4 +29,16 @@ export function stitchedPath(frame: number): string {
 /** The 8-bit view of a float frame, below `work/`: what the video is made of. */
 export function displayPath(frame: number): string {
   return `display/${frameName(frame)}.png`
+}
+
+/** The sound of the whole movie, below `work/`. */
+export const SOUND_PATH = 'sound.wav'
+
+/** Bytes of a video's name before its ending; a browser or a folder in the way may want some of the 255. */
+const VIDEO_NAME_BYTES_MAX = 200
+
+/** The video of a job, below `final/video/`: the job's name in its own letters, `.blend` and `.zip` left out. */
+export function videoName(jobName: string, ending: string): string {
+  const stem = nameForFile(jobName.replace(/\.(blend|zip)$/i, '').trim(), VIDEO_NAME_BYTES_MAX)
+  return `${/^[._ ]*$/.test(stem) ? 'video' : stem}.${ending}`
 }

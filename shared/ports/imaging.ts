@@ -1,5 +1,6 @@
 import type { DisplayDifference } from '../domain/verification/display-verdict.ts'
 import type { VerdictMeasures } from '../domain/verification/image-verdict.ts'
+import type { MoviePlan, SoundPlan } from '../protocol/movie.ts'
 import type { PixelRectangle } from '../protocol/render-settings.ts'
 
 export interface TileFile {
@@ -57,17 +58,30 @@ export interface Imaging {
   check(path: string, size: { width: number; height: number }): Promise<{ ok: true } | ImageRefusal>
   compareLinear(pathA: string, pathB: string): Promise<({ ok: true } & VerdictMeasures) | ImageRefusal>
   compareDisplay(pathA: string, pathB: string): Promise<DisplayMeasures | ImageRefusal>
+  /** Whether a sound can be used: WAV of 16 bits, with so many samples per second and channels. */
+  checkSound(path: string, wanted: { rate: number; channels: number }): Promise<{ ok: true } | ImageRefusal>
+  /** The same sound, but for the rounding of single samples. */
+  sameSound(pathA: string, pathB: string): Promise<{ ok: true; same: boolean } | ImageRefusal>
   /** Bit for bit the same samples; what stands in the headers does not count. */
   samePixels(pathA: string, pathB: string): Promise<{ ok: true; same: boolean } | ImageRefusal>
   /** A JPEG no wider than `widthMax`, never larger than the image itself. */
   preview(path: string, outputPath: string, widthMax: number): Promise<{ ok: true } | ImageRefusal>
 }
 
+/** A mixed sound (WAV, 16 bits) that begins with frame `first`, of which these frames are heard. */
+interface VideoSound extends Pick<SoundPlan, 'first' | 'codec' | 'kbits' | 'rate' | 'channels'> {
+  readonly path: string
+  readonly frames: readonly number[]
+}
+
 export interface VideoRequest {
   /** Images in order of time; numbers play no part, so gaps and any first frame are fine. */
   readonly images: readonly string[]
-  readonly fps: number
-  readonly container: 'mp4' | 'webm'
+  /** Frames per second. */
+  readonly rate: { readonly numerator: number; readonly denominator: number }
+  /** A small file that plays everywhere, or the movie that the scene asks for. */
+  readonly as: 'mp4' | 'webm' | MoviePlan
+  readonly sound?: VideoSound | undefined
   readonly outputPath: string
   /** Share done, 0 to 1. */
   onProgress?(done: number): void

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { WorkerId } from './ids.ts'
 import { LIMITS } from './limits.ts'
+import { SceneMovie } from './movie.ts'
 import { PixelRectangle } from './render-settings.ts'
 import { DATABLOCK_NAME_LENGTH_MAX } from './scene-facts.ts'
 import { BlenderVersion } from './worker.ts'
@@ -43,6 +44,8 @@ export const Inspection = z
       /** The written image has the region's size. */
       cropsToBorder: z.boolean(),
     }),
+    /** What the scene says of the movie that it writes; absent where it writes images. */
+    movie: SceneMovie.optional(),
     hasCamera: z.boolean(),
     tiling: z.strictObject({
       exact: z.boolean(),

@@ -7,8 +7,8 @@ import { LIMITS } from './limits.ts'
 import { RenderSettings } from './render-settings.ts'
 import { Requirement } from './worker.ts'
 
-const VIDEO_CONTAINERS = ['mp4', 'webm'] as const
-export const VideoChoice = z.enum([...VIDEO_CONTAINERS, 'none'])
+/** scene: the movie that the scene itself would write. */
+export const VideoChoice = z.enum(['mp4', 'webm', 'scene', 'none'])
 export type VideoChoice = z.infer<typeof VideoChoice>
 
 export const Name = z.string().min(1).max(LIMITS.nameLengthMax)
@@ -39,6 +39,7 @@ export const PlanOptions = z.object({
     .max(LIMITS.secondsPerTaskMax)
     .optional()
     .describe('Seconds from the lease of a task to its result; one that comes sooner counts as failed'),
+  audio: z.enum(['scene', 'none']).optional().describe('Sound of the video: scene, as Blender mixes it, or none'),
 })
 
 /** What a request may ask for. What is left out comes from the scene. */
@@ -56,7 +57,9 @@ export const JobOptions = z.object({
     .describe('Split the samples of each frame, or tile, into this many tasks: for one large still; not bit-identical'),
   chunk: z.int().min(1).max(LIMITS.framesPerChunkMax).optional().describe('Frames in one task; whole frames only'),
   settings: RenderSettings.optional(),
-  video: VideoChoice.optional().describe('Video that is made of the frames: mp4, webm or none'),
+  video: VideoChoice.optional().describe(
+    'Video that is made of the frames: mp4, webm, none, or scene, as the scene writes it',
+  ),
   name: Name.optional().describe('What to call the job'),
   priority: Priority.optional().describe('Higher goes first; jobs of equal priority share the farm'),
   ...RecordOptions.shape,

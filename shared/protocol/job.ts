@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MoviePlan, SoundPlan } from './movie.ts'
 import { FileName } from './final-path.ts'
 import { JobId, Sha256 } from './ids.ts'
 import {
@@ -109,6 +110,10 @@ export const JobPlan = z.strictObject({
   settings: RenderSettings,
   format: ImageFormat,
   video: VideoChoice,
+  /** The movie of the video `scene`, once Blender has looked at the scene. */
+  movie: MoviePlan.optional(),
+  /** The sound of the video; absent when it has none. */
+  sound: SoundPlan.optional(),
   fps: z.number().min(0.01).max(1_000),
   auditRate: z.number().min(0).max(1),
   ...PlanOptions.shape,

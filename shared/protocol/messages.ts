@@ -4,6 +4,7 @@ import { FileName } from './final-path.ts'
 import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
 import { Inspection } from './inspection.ts'
 import { LIMITS } from './limits.ts'
+import { SoundPlan } from './movie.ts'
 import { PixelRectangle, RenderSettings } from './render-settings.ts'
 import { ResultFile } from './task.ts'
 import { Capabilities, DeviceKind } from './worker.ts'
@@ -128,6 +129,9 @@ const SampleRange = z.strictObject({
   count: z.int().min(1).max(LIMITS.samplesMax),
 })
 
+/** Sound that is mixed beside a frame, from the beginning of frame `first` to the end of frame `last`. */
+const Mixing = SoundPlan.pick({ frame: true, first: true, last: true })
+
 /**
  * What to do. render with `window`: that rectangle as float multilayer EXR (role raw), compositing off; with
  * `sampleRange` only those samples of it. render without: for each frame the final image and the raw EXR. finish:
@@ -143,6 +147,7 @@ export const Work = z.discriminatedUnion('kind', [
     settings: RenderSettings,
     device: DeviceKind.optional(),
     display: z.boolean(),
+    sound: Mixing.optional(),
   }),
   z.strictObject({
     kind: z.literal('finish'),
@@ -150,6 +155,7 @@ export const Work = z.discriminatedUnion('kind', [
     stitched: Download,
     settings: RenderSettings,
     display: z.boolean(),
+    sound: Mixing.optional(),
   }),
 ])
 export type Work = z.infer<typeof Work>

@@ -40,9 +40,9 @@ export type Verdict = z.infer<typeof Verdict>
 
 /**
  * final: what the artist gets; raw: linear float EXR with all passes; display: 8-bit view of a float final; extra: File
- * Output nodes.
+ * Output nodes; sound: the sound of the whole movie, beside one of its frames.
  */
-export const FileRole = z.enum(['final', 'raw', 'display', 'extra'])
+export const FileRole = z.enum(['final', 'raw', 'display', 'extra', 'sound'])
 export type FileRole = z.infer<typeof FileRole>
 
 /** The name of a node, or of one of its inputs, that wrote a file. */

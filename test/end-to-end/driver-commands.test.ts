@@ -2,9 +2,11 @@
 
 import { existsSync } from 'node:fs'
 import { readFile, truncate, writeFile } from 'node:fs/promises'
+import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { BlenderProcess } from '../../blender-worker/blender/process.ts'
 import type { RenderProgress } from '../../blender-worker/blender/progress.ts'
+import { readWave } from '../../shared/adapters/imaging/wave.ts'
 import { Lab, differences } from '../fixtures/driver/lab.ts'
 
 /** Seconds on idle cores; a Blender that compiles its shaders on busy ones takes minutes. */
@@ -167,6 +169,38 @@ describe('a frame', () => {
     const final = lab.path('video-frame')
     expect(await blender.run('render', { mode: 'frame', frame: 1, outputs: { final } })).toMatchObject({ ok: true })
     expect((await readFile(final)).subarray(1, 4).toString('latin1')).toBe('PNG')
+  })
+
+  it('keeps the alpha of a film in each of its frames, and mixes its sound', { timeout: TIMEOUT_MS }, async () => {
+    await open('film')
+    expect(await blender.run('inspect', {})).toMatchObject({
+      ok: true,
+      value: {
+        movie: {
+          ...{ container: 'QUICKTIME', codec: 'PNG', colorMode: 'RGBA', crf: 20, hasSound: true },
+          rate: { numerator: 24_000, denominator: 1_001 },
+          audio: { codec: 'PCM', rate: 48_000, channels: 'MONO' },
+        },
+      },
+    })
+    const sound = lab.path('mixed')
+    for (const frame of [1, 2, 3]) {
+      const final = lab.path(`film-${frame}`)
+      const rendered = await blender.run('render', {
+        ...{ mode: 'frame', frame, settings: { format: { file: 'png', colorDepth: '8' } } },
+        ...(frame === 2 ? { outputs: { final, sound }, sound: { first: 1, last: 3 } } : { outputs: { final } }),
+      })
+      expect(rendered).toMatchObject({ ok: true })
+      expect((await sharp(final).metadata()).hasAlpha, `frame ${frame}`).toBe(true)
+    }
+    const wave = await readWave(sound)
+    if (!wave.ok) throw new Error(wave.message)
+    expect(wave).toMatchObject({ rate: 48_000, channels: 1 })
+    const bytes = await readFile(sound)
+    const samples = Array.from({ length: wave.bytes / 2 }, (_, at) => bytes.readInt16LE(wave.start + 2 * at))
+    const begin = samples.findIndex((sample) => sample !== 0)
+    // Nothing in frame 1, which has 2,002 samples; Blender fades a sound in over some.
+    expect(Math.abs(begin - 2_002)).toBeLessThan(40)
   })
 
   it('sends File Output nodes into the extra folder and never out of it', { timeout: TIMEOUT_MS }, async () => {

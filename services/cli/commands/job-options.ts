@@ -46,6 +46,7 @@ const ROWS: { readonly [P in OptionPath]-?: P extends keyof JobChange ? Changeab
   'settings.format.colorDepth': { flag: '--color-depth <bits>' },
   'settings.format.quality': { flag: '--quality <percent>', typed: WholeNumber },
   video: { flag: '--video <container>' },
+  audio: { flag: '--audio <choice>' },
   'settings.scene': { flag: '--scene <name>' },
   name: { flag: '--name <name>', shown: ({ name }) => `name "${name}"` },
   priority: { flag: '--priority <0-100>', typed: WholeNumber, shown: ({ priority }) => `priority ${priority}` },

@@ -9,7 +9,7 @@ const LISTED_MAX = 16
 /** A plan as lines for people. */
 export function planLines(view: PlanView): string[] {
   const { plan, tasks, exactness } = view
-  const video = plan.video === 'none' ? '' : `, ${plan.video} video`
+  const video = videoText(plan)
   const region = plan.region === undefined ? '' : `, render region ${area(plan.region)}`
   return [
     ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
@@ -52,6 +52,15 @@ export function planLines(view: PlanView): string[] {
       ? []
       : ['', `Submitting this would be refused: ${view.refusal.code}: ${view.refusal.detail}`]),
   ]
+}
+
+/** `, mp4 video`, or what is known of the scene's own movie. */
+function videoText({ video, movie, sound }: PlanView['plan']): string {
+  if (video === 'none') return ''
+  const own =
+    movie === undefined ? "the scene's own movie" : `movie as the scene says: ${movie.codec} in ${movie.container}`
+  const heard = sound === undefined ? '' : ` with sound (${sound.codec})`
+  return `, ${video === 'scene' ? own : `${video} video`}${heard}`
 }
 
 function named(name: string, lines: readonly string[]): string[] {

@@ -5,11 +5,13 @@ import { dirname, extname, join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { VideoEncoder, VideoRequest } from '../../ports/imaging.ts'
+import { codecWay, colorTags, filterFor, MUXERS, soundFlags } from './movie-arguments.ts'
+import { cutWave } from './wave.ts'
 
 const run = promisify(execFile)
 
 /** Encoders by preference for each container, with the settings that make a good small file of a rendering. */
-const ENCODERS: Record<VideoRequest['container'], readonly { name: string; flags: readonly string[] }[]> = {
+const ENCODERS: Record<'mp4' | 'webm', readonly { name: string; flags: readonly string[] }[]> = {
   mp4: [
     { name: 'libx264', flags: ['-preset', 'medium', '-crf', '18', '-movflags', '+faststart'] },
     { name: 'libopenh264', flags: ['-b:v', '12M', '-movflags', '+faststart'] },
@@ -85,54 +87,68 @@ async function encode(configured: string | undefined, request: VideoRequest): Re
     }
   }
   const { stdout } = await run(ffmpeg, ['-hide_banner', '-encoders'], { maxBuffer: 4 * 1024 ** 2 })
-  const encoder = ENCODERS[request.container].find((each) => new RegExp(`\\s${each.name}\\s`).test(stdout))
-  if (encoder === undefined)
+  const way = wayOf(request, (name) => new RegExp(`\\s${name}\\s`).test(stdout))
+  if (typeof way === 'string')
     return {
       ok: false,
       code: 'encode_failed',
-      message:
-        `${ffmpeg} has none of the encoders ` +
-        `${ENCODERS[request.container].map((each) => each.name).join(', ')} for ` +
-        `${request.container}; install a full ffmpeg or choose another container`,
+      message: `${ffmpeg} has none of the encoders ${way}; install a full ffmpeg, or choose another video (mp4, webm)`,
     }
 
   const first = request.images[0]
   if (first === undefined) return { ok: false, code: 'encode_failed', message: 'there is no image to make a video of' }
-  const sequence = await mkdtemp(join(dirname(request.outputPath), '.sequence-'))
+  const folder = await mkdtemp(join(dirname(request.outputPath), '.sequence-'))
   try {
     // Numbered without gaps, whatever the frames are called, because ffmpeg stops at the first gap.
     await Promise.all(
       request.images.map((image, index) =>
-        symlink(image, join(sequence, `${String(index).padStart(8, '0')}${extname(first)}`)),
+        symlink(image, join(folder, `${String(index).padStart(8, '0')}${extname(first)}`)),
       ),
     )
-    const rate = String(request.fps)
+    const sound = join(folder, 'sound.wav')
+    if (request.sound !== undefined) {
+      const cut = await cutWave(request.sound.path, sound, { ...request.sound, rate: request.rate })
+      if (!cut.ok) return { ok: false, code: 'encode_failed', message: cut.message }
+    }
+    const rate = `${request.rate.numerator}/${request.rate.denominator}`
     const lines = await runFfmpeg(
       ffmpeg,
       [
         ...['-hide_banner', '-nostdin', '-y', '-loglevel', 'error', '-progress', 'pipe:1'],
-        ...['-framerate', rate, '-start_number', '0', '-i', join(sequence, `%08d${extname(first)}`)],
-        ...[
-          '-vf',
-          FILTER,
-          '-c:v',
-          encoder.name,
-          ...encoder.flags,
-          ...COLOR_TAGS,
-          '-r',
-          rate,
-          '-an',
-          request.outputPath,
-        ],
+        ...['-framerate', rate, '-start_number', '0', '-i', join(folder, `%08d${extname(first)}`)],
+        ...(request.sound === undefined ? ['-an'] : ['-i', sound, '-map', '0:v:0', '-map', '1:a:0']),
+        ...['-vf', way.filter, '-c:v', way.encoder, ...way.flags, '-r', rate],
+        ...(request.sound === undefined ? [] : soundFlags(request.sound)),
+        ...[...way.muxer, request.outputPath],
       ],
       request,
     )
     return lines === null
-      ? { ok: true, codec: encoder.name }
-      : { ok: false, code: 'encode_failed', message: `ffmpeg (${encoder.name}) failed: ${lines}` }
+      ? { ok: true, codec: way.encoder }
+      : { ok: false, code: 'encode_failed', message: `ffmpeg (${way.encoder}) failed: ${lines}` }
   } finally {
-    await rm(sequence, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
+}
+
+interface Way {
+  readonly encoder: string
+  readonly filter: string
+  readonly flags: readonly string[]
+  readonly muxer: readonly string[]
+}
+
+/** How the picture is encoded by this ffmpeg; the names of the encoders of which it has none. */
+function wayOf({ as }: VideoRequest, has: (encoder: string) => boolean): Way | string {
+  if (typeof as === 'string') {
+    const found = ENCODERS[as].find(({ name }) => has(name))
+    if (found === undefined) return ENCODERS[as].map(({ name }) => name).join(', ')
+    return { encoder: found.name, filter: FILTER, flags: [...found.flags, ...COLOR_TAGS], muxer: ['-f', as] }
+  }
+  const { encoders, pixels, flags } = codecWay(as)
+  const encoder = encoders.find(has)
+  if (encoder === undefined) return encoders.join(', ')
+  return { encoder, filter: filterFor(pixels), flags: [...flags, ...colorTags(pixels)], muxer: MUXERS[as.container] }
 }
 
 /** Null when it went well, else its last words. */

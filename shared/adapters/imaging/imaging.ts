@@ -7,6 +7,7 @@ import { checkExr, isExr } from './exr-check.ts'
 import { exrLayout } from './exr-layout.ts'
 import { mergeSamples } from './merge-samples.ts'
 import { stitchTiles } from './stitch.ts'
+import { readWave, sameWave } from './wave.ts'
 import { checkUndecoded, endingOf, isUndecoded } from './undecoded-image.ts'
 
 const PREVIEW_QUALITY = 82
@@ -24,6 +25,18 @@ export const farmImaging: Imaging = {
   },
   compareLinear: (pathA, pathB) => compareExr(pathA, pathB),
   compareDisplay: (pathA, pathB) => compareDisplayImages(pathA, pathB),
+  checkSound: async (path, wanted) => {
+    const found = await readWave(path)
+    if (!found.ok || (found.rate === wanted.rate && found.channels === wanted.channels)) return found
+    return {
+      ok: false,
+      code: 'wrong_kind',
+      message:
+        `the sound has ${found.channels} channel(s) of ${found.rate} samples per second, ` +
+        `not ${wanted.channels} of ${wanted.rate}`,
+    }
+  },
+  sameSound: (pathA, pathB) => sameWave(pathA, pathB),
   samePixels: (pathA, pathB) => samePixels(pathA, pathB),
   preview: (path, outputPath, widthMax) => makePreview(path, outputPath, widthMax),
 }

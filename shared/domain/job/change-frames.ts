@@ -42,6 +42,19 @@ export function withFrames(job: JobRecord, text: string): { ok: true; job: JobRe
     // No task is written down yet.
     return { ok: true, job: { ...job, plan: withCounts(plan, frames, wanted.frames.length, parts) } }
 
+  const { sound } = plan
+  if (
+    sound !== undefined &&
+    !(
+      wanted.frames.includes(sound.frame) &&
+      wanted.frames.every((frame) => frame <= sound.last && (frame < 0 || frame >= sound.first))
+    )
+  )
+    return refuse(
+      'frames_not_apart',
+      `frames: the sound of job ${job.id} is mixed from frame ${sound.first} to ${sound.last}, together with frame ` +
+        `${sound.frame}; keep that one and stay between them, or submit another job`,
+    )
   const asked = askedFrames(plan)
   const known = new Set(asked)
   const fresh = wanted.frames.filter((frame) => !known.has(frame))

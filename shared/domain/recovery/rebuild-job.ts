@@ -9,7 +9,7 @@ import { type JobRecord, needsFinish } from '../../protocol/job.ts'
 import { finalPathKey } from '../../protocol/final-path.ts'
 import { attemptKey, workKey } from '../../protocol/object-keys.ts'
 import type { Attempt, FinalFile, FrameRecord, ResultFile, TaskRecord } from '../../protocol/task.ts'
-import { displayPath, stitchedPath } from '../file-names.ts'
+import { displayPath, SOUND_PATH, stitchedPath } from '../file-names.ts'
 import { actOnFrame, frameStateBy } from '../lifecycle/frame.ts'
 import { jobIsOver, keepsFiles } from '../lifecycle/job.ts'
 import { isOver } from '../lifecycle/task.ts'
@@ -271,6 +271,8 @@ class Shelf {
     )
       return false
     if (needsFinish(job.plan) && this.#source(tasks.get(finishTaskId(frame.position))) === undefined) return false
+    if (job.plan.sound?.frame === number && this.#around.bytesOf(workKey(job.id, SOUND_PATH)) === undefined)
+      return false
     return (
       job.plan.video === 'none' ||
       !needsDisplay(job.plan) ||

@@ -4,6 +4,8 @@ import type { JobPlan } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import { compareVersions } from '../scheduling/eligibility.ts'
+import { wantedFrames } from './asked-frames.ts'
+import { planMovie } from './movie.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { checkRanges, refuseRanges } from './sample-rules.ts'
 
@@ -59,16 +61,18 @@ export function applyInspection(
   if (!missing.ok) return missing
   const split = plan.tiles === undefined ? keepOrder(plan, found) : checkSplit(plan, plan.tiles, found)
   if (!split.ok) return split
+  const movie = planMovie(plan, found.movie, wantedFrames(plan))
   const extras = checkExtraFiles({ ...plan, ...split.change }, found.extraFiles ?? 0)
   if (!extras.ok) return extras
-  const notes = [...plan.notes, ...split.notes, ...missing.notes, ...oddities(plan, found)].map((note) =>
-    note.slice(0, LIMITS.messageLengthMax),
+  const notes = [...plan.notes, ...split.notes, ...missing.notes, ...movie.notes, ...oddities(plan, found)].map(
+    (note) => note.slice(0, LIMITS.messageLengthMax),
   )
   return {
     ok: true,
     plan: {
       ...plan,
       ...split.change,
+      ...movie.change,
       ...(found.stereo ? { stereo: true } : {}),
       notes: notes.slice(0, LIMITS.notesPerPlanMax),
     },

@@ -41,7 +41,7 @@ const DEPTHS: Readonly<Record<ImageFormat, readonly string[]>> = {
 const MOVIES = ['FFMPEG', 'AVI_RAW', 'AVI_JPEG']
 
 /** Whether the scene itself writes a movie. */
-function writesMovie({ fileFormat }: Pick<SceneOutput, 'fileFormat'>): boolean {
+export function writesMovie({ fileFormat }: Pick<SceneOutput, 'fileFormat'>): boolean {
   return MOVIES.includes(fileFormat)
 }
 

@@ -11,7 +11,7 @@ import type { Requirement } from '../../protocol/worker.ts'
 import { type BlendersHere, blenderNow, fromOwnVersion, renderedBy, savedBy } from '../scheduling/blender-choice.ts'
 import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
-import { imageFormat } from './image-format.ts'
+import { imageFormat, writesMovie } from './image-format.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tasksPerFrame } from './job-tasks.ts'
 import { regionOf } from './region.ts'
@@ -125,14 +125,16 @@ export function planJob(
  */
 export function inspectionOf(
   scene: Pick<SceneRecord, 'inspections'>,
-  plan: Pick<JobPlan, 'sceneName' | 'samples'>,
+  plan: Pick<JobPlan, 'sceneName' | 'samples' | 'video'>,
   requirement: Requirement = {},
 ): SceneInspection | undefined {
   return scene.inspections?.findLast(
     (inspection) =>
       inspection.scene === plan.sceneName &&
       mayDecide(requirement, inspection) &&
-      (plan.samples === undefined || inspection.sampleRanges !== undefined),
+      (plan.samples === undefined || inspection.sampleRanges !== undefined) &&
+      // An older one did not tell of the movie.
+      (plan.video !== 'scene' || inspection.movie !== undefined),
   )
 }
 
@@ -192,10 +194,11 @@ function imageSize(
 }
 
 /**
- * A video by default when there is more than one frame and the scene itself would write one, or nothing was said of an
+ * By default the movie that the scene itself writes, also one of a single frame; where it writes images, a video of an
  * animation.
  */
 function videoChoice(asked: VideoChoice | undefined, facts: SceneSettings, frameCount: number): VideoChoice {
   if (asked !== undefined) return asked
+  if (writesMovie(facts.output)) return 'scene'
   return frameCount > 1 && facts.frameEnd > facts.frameStart ? 'mp4' : 'none'
 }

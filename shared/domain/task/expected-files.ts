@@ -1,6 +1,7 @@
 import { refuse, type Refusal } from '../../protocol/errors.ts'
 import { type JobPlan, needsFinish } from '../../protocol/job.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import type { SoundPlan } from '../../protocol/movie.ts'
 import { IMAGE_EXTENSIONS, type ImageFormat } from '../../protocol/render-settings.ts'
 import type { FileRole, ResultFile, TaskRecord } from '../../protocol/task.ts'
 import { extraPath } from '../file-names.ts'
@@ -34,6 +35,12 @@ function rolesFor(plan: JobPlan, task: TaskRecord): readonly FileRole[] {
   return work === 'finish' ? ['final', ...display] : ['final', 'raw', ...display]
 }
 
+/** Whether the task mixes the sound of the movie, beside one of its frames. */
+function mixesSound(plan: Pick<JobPlan, 'sound' | 'tiles'>, task: TaskRecord): boolean {
+  const work = workOf(plan, task)
+  return plan.sound !== undefined && (work === 'frames' || work === 'finish') && task.frames.includes(plan.sound.frame)
+}
+
 /**
  * Bytes of raw pixels one file may unpack to, times a margin for headers: a float image of every pass Blender has
  * (about 100 channels) is the most that can be honest.
@@ -61,12 +68,21 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
       ? plan.width * plan.height
       : area(tileOfPlan(plan, plan.tiles, task.tile).window)
   const bytesMax = pixels * 4 * CHANNELS_MAX + HEADER_BYTES_MAX
+  const ofSound = mixesSound(plan, task) ? plan.sound : undefined
   for (const file of files) {
     const what = `file ${file.name} of task ${task.id}`
     if (names.has(file.name)) return refuse('result_invalid', `${what}: the name is given twice`)
     names.add(file.name)
     if (!task.frames.includes(file.frame))
       return refuse('result_invalid', `${what}: frame ${file.frame} is not of this task (${task.frames.join(', ')})`)
+    if (file.role === 'sound') {
+      if (file.frame !== ofSound?.frame || seen.has('sound'))
+        return refuse('result_invalid', `${what}: the task asks for no such sound`)
+      if (file.bytes > soundBytesMax(plan, ofSound))
+        return refuse('result_invalid', `${what}: ${file.bytes} bytes are more than a sound of this length has`)
+      seen.add('sound')
+      continue
+    }
     if (file.bytes > bytesMax)
       return refuse('result_invalid', `${what}: ${file.bytes} bytes, but an image of this size has ${bytesMax} at most`)
     if (file.role === 'extra') {
@@ -96,11 +112,18 @@ export function checkFiles(plan: JobPlan, task: TaskRecord, files: readonly Resu
           `${LIMITS.extraFilesPerFrameMax} is the limit; remove or mute some`,
       )
   }
+  if (ofSound !== undefined && !seen.has('sound'))
+    return refuse('result_invalid', `task ${task.id}: the sound file of frame ${ofSound.frame} is missing`)
   for (const frame of task.frames)
     for (const role of roles)
       if (!seen.has(`${frame} ${role}`))
         return refuse('result_invalid', `task ${task.id}: the ${role} file of frame ${frame} is missing`)
   return { ok: true }
+}
+
+/** Bytes of 16-bit samples, with a second to spare. */
+function soundBytesMax(plan: Pick<JobPlan, 'fps'>, { first, last, rate, channels }: SoundPlan): number {
+  return Math.ceil((last - first + 1) / plan.fps + 1) * rate * channels * 2 + HEADER_BYTES_MAX
 }
 
 /**

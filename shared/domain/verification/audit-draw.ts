@@ -13,6 +13,9 @@ export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyInd
   if (task.kind === 'finish' && byAnchor) return false
   // What replaces a rejected result is checked too, and its open audits keep somebody waiting for them.
   if (task.kind === 'finish' || (task.auditRounds ?? 0) > 0) return true
+  // The one sound of a whole movie.
+  const { sound } = job.plan
+  if (sound !== undefined && task.tile === undefined && task.frames.includes(sound.frame)) return true
   if (job.plan.asked !== undefined) {
     const frames = wantedFrames(job.plan)
     if (task.frames.includes(frames[Math.floor(luckyIndex * frames.length)] ?? NaN)) return true

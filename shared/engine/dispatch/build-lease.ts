@@ -50,6 +50,7 @@ async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeco
       },
       settings: plan.settings,
       display,
+      ...mixing(plan, [frame]),
     }
   }
   return {
@@ -67,5 +68,12 @@ async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeco
         }),
     ...(kindsWanted?.length === 1 && kindsWanted[0] !== undefined ? { device: kindsWanted[0] } : {}),
     display: display && task.tile === undefined,
+    ...(task.tile === undefined ? mixing(plan, task.frames) : {}),
   }
+}
+
+/** The sound, where the task is to mix it beside one of these frames. */
+function mixing({ sound }: JobRecord['plan'], frames: readonly number[]): Pick<Work & { kind: 'finish' }, 'sound'> {
+  if (sound === undefined || !frames.includes(sound.frame)) return {}
+  return { sound: { frame: sound.frame, first: sound.first, last: sound.last } }
 }

@@ -66,7 +66,7 @@ class AttemptFilesItemPlace(_AttemptFilesItemPlaceAlways, total=False):
 class _AttemptFilesItemAlways(TypedDict):
     name: str
     frame: int
-    role: Literal["final", "raw", "display", "extra"]
+    role: Literal["final", "raw", "display", "extra", "sound"]
     bytes: int
     sha256: str
 
@@ -200,6 +200,65 @@ class JobPlanSamples(TypedDict):
     ranges: int
 
 
+class JobPlanMovieBitrates(TypedDict):
+    average: int
+    min: int
+    max: int
+    buffer: int
+
+
+class JobPlanMovieRate(TypedDict):
+    numerator: int
+    denominator: int
+
+
+class _JobPlanMovieAlways(TypedDict):
+    container: Literal["mp4", "mov", "mkv", "webm", "avi", "ogg", "flv", "mpeg1", "mpeg2", "dv"]
+    codec: Literal[
+        "h264",
+        "h265",
+        "av1",
+        "vp9",
+        "prores",
+        "ffv1",
+        "qtrle",
+        "png",
+        "huffyuv",
+        "dnxhd",
+        "dv",
+        "mpeg1",
+        "mpeg2",
+        "mpeg4",
+        "flv1",
+        "theora",
+        "rawvideo",
+        "mjpeg",
+    ]
+    alpha: bool
+    depth: int
+    preset: Literal["best", "good", "realtime"]
+    rate: JobPlanMovieRate
+
+
+class JobPlanMovie(_JobPlanMovieAlways, total=False):
+    crf: int
+    bitrates: JobPlanMovieBitrates
+    gop: int
+    bFrames: int
+    proresProfile: int
+    quality: int
+
+
+class JobPlanSound(TypedDict):
+    frame: int
+    first: int
+    last: int
+    codec: Literal["aac", "ac3", "flac", "mp2", "mp3", "opus", "pcm", "vorbis"]
+    kbits: int
+    rate: int
+    channels: int
+
+
 class _JobPlanAlways(TypedDict):
     sceneName: str
     engine: str
@@ -228,7 +287,7 @@ class _JobPlanAlways(TypedDict):
         "j2k",
         "avif",
     ]
-    video: Literal["mp4", "webm", "none"]
+    video: Literal["mp4", "webm", "scene", "none"]
     fps: float
     auditRate: float
     notes: List[str]
@@ -244,8 +303,11 @@ class JobPlan(_JobPlanAlways, total=False):
     tiles: JobPlanTiles
     samples: JobPlanSamples
     ordered: Literal[True]
+    movie: JobPlanMovie
+    sound: JobPlanSound
     allowMissingFiles: bool
     secondsPerTaskMin: float
+    audio: Literal["scene", "none"]
 
 
 class _JobFailureAlways(TypedDict):
@@ -371,7 +433,7 @@ class JobRequest(_JobRequestAlways, total=False):
     sampleRanges: int
     chunk: int
     settings: RenderSettings
-    video: Literal["mp4", "webm", "none"]
+    video: Literal["mp4", "webm", "scene", "none"]
     name: str
     priority: int
     cap: int
@@ -379,6 +441,7 @@ class JobRequest(_JobRequestAlways, total=False):
     requirement: Requirement
     allowMissingFiles: bool
     secondsPerTaskMin: float
+    audio: Literal["scene", "none"]
 
 
 class PauseRequest(TypedDict, total=False):
@@ -417,6 +480,65 @@ class PlanPlanSamples(TypedDict):
     ranges: int
 
 
+class PlanPlanMovieBitrates(TypedDict):
+    average: int
+    min: int
+    max: int
+    buffer: int
+
+
+class PlanPlanMovieRate(TypedDict):
+    numerator: int
+    denominator: int
+
+
+class _PlanPlanMovieAlways(TypedDict):
+    container: Literal["mp4", "mov", "mkv", "webm", "avi", "ogg", "flv", "mpeg1", "mpeg2", "dv"]
+    codec: Literal[
+        "h264",
+        "h265",
+        "av1",
+        "vp9",
+        "prores",
+        "ffv1",
+        "qtrle",
+        "png",
+        "huffyuv",
+        "dnxhd",
+        "dv",
+        "mpeg1",
+        "mpeg2",
+        "mpeg4",
+        "flv1",
+        "theora",
+        "rawvideo",
+        "mjpeg",
+    ]
+    alpha: bool
+    depth: int
+    preset: Literal["best", "good", "realtime"]
+    rate: PlanPlanMovieRate
+
+
+class PlanPlanMovie(_PlanPlanMovieAlways, total=False):
+    crf: int
+    bitrates: PlanPlanMovieBitrates
+    gop: int
+    bFrames: int
+    proresProfile: int
+    quality: int
+
+
+class PlanPlanSound(TypedDict):
+    frame: int
+    first: int
+    last: int
+    codec: Literal["aac", "ac3", "flac", "mp2", "mp3", "opus", "pcm", "vorbis"]
+    kbits: int
+    rate: int
+    channels: int
+
+
 class _PlanPlanAlways(TypedDict):
     sceneName: str
     engine: str
@@ -445,7 +567,7 @@ class _PlanPlanAlways(TypedDict):
         "j2k",
         "avif",
     ]
-    video: Literal["mp4", "webm", "none"]
+    video: Literal["mp4", "webm", "scene", "none"]
     fps: float
     auditRate: float
     notes: List[str]
@@ -461,8 +583,11 @@ class PlanPlan(_PlanPlanAlways, total=False):
     tiles: PlanPlanTiles
     samples: PlanPlanSamples
     ordered: Literal[True]
+    movie: PlanPlanMovie
+    sound: PlanPlanSound
     allowMissingFiles: bool
     secondsPerTaskMin: float
+    audio: Literal["scene", "none"]
 
 
 class PlanRefusal(TypedDict):
@@ -827,6 +952,45 @@ class SceneInspectionImage(TypedDict):
     cropsToBorder: bool
 
 
+class SceneInspectionMovieBitrates(TypedDict):
+    average: int
+    min: int
+    max: int
+    buffer: int
+
+
+class SceneInspectionMovieRate(TypedDict):
+    numerator: int
+    denominator: int
+
+
+class SceneInspectionMovieAudio(TypedDict):
+    codec: str
+    kbits: int
+    rate: int
+    channels: str
+
+
+class _SceneInspectionMovieAlways(TypedDict):
+    container: str
+    codec: str
+    colorMode: Literal["BW", "RGB", "RGBA"]
+    colorDepth: int
+    crf: Optional[int]
+    bitrates: SceneInspectionMovieBitrates
+    preset: str
+    gop: int
+    bFrames: Optional[int]
+    quality: int
+    rate: SceneInspectionMovieRate
+    audio: SceneInspectionMovieAudio
+    hasSound: bool
+
+
+class SceneInspectionMovie(_SceneInspectionMovieAlways, total=False):
+    proresProfile: str
+
+
 class SceneInspectionTiling(TypedDict):
     exact: bool
     overscanPx: int
@@ -884,6 +1048,7 @@ class _SceneInspectionAlways(TypedDict):
 
 
 class SceneInspection(_SceneInspectionAlways, total=False):
+    movie: SceneInspectionMovie
     sampleRanges: SceneInspectionSampleRanges
     leftOut: List[SceneInspectionLeftOutItem]
     extraFiles: int

@@ -26,6 +26,7 @@ function answer(change: Partial<Answer> = {}): Answer {
     scenes: [],
     hasCamera: true,
     sampling: { samples: 8, adaptive: true, denoising: false },
+    movie: null,
     compositor: {
       used: true,
       asksForGpu: true,

@@ -4,7 +4,7 @@ import { actOnJob, mayDispatch } from '../../../../shared/domain/lifecycle/job.t
 import { acceptDelivery } from '../../../../shared/domain/task/hand-in.ts'
 import { grantSecondLease, grantLease } from '../../../../shared/domain/task/grant-lease.ts'
 import { JOB_STATES } from '../../../../shared/protocol/job.ts'
-import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker } from '../records.ts'
+import { NOW, aFile, aFrame, aJob, aTask, anAttempt, leasedTo, worker, aPlan } from '../records.ts'
 
 const ANNA = worker('anna')
 
@@ -112,6 +112,18 @@ describe('a change', () => {
     })
     expect(changed.ok && changed.job).not.toHaveProperty('cap')
     expect(changeJob(job, { priority: 50, cap: 2 }, 'ada')).toEqual({ ok: true })
+  })
+
+  test('of the frames keeps to what the sound of the movie was mixed for', () => {
+    const sound = { frame: 1, first: 1, last: 9, codec: 'aac', kbits: 192, rate: 48_000, channels: 2 } as const
+    const film = aJob({ plan: aPlan({ frames: '1-9', frameCount: 9, renderTaskCount: 9, sound }) })
+    expect(changeJob(film, { frames: '1-4,8' }, 'ada')).toMatchObject({ ok: true })
+    for (const frames of ['2-9', '1-10'])
+      expect(changeJob(film, { frames }, 'ada')).toMatchObject({
+        ok: false,
+        code: 'frames_not_apart',
+        detail: expect.stringMatching(/sound .* mixed from frame 1 to 9, together with frame 1/),
+      })
   })
 
   test('comes too late for a job that is over', () => {

@@ -28,6 +28,27 @@ describe('the files of a result', () => {
     expect(LIMITS.filesPerFrameMax).toBe(LIMITS.extraFilesPerFrameMax + 2)
   })
 
+  test('are the sound of the movie, too, beside the one frame that has it, and nowhere else', () => {
+    const sound = { frame: 2, first: 1, last: 4, codec: 'aac', kbits: 192, rate: 48_000, channels: 2 } as const
+    const film = aPlan({ sound, fps: 24 })
+    const all = [...whole(1), ...whole(2)]
+    expect(checkFiles(film, frames, [...all, aFile('sound', 2)])).toEqual({ ok: true })
+    expect(checkFiles(film, frames, all)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/sound .* missing/),
+    })
+    for (const wrong of [
+      [aFile('sound', 1)],
+      [aFile('sound', 2), aFile('sound', 2, { name: 'other' })],
+      [aFile('sound', 2, { bytes: 2 ** 30 })],
+    ])
+      expect(checkFiles(film, frames, [...all, ...wrong])).toMatchObject({ ok: false, code: 'result_invalid' })
+    expect(checkFiles(aPlan(), aTask(), [...whole(1), aFile('sound')])).toMatchObject({ ok: false })
+    const inTiles = { ...tiled, sound: { ...sound, frame: 1 }, fps: 24 }
+    expect(checkFiles(inTiles, aFinish(), [aFile('final'), aFile('sound')])).toEqual({ ok: true })
+    expect(checkFiles(inTiles, tile, [aFile('raw')])).toEqual({ ok: true })
+  })
+
   test('are one raw file for a tile', () => {
     expect(checkFiles(tiled, tile, [aFile('raw')])).toEqual({ ok: true })
     expect(checkFiles(tiled, tile, [aFile('final')])).toMatchObject({ ok: false, code: 'result_invalid' })

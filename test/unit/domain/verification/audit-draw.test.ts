@@ -8,6 +8,13 @@ const job = (auditRate: number, renderTaskCount = 10) => aJob({ plan: aPlan({ au
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('the audit lottery', () => {
+  test('draws whoever mixes the sound of the movie, as there is only one', () => {
+    const sound = { frame: 1, first: 1, last: 9, codec: 'aac', kbits: 192, rate: 48_000, channels: 2 } as const
+    const film = aJob({ plan: aPlan({ auditRate: 1e-9, renderTaskCount: 10, sound }) })
+    expect(isDrawn(film, aTask({ id: renderTaskId(3), frames: [1] }), 0.5, 0.9)).toBe(true)
+    expect(isDrawn(film, aTask({ id: renderTaskId(3), frames: [2] }), 0.5, 0.9)).toBe(false)
+  })
+
   test('at rate 0 draws nothing, at rate 1 everything', () => {
     fc.assert(
       fc.property(fraction, fraction, fc.nat(9), (draw, lucky, index) => {

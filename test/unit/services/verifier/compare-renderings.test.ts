@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { compareRenderings, type LocalFile } from '../../../../services/verifier/compare-renderings.ts'
+import { waveFile } from '../../adapters/imaging/waves.ts'
 import { farmImaging } from '../../../../shared/adapters/imaging/imaging.ts'
 import type { FileRole } from '../../../../shared/protocol/task.ts'
 import { Sha256 } from '../../../../shared/protocol/ids.ts'
@@ -64,6 +65,36 @@ describe('two renderings', () => {
       type: 'verdict',
       told: { verdict: 'agreed' },
     })
+  })
+
+  test('of a sound agree but for the rounding of samples, and a damaged one is told', async () => {
+    const wave = async (samples: readonly number[], rate = 48_000) => {
+      const path = join(folder, `${made++}.wav`)
+      await writeFile(path, waveFile(samples, { rate }))
+      return local('sound', path)
+    }
+    const sound = { frame: 1, first: 1, last: 1, codec: 'pcm', kbits: 0, rate: 48_000, channels: 1 } as const
+    const film = { ...of, plan: { ...of.plan, sound } }
+    const verdict = async (a: LocalFile, b: LocalFile) => compareRenderings(farmImaging, film, [a], [b])
+    expect(await verdict(await wave([5, 6]), await wave([6, 6]))).toMatchObject({ told: { verdict: 'agreed' } })
+    expect(await verdict(await wave([5, 6]), await wave([50, 6]))).toMatchObject({ told: { verdict: 'refuted' } })
+    expect(await verdict(await wave([5, 6]), await wave([5, 6], 8_000))).toMatchObject({ type: 'damaged', which: 'b' })
+  })
+
+  test('of a kind that nobody decodes agree where their bytes do, and say nothing else', async () => {
+    const bmp = async (color: number, sha256: string) => {
+      const path = join(folder, `${made++}.bmp`)
+      const header = Buffer.from('424d36120000000000003600000028000000300000002000000001001800', 'hex')
+      header.writeInt32LE(SIZE.width, 18)
+      header.writeInt32LE(SIZE.height, 22)
+      await writeFile(path, Buffer.concat([header, Buffer.alloc(100, color)]))
+      return { ...(await local('final', path)), sha256: Sha256.parse(sha256.repeat(64)) }
+    }
+    expect(await compare([await bmp(1, 'a')], [await bmp(1, 'a')])).toMatchObject({ told: { verdict: 'agreed' } })
+    expect(await compare([await bmp(1, 'a')], [await bmp(2, 'b')])).toMatchObject({
+      told: { verdict: 'unread', why: expect.stringMatching(/\.bmp are not decoded/) },
+    })
+    expect(await compare([await bmp(1, 'a')], [await png('final')])).toMatchObject({ told: { verdict: 'refuted' } })
   })
 
   test('whose other files contradict each other do so, whatever is not read', async () => {
