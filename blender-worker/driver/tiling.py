@@ -21,8 +21,8 @@ def judge(scene: Any) -> dict[str, Any]:
 
 
 def uses_sequencer(scene: Any) -> bool:
-    """Whether the image comes from the video sequencer instead of the render."""
-    return bool(scene.render.use_sequencer) and len(compositor.strips_of(scene)) > 0
+    """Whether the image comes from the video sequencer instead of the render: strips of sound alone show nothing."""
+    return bool(scene.render.use_sequencer) and any(one.type != "SOUND" for one in compositor.strips_of(scene))
 
 
 def time_limit_seconds(scene: Any) -> float:

@@ -94,6 +94,7 @@ export const SceneSettings = z.strictObject({
   hasNodeTree: z.boolean(),
   /** The render setting "Sequencer". */
   useSequencer: z.boolean(),
+  /** Strips that show something; those of sound alone do not count. */
   hasSequencerStrips: z.boolean(),
   border: SceneBorder,
   cycles: SceneCycles,

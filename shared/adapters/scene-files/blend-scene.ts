@@ -6,7 +6,7 @@ import type { BlendDatablock } from './blend-datablock.ts'
 import { BlendFault } from './blend-fault.ts'
 import { readPropertyGroup } from './blend-id-properties.ts'
 import { colorDepthBits, colorModeName, fileFormatName } from './blend-image-format.ts'
-import { sequencerStrips } from './blend-strips.ts'
+import { showsStrips } from './blend-strips.ts'
 
 // Bits of the render settings, checked against files of Blender 3.4.
 const MODE_BORDER = 1 << 9
@@ -44,7 +44,7 @@ export function readScene(scene: BlendDatablock): SceneSettings {
     useCompositing: (sceneMode & SCENE_MODE_COMPOSITING) !== 0,
     hasNodeTree: hasNodeTree(scene),
     useSequencer: (sceneMode & SCENE_MODE_SEQUENCER) !== 0,
-    hasSequencerStrips: !sequencerStrips(scene).next().done,
+    hasSequencerStrips: showsStrips(scene),
     border: {
       used: (mode & MODE_BORDER) !== 0,
       crop: (mode & MODE_CROP) !== 0,

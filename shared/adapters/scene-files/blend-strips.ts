@@ -6,11 +6,12 @@ import { BlendFault } from './blend-fault.ts'
 import type { BlendRecord } from './blend-record.ts'
 
 const IMAGE_STRIP = 0
+const SOUND_STRIP = 4
 const META_STRIP = 1
 const MOVIE_STRIP = 3
 
 /** All strips of a scene, those inside meta strips too; throws a BlendFault if metas hold each other. */
-export function* sequencerStrips(scene: BlendDatablock): Generator<BlendRecord> {
+function* sequencerStrips(scene: BlendDatablock): Generator<BlendRecord> {
   const editing = scene.at(scene.record.pointer('ed'))
   const lists = [editing?.pointer('seqbase.first')]
   let visited = 0
@@ -27,6 +28,12 @@ export function* sequencerStrips(scene: BlendDatablock): Generator<BlendRecord> 
       if (strip.integer('type') === META_STRIP) lists.push(strip.pointer('seqbase.first'))
     }
   }
+}
+
+/** Whether a scene has strips that show something; those of sound alone leave the picture to the render. */
+export function showsStrips(scene: BlendDatablock): boolean {
+  for (const strip of sequencerStrips(scene)) if (strip.integer('type') !== SOUND_STRIP) return true
+  return false
 }
 
 /** Images and movies that strips name. Sounds are data-blocks and are listed as such. */
