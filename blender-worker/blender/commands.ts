@@ -44,7 +44,11 @@ interface MixedFrames {
 export interface Commands {
   readonly probe: Record<never, never>
   readonly open: { readonly path: string }
-  readonly inspect: { readonly settings?: DriverSettings }
+  readonly inspect: {
+    readonly settings?: DriverSettings
+    /** First, last and step: frames whose files are looked at besides those of the scene's own range. */
+    readonly frames?: readonly (readonly [number, number, number])[]
+  }
   readonly render: {
     readonly mode: 'frame' | 'tile'
     readonly frame: number

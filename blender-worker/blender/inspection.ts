@@ -65,7 +65,25 @@ export const Inspection = z.object({
   motionBlur: z.boolean(),
   /** Date, render time and the like are burned into the image: no two renders are equal. */
   burnsStamp: z.boolean(),
-  externalFiles: z.array(z.object({ kind: Name, name: Name, path: Text, missing: z.boolean() })).max(20_000),
+  /** Files that are not here, each once, those that change the picture first; `frames`: of the scene, null for all. */
+  missingFiles: z
+    .array(
+      z.object({
+        kind: Name,
+        path: Text,
+        effect: z.enum(['picture', 'sound', 'nothing']),
+        usedBy: Text,
+        users: z.int().min(1),
+        frames: z.string().nullable(),
+        count: z.int().min(1),
+        tiles: z.string(),
+      }),
+    )
+    .max(20_000),
+  /** The frames whose files were looked at; null where all frames need the same. */
+  framesLooked: z.string().nullable(),
+  /** What uses images of a color space that this Blender does not know. */
+  unknownColorSpaces: z.array(Text).max(20_000),
   /** Unbaked simulations: frames depend on the ones before them. Empty when every frame stands alone. */
   history: z.array(z.object({ object: Name, kind: Name })).max(1_000),
   /** Simulations that no render shows because they are not baked. */

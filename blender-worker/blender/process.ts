@@ -7,6 +7,7 @@ import type { Commands } from './commands.ts'
 import { type CommandFailure, crashFailure, spokenFailure } from './crash.ts'
 import { ANSWER_CHARACTERS_MAX, DriverLines } from './driver-lines.ts'
 import { type BlenderStart, type Launched, launchBlender } from './launch.ts'
+import { ColorWarnings } from './color-warnings.ts'
 import { OutputTail } from './output-tail.ts'
 import { parseProgress, type RenderProgress, throttled } from './progress.ts'
 
@@ -49,6 +50,8 @@ export class BlenderProcess {
   readonly #child: ChildProcess
   readonly #commands: Writable
   readonly #tail: OutputTail
+  /** What it said of colors that it does not know when it opened the file that is open. */
+  readonly colors = new ColorWarnings()
   readonly #exited: Promise<void>
   #pending: Pending | undefined
   /** Why it is gone; undefined while it is alive. */
@@ -229,6 +232,7 @@ export class BlenderProcess {
   #hear(line: string): void {
     const progress = parseProgress(line)
     if (progress !== undefined) this.#pending?.report(progress)
+    else this.colors.hear(line)
   }
 
   #take(said: DriverLine, line: unknown): void {

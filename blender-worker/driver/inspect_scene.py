@@ -7,10 +7,12 @@ from driver import (
     compositor,
     denoising,
     file_outputs,
+    file_sets,
     history,
     idle_scene,
     inspect_files,
     movie,
+    needs_scene,
     over_time,
     render_passes,
     render_settings,
@@ -20,6 +22,9 @@ from driver import (
 )
 from driver.overrides import Overrides
 
+# A farm renders at most so many frames in one job.
+_FRAMES_MAX = 100_000
+
 
 def run(command: dict[str, Any]) -> dict[str, Any]:
     """Facts about the scene that would be rendered with command.settings; renders nothing."""
@@ -28,7 +33,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
     scene = render_settings.choose_scene(settings)
     with Overrides() as overrides:
         render_settings.apply(scene, scene.frame_current, settings, {}, overrides)
-        found = facts(scene)
+        found = {**facts(scene), **_files(scene, command.get("frames"))}
     for frame in over_time.frames(scene):
         with Overrides() as overrides:
             render_settings.apply(scene, frame, settings, {}, overrides)
@@ -50,11 +55,24 @@ def facts(scene: Any) -> dict[str, Any]:
         "scenes": [_outline(one) for one in idle_scene.others()],
         "hasCamera": has_camera(scene),
         "compositor": _compositor(scene),
-        "externalFiles": inspect_files.external_files(),
         "history": history.unbaked(),
         "leftOut": history.left_out(),
         "blockedScripts": blocked_scripts(),
         **_changing(scene),
+    }
+
+
+def _files(scene: Any, asked: Any) -> dict[str, Any]:
+    """What of the files behind the picture is not here, looked at for the frames asked for and the scene's own."""
+    frames = set(range(scene.frame_start, scene.frame_end + 1)[:_FRAMES_MAX])
+    for first, last, step in asked or []:
+        frames.update(range(first, last + 1, step)[:_FRAMES_MAX])
+    looked = sorted(frames)
+    walk = needs_scene.needs_of(scene)
+    return {
+        "missingFiles": inspect_files.missing(walk, looked),
+        "framesLooked": file_sets.text_of(looked) if inspect_files.has_sets(walk) else None,
+        "unknownColorSpaces": inspect_files.without_color_space(walk),
     }
 
 

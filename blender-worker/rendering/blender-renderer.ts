@@ -69,8 +69,9 @@ export class BlenderRenderer implements Renderer {
     await this.#run('open', { path: blendPath }, onProgress)
   }
 
-  async inspect(settings: RenderSettings, onProgress: OnProgress): Promise<Inspection> {
-    return inspectionOf(await this.#run('inspect', { settings }, onProgress))
+  async inspect(settings: RenderSettings, frames: string | undefined, onProgress: OnProgress): Promise<Inspection> {
+    const answer = await this.#run('inspect', { settings, frames: rangesOf(frames) }, onProgress)
+    return inspectionOf(answer, this.#blender?.colors.unknown(answer.unknownColorSpaces))
   }
 
   async render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered> {
@@ -223,4 +224,13 @@ function workFailure(failure: CommandFailure): WorkFailure {
   if (similar !== undefined) return new WorkFailure(similar, message, { lastWords })
   const byBlame = { scene: 'blender_error', worker: 'output_invalid', farm: 'interrupted' } as const
   return new WorkFailure(byBlame[blame], `${code}: ${message}`, { lastWords })
+}
+
+/** `1-10, 15, 20-40:2` as first, last and step. */
+function rangesOf(frames = ''): [number, number, number][] {
+  return [...frames.matchAll(/(-?\d+)(?:\s*-\s*(-?\d+))?(?::(\d+))?/g)].map(([, first, last, step]) => [
+    Number(first),
+    Number(last ?? first),
+    Number(step ?? 1),
+  ])
 }

@@ -73,7 +73,7 @@ export interface Renderer {
   /** Loads a scene for the commands that follow; cheap when it is loaded already. */
   open(blendPath: string, onProgress: OnProgress): Promise<void>
   /** What Blender says of the open scene; renders nothing. */
-  inspect(settings: RenderSettings, onProgress: OnProgress): Promise<Inspection>
+  inspect(settings: RenderSettings, frames: string | undefined, onProgress: OnProgress): Promise<Inspection>
   render(request: RenderRequest, onProgress: OnProgress): Promise<Rendered>
   finish(request: FinishRequest, onProgress: OnProgress): Promise<Rendered>
   close(): Promise<void>

@@ -4,8 +4,7 @@ import type { Logger } from 'pino'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import type { Sha256 } from '../../shared/protocol/ids.ts'
 import type { Inspection } from '../../shared/protocol/inspection.ts'
-import type { Lease } from '../../shared/protocol/messages.ts'
-import type { RenderSettings } from '../../shared/protocol/render-settings.ts'
+import type { Lease, Work } from '../../shared/protocol/messages.ts'
 import type { DeviceKind } from '../../shared/protocol/worker.ts'
 import type { HeldScene } from '../cache/scene-cache.ts'
 import { WorkFailure } from '../failure.ts'
@@ -89,8 +88,7 @@ export class Slot {
       signal.throwIfAborted()
       watch.start()
       await renderer.open(view.blendPath, () => watch.reset())
-      if (lease.work.kind === 'inspect')
-        return await inspect(renderer, lease.work.settings, () => watch.reset(), signal)
+      if (lease.work.kind === 'inspect') return await inspect(renderer, lease.work, () => watch.reset(), signal)
       const device = lease.work.kind === 'render' ? (lease.work.device ?? this.#options.device) : this.#options.device
       const performed = await perform(
         renderer,
@@ -191,12 +189,12 @@ function isSame(open: HeldScene, wanted: HeldScene): boolean {
 
 async function inspect(
   renderer: Renderer,
-  settings: RenderSettings,
+  { settings, frames }: Extract<Work, { kind: 'inspect' }>,
   onProgress: () => void,
   signal: AbortSignal,
 ): Promise<Inspected> {
   const startedAtMs = performance.now()
-  const inspection = await renderer.inspect(settings, onProgress)
+  const inspection = await renderer.inspect(settings, frames, onProgress)
   signal.throwIfAborted()
   return { inspection, seconds: (performance.now() - startedAtMs) / 1_000 }
 }

@@ -22,6 +22,11 @@ export const ERRORS = {
   // jobs
   scene_unknown: { status: 422, retry: false, title: 'No scene with this hash was uploaded' },
   scene_missing_files: { status: 422, retry: false, title: 'The scene links to files that are not there' },
+  scene_color_unknown: {
+    status: 422,
+    retry: false,
+    title: 'The scene has a view, look, display or color space that Blender does not know',
+  },
   scene_no_camera: { status: 422, retry: false, title: 'The scene has no camera' },
   scene_not_in_file: { status: 422, retry: false, title: 'The file has no scene of this name' },
   blender_too_old: { status: 422, retry: false, title: 'The job allows no Blender that may render the scene' },

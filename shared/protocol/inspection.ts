@@ -17,6 +17,9 @@ export const INSPECTION_LIMITS = {
   kindLength: 60,
   files: 50,
   fileLength: 500,
+  useLength: 120,
+  framesLength: 100,
+  colors: 10,
   scripts: 30,
   scriptLength: 300,
   nodes: 50,
@@ -73,15 +76,42 @@ export const Inspection = z
       .array(z.strictObject({ object: Datablock, kind: z.string().max(INSPECTION_LIMITS.kindLength) }))
       .max(INSPECTION_LIMITS.simulations)
       .optional(),
-    /** Files outside of the .blend that Blender looked for and did not find. */
+    /** Files outside of the .blend that are not here, each once; those that change the picture first. */
     missingFiles: z
       .array(
         z.strictObject({
           kind: z.string().max(INSPECTION_LIMITS.kindLength),
           path: z.string().max(INSPECTION_LIMITS.fileLength),
+          /** What it changes; `picture` where it is not told. */
+          effect: z.enum(['picture', 'sound', 'nothing']).optional(),
+          /** What names it, and what uses that: `material "Floor" of object "Ground"`. */
+          usedBy: z.string().max(INSPECTION_LIMITS.useLength).optional(),
+          /** How many uses it has. */
+          users: z.int().min(1).optional(),
+          /** Files of a sequence or set from this one on. */
+          count: z.int().min(1).optional(),
+          /** UDIM tiles. */
+          tiles: z.string().max(INSPECTION_LIMITS.framesLength).optional(),
+          /** The frames that show it, as `1-3, 7`; all where it is not told. */
+          frames: z.string().max(INSPECTION_LIMITS.framesLength).optional(),
         }),
       )
       .max(INSPECTION_LIMITS.files),
+    /** How many of them change the picture, those that were cut off included. */
+    missingForPicture: z.int().min(0).optional(),
+    /** The frames whose files were looked at; absent where all frames need the same. */
+    framesLooked: z.string().max(LIMITS.messageLengthMax).optional(),
+    /** Of the scenes and images, what this Blender does not know and replaces by its own default. */
+    unknownColors: z
+      .array(
+        z.strictObject({
+          what: z.enum(['view', 'look', 'display', 'color space']),
+          name: z.string().max(INSPECTION_LIMITS.useLength).optional(),
+          usedBy: z.string().max(INSPECTION_LIMITS.useLength).optional(),
+        }),
+      )
+      .max(INSPECTION_LIMITS.colors)
+      .optional(),
     /** File Output nodes of the compositor. */
     fileOutputs: z.array(Datablock).max(INSPECTION_LIMITS.nodes),
     /** Files that these write beside each frame; workers of older versions do not tell. */

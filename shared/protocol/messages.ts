@@ -3,6 +3,7 @@ import { Failure } from './failure.ts'
 import { FileName } from './final-path.ts'
 import { JobId, Sha256, TaskId, WorkerId } from './ids.ts'
 import { Inspection } from './inspection.ts'
+import { JobPlan } from './job.ts'
 import { LIMITS } from './limits.ts'
 import { SoundPlan } from './movie.ts'
 import { PixelRectangle, RenderSettings } from './render-settings.ts'
@@ -138,7 +139,12 @@ const Mixing = SoundPlan.pick({ frame: true, first: true, last: true })
  * compositor and file format on `stitched`. inspect: say what Blender makes of the scene, rendering nothing.
  */
 export const Work = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('inspect'), settings: RenderSettings }),
+  z.strictObject({
+    kind: z.literal('inspect'),
+    settings: RenderSettings,
+    /** Those of the job: which files of a sequence are needed depends on them. */
+    frames: JobPlan.shape.frames.optional(),
+  }),
   z.strictObject({
     kind: z.literal('render'),
     frames: z.array(z.int()).min(1).max(LIMITS.framesPerChunkMax),

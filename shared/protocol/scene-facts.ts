@@ -86,6 +86,8 @@ export const SceneSettings = z.strictObject({
   /** As stored: CYCLES, BLENDER_EEVEE, BLENDER_EEVEE_NEXT, BLENDER_WORKBENCH, or an add-on's. */
   engine: z.string().max(64),
   output: SceneOutput,
+  /** As stored, whether a Blender knows them or not. */
+  color: z.strictObject({ display: z.string().max(64), view: z.string().max(64), look: z.string().max(64) }).optional(),
   /** True if the scene has a camera, or a timeline marker that binds one. */
   hasCamera: z.boolean(),
   /** The render setting "Compositing". */

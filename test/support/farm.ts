@@ -112,7 +112,7 @@ async function lyingRenderers(dataDir: string, lie: Lie): Promise<(scratchFolder
     return {
       probe: () => honest.probe(),
       open: (path, onProgress) => honest.open(path, onProgress),
-      inspect: (settings, onProgress) => honest.inspect(settings, onProgress),
+      inspect: (settings, frames, onProgress) => honest.inspect(settings, frames, onProgress),
       render: (request, onProgress) => honest.render(lie.render?.(request) ?? request, onProgress),
       async finish(request, onProgress) {
         const rendered = await honest.finish(request, onProgress)

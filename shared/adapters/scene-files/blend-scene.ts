@@ -40,6 +40,7 @@ export function readScene(scene: BlendDatablock): SceneSettings {
       ...(record.integer('r.im_format.jp2_codec') === 1 ? { jpeg2000Codec: 'J2K' as const } : {}),
       quality: integer('r.im_format.quality'),
     },
+    ...colorOf(record),
     hasCamera: hasCamera(scene),
     useCompositing: (sceneMode & SCENE_MODE_COMPOSITING) !== 0,
     hasNodeTree: hasNodeTree(scene),
@@ -56,6 +57,13 @@ export function readScene(scene: BlendDatablock): SceneSettings {
     cycles: readCycles(scene),
     eeveeSamples: record.integer('eevee.taa_render_samples') ?? null,
   }
+}
+
+function colorOf(record: BlendDatablock['record']): Pick<SceneSettings, 'color'> {
+  const display = record.text('display_settings.display_device')
+  const view = record.text('view_settings.view_transform')
+  const look = record.text('view_settings.look')
+  return display === undefined || view === undefined || look === undefined ? {} : { color: { display, view, look } }
 }
 
 // A single-precision float as the person typed it: 1.001, which is stored as 1.00100004673.

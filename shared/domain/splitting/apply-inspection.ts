@@ -7,6 +7,7 @@ import { compareVersions } from '../scheduling/eligibility.ts'
 import { wantedFrames } from './asked-frames.ts'
 import { planMovie } from './movie.ts'
 import { tilesPerFrame } from './job-tasks.ts'
+import { checkColors, checkFiles, isEarlyWarning } from './missing-files.ts'
 import { checkRanges, refuseRanges } from './sample-rules.ts'
 
 /**
@@ -42,11 +43,11 @@ const NEVER_KEPT = 'replayed fluid'
  * A plan made from the file alone, after Blender has looked at the scene. What a worker found makes the plan stricter,
  * never laxer: nothing that the file itself forbids is allowed here. Refused with `tiles_not_exact`,
  * `samples_not_splittable`, `samples_invalid`, `frames_not_apart`, `files_too_many`, `scene_missing_files`,
- * `scene_no_camera` or `resolution_invalid`.
+ * `scene_color_unknown`, `scene_no_camera` or `resolution_invalid`.
  */
 export function applyInspection(
   plan: JobPlan,
-  known: Pick<SceneRecord, 'missingFiles'>,
+  known: Partial<Pick<SceneRecord, 'facts'>>,
   found: Inspection,
 ): { ok: true; plan: JobPlan } | Refusal {
   if (!found.hasCamera)
@@ -57,16 +58,24 @@ export function applyInspection(
     )
   const size = checkSize(plan, found)
   if (!size.ok) return size
-  const missing = checkFiles(plan, known, found)
+  const missing = checkFiles(plan, found)
   if (!missing.ok) return missing
+  const colors = checkColors(plan, known, found)
+  if (!colors.ok) return colors
   const split = plan.tiles === undefined ? keepOrder(plan, found) : checkSplit(plan, plan.tiles, found)
   if (!split.ok) return split
   const movie = planMovie(plan, found.movie, wantedFrames(plan))
   const extras = checkExtraFiles({ ...plan, ...split.change }, found.extraFiles ?? 0)
   if (!extras.ok) return extras
-  const notes = [...plan.notes, ...split.notes, ...missing.notes, ...movie.notes, ...oddities(plan, found)].map(
-    (note) => note.slice(0, LIMITS.messageLengthMax),
-  )
+  const early = plan.notes.filter((note) => !isEarlyWarning(note))
+  const notes = [
+    ...missing.notes,
+    ...colors.notes,
+    ...early,
+    ...split.notes,
+    ...movie.notes,
+    ...oddities(plan, found),
+  ].map((note) => note.slice(0, LIMITS.messageLengthMax))
   return {
     ok: true,
     plan: {
@@ -204,24 +213,6 @@ function checkSize(plan: JobPlan, found: Inspection): { ok: true } | Refusal {
     `scene "${plan.sceneName}": the file says ${plan.width}x${plan.height} with the region ` +
       `${rectangle(own)}, Blender ${found.blenderVersion} renders ${written.width}x${written.height} ` +
       `with the region ${rectangle(region)}; open it in that Blender, save, and upload again, or ask for a resolution`,
-  )
-}
-
-function checkFiles(
-  plan: JobPlan,
-  known: Pick<SceneRecord, 'missingFiles'>,
-  found: Inspection,
-): { ok: true; notes: string[] } | Refusal {
-  const fresh = found.missingFiles.filter(({ path }) => !known.missingFiles.some((file) => file.path === path))
-  if (fresh.length === 0) return { ok: true, notes: [] }
-  const text =
-    `Blender does not find ${fresh.length} file(s) that the scene uses: ` +
-    `${list(fresh.map(({ kind, path }) => `${path} (${kind})`))}`
-  if (plan.allowMissingFiles === true) return { ok: true, notes: [`rendered although ${text}`] }
-  return refuse(
-    'scene_missing_files',
-    `${text}. Pack them (File > External Data > Pack Resources), upload ` +
-      'a .zip of the project folder, or allow missing files',
   )
 }
 

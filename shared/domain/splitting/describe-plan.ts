@@ -10,6 +10,7 @@ import { inspectedObstacles } from './apply-inspection.ts'
 import { inspectedRangeObstacles, rangeObstacles } from './sample-rules.ts'
 import { RANGES_INEXACT } from './samples.ts'
 import { finishCount, tilesPerFrame } from './job-tasks.ts'
+import { missingOf } from './missing-files.ts'
 import { inspectionOf, planJob } from './plan-job.ts'
 import { overscanFor, tileObstacles } from './tile-rules.ts'
 import { tileOfPlan } from './tiles.ts'
@@ -29,8 +30,12 @@ export function describePlan(
   let planned = planJob(request, scene, here)
   let refusal: Refusal | undefined
   let asked = request
-  for (const relaxed of [withMissingFiles, withoutTiles, withoutRanges]) {
-    if (planned.ok || planned.code !== relaxed.code) continue
+  const left = new Set([withMissingFiles, withOtherColor, withoutTiles, withoutRanges])
+  for (;;) {
+    const code = planned.ok ? undefined : planned.code
+    const relaxed = [...left].find((each) => each.code === code)
+    if (planned.ok || relaxed === undefined) break
+    left.delete(relaxed)
     refusal ??= planned
     asked = relaxed.change(asked)
     planned = planJob(asked, scene, here)
@@ -62,7 +67,7 @@ export function describePlan(
         inspection === undefined
           ? null
           : { by: inspection.inspectedBy, at: inspection.inspectedAt, blenderVersion: inspection.blenderVersion },
-      missingFiles: missingFiles(scene, inspection),
+      missingFiles: missingFiles(scene, plan, inspection),
     },
   }
 }
@@ -71,6 +76,7 @@ const withMissingFiles = {
   code: 'scene_missing_files',
   change: (request: JobRequest): JobRequest => ({ ...request, allowMissingFiles: true }),
 } as const
+const withOtherColor = { ...withMissingFiles, code: 'scene_color_unknown' } as const
 const withoutTiles = {
   code: 'tiles_not_exact',
   change: ({ tiles: _tiles, ...request }: JobRequest): JobRequest => request,
@@ -157,12 +163,22 @@ function exactnessOf(
   }
 }
 
-function missingFiles(scene: SceneRecord, inspection: SceneInspection | undefined): PlanView['missingFiles'] {
-  const seen = (inspection?.missingFiles ?? []).filter(
-    ({ path }) => !scene.missingFiles.some((file) => file.path === path),
-  )
-  return [
-    ...scene.missingFiles,
-    ...seen.map(({ path, kind }) => ({ path, reason: `Blender does not find this ${kind}` })),
-  ].slice(0, 1_000)
+/** What Blender found, once it has looked; until then what the file alone seems to lack. */
+function missingFiles(
+  scene: SceneRecord,
+  plan: JobPlan,
+  inspection: SceneInspection | undefined,
+): PlanView['missingFiles'] {
+  if (inspection === undefined) return scene.missingFiles
+  return missingOf(plan, inspection).map((file) => ({
+    path: file.path,
+    reason: `Blender does not find this ${file.kind}${inPlan(file)}`,
+  }))
+}
+
+function inPlan(file: ReturnType<typeof missingOf>[number]): string {
+  const use = file.usedBy === undefined ? '' : ` of ${file.usedBy}`
+  const frames = file.frames === undefined ? '' : `, frame ${file.frames}`
+  const tiles = file.tiles === undefined ? '' : `, tile ${file.tiles}`
+  return `${use}${tiles}${frames}${file.effect === 'nothing' ? '; nothing that is rendered uses it' : ''}`
 }

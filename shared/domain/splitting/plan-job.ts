@@ -14,6 +14,7 @@ import { applyInspection } from './apply-inspection.ts'
 import { imageFormat, writesMovie } from './image-format.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tasksPerFrame } from './job-tasks.ts'
+import { earlyWarning, looksAtFrames } from './missing-files.ts'
 import { regionOf } from './region.ts'
 import { splitFrame } from './split-frame.ts'
 import { stitchedSize } from './tiles.ts'
@@ -58,9 +59,6 @@ export function planJob(
       `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), ` +
         `make it the scene's camera, save, and upload again`,
     )
-  if (scene.missingFiles.length > 0 && request.allowMissingFiles !== true)
-    return refuse('scene_missing_files', missingText(scene))
-
   const frames = parseFrames(request.frames ?? sceneFrames(facts))
   if (!frames.ok) return frames
   const size = imageSize(facts, request.settings)
@@ -68,8 +66,8 @@ export function planJob(
   const format = imageFormat(facts.output, request.settings?.format)
   if (!format.ok) return format
   const notes: string[] = [...format.notes]
-  if (scene.missingFiles.length > 0)
-    notes.push(`rendered although ${missingText(scene)}`.slice(0, LIMITS.messageLengthMax))
+  const warning = earlyWarning(scene)
+  if (warning !== undefined) notes.push(warning.slice(0, LIMITS.messageLengthMax))
 
   const chunk = request.chunk ?? 1
   const split = splitFrame(request, facts, stitchedSize(size))
@@ -125,7 +123,7 @@ export function planJob(
  */
 export function inspectionOf(
   scene: Pick<SceneRecord, 'inspections'>,
-  plan: Pick<JobPlan, 'sceneName' | 'samples' | 'video'>,
+  plan: Pick<JobPlan, 'sceneName' | 'samples' | 'frames' | 'video'>,
   requirement: Requirement = {},
 ): SceneInspection | undefined {
   return scene.inspections?.findLast(
@@ -133,17 +131,9 @@ export function inspectionOf(
       inspection.scene === plan.sceneName &&
       mayDecide(requirement, inspection) &&
       (plan.samples === undefined || inspection.sampleRanges !== undefined) &&
+      looksAtFrames(inspection, plan.frames) &&
       // An older one did not tell of the movie.
       (plan.video !== 'scene' || inspection.movie !== undefined),
-  )
-}
-
-function missingText(scene: SceneRecord): string {
-  const shown = scene.missingFiles.slice(0, 10).map((file) => `${file.path} (${file.reason})`)
-  const more = scene.missingFiles.length > 10 ? ` and ${scene.missingFiles.length - 10} more` : ''
-  return (
-    `${scene.missingFiles.length} linked file(s) are missing: ${shown.join(', ')}${more}. Pack them ` +
-    '(File > External Data > Pack Resources), upload a .zip of the project folder, or allow missing files'
   )
 }
 

@@ -17,7 +17,7 @@ import { act } from '../lifecycle/task.ts'
 /** Who has looked at which scene, and what it found. */
 export interface Inspected {
   /** What the upload of the scene found. */
-  readonly scene: Pick<SceneRecord, 'missingFiles'>
+  readonly scene: Partial<Pick<SceneRecord, 'facts'>>
   readonly workerId: WorkerId
   readonly epoch: number
   /** `blenderVersion`: of the Blender that the worker said it has. */

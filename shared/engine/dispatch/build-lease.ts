@@ -31,7 +31,8 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
 async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeconds: number): Promise<Work> {
   const { plan } = job
   // The scene alone, not what this job changes in it: what is found is kept for other jobs.
-  if (workOf(plan, task) === 'inspect') return { kind: 'inspect', settings: { scene: plan.sceneName } }
+  if (workOf(plan, task) === 'inspect')
+    return { kind: 'inspect', settings: { scene: plan.sceneName }, frames: plan.frames }
   const kindsWanted = job.requirement.deviceKinds
   const display = needsDisplay(plan)
   const frame = task.frames[0]

@@ -34,7 +34,7 @@ export async function takeInspection(
         `job ${lease.jobId} has no task ${lease.taskId}, or it was never leased to this worker`,
       )
     const decision = takeInspected(current, record, {
-      scene: scene ?? { missingFiles: [] },
+      scene: scene ?? {},
       workerId: lease.workerId,
       epoch: lease.epoch,
       told: { ...told, blenderVersion },

@@ -608,6 +608,7 @@ class PlanRefusal(TypedDict):
         "zip_invalid",
         "scene_unknown",
         "scene_missing_files",
+        "scene_color_unknown",
         "scene_no_camera",
         "scene_not_in_file",
         "blender_too_old",
@@ -750,6 +751,7 @@ class _ProblemAlways(TypedDict):
         "zip_invalid",
         "scene_unknown",
         "scene_missing_files",
+        "scene_color_unknown",
         "scene_no_camera",
         "scene_not_in_file",
         "blender_too_old",
@@ -863,6 +865,12 @@ class SceneFactsScenesItemOutput(_SceneFactsScenesItemOutputAlways, total=False)
     jpeg2000Codec: Literal["JP2", "J2K"]
 
 
+class SceneFactsScenesItemColor(TypedDict):
+    display: str
+    view: str
+    look: str
+
+
 class SceneFactsScenesItemBorder(TypedDict):
     used: bool
     crop: bool
@@ -881,7 +889,7 @@ class SceneFactsScenesItemCycles(TypedDict, total=False):
     useAnimatedSeed: bool
 
 
-class SceneFactsScenesItem(TypedDict):
+class _SceneFactsScenesItemAlways(TypedDict):
     name: str
     frameStart: int
     frameEnd: int
@@ -900,6 +908,10 @@ class SceneFactsScenesItem(TypedDict):
     border: SceneFactsScenesItemBorder
     cycles: SceneFactsScenesItemCycles
     eeveeSamples: Optional[int]
+
+
+class SceneFactsScenesItem(_SceneFactsScenesItemAlways, total=False):
+    color: SceneFactsScenesItemColor
 
 
 class SceneFactsExternalFilesItem(TypedDict):
@@ -1016,9 +1028,27 @@ class SceneInspectionLeftOutItem(TypedDict):
     kind: str
 
 
-class SceneInspectionMissingFilesItem(TypedDict):
+class _SceneInspectionMissingFilesItemAlways(TypedDict):
     kind: str
     path: str
+
+
+class SceneInspectionMissingFilesItem(_SceneInspectionMissingFilesItemAlways, total=False):
+    effect: Literal["picture", "sound", "nothing"]
+    usedBy: str
+    users: int
+    count: int
+    tiles: str
+    frames: str
+
+
+class _SceneInspectionUnknownColorsItemAlways(TypedDict):
+    what: Literal["view", "look", "display", "color space"]
+
+
+class SceneInspectionUnknownColorsItem(_SceneInspectionUnknownColorsItemAlways, total=False):
+    name: str
+    usedBy: str
 
 
 class SceneInspectionUnknownTemplatesItem(TypedDict):
@@ -1051,6 +1081,9 @@ class SceneInspection(_SceneInspectionAlways, total=False):
     movie: SceneInspectionMovie
     sampleRanges: SceneInspectionSampleRanges
     leftOut: List[SceneInspectionLeftOutItem]
+    missingForPicture: int
+    framesLooked: str
+    unknownColors: List[SceneInspectionUnknownColorsItem]
     extraFiles: int
     unknownTemplates: List[SceneInspectionUnknownTemplatesItem]
     denoiser: Literal["unneeded", "here", "missing"]

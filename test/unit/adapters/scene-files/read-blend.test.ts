@@ -40,6 +40,7 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
         resolutionPercentage: 100,
         engine: 'BLENDER_EEVEE',
         output: { fileFormat: 'PNG', colorDepth: 8, colorMode: 'RGBA', path: '/tmp/', quality: 90 },
+        color: { display: 'sRGB', view: 'Filmic', look: 'None' },
         hasCamera: true,
         useCompositing: true,
         hasNodeTree: false,
@@ -74,6 +75,7 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
         path: '//out/shot_',
         quality: 90,
       },
+      color: { display: 'sRGB', view: 'Filmic', look: 'None' },
       hasCamera: true,
       useCompositing: false,
       hasNodeTree: true,
@@ -86,6 +88,7 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
     expect(facts.scenes.find(({ name }) => name === 'Second')).toMatchObject({
       engine: 'BLENDER_WORKBENCH',
       output: { fileFormat: 'JPEG', colorDepth: 8, colorMode: 'BW', quality: 61 },
+      color: { display: 'sRGB', view: 'Filmic', look: 'None' },
       hasCamera: false,
       hasNodeTree: false,
       eeveeSamples: 9,

@@ -118,7 +118,7 @@ describe('a Blender that is killed', () => {
     await killLast()
     await one.open('scene.blend', () => undefined)
     await killLast()
-    await expect(one.inspect({}, () => undefined)).rejects.toMatchObject({ code: 'out_of_memory' })
+    await expect(one.inspect({}, '1-3', () => undefined)).rejects.toMatchObject({ code: 'out_of_memory' })
     await one.close()
     await expect(one.open('scene.blend', () => undefined)).rejects.toMatchObject({ code: 'interrupted' })
   })

@@ -5,6 +5,17 @@ import { Inspected } from '../../../../shared/protocol/messages.ts'
 import { Inspection, INSPECTION_LIMITS } from '../../../../shared/protocol/inspection.ts'
 import { LIMITS } from '../../../../shared/protocol/limits.ts'
 
+const MISSING = {
+  kind: 'image',
+  path: '//wood.png',
+  effect: 'picture' as const,
+  usedBy: 'object "Floor"',
+  users: 1,
+  frames: null,
+  count: 1,
+  tiles: '',
+}
+
 function answer(change: Partial<Answer> = {}): Answer {
   return Answer.parse({
     loadSeconds: 0.1,
@@ -40,10 +51,9 @@ function answer(change: Partial<Answer> = {}): Answer {
     stereo: false,
     motionBlur: false,
     burnsStamp: false,
-    externalFiles: [
-      { kind: 'image', name: 'wood', path: '//wood.png', missing: true },
-      { kind: 'image', name: 'iron', path: '//iron.png', missing: false },
-    ],
+    missingFiles: [{ ...MISSING, frames: '1-3' }],
+    framesLooked: '1-9',
+    unknownColorSpaces: [],
     history: [{ object: 'Flag', kind: 'cloth' }],
     blockedScripts: [],
     tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] },
@@ -60,7 +70,9 @@ describe('what the farm is told of a scene', () => {
       tiling: { exact: false, overscanPx: 4, reasons: ['it moves'] },
       sampleRanges: { samples: 8, reasons: ['a shadow catcher'] },
       history: [{ object: 'Flag', kind: 'cloth' }],
-      missingFiles: [{ kind: 'image', path: '//wood.png' }],
+      missingFiles: [{ kind: 'image', path: '//wood.png', effect: 'picture', usedBy: 'object "Floor"', frames: '1-3' }],
+      missingForPicture: 1,
+      framesLooked: '1-9',
       fileOutputs: ['Depth'],
       unknownTemplates: [],
       extraFiles: 3,
@@ -77,7 +89,14 @@ describe('what the farm is told of a scene', () => {
         scene: 'S'.repeat(256),
         history: many(1_000, { object: 'ü'.repeat(512), kind: 'ü'.repeat(512) }),
         blockedScripts: many(1_000, 'ü'.repeat(300)),
-        externalFiles: many(2_000, { kind: 'image', name: 'n', path: 'ü'.repeat(2_048), missing: true }),
+        missingFiles: many(2_000, {
+          ...MISSING,
+          path: 'ü'.repeat(2_048),
+          usedBy: 'ü'.repeat(512),
+          frames: '1'.repeat(200),
+          tiles: '1'.repeat(200),
+        }),
+        framesLooked: '1, '.repeat(5_000),
         tiling: { exact: false, overscanPx: 0, reasons: many(100, 'ü'.repeat(2_048)) },
         sampleRanges: { samples: null, samplesMax: 256, reasons: many(100, 'ü'.repeat(2_048)) },
         compositor: {
@@ -89,6 +108,7 @@ describe('what the farm is told of a scene', () => {
           unknownTemplates: many(10_000, { node: 'ü'.repeat(512), path: 'ü'.repeat(512) }),
         },
       }),
+      many(1_000, { what: 'color space', name: 'ü'.repeat(512), usedBy: 'ü'.repeat(512) }),
     )
     expect(inspection.cut).toBe(true)
     expect(inspection.missingFiles).toHaveLength(INSPECTION_LIMITS.files)
@@ -101,6 +121,11 @@ describe('what the farm is told of a scene', () => {
       seconds: 1,
     })
     expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(LIMITS.workerMessageBytesMax)
+  })
+
+  test('has no frames of a file where they would not fit, so that it counts for all frames', () => {
+    const [file] = inspectionOf(answer({ missingFiles: [{ ...MISSING, frames: '1, '.repeat(500) }] })).missingFiles
+    expect(file?.frames).toBeUndefined()
   })
 
   test('is a failure where it cannot be: a name or a size that no scene has', () => {

@@ -8,7 +8,6 @@ import type { SceneSettings } from '../../../../shared/protocol/scene-facts.ts'
 import { HASH, aScene, aSceneInspection, anInspection } from '../records.ts'
 
 const CLOTH = { object: 'Flag', kind: 'cloth' }
-const NOTHING_MISSING = { missingFiles: [] }
 
 function planOf(request: Omit<JobRequest, 'scene'> = {}, settings: Partial<SceneSettings> = {}): JobPlan {
   const planned = planJob({ scene: HASH, ...request }, aScene(settings))
@@ -21,13 +20,13 @@ function applied(
   request: Omit<JobRequest, 'scene'> = {},
   settings: Partial<SceneSettings> = {},
 ): JobPlan {
-  const plan = applyInspection(planOf(request, settings), NOTHING_MISSING, anInspection(found, settings))
+  const plan = applyInspection(planOf(request, settings), {}, anInspection(found, settings))
   if (!plan.ok) throw new Error(`${plan.code}: ${plan.detail}`)
   return JobPlan.parse(plan.plan)
 }
 
 function refused(found: Partial<Inspection>, request: Omit<JobRequest, 'scene'> = {}) {
-  return applyInspection(planOf(request), NOTHING_MISSING, anInspection(found))
+  return applyInspection(planOf(request), {}, anInspection(found))
 }
 
 describe('an inspection that finds nothing', () => {
@@ -150,25 +149,25 @@ describe('what Blender knows better than the file', () => {
     expect(refused({ hasCamera: false })).toMatchObject({ ok: false, code: 'scene_no_camera' })
   })
 
-  test('files that are missing, unless that was allowed', () => {
-    const found = { missingFiles: [{ kind: 'cache', path: '//sim/cloud.abc' }] }
-    expect(refused(found)).toMatchObject({
+  test('views that this Blender does not have, where the file says that the scene has them', () => {
+    const unknown = { unknownColors: [{ what: 'view' as const, name: 'House Film' }] }
+    const color = { display: 'sRGB', view: 'House Film', look: 'None' }
+    const plan = planOf()
+    expect(applyInspection(plan, aScene({ color }), anInspection(unknown))).toMatchObject({
       ok: false,
-      code: 'scene_missing_files',
-      detail: expect.stringContaining('//sim/cloud.abc'),
+      code: 'scene_color_unknown',
+      detail: expect.stringContaining('the view "House Film"'),
     })
-    expect(applied(found, { allowMissingFiles: true }).notes.join()).toMatch(/cloud\.abc/)
+    expect(applyInspection(plan, {}, anInspection(unknown))).toMatchObject({ code: 'scene_color_unknown' })
+    // The one of another scene in the file.
+    expect(applyInspection(plan, aScene({ color: { ...color, view: 'Filmic' } }), anInspection(unknown)).ok).toBe(true)
+    expect(applied(unknown, { allowMissingFiles: true }).notes.join()).toMatch(/House Film/)
   })
 
-  test('but not those that the file told of itself', () => {
-    const known = { missingFiles: [{ path: '//wood.png', reason: 'not there' }] }
+  test('color spaces of images, named with what uses the image', () => {
     expect(
-      applyInspection(
-        planOf({ allowMissingFiles: true }),
-        known,
-        anInspection({ missingFiles: [{ kind: 'image', path: '//wood.png' }] }),
-      ),
-    ).toEqual({ ok: true, plan: planOf({ allowMissingFiles: true }) })
+      refused({ unknownColors: [{ what: 'color space', name: 'House', usedBy: 'material "Wall"' }] }),
+    ).toMatchObject({ detail: expect.stringContaining('color space "House" of an image of material "Wall"') })
   })
 
   test("another size than the file says, but for a resolution of the job's own", () => {
@@ -187,7 +186,7 @@ describe('what Blender knows better than the file', () => {
     const settings = { border: { used: true, crop: true, xMin: 0.21, xMax: 0.83, yMin: 0.13, yMax: 0.77 } }
     expect(applied({}, {}, settings).region).toEqual(anInspection({}, settings).image.region)
     const moved = anInspection({}, { border: { ...settings.border, crop: true, xMin: 0.22, xMax: 0.84 } })
-    expect(applyInspection(planOf({}, settings), NOTHING_MISSING, moved)).toMatchObject({
+    expect(applyInspection(planOf({}, settings), {}, moved)).toMatchObject({
       ok: false,
       code: 'resolution_invalid',
     })

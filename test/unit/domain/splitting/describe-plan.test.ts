@@ -74,30 +74,23 @@ describe('a request that would be refused', () => {
     })
   })
 
-  test('for missing files lists them, those that Blender found too', () => {
+  test('for missing files lists those that Blender found, in the place of what the file seemed to lack', () => {
     const scene = {
       missingFiles: [{ path: '//wood.png', reason: 'not packed' }],
-      inspections: [
-        aSceneInspection({
-          missingFiles: [
-            { kind: 'font', path: '//a.ttf' },
-            { kind: 'image', path: '//wood.png' },
-          ],
-        }),
-      ],
+      inspections: [aSceneInspection({ missingFiles: [{ kind: 'font', path: '//a.ttf' }] })],
     }
     const plan = described({}, {}, scene)
     expect(plan.refusal?.code).toBe('scene_missing_files')
-    expect(plan.missingFiles.map((file) => file.path)).toEqual(['//wood.png', '//a.ttf'])
+    expect(plan.missingFiles.map((file) => file.path)).toEqual(['//a.ttf'])
   })
 
   test('for both tells the first and is still planned', () => {
     const plan = described(
       { tiles: { columns: 2, rows: 2 } },
       { hasSequencerStrips: true },
-      { missingFiles: [{ path: '//wood.png', reason: 'not packed' }] },
+      { inspections: [aSceneInspection({ missingFiles: [{ kind: 'font', path: '//a.ttf' }] })] },
     )
-    expect(plan).toMatchObject({ refusal: { code: 'scene_missing_files' }, tiles: [] })
+    expect(plan).toMatchObject({ refusal: { code: 'tiles_not_exact' }, tiles: [], missingFiles: [{ path: '//a.ttf' }] })
   })
 
   test('for anything else is refused as a submission would be', () => {

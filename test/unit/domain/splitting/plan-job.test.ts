@@ -121,27 +121,6 @@ describe('a job is refused', () => {
     expect(!refused.ok && refused.detail).toMatch(/add one in Blender/)
   })
 
-  test('when linked files are missing, unless that is allowed; then a note says so', () => {
-    const missingFiles = Array.from({ length: 12 }, (_, index) => ({
-      path: `//wood-${index}.png`,
-      reason: 'not in the archive',
-    }))
-    const refused = refusalOf({}, {}, { missingFiles })
-    expect(refused).toMatchObject({ ok: false, code: 'scene_missing_files' })
-    expect(!refused.ok && refused.detail).toMatch(/wood-0\.png.*and 2 more/)
-    const allowed = refusalOf({ allowMissingFiles: true }, {}, { missingFiles })
-    expect(allowed.ok && allowed.plan.notes.join()).toMatch(/wood-0\.png/)
-  })
-
-  test('however long the paths of missing files are, the note still fits into the record', () => {
-    const missingFiles = Array.from({ length: 10 }, (_, index) => ({
-      path: `${index}${'/deep'.repeat(200)}`,
-      reason: 'it is not there'.repeat(100),
-    }))
-    const allowed = refusalOf({ allowMissingFiles: true }, {}, { missingFiles })
-    expect(allowed.ok && JobPlan.safeParse(allowed.plan).success).toBe(true)
-  })
-
   test.each<[string, Omit<JobRequest, 'scene'>, Partial<SceneSettings>]>([
     ['frames_empty', { frames: ' ' }, {}],
     ['frames_empty', {}, { frameStart: 10, frameEnd: 1 }],

@@ -24,7 +24,7 @@ function planOf(request: Asked, settings = SPLITTABLE, change: Parameters<typeof
 }
 
 const inspected = (found: Partial<Inspection>, request: Asked = { sampleRanges: 4 }) =>
-  applyInspection(planOf(request), { missingFiles: [] }, anInspection(found, SPLITTABLE))
+  applyInspection(planOf(request), {}, anInspection(found, SPLITTABLE))
 
 describe('a job with ranges of samples', () => {
   test('has a task for each range of each frame, put together as one tile', () => {
@@ -203,7 +203,7 @@ describe('Blender has the last word', () => {
       ok: true,
       plan: { tasks: { inspect: 0 } },
     })
-    expect(applyInspection(planOf({ sampleRanges: 2 }), { missingFiles: [] }, old)).toMatchObject({
+    expect(applyInspection(planOf({ sampleRanges: 2 }), {}, old)).toMatchObject({
       ok: false,
       code: 'samples_not_splittable',
       detail: expect.stringContaining('update it'),

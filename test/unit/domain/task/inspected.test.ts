@@ -12,7 +12,7 @@ const job = aJob({ state: 'inspecting', plan, tasksPlanned: 0 })
 const task = leasedTo(ann, { id: INSPECT_TASK_ID, kind: 'inspect' })
 const take = (inspection = anInspection(), of = job, record = task) =>
   takeInspected(of, record, {
-    scene: { missingFiles: [] },
+    scene: {},
     workerId: ann,
     epoch: 1,
     told: { inspection, seconds: 2, blenderVersion: '3.4.1' },
@@ -90,7 +90,7 @@ describe('what a worker found in a scene', () => {
     () => {
       expect(
         takeInspected(job, task, {
-          scene: { missingFiles: [] },
+          scene: {},
           workerId: worker('bob'),
           epoch: 1,
           told: { inspection: anInspection(), seconds: 1, blenderVersion: '3.4.1' },
