@@ -76,7 +76,8 @@ def unknown_templates(scene: Any) -> list[dict[str, str]]:
         if not hasattr(node, "directory"):
             continue
         names = [""] if _is_one_file(node) else [one.name for one in node.file_output_items]
-        paths = [f"{node.directory}/{node.file_name}{name}" for name in names]
+        folder = node.directory if node.directory.endswith(("/", "\\")) else f"{node.directory}/"
+        paths = [f"{folder}{node.file_name}{name}" for name in names]
         wrong = next((path for path in paths if output_paths.unknown_template(scene, path)), None)
         if wrong is not None:
             found.append({"node": node.name, "path": wrong[:500]})

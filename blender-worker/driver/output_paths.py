@@ -43,7 +43,7 @@ def mirrored(scene: Any, folder: str, name: str) -> str:
 
 def unknown_template(scene: Any, path: str) -> bool:
     """Whether Blender would not write to `path` for a template in it that it does not know (5.0 and later)."""
-    if not hasattr(bpy.types.RenderSettings, "frame_path") or "{" not in path or bpy.app.version < (5, 0, 0):
+    if "{" not in path or bpy.app.version < (5, 0, 0):
         return False
     with Overrides() as overrides:
         # Only the path of the render can be asked for; a node's may name the node as well.

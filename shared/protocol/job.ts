@@ -109,6 +109,8 @@ export const JobPlan = z.strictObject({
   renderTaskCount: z.int().min(1).max(LIMITS.tasksPerJobMax),
   settings: RenderSettings,
   format: ImageFormat,
+  /** What the scene itself writes, in Blender's word, where the job asks for another format. */
+  insteadOf: z.string().max(32).optional(),
   video: VideoChoice,
   /** The movie of the video `scene`, once Blender has looked at the scene. */
   movie: MoviePlan.optional(),

@@ -12,6 +12,9 @@ export function planLines(view: PlanView): string[] {
   const video = videoText(plan)
   const region = plan.region === undefined ? '' : `, render region ${area(plan.region)}`
   return [
+    ...(plan.insteadOf === undefined
+      ? []
+      : [`Delivered as ${plan.format}, because the job asks for it; the scene itself writes ${plan.insteadOf}.`]),
     ...named('scene', [`${plan.sceneName} of ${view.scene.name}, ${plan.engine}`]),
     ...(plan.blender === undefined ? [] : named('blender', [plan.blender.why])),
     ...named('frames', [

@@ -50,6 +50,8 @@ export interface ChosenFormat {
   readonly ok: true
   readonly file: ImageFormat
   readonly settings: RenderSettings['format']
+  /** What the scene itself writes, where that is another format. */
+  readonly insteadOf?: string
   readonly notes: readonly string[]
 }
 
@@ -92,7 +94,10 @@ export function imageFormat(output: SceneOutput, asked: RenderSettings['format']
           `the scene itself writes ${output.fileFormat}`,
       ]
     : []
-  return { ok: true, file: asked.file, settings: asked, notes }
+  return {
+    ...{ ok: true, file: asked.file, settings: asked, notes },
+    ...(isOther ? { insteadOf: output.fileFormat } : {}),
+  }
 }
 
 function ownFormat({ fileFormat, jpeg2000Codec }: SceneOutput): ImageFormat | undefined {

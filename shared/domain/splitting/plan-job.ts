@@ -105,6 +105,7 @@ export function planJob(
     renderTaskCount,
     settings,
     format: format.file,
+    ...(format.insteadOf === undefined ? {} : { insteadOf: format.insteadOf }),
     video: videoChoice(request.video, facts, frames.frames.length),
     fps: Math.min(1_000, Math.max(0.01, facts.fps)),
     auditRate: request.auditRate ?? AUDIT_RATE_DEFAULT,

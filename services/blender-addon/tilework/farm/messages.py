@@ -303,6 +303,7 @@ class JobPlan(_JobPlanAlways, total=False):
     tiles: JobPlanTiles
     samples: JobPlanSamples
     ordered: Literal[True]
+    insteadOf: str
     movie: JobPlanMovie
     sound: JobPlanSound
     allowMissingFiles: bool
@@ -583,6 +584,7 @@ class PlanPlan(_PlanPlanAlways, total=False):
     tiles: PlanPlanTiles
     samples: PlanPlanSamples
     ordered: Literal[True]
+    insteadOf: str
     movie: PlanPlanMovie
     sound: PlanPlanSound
     allowMissingFiles: bool

@@ -34,6 +34,7 @@ describe('the format of the frames', () => {
       ok: true,
       file: 'png',
       settings: { file: 'png' },
+      insteadOf: 'TARGA',
       notes: ['frames are delivered as png, because the job asks for it; the scene itself writes TARGA'],
     })
     expect(imageFormat(output('PNG'), { file: 'png', colorDepth: '16' })).toMatchObject({ ok: true, notes: [] })
