@@ -24,6 +24,8 @@ export const FAILURES = {
   scene_download_failed: 'farm',
   upload_failed: 'farm',
   interrupted: 'farm',
+  /** Not told by workers: one gave back a result that it had committed to. */
+  result_withheld: 'worker',
   /** Not told by workers: what was handed in is of a kind that the farm does not read. */
   result_unread: 'farm',
 } as const satisfies Record<string, Blame>

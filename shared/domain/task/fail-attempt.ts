@@ -56,6 +56,11 @@ export interface Rejection {
  */
 const UNREAD_RESULTS_MAX = 2
 
+const WITHHELD: Failure = {
+  code: 'result_withheld',
+  message: 'the worker gave back a result that it had committed to, before its files were here',
+}
+
 /**
  * Whose fault a result is that cannot be used: its worker's, nobody's (it may be another file that is wrong), or the
  * farm's, which does not read it.
@@ -127,7 +132,10 @@ export function expireLease(job: JobRecord, task: TaskRecord, epoch: number, now
   })
 }
 
-/** The worker gives it back; nobody is to blame. */
+/**
+ * The worker gives it back. Nobody is to blame while it had nothing to show; but after a commitment it may know that it
+ * was drawn for an audit, so that what it gives back then counts as a failure of its own.
+ */
 export function releaseLease(
   job: JobRecord,
   task: TaskRecord,
@@ -137,6 +145,7 @@ export function releaseLease(
 ): Decision {
   const holder = checkHolder(task, workerId, epoch)
   if (!holder.ok) return holder
+  if (holder.attempt.files !== undefined) return failAttempt(job, task, { workerId, epoch, failure: WITHHELD, now })
   return tryAgain(
     job,
     withAttempt(task, epoch, { outcome: 'released', endedAt: now }),

@@ -16,6 +16,8 @@ export function isDrawn(job: JobRecord, task: TaskRecord, draw: number, luckyInd
   // The one sound of a whole movie.
   const { sound } = job.plan
   if (sound !== undefined && task.tile === undefined && task.frames.includes(sound.frame)) return true
+  // Whoever was drawn and did not deliver frees nobody from the audit.
+  if (task.attempts.some((attempt) => attempt.drawnForAudit === true)) return true
   if (job.plan.asked !== undefined) {
     const frames = wantedFrames(job.plan)
     if (task.frames.includes(frames[Math.floor(luckyIndex * frames.length)] ?? NaN)) return true

@@ -45,6 +45,7 @@ class _AttemptFailureAlways(TypedDict):
         "scene_download_failed",
         "upload_failed",
         "interrupted",
+        "result_withheld",
         "result_unread",
     ]
     message: str

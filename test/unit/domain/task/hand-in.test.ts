@@ -143,6 +143,16 @@ describe('a second attempt', () => {
 })
 
 describe('a commitment', () => {
+  test('cannot be given back: that is a failure of its worker, as if the files had never come', () => {
+    const given = granted(releaseLease(aJob(), delivering(), anna, 1, NOW))
+    expect(given.tasks?.[0]).toMatchObject({
+      state: 'queued',
+      avoid: [anna],
+      attempts: [{ outcome: 'failed', failure: { code: 'result_withheld' } }],
+    })
+    expect(given.effects).toContainEqual({ type: 'credit_worker', workerId: anna, failed: 1 })
+  })
+
   test('writes down what was promised and whether it was drawn', () => {
     expect(
       granted(commitResult(aJob(), leasedTo(anna), { workerId: anna, epoch: 1, result: handedIn(true), now: NOW }))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isDrawn } from '../../../../shared/domain/verification/audit-draw.ts'
 import { auditTaskId, renderTaskId } from '../../../../shared/protocol/ids.ts'
-import { aFinish, aJob, aPlan, aTask } from '../records.ts'
+import { aFinish, aJob, anAttempt, aPlan, aTask, worker } from '../records.ts'
 
 const job = (auditRate: number, renderTaskCount = 10) => aJob({ plan: aPlan({ auditRate, renderTaskCount }) })
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -53,5 +53,13 @@ describe('the audit lottery', () => {
 
   test('draws what replaces a result that was to be audited', () => {
     expect(isDrawn(job(1e-9), aTask({ id: renderTaskId(3), auditRounds: 1 }), 0.99, 0)).toBe(true)
+  })
+
+  test('draws what follows a result that was drawn and never came', () => {
+    const attempts = [anAttempt(1, worker('anna'), { outcome: 'failed', drawnForAudit: true })]
+    expect(isDrawn(job(1e-9), aTask({ id: renderTaskId(3), attempts }), 0.99, 0)).toBe(true)
+    expect(isDrawn(job(1e-9), aTask({ id: renderTaskId(3), attempts: [anAttempt(1, worker('anna'))] }), 0.99, 0)).toBe(
+      false,
+    )
   })
 })
