@@ -83,6 +83,25 @@ describe('a colour mode that does not go with the stored format', () => {
     },
     TIMEOUT_MS,
   )
+
+  it(
+    'counts for nothing in a JPEG, as in bare Blender',
+    async () => {
+      const scene = await open('jpeg-with-alpha')
+      const bare = await lab.bare(scene, 1, 'bare-jpeg')
+      expect(await sharp(bare).metadata()).toMatchObject({ format: 'jpeg', channels: 3 })
+      const whole = { final: lab.path('jpeg-whole.jpg') }
+      const rendered = await blender.run('render', { mode: 'frame', frame: 1, outputs: whole, device: 'CPU' })
+      expect(rendered).toMatchObject({ ok: true })
+      expect(await differences(bare, whole.final)).toBe('')
+      const grid = { region: WHOLE, columns: 2, rows: 1, overscanPx: 0 }
+      const stitched = await lab.tiles(blender, { frame: 1, ...grid, name: 'jpeg' })
+      const outputs = { final: lab.path('jpeg-finished.jpg') }
+      expect(await blender.run('finish', { frame: 1, stitched, outputs })).toMatchObject({ ok: true })
+      expect(await differences(bare, outputs.final)).toBe('')
+    },
+    TIMEOUT_MS,
+  )
 })
 
 describe('a scene that writes files by its compositor and has no image of its own', () => {
