@@ -112,10 +112,24 @@ describe('a multilayer EXR has the parts and pixels that bare Blender writes, wh
   )
 
   it(
-    'with several views',
+    'with several views; their tiles are refused where Blender does not find them in a file',
     async () => {
       const { bare, isSplit } = await whole('passes,layers,views')
       expect((await partsOf(bare)).length).toBe(isSplit ? 16 : 1)
+      const inspected = await blender.run('inspect', {})
+      if (!inspected.ok) throw new Error(inspected.message)
+      expect(inspected.value).toMatchObject({
+        tiling: isSplit
+          ? { exact: false, reasons: ['this Blender cannot read the passes of several views back'] }
+          : { exact: true, reasons: [] },
+      })
+      const grid = { region: WHOLE, columns: 2, rows: 2, overscanPx: 0 }
+      const stitched = await lab.tiles(blender, { frame: 1, ...grid, name: 'views' })
+      // Blender cannot write the passes beside an image of several views.
+      const outputs = { final: lab.path('views-finished.exr') }
+      const finished = await blender.run('finish', { frame: 1, stitched, outputs })
+      expect(finished).toMatchObject(isSplit ? { ok: false, code: 'stitched_unreadable' } : { ok: true })
+      if (!isSplit) await isSameFile(bare, outputs.final)
     },
     TIMEOUT_MS,
   )
