@@ -18,6 +18,7 @@ import { Deliveries } from './results/deliveries.ts'
 import { ResultStore } from './results/result-store.ts'
 import { RECONNECT_BACKOFF, type BackoffSchedule } from './session/backoff.ts'
 import { Session } from './session/session.ts'
+import { addressesFrom } from './transfer/file-addresses.ts'
 import { TRANSFER_PATIENCE, type Patience } from './transfer/patience.ts'
 
 /** How long the last messages may take to leave when the worker does. */
@@ -81,6 +82,7 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
     patience,
     log,
     askForRoom: () => queue.closeIdleSlots(),
+    addresses: addressesFrom({ coordinator: config.url, token: config.token, patience }),
   })
   const { store, results } = await ResultStore.open(folder.resultsFolder, log)
   const slots = Array.from({ length: config.slots }, (_unused, index) => {

@@ -1,10 +1,9 @@
-import type { Sha256 } from '../../shared/protocol/ids.ts'
 import { WorkFailure } from '../failure.ts'
 
 export interface CacheSpaceOptions {
   readonly bytesMax: number
   /** Frees the disk of an entry; it is no longer counted when this resolves. */
-  readonly remove: (sha256: Sha256) => Promise<void>
+  readonly remove: (key: string) => Promise<void>
   /**
    * Called when only pinned entries stand in the way; some may then be unpinned, at once or later: `isShort` tells
    * whether that is still wanted.
@@ -20,11 +19,15 @@ interface Entry {
   removing?: Promise<void>
 }
 
-/** The bookkeeping of the cache: who occupies how much, who is in use, who has to go. */
+/**
+ * The bookkeeping of the cache, whose entries are known by keys of any kind: who occupies how much, who is in use, who
+ * has to go.
+ */
 export class CacheSpace {
   readonly #options: CacheSpaceOptions
-  readonly #entries = new Map<Sha256, Entry>()
+  readonly #entries = new Map<string, Entry>()
   #changed: PromiseWithResolvers<void> = withResolvers()
+  #bytes = 0
   #lastUsedMs = 0
   #waiting = 0
 
@@ -33,9 +36,7 @@ export class CacheSpace {
   }
 
   get bytes(): number {
-    let bytes = 0
-    for (const entry of this.#entries.values()) bytes += entry.bytes
-    return bytes
+    return this.#bytes
   }
 
   /** Whether somebody waits until entries in use are unpinned. */
@@ -44,46 +45,47 @@ export class CacheSpace {
   }
 
   /** Counts what is on disk already. */
-  adopt(sha256: Sha256, bytes: number, lastUsedMs: number): void {
-    this.#entries.set(sha256, { bytes, pins: 0, lastUsedMs })
+  adopt(key: string, bytes: number, lastUsedMs: number): void {
+    this.#bytes += bytes - (this.#entries.get(key)?.bytes ?? 0)
+    this.#entries.set(key, { bytes, pins: 0, lastUsedMs })
     this.#lastUsedMs = Math.max(this.#lastUsedMs, lastUsedMs)
   }
 
   /** Keeps an entry, new or old, from being removed until `unpin`. */
-  async pin(sha256: Sha256): Promise<void> {
-    for (let entry = this.#entries.get(sha256); entry?.removing !== undefined; entry = this.#entries.get(sha256))
+  async pin(key: string): Promise<void> {
+    for (let entry = this.#entries.get(key); entry?.removing !== undefined; entry = this.#entries.get(key))
       await entry.removing
-    const entry = this.#entries.get(sha256)
-    if (entry === undefined) this.#entries.set(sha256, { bytes: 0, pins: 1, lastUsedMs: this.#now() })
+    const entry = this.#entries.get(key)
+    if (entry === undefined) this.#entries.set(key, { bytes: 0, pins: 1, lastUsedMs: this.#now() })
     else entry.pins++
   }
 
   /** One pin more on an entry that has one. */
-  pinAgain(sha256: Sha256): void {
-    const entry = this.#entries.get(sha256)
+  pinAgain(key: string): void {
+    const entry = this.#entries.get(key)
     if (entry !== undefined) entry.pins++
   }
 
-  unpin(sha256: Sha256): void {
-    const entry = this.#entries.get(sha256)
+  unpin(key: string): void {
+    const entry = this.#entries.get(key)
     if (entry === undefined) return
     entry.pins--
-    if (entry.pins === 0 && entry.bytes === 0) this.#entries.delete(sha256)
+    if (entry.pins === 0 && entry.bytes === 0) this.#entries.delete(key)
     this.#wake()
   }
 
   /** Notes a use, and gives the time under which it is noted. */
-  touch(sha256: Sha256): number {
-    const entry = this.#entries.get(sha256)
+  touch(key: string): number {
+    const entry = this.#entries.get(key)
     const lastUsedMs = this.#now()
     if (entry !== undefined) entry.lastUsedMs = lastUsedMs
     return lastUsedMs
   }
 
-  /** Lowers what a pinned entry occupies to what is really there. */
-  settle(sha256: Sha256, bytes: number): void {
-    const entry = this.#entries.get(sha256)
-    if (entry !== undefined) entry.bytes = bytes
+  /** Sets what a pinned entry occupies to what is really there. */
+  settle(key: string, bytes: number): void {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) this.#count(entry, bytes)
     this.#wake()
   }
 
@@ -91,7 +93,7 @@ export class CacheSpace {
    * Makes a pinned entry occupy `bytes`, removing others as far as needed and waiting for those in use. Throws
    * WorkFailure `disk_full` when it is larger than the whole cache; rejects with the signal's reason when aborted.
    */
-  async reserve(sha256: Sha256, bytes: number, signal: AbortSignal): Promise<void> {
+  async reserve(key: string, bytes: number, signal: AbortSignal): Promise<void> {
     const { bytesMax, askForRoom } = this.#options
     if (bytes > bytesMax) {
       throw new WorkFailure(
@@ -101,10 +103,10 @@ export class CacheSpace {
     }
     for (;;) {
       signal.throwIfAborted()
-      const entry = this.#entries.get(sha256)
+      const entry = this.#entries.get(key)
       if (entry === undefined) throw new Error('only a pinned entry can reserve room')
       if (this.bytes - entry.bytes + bytes <= bytesMax) {
-        entry.bytes = bytes
+        this.#count(entry, bytes)
         return
       }
       if (await this.#removeOne()) continue
@@ -116,23 +118,29 @@ export class CacheSpace {
   }
 
   async #removeOne(): Promise<boolean> {
-    let oldest: [Sha256, Entry] | undefined
-    for (const [sha256, entry] of this.#entries) {
+    let oldest: [string, Entry] | undefined
+    for (const [key, entry] of this.#entries) {
       if (
         entry.pins === 0 &&
         entry.removing === undefined &&
         (oldest === undefined || entry.lastUsedMs < oldest[1].lastUsedMs)
       )
-        oldest = [sha256, entry]
+        oldest = [key, entry]
     }
     if (oldest === undefined) return false
-    const [sha256, entry] = oldest
-    entry.removing = this.#options.remove(sha256).finally(() => {
-      this.#entries.delete(sha256)
+    const [key, entry] = oldest
+    entry.removing = this.#options.remove(key).finally(() => {
+      this.#count(entry, 0)
+      this.#entries.delete(key)
       this.#wake()
     })
     await entry.removing
     return true
+  }
+
+  #count(entry: Entry, bytes: number): void {
+    this.#bytes += bytes - entry.bytes
+    entry.bytes = bytes
   }
 
   #now(): number {

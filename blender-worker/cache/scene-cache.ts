@@ -6,46 +6,25 @@ import { Sha256 } from '../../shared/protocol/ids.ts'
 import { WorkFailure, errorCode, isDiskFull } from '../failure.ts'
 import { download } from '../transfer/download.ts'
 import type { Patience } from '../transfer/patience.ts'
+import type { AskAddresses } from '../transfer/file-addresses.ts'
 import { extractZip, unpackedBytes } from './extract-zip.ts'
 import { CacheSpace } from './cache-space.ts'
+import { FileCache } from './file-cache.ts'
+import type { HeldScene, SceneSource } from './held-scene.ts'
+import { ProjectCache } from './project-cache.ts'
 import { goneIfMissing, sealOfTree } from './tree-seal.ts'
-
-export interface SceneSource {
-  readonly sha256: Sha256
-  readonly bytes: number
-  readonly kind: 'blend' | 'zip'
-  /** Which file of a zip to open. */
-  readonly mainBlend?: string | undefined
-  readonly url: URL
-}
-
-/** A scene on disk that stays there until `close`, which may be called twice. */
-export interface HeldScene {
-  readonly sha256: Sha256
-  /** The folder with all that was uploaded, for reading only. */
-  readonly tree: string
-  /** The .blend to open, in `tree`. */
-  readonly blendPath: string
-  /** Of the tree as it was put here; another one after it was fetched anew. */
-  readonly seal: string
-  /**
-   * False when something has written into the tree since it was put here: acquire the scene again, it is fetched anew.
-   */
-  intact(): Promise<boolean>
-  /** Another hold on the same scene, to be closed by itself. */
-  share(): HeldScene
-  close(): void
-}
 
 /**
  * Written last: a folder without it is a download that has not ended. One without a seal comes from a worker that let
  * tasks write into the tree; it is fetched anew.
  */
-const Complete = z.strictObject({ kind: z.enum(['blend', 'zip']), bytes: z.int().min(0), seal: z.string() })
+const Complete = z.strictObject({ kind: z.enum(['blend', 'zip', 'project']), bytes: z.int().min(0), seal: z.string() })
 const COMPLETE = 'complete.json'
 const PART = 'download.part'
 const BLEND = 'scene.blend'
 const TREE = 'tree'
+/** Where the files of all projects lie, beside the scenes. */
+const FILES = 'files'
 
 interface Filling {
   readonly done: Promise<void>
@@ -53,10 +32,19 @@ interface Filling {
   waiters: number
 }
 
+export interface SceneCacheOptions {
+  readonly bytesMax: number
+  readonly patience: Patience
+  readonly log: Logger
+  readonly askForRoom: () => void
+  readonly addresses: AskAddresses
+}
+
 /** Scenes by SHA-256 in a folder of limited size; the least recently used go first, one in use never goes. */
 export class SceneCache {
   readonly #folder: string
   readonly #space: CacheSpace
+  readonly #projects: ProjectCache
   readonly #patience: Patience
   readonly #log: Logger
   readonly #filling = new Map<Sha256, Filling>()
@@ -65,33 +53,30 @@ export class SceneCache {
   /** One scene is fetched at a time: two half-filled ones could wait for each other's room forever. */
   #turn: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, space: CacheSpace, patience: Patience, log: Logger) {
+  private constructor(folder: string, options: SceneCacheOptions) {
     this.#folder = folder
-    this.#space = space
-    this.#patience = patience
-    this.#log = log
+    this.#patience = options.patience
+    this.#log = options.log
+    this.#space = new CacheSpace({
+      bytesMax: options.bytesMax,
+      askForRoom: options.askForRoom,
+      remove: async (key) => {
+        if (!(await files.removeKey(key))) await this.#remove(Sha256.parse(key))
+      },
+    })
+    const files = new FileCache(join(folder, FILES), this.#space, options.log)
+    this.#projects = new ProjectCache({ folder, files, space: this.#space, ...options })
   }
 
   /**
    * Takes over what an earlier run left in `folder`. `askForRoom` is called when only scenes in use stand in the way,
    * and should let go of those that are kept open without need; whoever lets go of one later asks `needsRoom`.
    */
-  static async open(
-    folder: string,
-    options: { bytesMax: number; patience: Patience; log: Logger; askForRoom: () => void },
-  ): Promise<SceneCache> {
+  static async open(folder: string, options: SceneCacheOptions): Promise<SceneCache> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const space = new CacheSpace({
-      bytesMax: options.bytesMax,
-      askForRoom: options.askForRoom,
-      remove: async (sha256) => {
-        cache.#complete.delete(sha256)
-        await rm(join(folder, sha256), { recursive: true, force: true })
-        options.log.info({ scene: sha256 }, 'scene removed from the cache')
-      },
-    })
-    const cache = new SceneCache(folder, space, options.patience, options.log)
-    for (const name of await readdir(folder)) await cache.#adopt(name)
+    const cache = new SceneCache(folder, options)
+    for (const name of await readdir(folder)) if (name !== FILES) await cache.#adopt(name)
+    await cache.#projects.adoptFiles()
     return cache
   }
 
@@ -116,16 +101,40 @@ export class SceneCache {
     const { sha256 } = source
     await this.#space.pin(sha256)
     try {
+      if (source.kind === 'project') return await this.#acquireProject(source, signal)
       while (!this.#complete.has(sha256)) await this.#waitForFilling(source, signal)
       const seal = this.#complete.get(sha256) ?? ''
       const blendPath = await this.#blendPath(source)
-      const lastUsed = new Date(this.#space.touch(sha256))
-      await utimes(join(this.#folder, sha256, COMPLETE), lastUsed, lastUsed)
+      await this.#noteUse(sha256)
       return this.#hold(sha256, blendPath, seal)
     } catch (error) {
       this.#space.unpin(sha256)
       throw error
     }
+  }
+
+  async #acquireProject(source: SceneSource, signal: AbortSignal): Promise<HeldScene> {
+    const { sha256 } = source
+    for (;;) {
+      const held = this.#complete.has(sha256) ? await this.#projects.hold(sha256) : undefined
+      if (held === undefined) await this.#waitForFilling(source, signal)
+      else {
+        await this.#noteUse(sha256)
+        return held
+      }
+    }
+  }
+
+  async #noteUse(sha256: Sha256): Promise<void> {
+    const lastUsed = new Date(this.#space.touch(sha256))
+    await utimes(join(this.#folder, sha256, COMPLETE), lastUsed, lastUsed)
+  }
+
+  async #remove(sha256: Sha256): Promise<void> {
+    this.#complete.delete(sha256)
+    this.#projects.forget(sha256)
+    await rm(join(this.#folder, sha256), { recursive: true, force: true })
+    this.#log.info({ scene: sha256 }, 'scene removed from the cache')
   }
 
   /** Wraps a pin that was taken already. */
@@ -169,8 +178,10 @@ export class SceneCache {
     }
     try {
       const path = join(folder, COMPLETE)
-      const { bytes, seal } = Complete.parse(JSON.parse(await readFile(path, 'utf8')))
-      this.#space.adopt(sha256.data, bytes, (await stat(path)).mtimeMs)
+      const { kind, bytes, seal } = Complete.parse(JSON.parse(await readFile(path, 'utf8')))
+      const { mtimeMs } = await stat(path)
+      if (kind === 'project') await this.#projects.noteUsed(sha256.data, mtimeMs)
+      this.#space.adopt(sha256.data, bytes, mtimeMs)
       this.#complete.set(sha256.data, seal)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT')
@@ -219,6 +230,11 @@ export class SceneCache {
 
   async #fill(source: SceneSource, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
+    if (source.kind === 'project')
+      return this.#projects.fill(source, signal, async (bytes) => {
+        await this.#writeComplete(join(this.#folder, source.sha256), { kind: 'project', bytes, seal: '' })
+        this.#complete.set(source.sha256, '')
+      })
     if (this.#complete.has(source.sha256)) return
     const folder = join(this.#folder, source.sha256)
     const part = join(folder, PART)
@@ -238,9 +254,7 @@ export class SceneCache {
       const bytes =
         source.kind === 'zip' ? await this.#unpack(source, folder, signal) : await this.#keep(source, folder)
       const seal = await sealOfTree(join(folder, TREE))
-      const complete: z.infer<typeof Complete> = { kind: source.kind, bytes, seal }
-      await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify(complete))
-      await rename(join(folder, `${COMPLETE}.new`), join(folder, COMPLETE))
+      await this.#writeComplete(folder, { kind: source.kind, bytes, seal })
       await this.#space.reserve(source.sha256, bytes, signal)
       this.#complete.set(source.sha256, seal)
       this.#log.info({ scene: source.sha256, bytes }, 'scene is in the cache')
@@ -251,6 +265,11 @@ export class SceneCache {
       this.#space.settle(source.sha256, (await stat(part).catch(() => undefined))?.size ?? 0)
       throw error
     }
+  }
+
+  async #writeComplete(folder: string, complete: z.infer<typeof Complete>): Promise<void> {
+    await writeFile(join(folder, `${COMPLETE}.new`), JSON.stringify(complete))
+    await rename(join(folder, `${COMPLETE}.new`), join(folder, COMPLETE))
   }
 
   async #keep(source: SceneSource, folder: string): Promise<number> {

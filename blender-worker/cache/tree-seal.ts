@@ -33,6 +33,13 @@ export function goneIfMissing(error: unknown): string {
   return 'gone'
 }
 
+/** The same of one file. */
+export async function sealOfFile(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await lineOf(path, ''))
+    .digest('base64url')
+}
+
 async function linesOf(folder: string, inside: string): Promise<string[]> {
   const lines: string[] = []
   const folders: string[] = []

@@ -1,7 +1,8 @@
 import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { goneIfMissing, sealOfTree } from '../cache/tree-seal.ts'
-import type { HeldScene } from '../cache/scene-cache.ts'
+import type { HeldScene } from '../cache/held-scene.ts'
+import { eachAtOnce } from '../each-at-once.ts'
 import { errorCode } from '../failure.ts'
 
 /** Folders above the project, so that a scene which writes to `//../` is seen to do so. */
@@ -27,7 +28,7 @@ export class ProjectView {
 
   /** Lays a scene out in a new folder below `parent`; `blendName`: what a .blend without a project is called there. */
   static async make(
-    scene: Pick<HeldScene, 'tree' | 'blendPath'>,
+    scene: Pick<HeldScene, 'tree' | 'blendPath' | 'files'>,
     parent: string,
     blendName?: string,
   ): Promise<ProjectView> {
@@ -36,8 +37,9 @@ export class ProjectView {
     const top = join(folder, ...ABOVE)
     try {
       await mkdir(top, { recursive: true })
-      if (blendName === undefined) await linkAll(resolve(scene.tree), top)
-      else await linkOne(resolve(scene.blendPath), join(top, blendName))
+      if (blendName !== undefined) await linkOne(resolve(scene.blendPath), join(top, blendName))
+      else if (scene.files === undefined) await linkAll(resolve(scene.tree), top)
+      else await linkFiles(scene.files, top)
       const blendPath = join(top, blendName ?? relative(scene.tree, scene.blendPath))
       return new ProjectView(folder, blendPath, await sealOfTree(folder))
     } catch (error) {
@@ -66,6 +68,12 @@ async function linkAll(from: string, to: string): Promise<void> {
     await Promise.all(some)
   }
   for (const entry of entries) if (entry.isDirectory()) await linkAll(join(from, entry.name), join(to, entry.name))
+}
+
+async function linkFiles(files: NonNullable<HeldScene['files']>, to: string): Promise<void> {
+  const folders = new Set(files.map(({ path }) => dirname(path)))
+  for (const folder of folders) await mkdir(join(to, folder), { recursive: true })
+  await eachAtOnce(files, AT_ONCE, ({ path, from }) => linkOne(resolve(from), join(to, path)))
 }
 
 async function linkOne(from: string, to: string): Promise<void> {

@@ -18,12 +18,14 @@ import { measureRequests } from './plugins/http-metrics.ts'
 import { answerWithProblems, makeProblem, pathOf } from './plugins/problems.ts'
 import { addAddonRoutes } from './routes/addon.ts'
 import { addArtifactRoutes } from './routes/artifacts.ts'
+import { addBlobRoutes } from './routes/blobs.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobPartRoutes } from './routes/job-parts.ts'
 import { addJobChangeRoutes } from './routes/job-changes.ts'
 import { addJobRoutes } from './routes/jobs.ts'
 import { addPlanRoutes } from './routes/plans.ts'
 import { problems } from './routes/problem-responses.ts'
+import { addProjectRoutes } from './routes/projects.ts'
 import type { RestApp } from './routes/rest-app.ts'
 import { addSceneRoutes } from './routes/scenes.ts'
 import { addUploadRoutes } from './routes/uploads.ts'
@@ -100,6 +102,8 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
         reply.header('content-type', metrics.contentType).send(await metrics.scrape()),
     })
     await scope.register(async (inner: RestApp) => addSceneRoutes(inner, deps))
+    addProjectRoutes(scope, deps)
+    await scope.register(async (inner: RestApp) => addBlobRoutes(inner, deps))
     await addUploadRoutes(scope, deps)
   })
   return app

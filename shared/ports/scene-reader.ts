@@ -18,8 +18,19 @@ export interface SceneReadOptions {
   readonly scratchDir: string
 }
 
+/** The files of a project, by their paths relative to its folder, with forward slashes. */
+export interface ProjectFiles {
+  readonly mainBlendPath: string
+  readonly filePaths: readonly string[]
+}
+
 /** Reads scene files that nobody vouches for, without running them. */
 export interface SceneReader {
   /** Refused with not_a_scene, blend_invalid or zip_invalid. Throws the system's error if the file cannot be read. */
   inspect(filePath: string, options: SceneReadOptions): Promise<SceneFinding | Refusal>
+  /**
+   * The same of a project whose files are known by a list: `blendPath` is where its main .blend lies on this machine.
+   * Refused with not_a_scene or blend_invalid.
+   */
+  inspectProject(blendPath: string, project: ProjectFiles): Promise<SceneFinding | Refusal>
 }

@@ -19,6 +19,7 @@ export const ERRORS = {
   not_a_scene: { status: 422, retry: false, title: 'The file is neither a .blend nor a .zip' },
   blend_invalid: { status: 422, retry: false, title: 'The .blend cannot be read' },
   zip_invalid: { status: 422, retry: false, title: 'The project archive was refused' },
+  project_incomplete: { status: 422, retry: false, title: 'Files of the project were not sent yet' },
   // jobs
   scene_unknown: { status: 422, retry: false, title: 'No scene with this hash was uploaded' },
   scene_missing_files: { status: 422, retry: false, title: 'The scene links to files that are not there' },

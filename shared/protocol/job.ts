@@ -14,6 +14,7 @@ import {
 } from './job-options.ts'
 import { LIMITS } from './limits.ts'
 import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
+import { SceneReference } from './scene.ts'
 import { BlenderVersion, Requirement } from './worker.ts'
 
 /** `POST /v1/jobs`. What is left out comes from the scene. */
@@ -136,7 +137,7 @@ export const JobRecord = z
     name: Name,
     owner: Name,
     state: JobState,
-    scene: z.strictObject({ sha256: Sha256, bytes: z.int().min(1), kind: z.enum(['blend', 'zip']) }),
+    scene: SceneReference,
     plan: JobPlan,
     priority: Priority,
     ...RecordOptions.shape,

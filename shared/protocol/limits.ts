@@ -5,6 +5,14 @@
 export const LIMITS = {
   /** A scene upload. Packed production scenes of a few GiB are common, tens of GiB are not. */
   sceneBytesMax: 16 * 1024 ** 3,
+  /** Files of one project; a production has some ten thousand. */
+  filesPerProjectMax: 100_000,
+  /** All files of one project together: a shot with long sequences of volumes has a hundred GiB. */
+  projectBytesMax: 256 * 1024 ** 3,
+  /** A list of files as a REST body: the most files, with paths of 150 characters. */
+  manifestBytesMax: 32 * 1024 ** 2,
+  /** Addresses of files that a worker asks for at once: each is signed, and about 500 characters long. */
+  fileAddressesMax: 500,
   /** Frames of one job: more than a day of film at 24 fps would be 2,073,600; this is over an hour. */
   framesPerJobMax: 100_000,
   /** Frame numbers that Blender itself accepts (MINAFRAME and MAXFRAME in its source). */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { JobId, Sha256 } from './ids.ts'
+import { JobId } from './ids.ts'
 import { JobPlan } from './job.ts'
+import { SceneReference } from './scene.ts'
 import { Attempt, FinalFile, TaskRecord, Verdict } from './task.ts'
 import { Requirement } from './worker.ts'
 
@@ -29,7 +30,7 @@ export const Manifest = z
       priority: z.int(),
       requirement: Requirement,
     }),
-    scene: z.strictObject({ sha256: Sha256, bytes: z.int(), kind: z.enum(['blend', 'zip']) }),
+    scene: SceneReference,
     plan: JobPlan,
     frames: z.array(z.strictObject({ number: z.int(), files: z.array(FinalFile), tasks: z.array(ManifestTask) })),
     files: z.array(FinalFile),

@@ -7,6 +7,7 @@ import { JobPlan } from './job.ts'
 import { LIMITS } from './limits.ts'
 import { SoundPlan } from './movie.ts'
 import { PixelRectangle, RenderSettings } from './render-settings.ts'
+import { SceneReference } from './scene.ts'
 import { ResultFile } from './task.ts'
 import { Capabilities, DeviceKind } from './worker.ts'
 
@@ -14,7 +15,7 @@ import { Capabilities, DeviceKind } from './worker.ts'
  * The WebSocket between a worker and a coordinator: JSON, one message a frame. The worker connects to `/v1/worker` with
  * its token as bearer and speaks first. README beside this file tells what each side does on each message.
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** A lease is named by job, task and epoch; all that a worker says of a task carries these three. */
 const LeaseName = { jobId: JobId, taskId: TaskId, epoch: z.int().min(1) }
@@ -175,10 +176,8 @@ export const Lease = z
     type: z.literal('lease'),
     ...LeaseName,
     leaseSeconds: z.number().min(0.1),
-    scene: z.strictObject({
-      sha256: Sha256,
-      bytes: z.int().min(1),
-      kind: z.enum(['blend', 'zip']),
+    /** `url` is that of the file, or of the list of files of a project. */
+    scene: SceneReference.extend({
       mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
       /** What to call a plain .blend. */
       blendName: FileName.optional(),

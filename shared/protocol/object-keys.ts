@@ -10,6 +10,7 @@
  *   farm/terms/<term>                          one for each time the farm was begun or recovered
  *   farm/scenes|tokens/<sha256>                what is known of a blob; whose a token is
  *   farm/workers.json                          workers and what is counted for them
+ *   farm/condemned.json                        blobs that no scene needs, to be removed in the next round
  *   farm/deleted/<job>                         jobs that must not come back; kept until nothing of them can arrive any
  * more
 
@@ -194,6 +195,7 @@ export function parseFarmKey(folder: FarmFolder, text: string): string | null {
 }
 
 export const FARM_WORKERS_KEY: ObjectKey = key('farm/workers.json')
+export const CONDEMNED_FILES_KEY: ObjectKey = key('farm/condemned.json')
 
 /** Behind every key of a job and before those of the next: where to go on listing when only the jobs matter. */
 export function behindJob(jobId: string): string {

@@ -1,13 +1,18 @@
 // A whole farm of real parts: redis-server, object store, coordinator, verifier, assembler, workers with Blender.
 
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../../blender-worker/main.ts'
 import type { Rendered } from '../../blender-worker/rendering/renderer.ts'
+import { FarmClient } from '../../services/cli/api/farm-client.ts'
+import { uploadProject } from '../../services/cli/api/project-upload.ts'
+import { UnfinishedUploads } from '../../services/cli/api/unfinished-uploads.ts'
+import { folderSource } from '../../services/cli/project/folder-source.ts'
+import { readProject } from '../../services/cli/project/read-project.ts'
 import { samePixels } from '../../shared/adapters/imaging/compare-same-pixels.ts'
 import { Manifest } from '../../shared/protocol/manifest.ts'
 import { startS3Server, type S3Server } from '../support/s3-server.ts'
@@ -30,6 +35,12 @@ async function expectBareFrames(
     const delivered = await farm.download(artifact, `delivered-${jobId}-${frame}.png`)
     expect(await samePixels(delivered, await renderBare(blend, farm.folder, frame))).toEqual({ ok: true, same: true })
   }
+}
+
+/** Names of the files in a folder and below, but for lists. */
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.jsonl')).map((entry) => entry.name)
 }
 
 describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as object store', (kind) => {
@@ -151,6 +162,35 @@ describe.each(['a folder', 'a real S3 server'] as const)('a farm with %s as obje
         'previews/m0002.jpg',
         'video/gaps.webm',
       ])
+    },
+  )
+
+  it(
+    'renders a project folder as the artist does, sends what changed alone, and fetches nothing twice',
+    { timeout: 3 * MINUTES },
+    async () => {
+      const folder = join(farm.folder, 'project')
+      await mkdir(join(folder, 'shots'), { recursive: true })
+      const main = await buildTinyScene(join(folder, 'shots', 'a.blend'), 'texture')
+      const handIn = async () => {
+        const project = await readProject(await folderSource(folder), undefined)
+        const unfinished = new UnfinishedUploads(join(farm.folder, 'notes'))
+        return uploadProject(new FarmClient({ url: farm.url, token: farm.token }), project, { unfinished })
+      }
+      const render = async (scene: string) => {
+        const job = await farm.submit({ scene, frames: '1', auditRate: 1 })
+        expect((await farm.ended(job.id)).failure).toBeUndefined()
+        await expectBareFrames(farm, main, job.id, [1])
+      }
+      const first = await handIn()
+      expect([first.filesSent, first.scene.missingFiles]).toEqual([2, []])
+      await render(first.scene.sha256)
+      await writeFile(join(folder, 'note.txt'), 'changed')
+      const second = await handIn()
+      expect([second.filesSent, second.bytesSent]).toEqual([1, 7])
+      await render(second.scene.sha256)
+      for (const worker of ['ann', 'bob'])
+        expect((await filesIn(join(farm.folder, worker, 'scenes', 'files'))).length).toBe(3)
     },
   )
 

@@ -48,6 +48,8 @@ export interface RestFarm {
 export async function startRestFarm(
   options: Partial<Pick<AppDependencies, 'limits' | 'farm' | 'metrics'>> & {
     beforeObjectCall?: (call: string, name: string) => void
+    /** The clock of the object store. */
+    nowMs?: () => number
   } = {},
 ): Promise<RestFarm> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tilework-rest-'))
@@ -55,7 +57,7 @@ export async function startRestFarm(
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   const store = new MemoryFarmStore()
   const objects = new MemoryObjectStore({
-    nowMs: () => Date.now(),
+    nowMs: options.nowMs ?? (() => Date.now()),
     beforeCall: (call, name) => options.beforeObjectCall?.(call, name),
   })
   const engine = quietEngine(store, objects, log)

@@ -7,7 +7,10 @@ import { projectFile } from './project-file.ts'
 const run = promisify(execFile)
 const SCRIPT = projectFile('test/fixtures/tiny-scene.py')
 
-/** Builds the tiny scene with real Blender. Features: `adaptive`, `border` or `border-crop`, `cloth`, `rigid`. */
+/**
+ * Builds the tiny scene with real Blender. Features: `adaptive`, `border` or `border-crop`, `cloth`, `rigid`,
+ * `texture`.
+ */
 export async function buildTinyScene(path: string, ...features: string[]): Promise<string> {
   await run('blender', [
     '-b',

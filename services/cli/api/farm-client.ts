@@ -3,6 +3,8 @@ import type { z } from 'zod'
 import { JobView } from '../../../shared/protocol/job.ts'
 import type { JobChange, JobRequest, JobState, PauseRequest } from '../../../shared/protocol/job.ts'
 import { PlanView } from '../../../shared/protocol/plan.ts'
+import { ProjectMissing } from '../../../shared/protocol/project.ts'
+import type { ProjectRequest } from '../../../shared/protocol/project.ts'
 import { ArtifactPage, FarmInfo, JobPage, WorkerPage } from '../../../shared/protocol/rest.ts'
 import type { Artifact } from '../../../shared/protocol/rest.ts'
 import { SceneRecord } from '../../../shared/protocol/scene.ts'
@@ -14,6 +16,9 @@ import { FarmRequests, FarmUnreachable } from './farm-requests.ts'
 const PAGE_SIZE = 200
 /** A submission whose answer was lost is sent again with the same key; the farm makes one job of it. */
 const SUBMIT_TRIES = 3
+
+/** Longest wait while the farm looks for 100,000 files in a slow object store. */
+const PROJECT_TIMEOUT_MS = 10 * 60_000
 
 interface Page<T> {
   readonly items: readonly T[]
@@ -41,6 +46,24 @@ export class FarmClient {
     // An answer to HEAD has no words; asking again in full tells why.
     await this.requests.send(path)
     return true
+  }
+
+  /** What the farm lacks of a project. */
+  missingOf(project: ProjectRequest): Promise<ProjectMissing> {
+    return this.requests.json('/v1/projects/missing', ProjectMissing, {
+      method: 'POST',
+      json: project,
+      timeoutMs: PROJECT_TIMEOUT_MS,
+    })
+  }
+
+  /** Makes a scene of a project whose files are all on the farm. */
+  handInProject(project: ProjectRequest): Promise<SceneRecord> {
+    return this.requests.json('/v1/projects', SceneRecord, {
+      method: 'POST',
+      json: project,
+      timeoutMs: PROJECT_TIMEOUT_MS,
+    })
   }
 
   scene(sha256: string): Promise<SceneRecord> {

@@ -50,12 +50,12 @@ export class FarmUnreachable extends CommandFailure {
 }
 
 export interface FarmRequest {
-  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly json?: unknown
-  /** Sent as it is. */
-  readonly bytes?: Uint8Array<ArrayBuffer>
+  /** Sent as it comes. */
+  readonly stream?: AsyncIterable<Uint8Array>
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
   /** Statuses besides success that the caller looks at itself. */
@@ -93,10 +93,10 @@ export class FarmRequests {
 
   private async tryOnce(
     path: string,
-    { method = 'GET', headers = {}, json, bytes, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest,
+    { method = 'GET', headers = {}, json, stream, timeoutMs = ANSWER_TIMEOUT_MS, signal }: FarmRequest,
   ): Promise<Response> {
     const deadline = AbortSignal.timeout(timeoutMs)
-    const body = json === undefined ? bytes : JSON.stringify(json)
+    const body = stream === undefined ? JSON.stringify(json) : ReadableStream.from(stream)
     return this.guard(
       () =>
         fetch(new URL(`${this.address.url}${path}`), {
@@ -109,6 +109,7 @@ export class FarmRequests {
             ...headers,
           },
           ...(body === undefined ? {} : { body }),
+          ...(stream === undefined ? {} : { duplex: 'half' as const }),
         }),
       signal,
     )

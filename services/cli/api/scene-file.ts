@@ -44,7 +44,6 @@ async function sizeOf(path: string): Promise<number> {
     if (code === 'ENOENT' || code === 'ENOTDIR') throw usageFailure(`there is no file ${path}`)
     throw usageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   })
-  if (found.isDirectory()) throw usageFailure(`${path} is a folder; hand in a .blend, or a .zip of the project folder`)
   if (!found.isFile()) throw usageFailure(`${path} is not a file`)
   if (found.size === 0) throw new CommandFailure(EXIT_CODES.failed, 'not_a_scene', `${path} is empty`)
   if (found.size > LIMITS.sceneBytesMax)

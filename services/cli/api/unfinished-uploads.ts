@@ -15,6 +15,7 @@ const UnfinishedUpload = z.strictObject({
   farm: z.string(),
   sha256: z.string(),
   main: z.string().optional(),
+  as: z.literal('file').optional(),
   path: z.string().startsWith('/'),
 })
 
@@ -22,6 +23,8 @@ export interface UploadKey {
   readonly farm: string
   readonly sha256: string
   readonly main?: string | undefined
+  /** As what the bytes are sent: a file of a project, or else a scene. */
+  readonly as?: 'file' | undefined
 }
 
 export class UnfinishedUploads {
@@ -64,9 +67,9 @@ export class UnfinishedUploads {
     }
   }
 
-  private pathOf({ farm, sha256, main }: UploadKey): string {
+  private pathOf({ farm, sha256, main, as }: UploadKey): string {
     const name = createHash('sha256')
-      .update(JSON.stringify([farm, sha256, main ?? null]))
+      .update(JSON.stringify([farm, sha256, main ?? null, as ?? null]))
       .digest('hex')
       .slice(0, 32)
     return join(this.folder, `${name}.json`)

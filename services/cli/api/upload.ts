@@ -2,8 +2,8 @@
  * Hands a scene in by the tus protocol: in parts, each acknowledged, so that a cut costs at most one part. After a cut
  * the farm is asked how much it has, and that is where the next part begins.
  */
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CommandFailure, EXIT_CODES } from '../exit-codes.ts'
 import type { FarmClient } from './farm-client.ts'
@@ -11,8 +11,9 @@ import { FarmRefusal, FarmUnreachable } from './farm-requests.ts'
 import type { SceneFile } from './scene-file.ts'
 import type { UploadKey, UnfinishedUploads } from './unfinished-uploads.ts'
 
-/** A part is lost when the connection is; over a line of 10 Mbit/s it takes seven seconds. */
-const PART_BYTES = 8 * 1024 * 1024
+/** Sent in one request: of a part that is cut the farm keeps what came. */
+const PART_BYTES = 64 * 1024 * 1024
+const READ_BYTES = 1024 * 1024
 /**
  * Longest wait for a part to be taken. The answer to the last one comes when the farm has read and stored the scene.
  */
@@ -23,6 +24,14 @@ const FIRST_PAUSE_MS = 500
 const PAUSE_MS_MAX = 30_000
 
 const TUS = { 'tus-resumable': '1.0.0' } as const
+
+/** Bytes to send, from any place on. */
+export interface Sendable {
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+  open(from: number): Promise<Readable>
+}
 
 export interface UploadOptions {
   readonly unfinished: UnfinishedUploads
@@ -47,26 +56,46 @@ export interface Uploaded {
 export async function uploadScene(client: FarmClient, scene: SceneFile, options: UploadOptions): Promise<Uploaded> {
   if ((await client.hasScene(scene.sha256)) && (await isRead(client, scene, options.main)))
     return { known: true, resumedAt: 0 }
-  const key: UploadKey = {
-    farm: client.requests.address.url,
-    sha256: scene.sha256,
-    ...(options.main === undefined ? {} : { main: options.main }),
+  const sendable = {
+    ...scene,
+    open: async (from: number) => createReadStream(scene.path, { start: from, highWaterMark: READ_BYTES }),
   }
-  const known = await options.unfinished.read(key)
-  const resumeAt = known === null ? null : await offsetOf(client, known)
-  const path = resumeAt === null ? await begin(client, scene, options) : (known ?? '')
-  if (resumeAt === null) await options.unfinished.write(key, path)
-  const file = await open(scene.path)
+  const resumedAt = await sendResumably(
+    client,
+    sendable,
+    options.main === undefined ? {} : { main: options.main },
+    options,
+  )
+  return { known: false, resumedAt }
+}
+
+/**
+ * Sends one file of a project. Throws FarmRefusal when it is refused, FarmUnreachable when cuts do not end, and what
+ * `open` throws. Gives where it went on, in bytes.
+ */
+export async function uploadFile(client: FarmClient, file: Sendable, options: UploadOptions): Promise<number> {
+  return sendResumably(client, file, { as: 'file' }, options)
+}
+
+async function sendResumably(
+  client: FarmClient,
+  file: Sendable,
+  what: { readonly main?: string; readonly as?: 'file' },
+  options: UploadOptions,
+): Promise<number> {
+  const key: UploadKey = { farm: client.requests.address.url, sha256: file.sha256, ...what }
+  const noted = await options.unfinished.read(key)
+  const standing = noted === null ? null : await offsetOf(client, noted)
+  const path = standing === null ? await begin(client, file, what) : (noted ?? '')
+  if (standing === null) await options.unfinished.write(key, path)
   try {
-    await sendParts(client, { path, file, bytes: scene.bytes, from: resumeAt ?? 0 }, options)
+    await sendParts(client, { path, file, from: standing ?? 0 }, options)
   } catch (error) {
     if (error instanceof FarmRefusal && !error.retry) await options.unfinished.forget(key)
     throw error
-  } finally {
-    await file.close()
   }
   await options.unfinished.forget(key)
-  return { known: false, resumedAt: resumeAt ?? 0 }
+  return standing ?? 0
 }
 
 // A project archive may be known with another main .blend; then it has to be read again.
@@ -74,15 +103,15 @@ async function isRead(client: FarmClient, scene: SceneFile, main: string | undef
   return main === undefined || (await client.scene(scene.sha256)).mainBlend === main
 }
 
-async function begin(client: FarmClient, scene: SceneFile, options: UploadOptions): Promise<string> {
-  const metadata = {
-    filename: scene.name,
-    sha256: scene.sha256,
-    ...(options.main === undefined ? {} : { main: options.main }),
-  }
+async function begin(
+  client: FarmClient,
+  file: Sendable,
+  what: { readonly main?: string; readonly as?: 'file' },
+): Promise<string> {
+  const metadata = { filename: file.name, sha256: file.sha256, ...what }
   const response = await client.requests.send('/v1/uploads', {
     method: 'POST',
-    headers: { ...TUS, 'upload-length': String(scene.bytes), 'upload-metadata': encodeMetadata(metadata) },
+    headers: { ...TUS, 'upload-length': String(file.bytes), 'upload-metadata': encodeMetadata(metadata) },
   })
   const location = response.headers.get('location')
   if (location === null)
@@ -104,65 +133,143 @@ function pathOnFarm(client: FarmClient, location: string): string {
 interface Sending {
   /** Of the upload at the farm. */
   readonly path: string
-  readonly file: FileHandle
-  readonly bytes: number
+  readonly file: Sendable
   /** Bytes that the farm has already. */
   readonly from: number
 }
 
-async function sendParts(
-  client: FarmClient,
-  { path, file, bytes, from }: Sending,
-  options: UploadOptions,
-): Promise<void> {
+async function sendParts(client: FarmClient, { path, file, from }: Sending, options: UploadOptions): Promise<void> {
+  const { bytes } = file
+  const reader = new PartReader(file, (at) => options.onProgress?.(at, bytes))
   let offset = from
   let failures = 0
   options.onProgress?.(offset, bytes)
-  // An upload that is whole still has to be asked for once: the farm may not have taken it in yet.
-  for (let whole = false; !whole;) {
-    try {
-      const now = failures > 0 || offset === bytes ? await offsetOf(client, path) : offset
-      if (now === null)
-        throw new CommandFailure(
-          EXIT_CODES.failed,
-          'upload_gone',
-          'the farm has dropped the unfinished upload; submit again to begin a new one',
-        )
-      if (now > offset) failures = 0
-      offset = now < bytes ? await sendPart(client, path, file, now, options.partBytes ?? PART_BYTES) : now
-      failures = 0
-      whole = offset >= bytes
-      options.onProgress?.(offset, bytes)
-    } catch (error) {
-      if (!mayPass(error) || ++failures > TRIES_MAX) throw error
-      options.onCut?.(error instanceof Error ? error.message : String(error), offset)
-      await pause(Math.min(PAUSE_MS_MAX, (options.firstPauseMs ?? FIRST_PAUSE_MS) * 2 ** (failures - 1)))
+  try {
+    // An upload that is whole still has to be asked for once: the farm may not have taken it in yet.
+    for (let whole = false; !whole;) {
+      try {
+        const now = failures > 0 || offset === bytes ? await offsetOf(client, path) : offset
+        if (now === null)
+          throw new CommandFailure(
+            EXIT_CODES.failed,
+            'upload_gone',
+            'the farm has dropped the unfinished upload; submit again to begin a new one',
+          )
+        if (now > offset) failures = 0
+        offset = now < bytes ? await sendPart(client, path, reader, now, options.partBytes ?? PART_BYTES) : now
+        failures = 0
+        whole = offset >= bytes
+        options.onProgress?.(offset, bytes)
+      } catch (error) {
+        if (reader.failure !== undefined) throw reader.failure
+        if (!mayPass(error) || ++failures > TRIES_MAX) throw error
+        options.onCut?.(error instanceof Error ? error.message : String(error), offset)
+        await pause(Math.min(PAUSE_MS_MAX, (options.firstPauseMs ?? FIRST_PAUSE_MS) * 2 ** (failures - 1)))
+      }
     }
+  } finally {
+    reader.close()
   }
 }
 
 async function sendPart(
   client: FarmClient,
   path: string,
-  file: FileHandle,
+  reader: PartReader,
   offset: number,
   partBytes: number,
 ): Promise<number> {
-  const part = new Uint8Array(partBytes)
-  const { bytesRead } = await file.read(part, 0, partBytes, offset)
-  if (bytesRead === 0)
-    throw new CommandFailure(
-      EXIT_CODES.failed,
-      'upload_cut',
-      'the file shrank while it was being sent; submit it again when nothing is writing to it',
-    )
+  const part = await reader.part(offset, partBytes)
   const response = await client.requests.send(path, {
     method: 'PATCH',
     headers: { ...TUS, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) },
-    bytes: part.subarray(0, bytesRead),
+    stream: part.chunks,
     timeoutMs: PART_TIMEOUT_MS,
   })
-  return offsetIn(response) ?? offset + bytesRead
+  return offsetIn(response) ?? offset + part.bytes
+}
+
+/** Reads a file part after part; one stream for all that follow, since an archive cannot be read from a place. */
+class PartReader {
+  /** What went wrong with the file itself. */
+  failure: unknown
+  private readonly file: Sendable
+  private stream: Readable | undefined
+  private at = 0
+
+  private readonly onRead: (at: number) => void
+
+  constructor(file: Sendable, onRead: (at: number) => void) {
+    this.file = file
+    this.onRead = onRead
+  }
+
+  async part(from: number, bytesMax: number): Promise<{ bytes: number; chunks: AsyncGenerator<Uint8Array> }> {
+    if (this.stream === undefined || this.at !== from || this.stream.destroyed) {
+      this.close()
+      this.stream = await this.file.open(from)
+      // Told by whoever reads it.
+      this.stream.on('error', () => undefined)
+      this.at = from
+    }
+    const bytes = Math.min(bytesMax, this.file.bytes - from)
+    return { bytes, chunks: this.chunks(this.stream, bytes) }
+  }
+
+  close(): void {
+    this.stream?.destroy()
+    this.stream = undefined
+  }
+
+  private async *chunks(stream: Readable, bytes: number): AsyncGenerator<Uint8Array> {
+    let left = bytes
+    try {
+      while (left > 0) {
+        const chunk = await nextChunk(stream)
+        if (chunk === null) throw shrunk(this.file.name)
+        const wanted = chunk.subarray(0, left)
+        if (wanted.length < chunk.length) stream.unshift(chunk.subarray(wanted.length))
+        left -= wanted.length
+        this.at += wanted.length
+        yield wanted
+        this.onRead(this.at)
+      }
+    } catch (error) {
+      this.failure = error
+      throw error
+    } finally {
+      // Left off in the middle: nobody knows how much of it arrived.
+      if (left > 0) this.close()
+    }
+  }
+}
+
+/** What comes next, or null at the end. */
+async function nextChunk(stream: Readable): Promise<Buffer | null> {
+  for (;;) {
+    const chunk = stream.read() as Buffer | null
+    if (chunk !== null) return chunk
+    if (stream.readableEnded) return null
+    if (stream.errored !== null) throw stream.errored
+    if (stream.destroyed) throw new Error('the file was closed while it was read')
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        for (const event of EVENTS) stream.off(event, wake)
+        resolve()
+      }
+      for (const event of EVENTS) stream.on(event, wake)
+    })
+  }
+}
+
+const EVENTS = ['readable', 'end', 'error', 'close'] as const
+
+function shrunk(name: string): CommandFailure {
+  return new CommandFailure(
+    EXIT_CODES.failed,
+    'upload_cut',
+    `${name} shrank while it was being sent; submit it again when nothing is writing to it`,
+  )
 }
 
 /** How many bytes the farm has of an upload; null when it knows of no such upload. */

@@ -89,7 +89,7 @@ export const CHANGE_OPTIONS: readonly ChangeOption[] = rows.flatMap(({ path, row
 /** Adds the options that describe a job, read by job-request.ts. */
 export function addJobOptions(command: Command): Command {
   for (const { path, row } of rows) addOption(command, row, helpOf(JobRequest, path, row))
-  return command.option('--main <path>', 'the .blend to render inside a .zip')
+  return command.option('--main <path>', 'the .blend to render in a project folder or .zip')
 }
 
 /** Adds those that may change while the job runs. */

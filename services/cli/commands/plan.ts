@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { Sha256 } from '../../../shared/protocol/ids.ts'
 import { EXIT_CODES, parseOptions } from '../exit-codes.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { planLines } from '../progress/plan-text.ts'
 import { farmCommand, openFarm } from '../shell.ts'
 import type { Shell } from '../shell.ts'
-import { uploadSceneFile } from './upload-scene.ts'
+import { handInScene } from './upload-scene.ts'
 import { addJobOptions } from './job-options.ts'
 import { jobWishes } from './job-request.ts'
 
@@ -31,8 +32,8 @@ export function addPlanCommand(program: Command, shell: Shell, end: (code: ExitC
       const { main } = parseOptions(PlanOptions, options)
       // Before anything is sent: a typing error should not cost an upload.
       const wishes = jobWishes(options)
-      const scene = await uploadSceneFile(session, path, main, shell)
-      const plan = await session.client.plan({ ...wishes, scene: scene.sha256 })
+      const scene = await handInScene(session, path, main, shell)
+      const plan = await session.client.plan({ ...wishes, scene: Sha256.parse(scene) })
       if (plan.refusal !== undefined) end(EXIT_CODES.failed)
       session.answer(plan, planLines(plan))
     })

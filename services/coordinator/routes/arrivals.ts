@@ -10,7 +10,7 @@ import type { RestApp } from './rest-app.ts'
 export function boundArrivals(scope: RestApp, atOnceMax: number): void {
   const arriving = new Set<IncomingMessage>()
   scope.addHook('preParsing', async (request, reply) => {
-    if (request.method !== 'POST' && request.method !== 'PATCH') return
+    if (!['POST', 'PATCH', 'PUT'].includes(request.method)) return
     if (arriving.size >= atOnceMax)
       throw new RefusalError(
         'rate_limited',

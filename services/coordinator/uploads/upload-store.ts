@@ -13,15 +13,16 @@
 import { createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { DataStore, ERRORS, Upload } from '@tus/server'
 import { z } from 'zod'
-import { ObjectMissing, type ObjectStore } from '../../../shared/ports/object-store.ts'
+import { ObjectMissing, type ObjectStore, type PutResult } from '../../../shared/ports/object-store.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import { Sha256, timeOfSortable, UploadId } from '../../../shared/protocol/ids.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import {
+  blobKey,
   parseUploadKey,
   uploadKey,
   UPLOADS_PREFIX,
@@ -152,20 +153,19 @@ export class UploadStore extends DataStore {
   async collect(id: UploadId, filePath: string): Promise<{ bytes: number; sha256: Sha256 }> {
     const hashing = new HashingStream()
     const chain = chainOf(await this.#parts(id))
-    const objects = this.#objects
-    async function* bytes() {
-      for (const [index, part] of chain.entries()) {
-        // As far as the next one goes on; overlapping parts hold the same bytes.
-        const end = (chain[index + 1]?.from ?? part.to) - part.from
-        yield* await objects.read(uploadKey(id, part.name), { end })
-      }
-    }
     try {
-      await pipeline(bytes, hashing, createWriteStream(filePath))
+      await pipeline(this.#bytes(id, chain), hashing, createWriteStream(filePath))
     } catch (error) {
       throw diskOutage(error)
     }
     return { bytes: hashing.bytes, sha256: hashing.sha256() }
+  }
+
+  /** Makes all bytes of an upload the file of this hash; refused when they have another one. */
+  async store(id: UploadId, sha256: Sha256): Promise<PutResult> {
+    const chain = chainOf(await this.#parts(id))
+    const options = { contentType: 'application/octet-stream', sha256, bytes: chain.at(-1)?.to ?? 0 }
+    return this.#objects.put(blobKey(sha256), Readable.from(this.#bytes(id, chain), { objectMode: false }), options)
   }
 
   /** Whose each unfinished upload is. */
@@ -182,6 +182,14 @@ export class UploadStore extends DataStore {
     const old = (await this.#all()).ids.filter((id) => nowMs - timeOfSortable(id) > this.#lifeMs)
     for (const id of old) await this.discard(id)
     return old.length
+  }
+
+  async *#bytes(id: UploadId, chain: readonly Part[]): AsyncGenerator<Buffer> {
+    for (const [index, part] of chain.entries()) {
+      // As far as the next one goes on; overlapping parts hold the same bytes.
+      const end = (chain[index + 1]?.from ?? part.to) - part.from
+      yield* await this.#objects.read(uploadKey(id, part.name), { end })
+    }
   }
 
   async #write(source: Readable, id: UploadId, offset: number): Promise<number> {

@@ -1,18 +1,11 @@
 // Which of the files a scene names would not be there when a worker opens it.
 
+import type { ProjectFiles } from '../../ports/scene-reader.ts'
 import type { ExternalFile, SceneFacts } from '../../protocol/scene-facts.ts'
-import { collisionKey } from './zip-entry-name.ts'
-
-/** A project that was handed in: where its main .blend lies and what files it has. */
-export interface SceneProject {
-  /** The main .blend, relative to the project folder, with forward slashes. */
-  readonly mainBlendPath: string
-  /** Every file of the project, relative to its folder, with forward slashes. */
-  readonly filePaths: readonly string[]
-}
+import { collisionKey } from '../../protocol/project-path.ts'
 
 /** A .blend handed in alone: nothing lies beside it. */
-export const LONE_BLEND: SceneProject = { mainBlendPath: 'scene.blend', filePaths: ['scene.blend'] }
+export const LONE_BLEND: ProjectFiles = { mainBlendPath: 'scene.blend', filePaths: ['scene.blend'] }
 
 /** Why a file will not be found. */
 export type MissingReason =
@@ -34,7 +27,7 @@ export interface MissingFile {
 }
 
 /** The external files of a scene that are neither packed nor in the project, in file order. */
-export function missingFiles(facts: SceneFacts, project: SceneProject): MissingFile[] {
+export function missingFiles(facts: SceneFacts, project: ProjectFiles): MissingFile[] {
   const present = new ProjectPaths(project.filePaths)
   const folder = project.mainBlendPath.split('/').slice(0, -1)
   return facts.externalFiles.flatMap((file) => {

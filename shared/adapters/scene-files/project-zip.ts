@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib'
 import { openPromise } from 'yauzl'
 import type { ZipFile } from 'yauzl'
 import { ok, refuse, type Result } from '../../protocol/errors.ts'
-import type { SceneProject } from './missing-files.ts'
+import type { ProjectFiles } from '../../ports/scene-reader.ts'
 import { ZIP_LIMITS, listZipEntries } from './zip-entries.ts'
 import type { ZipFileEntry, ZipLimits, ZipRefusalCode } from './zip-entries.ts'
 
@@ -24,7 +24,7 @@ export interface ProjectZipOptions {
 }
 
 /** An unpacked project. */
-export interface UnpackedProject extends SceneProject {
+export interface UnpackedProject extends ProjectFiles {
   /** All files together. */
   readonly unpackedBytes: number
 }

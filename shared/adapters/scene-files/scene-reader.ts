@@ -2,13 +2,13 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SceneFinding, SceneReader, SceneReadOptions } from '../../ports/scene-reader.ts'
+import type { ProjectFiles, SceneFinding, SceneReader, SceneReadOptions } from '../../ports/scene-reader.ts'
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneFacts } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
 import { LONE_BLEND, missingFiles } from './missing-files.ts'
-import type { MissingReason, SceneProject } from './missing-files.ts'
+import type { MissingReason } from './missing-files.ts'
 import { openProjectZip } from './project-zip.ts'
 import { readBlend } from './read-blend.ts'
 import { kindOfScene } from './scene-kind.ts'
@@ -44,6 +44,23 @@ export class SceneFileReader implements SceneReader {
       )
     return inspectBlend(filePath)
   }
+
+  async inspectProject(blendPath: string, project: ProjectFiles): Promise<SceneFinding | Refusal> {
+    const { mainBlendPath: mainBlend } = project
+    const read = await readBlend(blendPath)
+    if (!read.ok)
+      return refuse(
+        read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid',
+        `${mainBlend}: ${read.code}: ${read.detail}`,
+      )
+    return {
+      ok: true,
+      kind: 'project',
+      facts: read.value,
+      mainBlend,
+      missingFiles: tellMissing(read.value, project),
+    }
+  }
 }
 
 async function inspectBlend(filePath: string): Promise<SceneFinding | Refusal> {
@@ -76,7 +93,7 @@ async function inspectZip(
   }
 }
 
-function tellMissing(facts: SceneFacts, project: SceneProject): SceneRecord['missingFiles'] {
+function tellMissing(facts: SceneFacts, project: ProjectFiles): SceneRecord['missingFiles'] {
   const missing = missingFiles(facts, project)
   const told = missing.slice(0, MISSING_TOLD_MAX).map(({ file, reason }) => ({
     path: cut(file.path),

@@ -4,7 +4,8 @@
 import type { Entry, ZipFile } from 'yauzl'
 import { getFileNameLowLevel } from 'yauzl'
 import { ok, type Refusal, refuse, type Result } from '../../protocol/errors.ts'
-import { checkEntryName, collisionKey } from './zip-entry-name.ts'
+import { ClaimedPaths } from '../../protocol/project-path.ts'
+import { checkEntryName } from './zip-entry-name.ts'
 
 /** Why a project archive cannot be taken; stable, shown to whoever handed it in. */
 export type ZipRefusalCode =
@@ -104,7 +105,7 @@ function isLitter(path: string): boolean {
 /** What can only be told from all entries together. */
 class ArchiveChecks {
   private readonly limits: ZipLimits
-  private readonly kindByKey = new Map<string, { path: string; kind: 'file' | 'folder' }>()
+  private readonly paths = new ClaimedPaths()
   private readonly extents: { start: number; end: number; path: string }[] = []
   private tableBytes = 0
   private packedBytes = 0
@@ -169,23 +170,12 @@ class ArchiveChecks {
     return undefined
   }
 
-  // Each name is claimed with all folders above it, so that a file never stands where a folder must.
   private claimNames(path: string): Refusal<ZipRefusalCode> | undefined {
-    const steps = path.replace(/\/$/, '').split('/')
-    for (let depth = 1; depth <= steps.length; depth++) {
-      const claimed = steps.slice(0, depth).join('/')
-      const kind = depth < steps.length || path.endsWith('/') ? 'folder' : 'file'
-      const key = collisionKey(claimed)
-      const earlier = this.kindByKey.get(key)
-      if (earlier === undefined) this.kindByKey.set(key, { path: claimed, kind })
-      else if (earlier.path !== claimed || earlier.kind !== kind || kind === 'file') {
-        return refuse(
-          'zip_name_collision',
-          `${JSON.stringify(path)} and ${JSON.stringify(earlier.path)} ` +
-            'would be the same file on some systems; rename one',
-        )
-      }
-    }
-    return undefined
+    const earlier = this.paths.claim(path)
+    if (earlier === undefined) return undefined
+    return refuse(
+      'zip_name_collision',
+      `${JSON.stringify(path)} and ${JSON.stringify(earlier)} would be the same file on some systems; rename one`,
+    )
   }
 }

@@ -14,6 +14,7 @@ import { LIMITS } from '../../protocol/limits.ts'
 import { forgetJournaledScene, journalScene } from '../journal/farm-journal.ts'
 import { blobKey } from '../../protocol/object-keys.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
+import { filesInUse, readCondemned } from './unused-files.ts'
 
 export interface SceneIntake {
   readonly store: FarmStore
@@ -52,7 +53,8 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
   }
   const key = blobKey(file.sha256)
   const blob = await intake.objects.head(key)
-  const blobIsHere = blob !== null && blob.bytes === file.bytes
+  const isCondemned = (await readCondemned(intake.objects)).has(file.sha256, blob?.modifiedAtMs)
+  const blobIsHere = blob !== null && blob.bytes === file.bytes && !isCondemned
   const known = await intake.store.scene(file.sha256)
   if (known !== null && blobIsHere && (file.main === undefined || file.main === known.mainBlend))
     return { ok: true, scene: known, known: true }
@@ -78,7 +80,8 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
 }
 
 /**
- * Forgets a scene and its bytes. Refused with not_found, and with conflict while a job uses it, be it one that was
+ * Forgets a scene and its bytes, but for files that another scene has, too; those of a project go by and by (see
+ * unused-files.ts). Refused with not_found, and with conflict while a job uses it, be it one that was
  * submitted at the same moment: the record goes first, and comes back when a job turns out to need it.
  */
 export async function forgetScene(
@@ -96,7 +99,8 @@ export async function forgetScene(
     return inUse(sha256, late)
   }
   await forgetJournaledScene(objects, sha256)
-  await objects.delete(blobKey(sha256))
+  const used = await filesInUse({ store, objects })
+  if (used?.has(sha256) === false) await objects.delete(blobKey(sha256))
   return { ok: true }
 }
 

@@ -8,6 +8,7 @@ import type { JobRecord, JobRequest } from '../../protocol/job.ts'
 import { RecordOptions } from '../../protocol/job-options.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { jobPrefix, journalKey } from '../../protocol/object-keys.ts'
+import { sceneReference } from '../../protocol/scene.ts'
 import { withUsableInspections } from '../workers/able-workers.ts'
 import { commitOf, effectsOf, type Slice } from '../commit/commit.ts'
 import type { Engine } from '../context.ts'
@@ -55,7 +56,7 @@ export async function submitJob(
     name: request.name ?? scene.name,
     owner,
     state: inspected ? 'planning' : 'inspecting',
-    scene: { sha256: scene.sha256, bytes: scene.bytes, kind: scene.kind },
+    scene: sceneReference(scene),
     plan: planned.plan,
     priority: request.priority ?? PRIORITY_DEFAULT,
     ...RecordOptions.parse(request),

@@ -19,6 +19,7 @@ import {
 import { FarmStoreUnavailable } from '../../ports/farm-store.ts'
 import { StoreUnavailable } from '../../ports/object-store.ts'
 import type { Engine } from '../context.ts'
+import { removeUnusedFiles, UNUSED_FILES_EVERY_MS } from '../jobs/unused-files.ts'
 
 /** How often a process of the farm sweeps, in ms: what it looks for is hours old at least. */
 export const SWEEP_EVERY_MS = 10 * 60_000
@@ -38,7 +39,8 @@ const CONVICTED_UNSEEN_MS_MAX = 365 * 24 * 3600_000
 /** Sweeps, if nobody else has lately. */
 export async function sweepFarm(engine: Engine): Promise<void> {
   if (!(await engine.store.takeTurn('sweep', SWEEP_EVERY_MS))) return
-  for (const sweep of [eraseLateAttempts, eraseLostSubmissions, forgetWorkers, () => engine.objects.tidy()]) {
+  const sweeps = [eraseLateAttempts, eraseLostSubmissions, forgetWorkers, eraseUnusedFiles, () => engine.objects.tidy()]
+  for (const sweep of sweeps) {
     try {
       await sweep(engine)
     } catch (error) {
@@ -111,6 +113,10 @@ export async function eraseLostSubmissions({
     await objects.delete(first.key)
   }
   places.set(objects, place)
+}
+
+async function eraseUnusedFiles(engine: Engine): Promise<void> {
+  if (await engine.store.takeTurn('unused-files', UNUSED_FILES_EVERY_MS)) await removeUnusedFiles(engine)
 }
 
 export async function forgetWorkers({ store, clock }: Pick<Engine, 'store' | 'clock'>): Promise<void> {

@@ -3,7 +3,7 @@ import { farmKey, farmPrefix, parseFarmKey } from '../../protocol/object-keys.ts
 import type { Clock } from '../../ports/core.ts'
 import { FarmStateLost, type FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { everyObject } from './job-files.ts'
+import { everyObject } from '../read-objects.ts'
 import type { z } from 'zod'
 
 /**

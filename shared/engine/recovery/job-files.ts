@@ -4,11 +4,11 @@ import {
   JOBS_PREFIX,
   jobPrefix,
   type ObjectKey,
-  type ObjectPrefix,
   parseJobOfKey,
   parseJournalKey,
 } from '../../protocol/object-keys.ts'
-import { LIST_LIMIT_MAX, type ObjectPage, type ObjectStore } from '../../ports/object-store.ts'
+import type { ObjectPage, ObjectStore } from '../../ports/object-store.ts'
+import { everyObject } from '../read-objects.ts'
 
 /** The jobs of which anything lies in the store, oldest first: one look for each, whatever it holds. */
 export async function* jobsInStore(objects: ObjectStore): AsyncGenerator<JobId> {
@@ -37,15 +37,4 @@ export async function filesOfJob(
     else if (journal.path.startsWith('segment-')) segments.push(file.key)
   }
   return { bytes, segments }
-}
-
-export async function* everyObject(
-  objects: ObjectStore,
-  prefix: ObjectPrefix,
-): AsyncGenerator<{ key: ObjectKey; bytes: number }> {
-  for (let begin: { startAfter?: string } | null = {}; begin !== null;) {
-    const page: ObjectPage = await objects.list(prefix, { limit: LIST_LIMIT_MAX, ...begin })
-    yield* page.keys
-    begin = page.next === null ? null : { startAfter: page.next }
-  }
 }

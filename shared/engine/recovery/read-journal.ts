@@ -1,12 +1,12 @@
-import { text } from 'node:stream/consumers'
 import type { JournaledJob } from '../../domain/recovery/rebuild-job.ts'
 import type { JobId, TaskId } from '../../protocol/ids.ts'
 import { JobRecord } from '../../protocol/job.ts'
 import { SegmentHead, SegmentLine } from '../../protocol/journal.ts'
 import { journalKey, type ObjectKey } from '../../protocol/object-keys.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
-import { ObjectMissing, type ObjectStore } from '../../ports/object-store.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
 import { eachAtOnce } from '../each-at-once.ts'
+import { json, readText } from '../read-objects.ts'
 
 interface Newest<T> {
   readonly version: number
@@ -70,22 +70,4 @@ function linesOf(key: ObjectKey, whole: string, jobId: JobId, damaged: (what: st
   if (lines.length !== head.data.lines)
     damaged(`${key} should have ${head.data.lines} records, ${lines.length} can be read; the others are left out`)
   return lines
-}
-
-export async function readText(objects: ObjectStore, key: ObjectKey): Promise<string | null> {
-  try {
-    return await text(await objects.read(key))
-  } catch (error) {
-    if (error instanceof ObjectMissing) return null
-    throw error
-  }
-}
-
-/** Undefined for what is no JSON, which no schema takes. */
-export function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -2,7 +2,7 @@ import { jobIsOver, keepsFiles } from '../../domain/lifecycle/job.ts'
 import { parseFrames } from '../../domain/splitting/frames.ts'
 import { rebuildJob } from '../../domain/recovery/rebuild-job.ts'
 import { refuse, type Refusal } from '../../protocol/errors.ts'
-import type { JobId } from '../../protocol/ids.ts'
+import type { JobId, Sha256 } from '../../protocol/ids.ts'
 import { SceneEntry, TokenEntry, WorkersEntry } from '../../protocol/journal.ts'
 import {
   attemptsPrefix,
@@ -19,8 +19,10 @@ import type { FarmStore } from '../../ports/farm-store.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { lastTerm, journalTerm } from './farm-term.ts'
 import { eachAtOnce } from '../each-at-once.ts'
-import { everyObject, filesOfJob, jobsInStore } from './job-files.ts'
-import { json, readJournal, readText } from './read-journal.ts'
+import { readManifest } from '../jobs/unused-files.ts'
+import { everyObject, json, readText } from '../read-objects.ts'
+import { filesOfJob, jobsInStore } from './job-files.ts'
+import { readJournal } from './read-journal.ts'
 import { isWritten, writeJob } from './write-job.ts'
 import type { z } from 'zod'
 
@@ -164,15 +166,35 @@ async function recoverScenes(store: FarmStore, objects: ObjectStore, damaged: (w
   const entries = await readEntries(objects, 'scenes', SceneEntry, damaged)
   await eachAtOnce(entries, async ({ scene }) => {
     const bytes = (await objects.head(blobKey(scene.sha256)))?.bytes
-    if (bytes !== scene.bytes)
+    const expected = scene.project?.manifestBytes ?? scene.bytes
+    if (bytes !== expected)
       return damaged(
         `the scene ${scene.name} (${scene.sha256}) has ${bytes ?? 'no'} bytes ` +
-          `in the store instead of ${scene.bytes}; it is left out`,
+          `in the store instead of ${expected}; it is left out`,
+      )
+    const lacking = scene.kind === 'project' ? await filesLacking(objects, scene.sha256) : []
+    if (lacking === null || lacking.length > 0)
+      return damaged(
+        `the project ${scene.name} (${scene.sha256}) ` +
+          (lacking === null
+            ? 'has a list of files that cannot be read; it is left out'
+            : `lacks ${lacking.length} file(s) in the store, first ${lacking[0]}; it is left out, hand it in again`),
       )
     await store.putScene(scene)
     count += 1
   })
   return count
+}
+
+/** Paths of a project whose bytes are not in the store; null when its list of files cannot be read. */
+async function filesLacking(objects: ObjectStore, sha256: Sha256): Promise<string[] | null> {
+  const manifest = await readManifest(objects, sha256)
+  if (manifest === null) return null
+  const lacking: string[] = []
+  await eachAtOnce(manifest.files, async (file) => {
+    if ((await objects.head(blobKey(file.sha256)))?.bytes !== file.bytes) lacking.push(file.path)
+  })
+  return lacking
 }
 
 async function recoverWorkers(

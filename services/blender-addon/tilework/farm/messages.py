@@ -130,6 +130,14 @@ class Farm(TypedDict):
     jobsOpen: int
 
 
+class FileAddressRequest(TypedDict):
+    files: List[str]
+
+
+class FileAddresses(TypedDict):
+    urls: List[str]
+
+
 class FrameStitched(TypedDict):
     bytes: int
     sha256: str
@@ -168,10 +176,14 @@ class Health(TypedDict):
     status: Literal["ok"]
 
 
-class JobScene(TypedDict):
+class _JobSceneAlways(TypedDict):
     sha256: str
     bytes: int
-    kind: Literal["blend", "zip"]
+    kind: Literal["blend", "zip", "project"]
+
+
+class JobScene(_JobSceneAlways, total=False):
+    manifestBytes: int
 
 
 class _JobPlanBlenderAlways(TypedDict):
@@ -609,6 +621,7 @@ class PlanRefusal(TypedDict):
         "not_a_scene",
         "blend_invalid",
         "zip_invalid",
+        "project_incomplete",
         "scene_unknown",
         "scene_missing_files",
         "scene_color_unknown",
@@ -752,6 +765,7 @@ class _ProblemAlways(TypedDict):
         "not_a_scene",
         "blend_invalid",
         "zip_invalid",
+        "project_incomplete",
         "scene_unknown",
         "scene_missing_files",
         "scene_color_unknown",
@@ -795,6 +809,37 @@ class _ProblemAlways(TypedDict):
 
 class Problem(_ProblemAlways, total=False):
     errors: List[ProblemErrorsItem]
+
+
+class _ProjectFileAlways(TypedDict):
+    path: str
+    bytes: int
+    sha256: str
+
+
+class ProjectFile(_ProjectFileAlways, total=False):
+    modified: int
+
+
+class ProjectMissingMissingItem(TypedDict):
+    sha256: str
+    bytes: int
+
+
+class ProjectMissing(TypedDict):
+    sha256: str
+    known: bool
+    missing: List[ProjectMissingMissingItem]
+    missingBytes: int
+
+
+class _ProjectRequestAlways(TypedDict):
+    main: str
+    files: List[ProjectFile]
+
+
+class ProjectRequest(_ProjectRequestAlways, total=False):
+    name: str
 
 
 class RenderSettingsResolution1(TypedDict):
@@ -847,6 +892,11 @@ class Requirement(TypedDict, total=False):
     blenderVersionMax: str
     denoiser: Literal[True]
     tags: List[str]
+
+
+class SceneProject(TypedDict):
+    manifestBytes: int
+    files: int
 
 
 class SceneFactsVersion(TypedDict):
@@ -940,7 +990,7 @@ class SceneMissingFilesItem(TypedDict):
 
 class _SceneAlways(TypedDict):
     sha256: str
-    kind: Literal["blend", "zip"]
+    kind: Literal["blend", "zip", "project"]
     bytes: int
     name: str
     facts: SceneFacts
@@ -949,6 +999,7 @@ class _SceneAlways(TypedDict):
 
 
 class Scene(_SceneAlways, total=False):
+    project: SceneProject
     mainBlend: str
     inspections: List[SceneInspection]
 
@@ -1096,6 +1147,12 @@ class SceneInspection(_SceneInspectionAlways, total=False):
 class ScenePage(TypedDict):
     items: List[Scene]
     next: Optional[str]
+
+
+class StoredFiles(TypedDict):
+    files: int
+    known: int
+    bytes: int
 
 
 class TaskCanonical(TypedDict):

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ZipFile } from 'yazl'
-import { SceneCache, type HeldScene, type SceneSource } from '../../../../blender-worker/cache/scene-cache.ts'
+import type { HeldScene, SceneSource } from '../../../../blender-worker/cache/held-scene.ts'
+import { SceneCache } from '../../../../blender-worker/cache/scene-cache.ts'
 import { CoordinatorDouble } from '../../../support/coordinator-double.ts'
 
 let folder: string
@@ -30,6 +31,7 @@ function open(bytesMax: number): Promise<SceneCache> {
     patience,
     log: pino({ level: 'silent' }),
     askForRoom: () => askedForRoom(),
+    addresses: async (_scene, files) => files.map((sha256) => new URL(`http://127.0.0.1:${server.port}/${sha256}`)),
   })
 }
 
