@@ -52,6 +52,11 @@ export class ProjectCache {
     this.#usedAtMs.clear()
   }
 
+  /** Bytes of files of a project that an earlier run began to fetch. */
+  async bytesBegun(sha256: Sha256): Promise<number> {
+    return bytesOfParts(join(this.#options.folder, sha256, PARTS))
+  }
+
   forget(sha256: Sha256): void {
     this.#known.delete(sha256)
   }

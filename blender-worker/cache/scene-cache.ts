@@ -188,8 +188,9 @@ export class SceneCache {
         this.#log.warn({ scene: name, error: String(error) }, 'record of a cached scene is unreadable')
       await rm(join(folder, TREE), { recursive: true, force: true })
       const part = await stat(join(folder, PART)).catch(() => undefined)
-      if (part === undefined) await rm(folder, { recursive: true, force: true })
-      else this.#space.adopt(sha256.data, part.size, part.mtimeMs)
+      const bytes = (part?.size ?? 0) + (await this.#projects.bytesBegun(sha256.data))
+      if (bytes === 0) await rm(folder, { recursive: true, force: true })
+      else this.#space.adopt(sha256.data, bytes, part?.mtimeMs ?? 0)
     }
   }
 

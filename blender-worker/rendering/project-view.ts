@@ -1,5 +1,7 @@
 import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import type { z } from 'zod'
+import type { SceneAliases } from '../../shared/protocol/scene.ts'
 import { goneIfMissing, sealOfTree } from '../cache/tree-seal.ts'
 import type { HeldScene } from '../cache/held-scene.ts'
 import { eachAtOnce } from '../each-at-once.ts'
@@ -8,6 +10,14 @@ import { errorCode } from '../failure.ts'
 /** Folders above the project, so that a scene which writes to `//../` is seen to do so. */
 const ABOVE = ['above', 'above', 'project']
 const AT_ONCE = 64
+
+/** What a scene and its files are called in a view, where that is not what they are called in the cache. */
+export interface SceneNames {
+  /** Of a .blend without a project. */
+  readonly blendName?: string | undefined
+  /** Names under which files of a project are to be found as well. */
+  readonly aliases?: z.infer<typeof SceneAliases> | undefined
+}
 
 /**
  * A scene as one Blender sees it: real folders of its own with links to the files of the cache. What a task writes
@@ -26,11 +36,11 @@ export class ProjectView {
     this.#seal = seal
   }
 
-  /** Lays a scene out in a new folder below `parent`; `blendName`: what a .blend without a project is called there. */
+  /** Lays a scene out in a new folder below `parent`. */
   static async make(
     scene: Pick<HeldScene, 'tree' | 'blendPath' | 'files'>,
     parent: string,
-    blendName?: string,
+    { blendName, aliases = [] }: SceneNames = {},
   ): Promise<ProjectView> {
     await mkdir(parent, { recursive: true })
     const folder = await mkdtemp(join(parent, 'view-'))
@@ -40,6 +50,7 @@ export class ProjectView {
       if (blendName !== undefined) await linkOne(resolve(scene.blendPath), join(top, blendName))
       else if (scene.files === undefined) await linkAll(resolve(scene.tree), top)
       else await linkFiles(scene.files, top)
+      await linkAliases(scene, aliases, top)
       const blendPath = join(top, blendName ?? relative(scene.tree, scene.blendPath))
       return new ProjectView(folder, blendPath, await sealOfTree(folder))
     } catch (error) {
@@ -74,6 +85,23 @@ async function linkFiles(files: NonNullable<HeldScene['files']>, to: string): Pr
   const folders = new Set(files.map(({ path }) => dirname(path)))
   for (const folder of folders) await mkdir(join(to, folder), { recursive: true })
   await eachAtOnce(files, AT_ONCE, ({ path, from }) => linkOne(resolve(from), join(to, path)))
+}
+
+/** Links under the other names, where nothing lies yet: some systems do not tell these names apart. */
+async function linkAliases(
+  { tree, files }: Pick<HeldScene, 'tree' | 'files'>,
+  aliases: NonNullable<SceneNames['aliases']>,
+  to: string,
+): Promise<void> {
+  const places = new Map(files?.map(({ path, from }) => [path, from]))
+  for (const { asked, path } of aliases) {
+    const from = files === undefined ? join(tree, path) : places.get(path)
+    if (from === undefined) continue
+    await mkdir(dirname(join(to, asked)), { recursive: true })
+    await linkOne(resolve(from), join(to, asked)).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error
+    })
+  }
 }
 
 async function linkOne(from: string, to: string): Promise<void> {

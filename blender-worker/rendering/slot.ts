@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { FailureCode } from '../../shared/protocol/failure.ts'
 import type { Sha256 } from '../../shared/protocol/ids.ts'
@@ -10,7 +11,7 @@ import type { HeldScene } from '../cache/held-scene.ts'
 import { WorkFailure } from '../failure.ts'
 import { leaseKey } from '../lease-key.ts'
 import { perform, type Performed } from './perform.ts'
-import { ProjectView } from './project-view.ts'
+import { ProjectView, type SceneNames } from './project-view.ts'
 import type { NewRenderer, RenderProgress, Renderer } from './renderer.ts'
 
 /**
@@ -51,7 +52,7 @@ export interface Inspected {
 interface Open {
   readonly renderer: Renderer
   readonly scene: HeldScene
-  readonly blendName: string | undefined
+  readonly names: SceneNames
   readonly view: ProjectView
 }
 
@@ -84,7 +85,7 @@ export class Slot {
       const folder = await this.#folderOf(lease)
       const stitchedPath = run.stitchedPath === undefined ? undefined : join(folder, 'stitched.exr')
       if (run.stitchedPath !== undefined && stitchedPath !== undefined) await rename(run.stitchedPath, stitchedPath)
-      const { renderer, view } = await this.#openFor(run.scene, lease.scene.blendName)
+      const { renderer, view } = await this.#openFor(run.scene, lease.scene)
       signal.throwIfAborted()
       watch.start()
       await renderer.open(view.blendPath, () => watch.reset())
@@ -159,13 +160,14 @@ export class Slot {
   /**
    * The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder.
    */
-  async #openFor(scene: HeldScene, blendName: string | undefined): Promise<Open> {
+  async #openFor(scene: HeldScene, { blendName, aliases }: SceneNames): Promise<Open> {
+    const names = { blendName, aliases }
     const open = this.#open
-    const same = open !== undefined && isSame(open.scene, scene) && open.blendName === blendName
+    const same = open !== undefined && isSame(open.scene, scene) && isDeepStrictEqual(open.names, names)
     if (same && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
-    const view = await ProjectView.make(scene, join(this.#options.folder, 'views'), blendName)
-    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), blendName, view }
+    const view = await ProjectView.make(scene, join(this.#options.folder, 'views'), names)
+    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), names, view }
     return this.#open
   }
 

@@ -7,7 +7,9 @@ export interface SceneFinding {
   readonly kind: SceneRecord['kind']
   readonly facts: SceneRecord['facts']
   readonly missingFiles: SceneRecord['missingFiles']
-  /** Path of the main .blend inside a project archive. */
+  /** Files that the scene asks for under another spelling than the project has. */
+  readonly aliases?: NonNullable<SceneRecord['aliases']>
+  /** Path of the main .blend inside a project. */
   readonly mainBlend?: string
 }
 

@@ -14,7 +14,7 @@ import {
 } from './job-options.ts'
 import { LIMITS } from './limits.ts'
 import { ImageFormat, PixelRectangle, RenderSettings } from './render-settings.ts'
-import { SceneReference } from './scene.ts'
+import { SceneAliases, SceneReference } from './scene.ts'
 import { BlenderVersion, Requirement } from './worker.ts'
 
 /** `POST /v1/jobs`. What is left out comes from the scene. */
@@ -64,6 +64,8 @@ export const JobPlan = z.strictObject({
   mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
   /** What its artist called a plain .blend: templates in paths name files after it. */
   blendName: FileName.optional(),
+  /** Names under which the scene asks for files that are spelled otherwise in its project. */
+  aliases: SceneAliases.optional(),
   engine: Name,
   /**
    * Which Blender renders it. `savedBy`: the one that saved the scene, `4.5`; `version`: the one that was chosen,

@@ -11,6 +11,8 @@ export const LIMITS = {
   projectBytesMax: 256 * 1024 ** 3,
   /** A list of files as a REST body: the most files, with paths of 150 characters. */
   manifestBytesMax: 32 * 1024 ** 2,
+  /** Files that a scene asks for in another spelling than its project has; more are told as missing. */
+  aliasesPerSceneMax: 500,
   /** Addresses of files that a worker asks for at once: each is signed, and about 500 characters long. */
   fileAddressesMax: 500,
   /** Frames of one job: more than a day of film at 24 fps would be 2,073,600; this is over an hour. */

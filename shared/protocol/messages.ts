@@ -7,7 +7,7 @@ import { JobPlan } from './job.ts'
 import { LIMITS } from './limits.ts'
 import { SoundPlan } from './movie.ts'
 import { PixelRectangle, RenderSettings } from './render-settings.ts'
-import { SceneReference } from './scene.ts'
+import { SceneAliases, SceneReference } from './scene.ts'
 import { ResultFile } from './task.ts'
 import { Capabilities, DeviceKind } from './worker.ts'
 
@@ -181,6 +181,8 @@ export const Lease = z
       mainBlend: z.string().max(LIMITS.pathLengthMax).optional(),
       /** What to call a plain .blend. */
       blendName: FileName.optional(),
+      /** Names under which files of the project are to be found, too. */
+      aliases: SceneAliases.optional(),
       url: Url,
     }),
     work: Work,

@@ -2,10 +2,21 @@ import { z } from 'zod'
 import { Sha256 } from './ids.ts'
 import { SceneInspection } from './inspection.ts'
 import { LIMITS } from './limits.ts'
+import { problemWithPath } from './project-path.ts'
 import { SceneFacts } from './scene-facts.ts'
 
 /** One .blend, one .zip of a project folder, or the files of a project folder one by one. */
 const SceneKind = z.enum(['blend', 'zip', 'project'])
+
+const AliasPath = z
+  .string()
+  .max(LIMITS.pathLengthMax)
+  .refine((path) => problemWithPath(path) === undefined, 'must be a path within the project')
+
+/** Names under which a scene asks for files of its project that are spelled otherwise there. */
+export const SceneAliases = z
+  .array(z.strictObject({ asked: AliasPath, path: AliasPath }))
+  .max(LIMITS.aliasesPerSceneMax)
 
 /** What a job and a lease say of the scene that is rendered. */
 export const SceneReference = z.strictObject({
@@ -36,6 +47,8 @@ export const SceneRecord = z
         z.strictObject({ path: z.string().max(LIMITS.pathLengthMax), reason: z.string().max(LIMITS.messageLengthMax) }),
       )
       .max(1_000),
+    /** Files that are there in another spelling (case, accents) than the scene asks for; one alone can be meant. */
+    aliases: SceneAliases.optional(),
     uploadedAt: z.int(),
     /**
      * What workers found when they looked at it with Blender, the newest last; one for each scene of the file that was

@@ -10,7 +10,7 @@ import { rowsInBlock } from '../../shared/adapters/imaging/exr-format.ts'
 import { writeExr } from '../../shared/adapters/imaging/exr-writer.ts'
 import { stitchTiles } from '../../shared/adapters/imaging/stitch.ts'
 import { BlendFault } from '../../shared/adapters/scene-files/blend-fault.ts'
-import { openProjectZip } from '../../shared/adapters/scene-files/project-zip.ts'
+import { lookAtProjectZip } from '../../shared/adapters/scene-files/project-zip.ts'
 import { readBlend } from '../../shared/adapters/scene-files/read-blend.ts'
 import { ZstdFrames } from '../../shared/adapters/scene-files/zstd-frames.ts'
 import { SceneFacts } from '../../shared/protocol/scene-facts.ts'
@@ -62,13 +62,12 @@ export async function fileTargets(folder: string): Promise<Target[]> {
       input: (random) => spoiled(random, zips),
       async take(input) {
         await writeFile(path('project.zip'), input)
-        await mkdir(path('project'))
         try {
-          const opened = await openProjectZip(path('project.zip'), path('project'))
-          const left = await readdir(path('project'), { recursive: true })
-          if (!opened.ok && left.length > 0)
+          const opened = await lookAtProjectZip(path('project.zip'), path('project'))
+          const left = await readdir(folder)
+          if (!opened.ok && left.includes('project'))
             throw new Error(`refused as ${opened.code}, and ${left.join(', ')} is left behind`)
-          return opened.ok ? 'unpacked' : opened.code
+          return opened.ok ? 'looked at' : opened.code
         } finally {
           await rm(path('project'), { recursive: true, force: true })
         }

@@ -9,25 +9,29 @@ import { folderSource } from '../project/folder-source.ts'
 import { readProject } from '../project/read-project.ts'
 import type { ReadProject } from '../project/read-project.ts'
 import type { ProjectSource } from '../project/source.ts'
+import { isZip, zipSource } from '../project/zip-source.ts'
+import { usageFailure } from '../exit-codes.ts'
 import { formatBytes } from '../quantities.ts'
 import type { FarmSession, Shell } from '../shell.ts'
 
 const BAR_AFTER_MS = 1_000
 
-/** Sends a scene, a file or a folder, to the farm unless it has it, and gives the hash that it is known by. */
+/** Sends a file, a folder or an archive of one to the farm unless it has it, and gives the hash of the scene. */
 export async function handInScene(
   session: FarmSession,
   path: string,
   main: string | undefined,
   shell: Shell,
 ): Promise<string> {
-  return (await isFolder(path))
+  return (await isProject(path))
     ? withProject(session, path, main, (project, source) => sendProject(session, project, source, shell))
     : sendFile(session, path, main, shell)
 }
 
-/** Tells what handing a project in would send; sends nothing. */
+/** Tells what handing a project in would send; sends nothing. Throws a usage failure for a single .blend. */
 export async function listWhatIsMissing(session: FarmSession, path: string, main: string | undefined): Promise<void> {
+  if (!(await isProject(path)))
+    throw usageFailure(`--dry-run is for project folders and .zip files; ${path} is neither`)
   await withProject(session, path, main, async (project, { ignored }) => {
     const { missing, missingBytes, ...found } = await session.client.missingOf(project.request)
     const lacking = new Set<string>(missing.map(({ sha256 }) => sha256))
@@ -47,13 +51,17 @@ async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() === true
 }
 
+async function isProject(path: string): Promise<boolean> {
+  return (await isFolder(path)) || (await isZip(path))
+}
+
 async function withProject<T>(
   { screen }: FarmSession,
   path: string,
   main: string | undefined,
   work: (project: ReadProject, source: ProjectSource) => Promise<T>,
 ): Promise<T> {
-  const source = await folderSource(path)
+  const source = (await isFolder(path)) ? await folderSource(path) : await zipSource(path)
   try {
     return await work(await readProject(source, main, byteBar(screen, 'reading')), source)
   } finally {

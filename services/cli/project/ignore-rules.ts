@@ -37,6 +37,11 @@ function ignoreRules(ownLines: string): IgnoreRules {
   return { ignores: (path, kind) => rules.ignores(kind === 'folder' ? `${path}/` : path) }
 }
 
+/** What no render needs, and no more: for a project without a folder. */
+export function noRenderNeeds(): IgnoreRules {
+  return ignoreRules('')
+}
+
 /** The rules of a project folder. */
 export async function ignoreRulesOf(folder: string): Promise<IgnoreRules> {
   const own = await readFile(join(folder, IGNORE_FILE), 'utf8').catch((error: unknown) => {

@@ -14,6 +14,12 @@ export interface ReadProject {
   readonly bytes: number
 }
 
+function unreadable(source: ProjectSource, file: SourceFile, error: unknown): unknown {
+  if (error instanceof CommandFailure) return error
+  const why = error instanceof Error ? error.message : String(error)
+  return new CommandFailure(EXIT_CODES.failed, 'project_refused', `${source.name}: ${file.path} cannot be read: ${why}`)
+}
+
 /**
  * Reads every file for its hash. Throws a CommandFailure when it is not clear which .blend to render, when a file
  * changes meanwhile, or when the project is larger than a farm takes.
@@ -37,10 +43,14 @@ export async function readProject(
   for (const file of source.files) {
     const hash = createHash('sha256')
     let length = 0
-    for await (const chunk of await file.open(0)) {
-      hash.update(chunk as Buffer)
-      length += (chunk as Buffer).length
-      onRead(read + length, bytes)
+    try {
+      for await (const chunk of await file.open(0)) {
+        hash.update(chunk as Buffer)
+        length += (chunk as Buffer).length
+        onRead(read + length, bytes)
+      }
+    } catch (error) {
+      throw unreadable(source, file, error)
     }
     if (length !== file.bytes) throw changed(file.path)
     read += length

@@ -1,15 +1,14 @@
 // Answers the engine's one question about a file that was handed in, with the readers of this folder.
 
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { ProjectFiles, SceneFinding, SceneReader, SceneReadOptions } from '../../ports/scene-reader.ts'
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { SceneFacts } from '../../protocol/scene-facts.ts'
 import type { SceneRecord } from '../../protocol/scene.ts'
-import { LONE_BLEND, missingFiles } from './missing-files.ts'
-import type { MissingReason } from './missing-files.ts'
-import { openProjectZip } from './project-zip.ts'
+import { findExternalFiles, LONE_BLEND } from './missing-files.ts'
+import type { MissingFile, MissingReason } from './missing-files.ts'
+import { lookAtProjectZip } from './project-zip.ts'
 import { readBlend } from './read-blend.ts'
 import { kindOfScene } from './scene-kind.ts'
 
@@ -22,7 +21,7 @@ const WHY_MISSING: Readonly<Record<MissingReason, string>> = {
   not_relative_to_blend:
     'its path does not begin with //, so it depends on where Blender was started; make paths relative or pack it',
   outside_project: 'its path leads out of the project folder; pack it, or send a .zip of a folder that holds both',
-  case_differs: 'the project has it in another spelling of upper and lower case only; rename one of the two',
+  case_differs: 'the project has several files of this name but for upper and lower case; rename them',
   not_in_project:
     'it is neither packed into the .blend nor in the upload; pack it, or send a .zip of the project folder',
 }
@@ -58,7 +57,7 @@ export class SceneFileReader implements SceneReader {
       kind: 'project',
       facts: read.value,
       mainBlend,
-      missingFiles: tellMissing(read.value, project),
+      ...whatIsThere(read.value, project),
     }
   }
 }
@@ -67,7 +66,12 @@ async function inspectBlend(filePath: string): Promise<SceneFinding | Refusal> {
   const read = await readBlend(filePath)
   if (!read.ok)
     return refuse(read.code === 'not_a_blend' ? 'not_a_scene' : 'blend_invalid', `${read.code}: ${read.detail}`)
-  return { ok: true, kind: 'blend', facts: read.value, missingFiles: tellMissing(read.value, LONE_BLEND) }
+  return {
+    ok: true,
+    kind: 'blend',
+    facts: read.value,
+    missingFiles: tellMissing(findExternalFiles(read.value, LONE_BLEND).missing),
+  }
 }
 
 async function inspectZip(
@@ -76,25 +80,29 @@ async function inspectZip(
   main: string | undefined,
 ): Promise<SceneFinding | Refusal> {
   try {
-    const project = await openProjectZip(filePath, scratchDir, main === undefined ? {} : { main })
+    const project = await lookAtProjectZip(filePath, scratchDir, main === undefined ? {} : { main })
     if (!project.ok) return refuse('zip_invalid', `${project.code}: ${project.detail}`)
-    const { mainBlendPath } = project.value
-    const read = await readBlend(join(scratchDir, mainBlendPath))
+    const { mainBlendPath, blendPath } = project.value
+    const read = await readBlend(blendPath)
     if (!read.ok) return refuse('blend_invalid', `${mainBlendPath}: ${read.code}: ${read.detail}`)
     return {
       ok: true,
       kind: 'zip',
       facts: read.value,
       mainBlend: mainBlendPath,
-      missingFiles: tellMissing(read.value, project.value),
+      ...whatIsThere(read.value, project.value),
     }
   } finally {
     await rm(scratchDir, { recursive: true, force: true })
   }
 }
 
-function tellMissing(facts: SceneFacts, project: ProjectFiles): SceneRecord['missingFiles'] {
-  const missing = missingFiles(facts, project)
+function whatIsThere(facts: SceneFacts, project: ProjectFiles): Pick<SceneFinding, 'missingFiles' | 'aliases'> {
+  const { missing, aliases } = findExternalFiles(facts, project)
+  return { missingFiles: tellMissing(missing), ...(aliases.length === 0 ? {} : { aliases }) }
+}
+
+function tellMissing(missing: readonly MissingFile[]): SceneRecord['missingFiles'] {
   const told = missing.slice(0, MISSING_TOLD_MAX).map(({ file, reason }) => ({
     path: cut(file.path),
     reason: `${file.kind} ${file.datablock}: ${WHY_MISSING[reason]}`,

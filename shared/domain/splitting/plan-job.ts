@@ -69,6 +69,8 @@ export function planJob(
   const warning = earlyWarning(scene)
   if (warning !== undefined) notes.push(warning.slice(0, LIMITS.messageLengthMax))
 
+  notes.push(...aliasNotes(scene))
+
   const chunk = request.chunk ?? 1
   const split = splitFrame(request, facts, stitchedSize(size))
   if (!split.ok) return split
@@ -92,6 +94,7 @@ export function planJob(
     sceneName: facts.name,
     ...(scene.mainBlend === undefined ? {} : { mainBlend: scene.mainBlend }),
     ...(scene.kind === 'blend' ? { blendName: nameForFile(scene.name) } : {}),
+    ...(scene.aliases === undefined ? {} : { aliases: scene.aliases }),
     engine: facts.engine,
     blender: blenderNow(own, requirement, here),
     frames: text,
@@ -136,6 +139,15 @@ export function inspectionOf(
       // An older one did not tell of the movie.
       (plan.video !== 'scene' || inspection.movie !== undefined),
   )
+}
+
+function aliasNotes({ aliases: [first, ...others] = [] }: Pick<SceneRecord, 'aliases'>): string[] {
+  if (first === undefined) return []
+  const more = others.length === 0 ? '' : `, and ${others.length} more`
+  return [
+    `the project spells some files otherwise than the scene asks for them (case or accents); taken is ` +
+      `${JSON.stringify(first.path)} for ${JSON.stringify(first.asked)}${more}`,
+  ]
 }
 
 function sceneFrames(facts: SceneSettings): string {

@@ -22,6 +22,7 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
       ...job.scene,
       ...(job.plan.mainBlend === undefined ? {} : { mainBlend: job.plan.mainBlend }),
       ...(job.plan.blendName === undefined ? {} : { blendName: job.plan.blendName }),
+      ...(job.plan.aliases === undefined ? {} : { aliases: job.plan.aliases }),
       url: await engine.objects.signedGet(blobKey(job.scene.sha256), { ttlSeconds }),
     },
     work: await workFor(engine, job, task, ttlSeconds),

@@ -71,6 +71,7 @@ export async function takeProject(
     mainBlend: manifest.main,
     facts: found.facts,
     missingFiles: found.missingFiles,
+    ...(found.aliases === undefined ? {} : { aliases: found.aliases }),
     uploadedAt: await store.time(),
   }
   await journalScene(objects, scene)

@@ -129,6 +129,7 @@ async function recordOf(store: FarmStore, file: SceneFile, found: SceneFinding):
     ...(found.mainBlend === undefined ? {} : { mainBlend: found.mainBlend }),
     facts: found.facts,
     missingFiles: found.missingFiles,
+    ...(found.aliases === undefined ? {} : { aliases: found.aliases }),
     uploadedAt: await store.time(),
   }
 }

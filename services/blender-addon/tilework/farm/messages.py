@@ -186,6 +186,11 @@ class JobScene(_JobSceneAlways, total=False):
     manifestBytes: int
 
 
+class JobPlanAliasesItem(TypedDict):
+    asked: str
+    path: str
+
+
 class _JobPlanBlenderAlways(TypedDict):
     savedBy: str
     why: str
@@ -309,6 +314,7 @@ class _JobPlanAlways(TypedDict):
 class JobPlan(_JobPlanAlways, total=False):
     mainBlend: str
     blendName: str
+    aliases: List[JobPlanAliasesItem]
     blender: JobPlanBlender
     asked: List[str]
     region: JobPlanRegion
@@ -467,6 +473,11 @@ class PlanScene(TypedDict):
     name: str
 
 
+class PlanPlanAliasesItem(TypedDict):
+    asked: str
+    path: str
+
+
 class _PlanPlanBlenderAlways(TypedDict):
     savedBy: str
     why: str
@@ -590,6 +601,7 @@ class _PlanPlanAlways(TypedDict):
 class PlanPlan(_PlanPlanAlways, total=False):
     mainBlend: str
     blendName: str
+    aliases: List[PlanPlanAliasesItem]
     blender: PlanPlanBlender
     asked: List[str]
     region: PlanPlanRegion
@@ -988,6 +1000,11 @@ class SceneMissingFilesItem(TypedDict):
     reason: str
 
 
+class SceneAliasesItem(TypedDict):
+    asked: str
+    path: str
+
+
 class _SceneAlways(TypedDict):
     sha256: str
     kind: Literal["blend", "zip", "project"]
@@ -1001,6 +1018,7 @@ class _SceneAlways(TypedDict):
 class Scene(_SceneAlways, total=False):
     project: SceneProject
     mainBlend: str
+    aliases: List[SceneAliasesItem]
     inspections: List[SceneInspection]
 
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LONE_BLEND, missingFiles } from '../../../../shared/adapters/scene-files/missing-files.ts'
+import { findExternalFiles, LONE_BLEND } from '../../../../shared/adapters/scene-files/missing-files.ts'
 import type { ExternalFile, SceneFacts } from '../../../../shared/protocol/scene-facts.ts'
 
 function factsWith(...files: Partial<ExternalFile>[]): SceneFacts {
@@ -33,9 +33,9 @@ const PROJECT = {
 }
 
 function reasonFor(path: string, span: ExternalFile['span'] = 'file'): string {
-  const [missing, ...rest] = missingFiles(factsWith({ path, span }), PROJECT)
-  expect(rest).toEqual([])
-  return missing?.reason ?? 'present'
+  const { missing, aliases } = findExternalFiles(factsWith({ path, span }), PROJECT)
+  expect(missing.length).toBeLessThan(2)
+  return missing[0]?.reason ?? (aliases.length === 0 ? 'present' : 'otherwise spelled')
 }
 
 describe('an external file', () => {
@@ -44,7 +44,7 @@ describe('an external file', () => {
     ['//./local.png', 'present'],
     ['//../../assets/Wood.png', 'present'],
     ['//..\\..\\assets\\Wood.png', 'present'],
-    ['//../../assets/wood.png', 'case_differs'],
+    ['//../../assets/wood.png', 'otherwise spelled'],
     ['//gone.png', 'not_in_project'],
     ['//../../../assets/Wood.png', 'outside_project'],
     ['//../../../../etc/passwd', 'outside_project'],
@@ -57,14 +57,14 @@ describe('an external file', () => {
   })
 
   it('is not missing when it is packed, wherever it was', () => {
-    expect(missingFiles(factsWith({ path: '/home/artist/wood.png', packed: true }), PROJECT)).toEqual([])
+    expect(findExternalFiles(factsWith({ path: '/home/artist/wood.png', packed: true }), PROJECT).missing).toEqual([])
   })
 
   it('is there as a sequence or as tiles if one member is', () => {
     expect(reasonFor('//../../assets/walk_0001.exr', 'sequence')).toBe('present')
     expect(reasonFor('//../../assets/run_0001.exr', 'sequence')).toBe('not_in_project')
     expect(reasonFor('//../../assets/skin.<UDIM>.tif', 'tiles')).toBe('present')
-    expect(reasonFor('//../../assets/Skin.<UDIM>.tif', 'tiles')).toBe('case_differs')
+    expect(reasonFor('//../../assets/Skin.<UDIM>.tif', 'tiles')).toBe('otherwise spelled')
     expect(reasonFor('//../../assets/walk_0001.exr')).toBe('not_in_project')
   })
 
@@ -73,13 +73,44 @@ describe('an external file', () => {
   })
 
   it('is missing beside a .blend that came alone, even if it is relative', () => {
-    const missing = missingFiles(
+    const { missing } = findExternalFiles(
       factsWith({ path: '//a.png' }, { path: '//../b.png' }, { path: '//c.png', packed: true }),
       LONE_BLEND,
     )
     expect(missing.map(({ file, reason }) => [file.path, reason])).toEqual([
       ['//a.png', 'not_in_project'],
       ['//../b.png', 'outside_project'],
+    ])
+  })
+})
+
+describe('a file that the project has in another spelling', () => {
+  const found = (path: string, filePaths: string[], span: ExternalFile['span'] = 'file') =>
+    findExternalFiles(factsWith({ path, span }), { mainBlendPath: 'shots/a.blend', filePaths })
+
+  it.each([
+    ['case', '//../Textures/WOOD.PNG', 'textures/wood.png'],
+    ['the form of its accents', '//../tex/Fl\u00e4che.png', 'tex/Fla\u0308che.png'],
+    ['both, in a folder', '//../\u00c4pfel/a.png', 'a\u0308pfel/a.png'],
+  ])('is found in spite of %s', (_what, asked, path) => {
+    const { missing, aliases } = found(asked, [path])
+    expect(missing).toEqual([])
+    expect(aliases).toEqual([{ asked: asked.slice('//../'.length), path }])
+  })
+
+  it('is found member by member, each with its own number', () => {
+    expect(found('//Fire_0001.png', ['shots/fire_0001.png', 'shots/fire_0002.png'], 'sequence').aliases).toEqual([
+      { asked: 'shots/Fire_0001.png', path: 'shots/fire_0001.png' },
+      { asked: 'shots/Fire_0002.png', path: 'shots/fire_0002.png' },
+    ])
+    expect(found('//Skin.<UDIM>.tif', ['shots/skin.1002.tif'], 'tiles').aliases).toEqual([
+      { asked: 'shots/Skin.1002.tif', path: 'shots/skin.1002.tif' },
+    ])
+  })
+
+  it('is missing where two could be meant', () => {
+    expect(found('//Wood.png', ['shots/wood.png', 'shots/WOOD.png']).missing).toMatchObject([
+      { reason: 'case_differs' },
     ])
   })
 })

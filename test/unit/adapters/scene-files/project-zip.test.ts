@@ -2,9 +2,9 @@ import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { openProjectZip } from '../../../../shared/adapters/scene-files/project-zip.ts'
+import { lookAtProjectZip } from '../../../../shared/adapters/scene-files/project-zip.ts'
 import type { ProjectZipOptions } from '../../../../shared/adapters/scene-files/project-zip.ts'
-import { ZIP_LIMITS } from '../../../../shared/adapters/scene-files/zip-entries.ts'
+import { ZIP_LIMITS } from '../../../../shared/protocol/zip-entries.ts'
 import { sceneFolder } from './scene-folder.ts'
 import { renamed, withTableValue, zipOf } from './zip-bytes.ts'
 
@@ -14,11 +14,10 @@ describe('a project archive', () => {
 
   async function open(zip: Buffer, options: ProjectZipOptions = {}) {
     const folder = scratch.path(`project-${opened++}`)
-    await mkdir(folder)
-    const result = await openProjectZip(await scratch.write(zip), folder, options)
-    const left = (await readdir(folder, { recursive: true })).toSorted()
+    const result = await lookAtProjectZip(await scratch.write(zip), folder, options)
+    const left = (await readdir(scratch.path(''))).filter((name) => join(scratch.path(''), name) === folder)
     if (!result.ok) expect(left).toEqual([])
-    return { folder, result, left }
+    return { folder, result }
   }
 
   async function refusal(zip: Buffer, options: ProjectZipOptions = {}): Promise<string> {
@@ -26,39 +25,50 @@ describe('a project archive', () => {
     return result.ok ? `taken: ${result.value.mainBlendPath}` : result.code
   }
 
-  it('is unpacked with its folders, and its one .blend at the top is the main one', async () => {
+  it('is looked at: its files, and its one .blend at the top, which alone is unpacked', async () => {
     const zip = await zipOf(
       'film/',
       { name: 'film/shot.blend', contents: 'SHOT' },
       { name: 'film/tex/wood.png', contents: 'x'.repeat(5_000) },
       { name: 'film/lib/props.blend', stored: true, contents: 'PROPS' },
     )
-    const { folder, result, left } = await open(zip)
-    expect(result).toEqual({
+    const { folder, result } = await open(zip)
+    expect(result).toMatchObject({
       ok: true,
       value: {
         mainBlendPath: 'film/shot.blend',
         filePaths: ['film/shot.blend', 'film/tex/wood.png', 'film/lib/props.blend'],
-        unpackedBytes: 5_009,
       },
     })
-    expect(left).toEqual([
-      'film',
-      'film/lib',
-      'film/lib/props.blend',
-      'film/shot.blend',
-      'film/tex',
-      'film/tex/wood.png',
-    ])
-    expect(await readFile(join(folder, 'film/shot.blend'), 'utf8')).toBe('SHOT')
-    expect(await readFile(join(folder, 'film/tex/wood.png'), 'utf8')).toBe('x'.repeat(5_000))
+    expect(await readdir(folder)).toEqual(['main.blend'])
+    expect(await readFile(join(folder, 'main.blend'), 'utf8')).toBe('SHOT')
   })
 
-  it('is unpacked into a folder that is not there yet, which goes again on refusal', async () => {
-    const inside = scratch.path('new/deep/folder')
-    expect((await openProjectZip(await scratch.write(await zipOf('notes.txt')), inside)).ok).toBe(false)
-    expect(await readdir(scratch.path('')).then((names) => names.includes('new'))).toBe(false)
-    expect((await openProjectZip(await scratch.write(await zipOf('a.blend')), inside)).ok).toBe(true)
+  it('may have names in UTF-8 that say so or not, in code page 437, and with backslashes between folders', async () => {
+    const filesOf = async (zip: Buffer) => {
+      const { result } = await open(zip)
+      return result.ok ? result.value.filePaths : result.code
+    }
+    const flagged = await zipOf('a.blend', 'Fl\u00e4che/\u00e9.png')
+    expect(await filesOf(flagged)).toEqual(['a.blend', 'Fl\u00e4che/\u00e9.png'])
+    const unflagged = withTableValue(flagged, 1, 'flags', (flags) => flags & ~0x800)
+    expect(await filesOf(unflagged)).toEqual(['a.blend', 'Fl\u00e4che/\u00e9.png'])
+    // 0x84 is an a with two dots there, and no UTF-8 by itself.
+    const old = withTableValue(await zipOf('a.blend', 'Fl_che.png'), 1, 'flags', (flags) => flags & ~0x800)
+    for (let at = old.indexOf('Fl_'); at >= 0; at = old.indexOf('Fl_', at + 1)) old[at + 2] = 0x84
+    expect(await filesOf(old)).toEqual(['a.blend', 'Fl\u00e4che.png'])
+    const folder = await zipOf('a.blend', { name: 'tex_', mode: 0o100644, contents: '' })
+    expect(await filesOf(renamed(folder, 'tex_', 'tex\\'))).toEqual(['a.blend'])
+    expect(await filesOf(renamed(await zipOf('a.blend', 'tex/wood.png'), 'tex/wood.png', 'tex\\wood.png'))).toEqual([
+      'a.blend',
+      'tex/wood.png',
+    ])
+  })
+
+  it('finds the main one in spite of how its accents are encoded', async () => {
+    expect(await refusal(await zipOf('Entwu\u0308rfe.blend', 'b.blend'), { main: 'Entw\u00fcrfe.blend' })).toBe(
+      'taken: Entwu\u0308rfe.blend',
+    )
   })
 
   it('names its candidates when several could be the main one, and takes the one asked for', async () => {
@@ -75,11 +85,10 @@ describe('a project archive', () => {
 
   it('has a main .blend, and neither backups nor litter of file managers are it', async () => {
     expect(await refusal(await zipOf('notes.txt', 'old.blend1'))).toBe('zip_no_blend')
-    const { result, left } = await open(
+    const { result } = await open(
       await zipOf('a.blend', '__MACOSX/._a.blend', '._a.blend', '.DS_Store', 'tex/Thumbs.db'),
     )
-    expect(result.ok).toBe(true)
-    expect(left).toEqual(['a.blend'])
+    expect(result).toMatchObject({ ok: true, value: { filePaths: ['a.blend'] } })
   })
 
   it.each([
@@ -151,14 +160,15 @@ describe('a project archive', () => {
   })
 
   it('is damaged when sizes, checksums or data do not agree, and leaves nothing behind', async () => {
-    const zip = await zipOf({ name: 'first.bin', contents: 'kept until the end' }, 'main.blend', {
-      name: 'a.png',
-      contents: 'a'.repeat(1_000),
-    })
+    const zip = await zipOf(
+      { name: 'first.bin', contents: 'never read' },
+      { name: 'main.blend', contents: 'a'.repeat(1_000) },
+      { name: 'a.png', contents: 'never read' },
+    )
     for (const field of ['crc32', 'packedBytes', 'unpackedBytes'] as const) {
-      expect(await refusal(withTableValue(zip, 2, field, (value) => value - 1)), field).toBe('zip_corrupt')
+      expect(await refusal(withTableValue(zip, 1, field, (value) => value - 1)), field).toBe('zip_corrupt')
     }
-    expect(await refusal(withTableValue(zip, 2, 'unpackedBytes', (value) => value + 1))).toBe('zip_corrupt')
+    expect(await refusal(withTableValue(zip, 1, 'unpackedBytes', (value) => value + 1))).toBe('zip_corrupt')
     expect(await refusal(zip.subarray(0, -5))).toBe('zip_corrupt')
     expect(await refusal(Buffer.from('PK\x03\x04 and nothing else'))).toBe('zip_corrupt')
     expect(await refusal(Buffer.alloc(0))).toBe('zip_corrupt')
@@ -167,12 +177,12 @@ describe('a project archive', () => {
   it('is never written over what is there', async () => {
     const folder = scratch.path('full')
     await mkdir(join(folder, 'kept'), { recursive: true })
-    await expect(openProjectZip(await scratch.write(await zipOf('a.blend')), folder)).rejects.toThrow('is not empty')
+    await expect(lookAtProjectZip(await scratch.write(await zipOf('a.blend')), folder)).rejects.toThrow('EEXIST')
     expect(await readdir(folder)).toEqual(['kept'])
   })
 
   it('that is not there is an error of the system, not of the archive', async () => {
-    await expect(openProjectZip(scratch.path('nowhere.zip'), scratch.path('unused'))).rejects.toThrow('ENOENT')
+    await expect(lookAtProjectZip(scratch.path('nowhere.zip'), scratch.path('unused'))).rejects.toThrow('ENOENT')
   })
 
   it('is taken or refused, whatever bits are turned', async () => {

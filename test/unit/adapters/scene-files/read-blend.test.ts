@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { missingFiles } from '../../../../shared/adapters/scene-files/missing-files.ts'
+import { findExternalFiles } from '../../../../shared/adapters/scene-files/missing-files.ts'
 import { readBlend } from '../../../../shared/adapters/scene-files/read-blend.ts'
 import type { SceneFacts } from '../../../../shared/protocol/scene-facts.ts'
 import { blenderIsHere, blenderScenes } from '../../../fixtures/scenes/blender-scenes.ts'
@@ -151,7 +151,10 @@ describe.skipIf(!blenderIsHere)('a .blend written by Blender', () => {
       (name) => `shot/textures/${name}`,
     )
     const filePaths = ['shot/linked.blend', 'shot/library.blend', ...textures]
-    const missing = missingFiles(await factsOf('linked.blend'), { mainBlendPath: 'shot/linked.blend', filePaths })
+    const { missing } = findExternalFiles(await factsOf('linked.blend'), {
+      mainBlendPath: 'shot/linked.blend',
+      filePaths,
+    })
     expect(missing.map(({ file, reason }) => [file.datablock, reason]).toSorted()).toEqual([
       ['Absolute', 'absolute_path'],
       ['Gone', 'not_in_project'],

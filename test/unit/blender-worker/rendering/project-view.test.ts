@@ -74,3 +74,12 @@ test('a view that is removed takes nothing of the scene along', async () => {
   expect(await readdir(join(folder, 'views'))).toEqual([])
   expect(await readFile(join(tree, 'shots', 'textures', 'wood.png'), 'utf8')).toBe('brown')
 })
+
+test('a file is found under the names that the scene asks for as well', async () => {
+  const aliases = [{ asked: 'Tex/Wood.PNG', path: 'shots/a.blend' }]
+  const other = await ProjectView.make({ tree, blendPath: join(tree, 'shots', 'a.blend') }, join(folder, 'views'), {
+    aliases,
+  })
+  expect(await readFile(join(dirname(other.blendPath), '..', 'Tex', 'Wood.PNG'), 'utf8')).toBe('BLENDER')
+  expect(await other.untouched()).toBe(true)
+})
