@@ -13,7 +13,7 @@ import { storedZip } from './stored-zip.ts'
 const ADDON = 'services/blender-addon/tilework'
 const DRIVER = 'blender-worker/driver'
 /** The parts of the driver that the add-on asks; what these import comes along. */
-const DRIVER_PARTS = ['inspect_scene']
+const DRIVER_PARTS = ['file_outputs', 'history', 'inspect_scene', 'output_paths', 'tiling']
 const LICENCE = 'LICENSE'
 
 export interface AddonArchive {

@@ -18,11 +18,11 @@ for _name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
     globals().pop(_name.rsplit(".", 1)[1], None)
 
 from . import live, preferences, works  # noqa: E402
-from .operators import farm_list, job_acts, submitting  # noqa: E402
+from .operators import farm_list, job_acts, remedies, submitting  # noqa: E402
 from .scene import settings  # noqa: E402
 from .ui import panels  # noqa: E402
 
-_PARTS = (settings, preferences, submitting, farm_list, job_acts, panels, live)
+_PARTS = (settings, preferences, submitting, farm_list, job_acts, remedies, panels, live)
 
 
 def register() -> None:

@@ -13,13 +13,17 @@ import bpy
 from . import asker, farms, home, texts, works
 from .farm import hashing
 from .farm.errors import FarmError
-from .scene import settings
+from .scene import checks, settings
 
 _TICK_SECONDS = 0.25
 _JOBS_SECONDS = 2.0
 # A plan is asked for when the artist has stopped changing settings.
 _PLAN_REST_SECONDS = 0.4
 _SEEN_SECONDS = 5.0
+_CHECK_SECONDS = 2.0
+# A check that takes longer would be felt while the artist works; then a button asks for it.
+_CHECK_QUICK_SECONDS = 0.1
+_WORKERS_SECONDS = 60.0
 
 
 class Live:
@@ -38,6 +42,12 @@ class Live:
         self.jobs_at = 0.0
         self.stages: Dict[str, str] = {}
         self.begun = False
+        self.findings: List[checks.Finding] = []
+        self.workers: List[Dict[str, Any]] = []
+        self.workers_at = 0.0
+        self.checks_at = 0.0
+        self.checks_seconds = 0.0
+        self.scene_changed = True
 
     def seen(self, what: str) -> None:
         """A panel that shows `what` was drawn."""
@@ -66,6 +76,7 @@ def _tick() -> None:
     changed = _look_at_works() or changed
     _ask_for_jobs()
     changed = _ask_for_plan() or changed
+    changed = look_at_scene() or changed
     if changed:
         fill_list()
         _redraw()
@@ -156,6 +167,51 @@ def _ask_for_plan() -> bool:
     return True
 
 
+def look_at_scene(force: bool = False) -> bool:
+    """Checks the scene when it has changed, at most every few seconds, and by itself only while that is quick."""
+    now = time.monotonic()
+    if not force and not (
+        state.is_seen("checks")
+        and state.scene_changed
+        and now - state.checks_at > max(_CHECK_SECONDS, 50 * state.checks_seconds)
+        and (state.checks_seconds < _CHECK_QUICK_SECONDS or state.checks_at == 0.0)
+    ):
+        return False
+    _ask_for_workers()
+    state.scene_changed = False
+    before = state.findings
+    state.findings = checks.findings(bpy.context.scene, state.workers)
+    state.checks_at = time.monotonic()
+    state.checks_seconds = state.checks_at - now
+    return before != state.findings
+
+
+def _ask_for_workers() -> None:
+    if time.monotonic() - state.workers_at < _WORKERS_SECONDS or asker.busy("workers"):
+        return
+    state.workers_at = time.monotonic()
+    try:
+        client = farms.chosen().client()
+    except FarmError:
+        return
+
+    def then(answer: Any, complaint: Optional[str]) -> None:
+        if complaint is None:
+            state.workers, state.scene_changed = answer, True
+
+    asker.ask("workers", client.workers, then)
+
+
+@bpy.app.handlers.persistent
+def _on_change(*_args: Any) -> None:
+    state.scene_changed = True
+
+
+@bpy.app.handlers.persistent
+def _on_load(*_args: Any) -> None:
+    state.scene_changed, state.checks_at, state.findings = True, 0.0, []
+
+
 def fill_list() -> None:
     """The rows of the job list: what is on its way first, then the farm's jobs."""
     rows = bpy.context.window_manager.tilework_jobs
@@ -199,9 +255,16 @@ def _redraw() -> None:
 def register() -> None:
     if not bpy.app.background:
         bpy.app.timers.register(tick, first_interval=1.0, persistent=True)
+        for handlers in (bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.save_post):
+            handlers.append(_on_change)
+        bpy.app.handlers.load_post.append(_on_load)
 
 
 def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+    for handlers in (bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.save_post, bpy.app.handlers.load_post):
+        for mine in (_on_change, _on_load):
+            if mine in handlers:
+                handlers.remove(mine)
     asker.forget()

@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Optional
 
 from .errors import FarmError, Refused, Unreachable
 from .http import Requests
-from .messages import Artifact, Farm, Job, JobRequest, Plan, Scene
+from .messages import Artifact, Farm, Job, JobRequest, Plan, Scene, Worker
 
 _PAGE = 200
 _SUBMIT_TRIES = 5
@@ -57,6 +57,9 @@ class Client:
     def jobs(self, limit: int = 50) -> List[Job]:
         """Newest first."""
         return self.requests.json(f"/v1/jobs?limit={limit}")["items"]
+
+    def workers(self) -> List[Worker]:
+        return self.requests.json("/v1/workers?limit=200")["items"]
 
     def act(self, job_id: str, act: str, **body: Any) -> Job:
         """`pause`, `resume`, `cancel` or `retry`."""

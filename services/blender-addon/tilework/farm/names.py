@@ -2,9 +2,10 @@
 
 import os
 import re
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, Optional
 
-_PLAIN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+# Signs that no name may hold on some system; other alphabets are fine.
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"|?*\\]')
 _FRAME = re.compile(r"^frames/m?\d{4,}\.(\w+)$")
 
 
@@ -29,7 +30,11 @@ def frame_path(pattern: Dict[str, Any], frame: int) -> str:
 def safe_join(folder: str, path: str) -> Optional[str]:
     """A path of the farm below a folder; None where it would lie outside. The farm's word is no reason to."""
     parts = path.split("/")
-    if not all(_PLAIN.match(part) for part in parts):
+    if any(part in ("", ".", "..") for part in parts):
+        return None
+    if os.sep == "\\":
+        parts = [_UNSAFE.sub("_", part).rstrip(". ") or "_" for part in parts]
+    elif any("\x00" in part for part in parts):
         return None
     return os.path.join(folder, *parts)
 
@@ -37,8 +42,9 @@ def safe_join(folder: str, path: str) -> Optional[str]:
 def target(where: Dict[str, Any], artifact: Dict[str, Any]) -> Optional[str]:
     """Where a delivered file goes; None for one that is not wanted.
 
-    `where`: {mode: output | beside, frames: pattern or None, movie: path or None, folder}. Frames and the movie go to
-    the scene's own output path; files of File Output nodes, and all with `beside`, into the folder.
+    `where`: {mode: output | beside, frames: pattern or None, movie: path or None, folder, outputs: [{node, place,
+    real}]}. Frames, the movie and what File Output nodes write go where Blender writes them; all else goes into the
+    folder, and everything with `beside`.
     """
     path = artifact["path"]
     if path == "manifest.json" or path.startswith("previews/"):
@@ -56,7 +62,15 @@ def target(where: Dict[str, Any], artifact: Dict[str, Any]) -> Optional[str]:
     if path.startswith("video/"):
         movie = where.get("movie")
         return beside if movie is None else _with_extension(movie, path.rsplit(".", 1)[-1])
-    return beside
+    return _of_node(where.get("outputs", ()), artifact) or beside
+
+
+def _of_node(outputs: Iterable[Dict[str, str]], artifact: Dict[str, Any]) -> Optional[str]:
+    for output in outputs:
+        start = "/".join(part for part in ("outputs", output["place"]) if part) + "/"
+        if output["node"] == artifact.get("node") and artifact["path"].startswith(start):
+            return safe_join(output["real"], artifact["path"][len(start) :])
+    return None
 
 
 def _with_extension(path: str, extension: str) -> str:

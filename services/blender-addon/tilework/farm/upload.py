@@ -7,7 +7,7 @@ import base64
 import hashlib
 import os
 import urllib.parse
-from typing import Callable, Optional
+from typing import Callable, Dict, Optional
 
 from . import state
 from .client import Client
@@ -32,16 +32,38 @@ def upload(
 
     `notes` is a folder in which unfinished uploads are noted. `pause` waits between tries, and raises to stop.
     """
-    size = os.path.getsize(path)
     if client.has_scene(sha256):
+        size = os.path.getsize(path)
         on_progress(size, size)
         return False
-    note = os.path.join(notes, hashlib.sha256(f"{client.url} {sha256}".encode()).hexdigest()[:32] + ".json")
+    _resumably(client, path, sha256, notes, {}, on_progress, pause)
+    return True
+
+
+def upload_file(
+    client: Client, path: str, sha256: str, notes: str, on_progress: Progress, pause: Callable[[float], None]
+) -> None:
+    """The same for one file of a project, which the farm said it lacks."""
+    _resumably(client, path, sha256, notes, {"as": "file"}, on_progress, pause)
+
+
+def _resumably(
+    client: Client,
+    path: str,
+    sha256: str,
+    notes: str,
+    what: Dict[str, str],
+    on_progress: Progress,
+    pause: Callable[[float], None],
+) -> None:
+    size = os.path.getsize(path)
+    key = f"{client.url} {sha256} {what.get('as', '')}"
+    note = os.path.join(notes, hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
     noted = state.read(note)
     place = noted.get("path") if isinstance(noted, dict) else None
     offset = _offset(client, place) if isinstance(place, str) else None
     if not isinstance(place, str) or offset is None:
-        place, offset = _begin(client, os.path.basename(path), size, sha256), 0
+        place, offset = _begin(client, size, {"filename": os.path.basename(path)[-200:], "sha256": sha256, **what}), 0
         state.write(note, {"path": place})
     try:
         _send(client, place, path, size, offset, on_progress, pause)
@@ -50,14 +72,10 @@ def upload(
             state.remove(note)
         raise
     state.remove(note)
-    return True
 
 
-def _begin(client: Client, name: str, size: int, sha256: str) -> str:
-    metadata = ",".join(
-        f"{key} {base64.b64encode(value.encode()).decode()}"
-        for key, value in (("filename", name[-200:]), ("sha256", sha256))
-    )
+def _begin(client: Client, size: int, what: Dict[str, str]) -> str:
+    metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in what.items())
     headers = {**_TUS, "Upload-Length": str(size), "Upload-Metadata": metadata}
     location = client.requests.send("/v1/uploads", "POST", data=b"", headers=headers).headers.get("Location")
     if location is None:

@@ -13,6 +13,7 @@ from . import hashing, state, upload
 from .client import Client
 from .errors import FAILED, INTERRUPTED, FarmError, Stopped
 from .follow import Follower
+from .project import ProjectSender
 from .report import Report
 
 TASK = "task.json"
@@ -79,6 +80,9 @@ class Work:
             shutil.rmtree(os.path.dirname(self._task["file"]), ignore_errors=True)
 
     def _send(self) -> str:
+        if len(self._task.get("files", ())) > 1:
+            sender = ProjectSender(self._client, self._home, self._report, self.check, self.pause)
+            return sender.send(self._task["request"]["name"], self._task["main"], self._task["files"])
         path = self._task["file"]
         self._report.stage("hashing")
         size = os.path.getsize(path)

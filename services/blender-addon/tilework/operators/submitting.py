@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import farms, home, works
 from ..farm.errors import FarmError
-from ..scene import outputs, settings
+from ..scene import collect, outputs, settings
 
 WAITS = (
     ("AUTO", "Automatic", "In background mode until it is sent, else not at all"),
@@ -75,6 +75,7 @@ class TILEWORK_OT_submit(bpy.types.Operator):
             "farmName": farm.name,
             "file": file,
             "original": bpy.data.filepath,
+            **(collect.task_files(bpy.data.filepath, file, collect.collect()) if bpy.data.filepath else {}),
             "copy": copy,
             "key": str(uuid.uuid4()),
             "request": request,

@@ -2,10 +2,11 @@
 
 import os
 import re
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import bpy
 
+from ..driver import compositor, output_paths
 from ..farm import names
 
 _FRAMES = (0, 11111111, 22222222)
@@ -26,7 +27,24 @@ def where(scene: Any, mode: str, job_name: str) -> Dict[str, Any]:
         "folder": folder,
         "frames": None if movie else names.frame_pattern(*(_absolute(render.frame_path(frame=one)) for one in _FRAMES)),
         "movie": shown if movie else None,
+        "outputs": list(_of_nodes(scene)),
     }
+
+
+def _of_nodes(scene: Any) -> Iterator[Dict[str, str]]:
+    """{node, place, real}: below which folder a File Output node delivers, and where it writes on this disk."""
+    for node in compositor.file_output_nodes(scene):
+        if hasattr(node, "directory"):
+            pairs = [(node.directory, node.file_name)]
+        elif node.format.file_format == "OPEN_EXR_MULTILAYER":
+            pairs = [("", node.base_path)]
+        else:
+            pairs = [(node.base_path, slot.path) for slot in node.file_slots]
+        for base, name in pairs:
+            place = output_paths.mirrored(scene, base, name).rpartition("/")[0]
+            real = os.path.dirname(_absolute(os.path.join(base, name) if base else name))
+            if "{" not in real and "#" not in real:
+                yield {"node": node.name, "place": place, "real": real}
 
 
 def _absolute(path: str) -> str:

@@ -7,7 +7,7 @@ import bpy
 from .. import farms, home, live, texts
 from ..farm.errors import FarmError
 from ..scene import outputs, settings
-from . import draw_jobs, draw_plan
+from . import draw_checks, draw_jobs, draw_plan
 
 
 class _InOutput:
@@ -38,6 +38,19 @@ class TILEWORK_PT_plan(_InOutput, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         draw_plan.draw(self.layout, context)
+
+
+class TILEWORK_PT_checks(_InOutput, bpy.types.Panel):
+    bl_label = "Checks"
+    bl_parent_id = "TILEWORK_PT_farm"
+
+    def draw_header_preset(self, _context: Any) -> None:
+        bad = sum(1 for one in live.state.findings if one.bad)
+        if bad:
+            self.layout.label(text=str(bad), icon="ERROR")
+
+    def draw(self, context: Any) -> None:
+        draw_checks.draw(self.layout, context)
 
 
 class TILEWORK_PT_jobs(_InOutput, bpy.types.Panel):
@@ -149,6 +162,7 @@ _CLASSES = (
     TILEWORK_PT_farm,
     TILEWORK_PT_settings,
     TILEWORK_PT_plan,
+    TILEWORK_PT_checks,
     TILEWORK_PT_jobs,
     TILEWORK_PT_popover,
 )

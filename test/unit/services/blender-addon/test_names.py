@@ -47,7 +47,7 @@ class TestNames(unittest.TestCase):
 
     def test_no_word_of_a_farm_leads_out_of_the_folder(self) -> None:
         where = {"mode": "beside", "folder": "/b", "movie": None, "frames": None}
-        for path in ("frames/../../etc/passwd", "/etc/passwd", "frames//x", "frames/.hidden", "a\\b"):
+        for path in ("frames/../../etc/passwd", "/etc/passwd", "frames//x", "outputs/./x"):
             self.assertIsNone(names.target(where, artifact(path)), path)
 
     def test_an_address_is_taken_as_people_type_it(self) -> None:
