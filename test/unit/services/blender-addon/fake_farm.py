@@ -1,4 +1,4 @@
-"""A farm of one file for tests: scenes, uploads by tus, one job, its artifacts. It can cut connections when told to."""
+"""A farm of one file for tests: scenes, projects, uploads by tus, one job, its artifacts. It cuts lines when told to."""
 
 import hashlib
 import json
@@ -14,6 +14,8 @@ class FakeFarm:
 
     def __init__(self) -> None:
         self.scenes: Dict[str, bytes] = {}
+        self.blobs: Dict[str, bytes] = {}
+        self.manifests: Dict[str, Dict[str, Any]] = {}
         self.uploads: Dict[str, Dict[str, Any]] = {}
         self.jobs: Dict[str, Dict[str, Any]] = {}
         self.keys: Dict[str, str] = {}
@@ -107,16 +109,42 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if self.path == "/v1/uploads":
             name = f"u{len(self.fake.uploads)}"
-            self.fake.uploads[name] = {"size": int(self.headers["Upload-Length"]), "data": b""}
+            told = dict(one.split(" ") for one in self.headers["Upload-Metadata"].split(","))
+            self.fake.uploads[name] = {"size": int(self.headers["Upload-Length"]), "data": b"", "file": "as" in told}
             self._answer(201, Location=f"/v1/uploads/{name}")
             return
         request = json.loads(body)
+        if self.path.startswith("/v1/projects"):
+            self._project(request)
+            return
         if request["scene"] not in self.fake.scenes:
             self._refuse(422, "scene_unknown", "no scene with this hash was uploaded")
             return
         job_id = self.fake.keys.setdefault(self.headers["Idempotency-Key"], f"job{len(self.fake.jobs)}")
         self.fake.jobs[job_id] = request
         self._answer(201, self.fake.job(job_id))
+
+    def _project(self, request: Dict[str, Any]) -> None:
+        files = sorted(request["files"], key=lambda one: one["path"])
+        sha256 = hashlib.sha256(json.dumps([request["main"], files]).encode()).hexdigest()
+        lacking = {one["sha256"]: one["bytes"] for one in files if one["sha256"] not in self.fake.blobs}
+        if self.path.endswith("/missing"):
+            missing = [{"sha256": name, "bytes": count} for name, count in lacking.items()]
+            answer = {"sha256": sha256, "known": False, "missing": missing, "missingBytes": sum(lacking.values())}
+            self._answer(200, answer)
+        elif lacking:
+            self._refuse(422, "project_incomplete", f"{len(lacking)} files are missing")
+        else:
+            self.fake.scenes[sha256] = b""
+            self.fake.manifests[sha256] = request
+            self._answer(201, {"sha256": sha256})
+
+    def do_PUT(self) -> None:
+        if self._allowed():
+            data = self._body()
+            self.fake.received += len(data)
+            self.fake.blobs[hashlib.sha256(data).hexdigest()] = data
+            self._answer(204)
 
     def do_PATCH(self) -> None:
         if not self._allowed():
@@ -135,7 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         upload["data"] += self.rfile.read(size)
         self.fake.received += size
         if len(upload["data"]) == upload["size"]:
-            self.fake.scenes[hashlib.sha256(upload["data"]).hexdigest()] = upload["data"]
+            kept = self.fake.blobs if upload["file"] else self.fake.scenes
+            kept[hashlib.sha256(upload["data"]).hexdigest()] = upload["data"]
         self._answer(204, Upload_Offset=str(len(upload["data"])))
 
     def do_GET(self) -> None:
