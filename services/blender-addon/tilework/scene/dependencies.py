@@ -22,7 +22,7 @@ def tag_of(addon: str) -> str:
 
 def _modules(scene: Any) -> Iterator[str]:
     for engine in _subclasses(bpy.types.RenderEngine):
-        if engine.bl_idname == scene.render.engine:
+        if getattr(engine, "bl_idname", "") == scene.render.engine:
             yield engine.__module__
     trees = [*bpy.data.node_groups]
     for blocks in (bpy.data.materials, bpy.data.worlds, bpy.data.lights):

@@ -1,4 +1,4 @@
-"""A farm of one file for tests: scenes, projects, uploads by tus, one job, its artifacts. It cuts lines when told to."""
+"""A farm of one file for tests: scenes, projects, uploads by tus, one job, its artifacts. It cuts lines if told to."""
 
 import hashlib
 import json
