@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List
 
 from . import hashing, upload
 from .client import Client
-from .errors import FarmError
+from .errors import FarmError, Refused
 from .report import Report
 
 _FILES_AT_ONCE = 4
@@ -33,7 +33,7 @@ class ProjectSender:
     def send(self, name: str, main: str, files: List[Dict[str, str]]) -> str:
         listed, where = self._hash(files)
         manifest = {"main": main, "files": listed}
-        asked = self._client.requests.json("/v1/projects/missing", "POST", body=manifest)
+        asked = self._missing(manifest)
         self._report.stage("sending", sha256=asked["sha256"])
         missing = [(one["sha256"], one["bytes"]) for one in asked["missing"]]
         total = asked["missingBytes"]
@@ -44,6 +44,18 @@ class ProjectSender:
                 done.result()
         scene = self._client.requests.json("/v1/projects", "POST", body={**manifest, "name": name}, seconds=600.0)
         return scene["sha256"]
+
+    def _missing(self, manifest: Dict[str, Any]) -> Any:
+        try:
+            return self._client.requests.json("/v1/projects/missing", "POST", body=manifest)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            raise FarmError(
+                "farm_old",
+                "This farm is older than the add-on and takes single files only: pack all files into the .blend "
+                "(File > External Data), or ask for an update of the farm",
+            ) from None
 
     def _hash(self, files: List[Dict[str, str]]) -> Any:
         sizes = [os.path.getsize(one["file"]) for one in files]
