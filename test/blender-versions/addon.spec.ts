@@ -90,6 +90,8 @@ scene.render.filepath = ${JSON.stringify(join(farm.folder, folder, 'f_###'))}`
     const said = await blender(`${open('mine')}
 print("CHANGED", bpy.ops.tilework.submit(wait="DONE"))
 from bl_ext.farm.tilework.scene import checks, settings
+sys.path.insert(0, ${JSON.stringify(projectFile('test/fixtures'))})
+__import__("draw-addon").draw("bl_ext.farm.tilework")
 print("KEPT", settings.changed(scene), [one.sentence for one in checks.findings(scene, [])])`)
     expect(said).toContain("CHANGED {'FINISHED'}")
     await blender(`${open('bare')}\nbpy.ops.render.render(animation=True)`)
@@ -99,5 +101,6 @@ print("KEPT", settings.changed(scene), [one.sentence for one in checks.findings(
     for (const name of names)
       expect(await differences(join(farm.folder, 'mine', name), join(farm.folder, 'bare', name)), name).toBe('')
     expect(said).toContain('KEPT ()')
+    expect(said).toMatch(/^DREW .*Done: 2 of 2 frames/m)
   },
 )

@@ -1,17 +1,22 @@
 // The add-on inside Debian's Blender, installed from a real farm as an artist would, with real workers.
 
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { differences } from '../fixtures/driver/lab.ts'
 import { TestFarm } from '../support/farm.ts'
+import { projectFile } from '../support/project-file.ts'
 import { buildTinyScene } from '../support/tiny-scene.ts'
 
 const MINUTES = 60_000
 let farm: TestFarm
 let blend: string
 let environment: NodeJS.ProcessEnv
+
+/** Prints how many bytes the last submission had to send. */
+const SENT = '\nfrom tilework import works\nprint("SENT", works.every()[0].told["sentBytes"])'
 
 interface Ran {
   readonly code: number
@@ -101,6 +106,41 @@ bpy.ops.tilework.download(job="${job}", wait="DONE")`,
     expect(await contents(folder)).toEqual(['0002.png'])
   })
 
+  it(
+    'sends a project with all it renders with, and of a change the change alone',
+    { timeout: 6 * MINUTES },
+    async () => {
+      const project = join(farm.folder, 'project')
+      const main = join(project, 'shots', '010.blend')
+      const fixture = projectFile('test/fixtures/addon-project.py')
+      await promisify(execFile)('blender', ['-b', '--factory-startup', '--python', fixture, '--', project])
+      // What is open differs from the file, which stays as it is.
+      const change = 'scene = bpy.context.scene\nscene.render.resolution_x = 48\n'
+      const before = await readFile(main)
+      const sent = await blender(`${change}bpy.ops.tilework.submit(wait="DONE")${SENT}`, main)
+      expect(sent.said).toMatch(/: done, 2 files/)
+      expect((await readFile(main)).equals(before)).toBe(true)
+      const files = join(project, 'render')
+      const mine = join(farm.folder, 'mine-of-project')
+      await rename(files, mine)
+      expect((await blender(`${change}bpy.ops.render.render(animation=True)`, main)).code).toBe(0)
+      expect(await contents(mine)).toEqual(['010_0001.png', '010_0002.png'])
+      expect(await contents(mine)).toEqual(await contents(files))
+      for (const name of await contents(files))
+        expect(await differences(join(mine, name), join(files, name)), name).toBe('')
+
+      const texture = join(project, 'textures', 'skin.1002.png')
+      await copyFile(join(project, 'lib', 'textures', 'wood.png'), texture)
+      await appendFile(texture, 'changed')
+      const again = await blender(`bpy.ops.tilework.submit(unsaved="FILE", wait="SENT")${SENT}`, main)
+      const bytes = Number(/^SENT (\d+)$/m.exec(again.said)?.[1])
+      // The texture, and the .blend, of which the first submission sent a changed copy.
+      expect(bytes).toBe((await stat(texture)).size + before.length)
+      const third = await blender(`bpy.ops.tilework.submit(unsaved="FILE", wait="SENT")${SENT}`, main)
+      expect(third.said).toMatch(/^SENT 0$/m)
+    },
+  )
+
   it('ends with the exit code of the script and the sentence of the farm when it is refused', async () => {
     const refused = await blender('bpy.ops.tilework.submit(frames="9-x")', blend)
     expect(refused.code).toBe(7)
@@ -108,6 +148,19 @@ bpy.ops.tilework.download(job="${job}", wait="DONE")`,
     const alone = await blender('bpy.ops.tilework.submit(farm="http://127.0.0.1:9")', blend)
     expect(alone.code).toBe(7)
     expect(alone.said).toContain('The farm at http://127.0.0.1:9 cannot be reached: nothing listens there')
+  })
+
+  it('draws its preferences and every panel, with what the farm says', async () => {
+    const drew = await blender(
+      `import sys\nsys.path.insert(0, ${JSON.stringify(projectFile('test/fixtures'))})
+__import__("draw-addon").draw("tilework")`,
+      blend,
+    )
+    expect(drew.said).toMatch(/^DREW .*'This is Tilework \d+\.\d+\.\d+; 2 workers are connected'/m)
+    expect(drew.said).toMatch(
+      /^DREW .*'Done: \d of \d frames'.*'Tiles would not be exact: it is a test'.*'About 1 min/m,
+    )
+    expect(drew.code).toBe(0)
   })
 
   it('keeps the token out of files that are saved, and settings that were not touched too', async () => {

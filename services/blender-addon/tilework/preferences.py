@@ -61,11 +61,11 @@ class TileworkPreferences(bpy.types.AddonPreferences):
         column.prop(farm, "address")
         column.prop(farm, "token")
         layout.operator("tilework.farm_test", icon="LINKED")
-        if farm.said:
-            for number, line in enumerate(texts.wrapped(farm.said, 90)):
-                layout.label(
-                    text=line, icon="BLANK1" if number else "CHECKMARK" if farm.well else "ERROR", translate=False
-                )
+        if farm.address in answers:
+            said, well = answers[farm.address]
+            for number, line in enumerate(texts.wrapped(said, 90)):
+                icon = "BLANK1" if number else "CHECKMARK" if well else "ERROR"
+                layout.label(text=line, icon=icon, translate=False)
 
 
 _CLASSES = (TileworkFarm, TILEWORK_UL_farms, TileworkPreferences)
