@@ -26,7 +26,10 @@ def command(python: str, folder: str, home: str) -> List[str]:
 
 def start(python: str, folder: str, home: str, token: str) -> "subprocess.Popen[bytes]":
     """Starts the work of a folder. It ends by itself when it is done, or soon after its standard input was closed."""
-    flags = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
+    else:
+        flags = {"start_new_session": True}
     with open(os.path.join(folder, "child.log"), "wb") as log:
         process = subprocess.Popen(
             command(python, folder, home), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, **flags
@@ -42,6 +45,8 @@ def start(python: str, folder: str, home: str, token: str) -> "subprocess.Popen[
 
 def main() -> None:
     folder, home = sys.argv[1:3]
+    if sys.platform != "win32":
+        os.nice(10)  # Blender's window comes first
     stop = threading.Event()
     first = sys.stdin.readline()
     threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
