@@ -174,8 +174,9 @@ async function wire(config: WorkerConfig, parts: WorkerParts, folder: DataFolder
 async function blenderRenderers(config: WorkerConfig, folder: DataFolder): Promise<NewRenderer> {
   const found = await findBlender(config.blender === undefined ? {} : { configured: config.blender })
   if (!found.ok) throw new WorkerStartError(found.code, found.detail)
-  return (scratchFolder) =>
+  return (scratchFolder, ocio) =>
     new BlenderRenderer({
+      ocio,
       installation: found.value,
       scratchFolder,
       sceneFolder: folder.sceneFolder,

@@ -3,6 +3,9 @@ import type { PixelRectangle } from '../../shared/protocol/render-settings.ts'
 /** What a job changes in the scene; absent means as the artist set it. Formats by the protocol's names or Blender's. */
 export interface DriverSettings {
   readonly scene?: string | undefined
+  readonly camera?: string | undefined
+  readonly viewLayer?: string | undefined
+  readonly engine?: string | undefined
   readonly samples?: number | undefined
   readonly resolution?:
     | { readonly width: number; readonly height: number }

@@ -40,6 +40,8 @@ export const Inspection = z.object({
     )
     .max(2_000),
   hasCamera: z.boolean(),
+  cameras: z.array(Name).max(100_000),
+  viewLayers: z.array(Name).max(2_000),
   sampling: z.object({
     samples: z.int().nullable(),
     adaptive: z.boolean(),

@@ -16,6 +16,8 @@ export interface BlenderStart {
   readonly scratchDir: string
   /** Folders it may read in the sandbox besides the system and its own program: those of the scene. */
   readonly readablePaths?: readonly string[]
+  /** Path of an OpenColorIO configuration, which the job chose; without one Blender uses its own. */
+  readonly ocio?: string | undefined
   /** What the allow-list picks from; the worker's own environment when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   readonly sandbox?: SandboxUse
@@ -59,7 +61,10 @@ export async function launchBlender(options: BlenderStart): Promise<Launched | C
   const wrapped = absence === undefined ? ['bwrap', ...bubblewrapArguments(folders), ...command] : command
   const child = spawn(wrapped[0] ?? options.executable, wrapped.slice(1), {
     cwd: options.scratchDir,
-    env: scrubbedEnvironment(options.environment ?? process.env, options.scratchDir),
+    env: {
+      ...scrubbedEnvironment(options.environment ?? process.env, options.scratchDir),
+      ...(options.ocio === undefined ? {} : { OCIO: options.ocio }),
+    },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     // A process group of its own: killing it takes whatever Blender has started along.
     detached: process.platform !== 'win32',

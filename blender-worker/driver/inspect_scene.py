@@ -4,6 +4,8 @@ from typing import Any, Optional
 
 import bpy
 from driver import (
+    cameras,
+    chosen,
     compositor,
     denoising,
     file_outputs,
@@ -53,7 +55,9 @@ def facts(scene: Any) -> dict[str, Any]:
         "output": _output(scene.render),
         "movie": movie.facts(scene),
         "scenes": [_outline(one) for one in idle_scene.others()],
-        "hasCamera": has_camera(scene),
+        "hasCamera": cameras.without(scene) is None,
+        "cameras": chosen.cameras_of(scene),
+        "viewLayers": [layer.name for layer in scene.view_layers],
         "compositor": _compositor(scene),
         "history": history.unbaked(),
         "leftOut": history.left_out(),
@@ -88,11 +92,6 @@ def _changing(scene: Any) -> dict[str, Any]:
         "tiling": tiling.judge(scene),
         "sampleRanges": sample_range.judge(scene),
     }
-
-
-def has_camera(scene: Any) -> bool:
-    """Whether rendering finds a camera: the scene's own, or one that a timeline marker binds."""
-    return scene.camera is not None or any(marker.camera is not None for marker in scene.timeline_markers)
 
 
 def blocked_scripts() -> list[str]:
@@ -153,7 +152,7 @@ def _outline(scene: Any) -> dict[str, Any]:
     return {
         "name": scene.name,
         "engine": scene.render.engine,
-        "hasCamera": has_camera(scene),
+        "hasCamera": cameras.has_camera(scene),
         "viewLayers": [
             {"name": layer.name, "use": bool(layer.use), "passes": render_passes.names(scene, layer)}
             for layer in scene.view_layers

@@ -3,7 +3,7 @@
 from typing import Any
 
 import bpy
-from driver import devices, frame_time, idle_scene, texture_cache, views
+from driver import chosen, devices, frame_time, idle_scene, texture_cache, views
 from driver.failure import Failure
 from driver.overrides import Overrides
 from driver.region import Border, Rectangle, full_size, pixels_of
@@ -45,6 +45,7 @@ def apply(scene: Any, frame: int, settings: dict[str, Any], command: dict[str, A
         ("use_persistent_data", False),
     ):
         overrides.set(render, name, value)
+    chosen.set_all(scene, settings, overrides)
     _set_resolution(render, settings.get("resolution"), overrides)
     _set_samples(scene, settings.get("samples"), overrides)
     if settings.get("seed") is not None and hasattr(scene, "cycles"):

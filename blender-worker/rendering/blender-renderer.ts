@@ -29,6 +29,8 @@ export interface BlenderRendererOptions {
   readonly scratchFolder: string
   /** Where scenes lie; all that Blender may read besides its own program. */
   readonly sceneFolder: string
+  /** Path of the OpenColorIO configuration that Blender uses instead of its own. */
+  readonly ocio?: string | undefined
   readonly sandbox: 'auto' | 'required' | 'off'
 }
 
@@ -142,12 +144,13 @@ export class BlenderRenderer implements Renderer {
   }
 
   async #start(): Promise<BlenderProcess> {
-    const { installation, scratchFolder, sceneFolder, sandbox } = this.#options
+    const { installation, scratchFolder, sceneFolder, sandbox, ocio } = this.#options
     const started = await BlenderProcess.start({
       executable: installation.executable,
       launch: installation.launch,
       driverPath: driverPath(),
       scratchDir: scratchFolder,
+      ocio,
       readablePaths: [sceneFolder, ...installation.folders],
       sandbox: sandbox === 'required' ? 'require' : sandbox,
     })

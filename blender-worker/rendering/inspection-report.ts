@@ -26,6 +26,8 @@ export function inspectionOf(
     },
     ...(found.movie === null ? {} : { movie: found.movie }),
     hasCamera: found.hasCamera,
+    ...(found.cameras.length > MAX.names ? {} : { cameras: found.cameras }),
+    ...(found.viewLayers.length > MAX.names ? {} : { viewLayers: found.viewLayers }),
     tiling: {
       ...found.tiling,
       reasons: found.tiling.reasons.slice(0, MAX.reasons).map((reason) => reason.slice(0, MAX.reasonLength)),

@@ -80,4 +80,5 @@ export interface Renderer {
 }
 
 /** Makes a renderer that writes only below `scratchFolder`; Blender itself starts with the first command. */
-export type NewRenderer = (scratchFolder: string) => Renderer
+/** `ocio`: path of the OpenColorIO configuration that its Blender uses instead of its own. */
+export type NewRenderer = (scratchFolder: string, ocio?: string) => Renderer

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
@@ -53,6 +53,8 @@ interface Open {
   readonly renderer: Renderer
   readonly scene: HeldScene
   readonly names: SceneNames
+  /** The OpenColorIO configuration that its Blender was started with, as the job names it. */
+  readonly ocio: string | undefined
   readonly view: ProjectView
 }
 
@@ -85,7 +87,7 @@ export class Slot {
       const folder = await this.#folderOf(lease)
       const stitchedPath = run.stitchedPath === undefined ? undefined : join(folder, 'stitched.exr')
       if (run.stitchedPath !== undefined && stitchedPath !== undefined) await rename(run.stitchedPath, stitchedPath)
-      const { renderer, view } = await this.#openFor(run.scene, lease.scene)
+      const { renderer, view } = await this.#openFor(run.scene, lease.scene, lease.work.settings.ocio)
       signal.throwIfAborted()
       watch.start()
       await renderer.open(view.blendPath, () => watch.reset())
@@ -160,14 +162,16 @@ export class Slot {
   /**
    * The Blender that has the scene open if the tasks before left nothing in its folder, else a new one in a new folder.
    */
-  async #openFor(scene: HeldScene, { blendName, aliases }: SceneNames): Promise<Open> {
+  async #openFor(scene: HeldScene, { blendName, aliases }: SceneNames, ocio: string | undefined): Promise<Open> {
     const names = { blendName, aliases }
     const open = this.#open
     const same = open !== undefined && isSame(open.scene, scene) && isDeepStrictEqual(open.names, names)
-    if (same && (await open.view.untouched()) && this.#open === open) return open
+    if (same && open.ocio === ocio && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
+    const config = ocio === undefined ? undefined : await configurationIn(scene, ocio)
     const view = await ProjectView.make(scene, join(this.#options.folder, 'views'), names)
-    this.#open = { renderer: this.#options.newRenderer(this.#options.folder), scene: scene.share(), names, view }
+    const renderer = this.#options.newRenderer(this.#options.folder, config)
+    this.#open = { renderer, scene: scene.share(), names, ocio, view }
     return this.#open
   }
 
@@ -179,6 +183,18 @@ export class Slot {
     }, this.#options.idleCloseMs)
     this.#idleTimer.unref()
   }
+}
+
+/** Where the OpenColorIO configuration of a project lies here. Throws WorkFailure when the project has no such file. */
+async function configurationIn({ tree }: HeldScene, ocio: string): Promise<string> {
+  const path = join(tree, ocio)
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isFile() === true) return path
+  throw new WorkFailure(
+    'blend_unreadable',
+    `the project has no file ${ocio}, which the job names as OpenColorIO configuration (settings.ocio, --ocio); ` +
+      'name it from the top folder of the project',
+  )
 }
 
 /**

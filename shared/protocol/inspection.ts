@@ -23,6 +23,7 @@ export const INSPECTION_LIMITS = {
   scripts: 30,
   scriptLength: 300,
   nodes: 50,
+  names: 200,
   templates: 8,
 } as const
 
@@ -50,6 +51,9 @@ export const Inspection = z
     /** What the scene says of the movie that it writes; absent where it writes images. */
     movie: SceneMovie.optional(),
     hasCamera: z.boolean(),
+    /** Cameras of the scene, and its view layers; workers of older versions do not tell. */
+    cameras: z.array(Datablock).max(INSPECTION_LIMITS.names).optional(),
+    viewLayers: z.array(Datablock).max(INSPECTION_LIMITS.names).optional(),
     tiling: z.strictObject({
       exact: z.boolean(),
       overscanPx: z.int().min(0).max(64),

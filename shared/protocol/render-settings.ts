@@ -43,6 +43,16 @@ export const IMAGE_EXTENSIONS: Record<ImageFormat, string> = {
   avif: 'avif',
 }
 
+/** Render engines that every Blender brings along. EEVEE is whichever EEVEE it has. */
+const ENGINES = ['cycles', 'eevee', 'workbench'] as const
+
+const Named = z.string().min(1).max(LIMITS.nameLengthMax)
+
+/** Whether a path stays below the folder that it begins in. */
+function isInside(path: string): boolean {
+  return !/^[/\\]|^[A-Za-z]:|\\/.test(path) && !path.split('/').includes('..')
+}
+
 /** What overrides the scene. A field left out is as the artist set it in the .blend. */
 export const RenderSettings = z
   .strictObject({
@@ -52,6 +62,19 @@ export const RenderSettings = z
       .max(LIMITS.nameLengthMax)
       .optional()
       .describe('Name of the scene in the file, if not the one that was open when it was saved'),
+    camera: Named.optional().describe('Camera of all frames, whatever the scene and its markers say'),
+    viewLayer: Named.optional().describe('View layer that is rendered, and no other, whichever are switched on'),
+    engine: z
+      .enum(ENGINES)
+      .optional()
+      .describe(`Engine instead of the scene's: ${ENGINES.join(', ')}; needed where Blender does not have that one`),
+    ocio: z
+      .string()
+      .min(1)
+      .max(LIMITS.pathLengthMax)
+      .refine(isInside, 'must lead to a file inside the project folder, such as config/aces.ocio')
+      .optional()
+      .describe('OpenColorIO configuration in the project that every Blender of the job uses'),
     samples: z.int().min(1).max(LIMITS.samplesMax).optional().describe('Samples for each pixel'),
     resolution: z
       .union([

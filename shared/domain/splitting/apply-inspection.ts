@@ -6,6 +6,7 @@ import type { SceneRecord } from '../../protocol/scene.ts'
 import { compareVersions } from '../scheduling/eligibility.ts'
 import { wantedFrames } from './asked-frames.ts'
 import { planMovie } from './movie.ts'
+import { isSameEngine } from './engines.ts'
 import { tilesPerFrame } from './job-tasks.ts'
 import { checkColors, checkFiles, isEarlyWarning } from './missing-files.ts'
 import { checkRanges, refuseRanges } from './sample-rules.ts'
@@ -50,12 +51,14 @@ export function applyInspection(
   known: Partial<Pick<SceneRecord, 'facts'>>,
   found: Inspection,
 ): { ok: true; plan: JobPlan } | Refusal {
-  if (!found.hasCamera)
+  if (!found.hasCamera && plan.settings.camera === undefined)
     return refuse(
       'scene_no_camera',
       `scene "${plan.sceneName}": Blender finds no camera in it; add one (Add > ` +
         `Camera), make it the scene's camera, save, and upload again`,
     )
+  const named = checkNames(plan, found)
+  if (!named.ok) return named
   const size = checkSize(plan, found)
   if (!size.ok) return size
   const missing = checkFiles(plan, found)
@@ -68,14 +71,9 @@ export function applyInspection(
   const extras = checkExtraFiles({ ...plan, ...split.change }, found.extraFiles ?? 0)
   if (!extras.ok) return extras
   const early = plan.notes.filter((note) => !isEarlyWarning(note))
-  const notes = [
-    ...missing.notes,
-    ...colors.notes,
-    ...early,
-    ...split.notes,
-    ...movie.notes,
-    ...oddities(plan, found),
-  ].map((note) => note.slice(0, LIMITS.messageLengthMax))
+  const notes = [...missing.notes, ...colors.notes, ...early, ...split.notes, ...movie.notes, ...oddities(found)].map(
+    (note) => note.slice(0, LIMITS.messageLengthMax),
+  )
   return {
     ok: true,
     plan: {
@@ -194,6 +192,32 @@ function historyText(found: Inspection): string {
   )
 }
 
+/** What the job names in the scene must be there, and Blender must have the engine. */
+function checkNames({ sceneName, engine, settings }: JobPlan, found: Inspection): { ok: true } | Refusal {
+  const { camera, viewLayer } = settings
+  if (camera !== undefined && found.cameras?.includes(camera) === false)
+    return refuse(
+      'camera_unknown',
+      `settings.camera: scene "${sceneName}" has no camera "${camera}"; it has ${quoted(found.cameras)}`,
+    )
+  if (viewLayer !== undefined && found.viewLayers?.includes(viewLayer) === false)
+    return refuse(
+      'view_layer_unknown',
+      `settings.viewLayer: scene "${sceneName}" has no view layer "${viewLayer}"; it has ${quoted(found.viewLayers)}`,
+    )
+  if (!isSameEngine(engine, found.engine))
+    return refuse(
+      'engine_unknown',
+      `the scene is made for the engine ${engine}, and Blender ${found.blenderVersion} would render it with ` +
+        `${found.engine || 'none'}; name the engine to use (settings.engine, --engine)`,
+    )
+  return { ok: true }
+}
+
+function quoted(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : list(names.map((name) => `"${name}"`))
+}
+
 /** The scene's own size only: for another one Blender was not asked. */
 function checkSize(plan: JobPlan, found: Inspection): { ok: true } | Refusal {
   if (plan.settings.resolution !== undefined) return { ok: true }
@@ -245,13 +269,8 @@ function checkExtraFiles(plan: JobPlan, extraFiles: number): { ok: true } | Refu
 }
 
 /** What does not stop a job, but that its artist should know. */
-function oddities(plan: JobPlan, found: Inspection): string[] {
+function oddities(found: Inspection): string[] {
   const notes: string[] = []
-  if (found.engine !== plan.engine)
-    notes.push(
-      `the file names the engine ${plan.engine}, Blender ${found.blenderVersion} ` +
-        `renders with ${found.engine || 'none'}`,
-    )
   if (found.denoiser === 'here')
     notes.push('the scene is denoised: its tasks go to workers whose Blender has OpenImageDenoise')
   if (found.leftOut !== undefined && found.leftOut.length > 0)
@@ -271,7 +290,10 @@ function oddities(plan: JobPlan, found: Inspection): string[] {
       `the scene limits the render time to ${found.timeLimitSeconds} s, so its pixels depend on how fast a machine is`,
     )
   if (found.blockedScripts.length > 0)
-    notes.push(`scripts in the file do not run on a farm: ${list(found.blockedScripts)}`)
+    notes.push(
+      `scripts and Python drivers do not run on a farm, so what they move stands still: ${list(found.blockedScripts)}. ` +
+        'Bake their values into keys (Object > Animation > Bake Action), save, and upload again',
+    )
   if (found.fileOutputs.length > 0)
     notes.push(
       `what File Output nodes write is delivered below outputs/, in their own folders: ${list(found.fileOutputs)}`,

@@ -12,6 +12,7 @@ import { type BlendersHere, blenderNow, fromOwnVersion, renderedBy, savedBy } fr
 import { mayDecide } from '../scheduling/eligibility.ts'
 import { applyInspection } from './apply-inspection.ts'
 import { imageFormat, writesMovie } from './image-format.ts'
+import { engineOf } from './engines.ts'
 import { formatFrames, parseFrames } from './frames.ts'
 import { tasksPerFrame } from './job-tasks.ts'
 import { earlyWarning, looksAtFrames } from './missing-files.ts'
@@ -34,13 +35,16 @@ export function planJob(
   here: BlendersHere = { able: [], all: [] },
 ): { ok: true; plan: JobPlan; frames: number[]; requirement: Requirement } | Refusal {
   const wanted = request.settings?.scene ?? scene.facts.activeScene
-  const facts = scene.facts.scenes.find((each) => each.name === wanted)
-  if (facts === undefined)
+  const own = scene.facts.scenes.find((each) => each.name === wanted)
+  if (own === undefined)
     return refuse(
       'scene_not_in_file',
       `settings.scene: the file has no scene "${wanted}"; it has ` +
         `${scene.facts.scenes.map((each) => `"${each.name}"`).join(', ')}`,
     )
+  const engine = engineOf(own.engine, request.settings)
+  if (!engine.ok) return engine
+  const facts = { ...own, engine: engine.name }
   if (facts.name === '' || facts.name.length > LIMITS.nameLengthMax || facts.engine === '') {
     return refuse(
       'blend_invalid',
@@ -49,15 +53,21 @@ export function planJob(
         'it or choose an engine in Blender, save, and upload again',
     )
   }
-  const own = savedBy(scene.facts.version)
-  const versioned = fromOwnVersion(request.requirement ?? {}, own)
+  const version = savedBy(scene.facts.version)
+  const versioned = fromOwnVersion(request.requirement ?? {}, version)
   if (!versioned.ok) return versioned
   const { requirement } = versioned
-  if (!facts.hasCamera)
+  if (!facts.hasCamera && !isComposed(facts) && request.settings?.camera === undefined)
     return refuse(
       'scene_no_camera',
       `scene "${facts.name}" has no camera; add one in Blender (Add > Camera), ` +
         `make it the scene's camera, save, and upload again`,
+    )
+  if (request.settings?.ocio !== undefined && scene.kind === 'blend')
+    return refuse(
+      'ocio_invalid',
+      `settings.ocio: ${request.settings.ocio} would be in the project folder, and a lone .blend comes without one; ` +
+        'submit the folder',
     )
   const frames = parseFrames(request.frames ?? sceneFrames(facts))
   if (!frames.ok) return frames
@@ -96,7 +106,7 @@ export function planJob(
     ...(scene.kind === 'blend' ? { blendName: nameForFile(scene.name) } : {}),
     ...(scene.aliases === undefined ? {} : { aliases: scene.aliases }),
     engine: facts.engine,
-    blender: blenderNow(own, requirement, here),
+    blender: blenderNow(version, requirement, here),
     frames: text,
     frameCount: frames.frames.length,
     width: size.width,
@@ -127,9 +137,10 @@ export function planJob(
  */
 export function inspectionOf(
   scene: Pick<SceneRecord, 'inspections'>,
-  plan: Pick<JobPlan, 'sceneName' | 'samples' | 'frames' | 'video'>,
+  plan: Pick<JobPlan, 'sceneName' | 'samples' | 'settings' | 'frames' | 'video'>,
   requirement: Requirement = {},
 ): SceneInspection | undefined {
+  if (hasInspectionOfItsOwn(plan.settings)) return undefined
   return scene.inspections?.findLast(
     (inspection) =>
       inspection.scene === plan.sceneName &&
@@ -148,6 +159,16 @@ function aliasNotes({ aliases: [first, ...others] = [] }: Pick<SceneRecord, 'ali
     `the project spells some files otherwise than the scene asks for them (case or accents); taken is ` +
       `${JSON.stringify(first.path)} for ${JSON.stringify(first.asked)}${more}`,
   ]
+}
+
+/** Whether what Blender finds for these settings holds for jobs with them alone. */
+export function hasInspectionOfItsOwn({ engine, ocio }: RenderSettings): boolean {
+  return engine !== undefined || ocio !== undefined
+}
+
+/** The picture may come from an edit or a compositor, which need no camera of the scene; Blender itself looks then. */
+function isComposed(facts: SceneSettings): boolean {
+  return (facts.useSequencer && facts.hasSequencerStrips) || (facts.useCompositing && facts.hasNodeTree)
 }
 
 function sceneFrames(facts: SceneSettings): string {

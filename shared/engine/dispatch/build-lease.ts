@@ -2,8 +2,9 @@ import { frameName, stitchedPath } from '../../domain/file-names.ts'
 import { needsDisplay, workOf } from '../../domain/task/expected-files.ts'
 import { sampleRangeOf } from '../../domain/splitting/samples.ts'
 import { tileOfPlan } from '../../domain/splitting/tiles.ts'
-import type { JobRecord } from '../../protocol/job.ts'
+import type { JobPlan, JobRecord } from '../../protocol/job.ts'
 import type { Lease, Work } from '../../protocol/messages.ts'
+import type { RenderSettings } from '../../protocol/render-settings.ts'
 import { blobKey, workKey } from '../../protocol/object-keys.ts'
 import type { FrameRecord, TaskRecord } from '../../protocol/task.ts'
 import type { Engine } from '../context.ts'
@@ -29,11 +30,20 @@ export async function buildLease(engine: Engine, job: JobRecord, task: TaskRecor
   }
 }
 
+/** What changes nearly all that Blender tells of a scene. */
+function inspectionSettings({ sceneName, settings: { engine, ocio } }: JobPlan): RenderSettings {
+  return {
+    scene: sceneName,
+    ...(engine === undefined ? {} : { engine }),
+    ...(ocio === undefined ? {} : { ocio }),
+  }
+}
+
 async function workFor(engine: Engine, job: JobRecord, task: TaskRecord, ttlSeconds: number): Promise<Work> {
   const { plan } = job
   // The scene alone, not what this job changes in it: what is found is kept for other jobs.
   if (workOf(plan, task) === 'inspect')
-    return { kind: 'inspect', settings: { scene: plan.sceneName }, frames: plan.frames }
+    return { kind: 'inspect', settings: inspectionSettings(plan), frames: plan.frames }
   const kindsWanted = job.requirement.deviceKinds
   const display = needsDisplay(plan)
   const frame = task.frames[0]

@@ -1,3 +1,4 @@
+import { hasInspectionOfItsOwn } from '../../domain/splitting/plan-job.ts'
 import { takeInspected } from '../../domain/task/inspected.ts'
 import { type Refusal, refuse } from '../../protocol/errors.ts'
 import type { Inspection } from '../../protocol/inspection.ts'
@@ -57,6 +58,8 @@ export async function takeInspection(
 }
 
 async function keepInspection(engine: Engine, job: JobRecord, lease: HeldLease, inspection: Inspection): Promise<void> {
+  // What another engine or other colours show is no word about the scene itself.
+  if (hasInspectionOfItsOwn(job.plan.settings)) return
   const scene = await engine.store.scene(job.scene.sha256)
   // An archive that was handed in anew to render another .blend of it is another scene by now.
   if (scene === null || scene.mainBlend !== job.plan.mainBlend) return

@@ -639,6 +639,10 @@ class PlanRefusal(TypedDict):
         "scene_color_unknown",
         "scene_no_camera",
         "scene_not_in_file",
+        "camera_unknown",
+        "view_layer_unknown",
+        "engine_unknown",
+        "ocio_invalid",
         "blender_too_old",
         "frames_invalid",
         "frames_empty",
@@ -783,6 +787,10 @@ class _ProblemAlways(TypedDict):
         "scene_color_unknown",
         "scene_no_camera",
         "scene_not_in_file",
+        "camera_unknown",
+        "view_layer_unknown",
+        "engine_unknown",
+        "ocio_invalid",
         "blender_too_old",
         "frames_invalid",
         "frames_empty",
@@ -891,6 +899,10 @@ class RenderSettingsFormat(_RenderSettingsFormatAlways, total=False):
 
 class RenderSettings(TypedDict, total=False):
     scene: str
+    camera: str
+    viewLayer: str
+    engine: Literal["cycles", "eevee", "workbench"]
+    ocio: str
     samples: int
     resolution: Union[RenderSettingsResolution1, RenderSettingsResolution2]
     format: RenderSettingsFormat
@@ -1151,6 +1163,8 @@ class _SceneInspectionAlways(TypedDict):
 
 class SceneInspection(_SceneInspectionAlways, total=False):
     movie: SceneInspectionMovie
+    cameras: List[str]
+    viewLayers: List[str]
     sampleRanges: SceneInspectionSampleRanges
     leftOut: List[SceneInspectionLeftOutItem]
     missingForPicture: int

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import bpy
 
 from .. import texts
+from ..driver import cameras as cameras_needed
 from ..driver import file_outputs, history, inspect_scene, tiling
 from . import collect, dependencies
 
@@ -66,7 +67,8 @@ def _file() -> Iterator[Finding]:
 
 
 def _camera(scene: Any) -> Iterator[Finding]:
-    if not inspect_scene.has_camera(scene):
+    # Where Blender would take whichever camera it finds, the artist shall say which.
+    if cameras_needed.without(scene) is not None or cameras_needed.leaves_it_to_blender(scene):
         cameras = [one for one in scene.objects if one.type == "CAMERA"]
         remedies = tuple(
             Remedy(texts.said("Use {name}", name=one.name), "tilework.fix", {"kind": "camera"}) for one in cameras[:1]

@@ -36,6 +36,8 @@ function answer(change: Partial<Answer> = {}): Answer {
     output: { fileFormat: 'PNG', colorMode: 'RGB', colorDepth: '8', quality: 90, path: '//' },
     scenes: [],
     hasCamera: true,
+    cameras: ['Camera'],
+    viewLayers: ['ViewLayer'],
     sampling: { samples: 8, adaptive: true, denoising: false },
     movie: null,
     compositor: {

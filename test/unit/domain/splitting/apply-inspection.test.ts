@@ -88,11 +88,12 @@ describe('frames that depend on earlier ones', () => {
 
   test('are refused in EEVEE of 4.2 and later, but for a single frame', () => {
     const found = { history: [CLOTH], engine: 'BLENDER_EEVEE_NEXT', blenderVersion: '4.5.15' }
-    expect(refused(found, { frames: '1-10' })).toMatchObject({
+    const eevee = { frames: '1-10', settings: { engine: 'eevee' as const } }
+    expect(refused(found, eevee)).toMatchObject({
       code: 'frames_not_apart',
       detail: expect.stringMatching(/cloth of "Flag".*bake/i),
     })
-    expect(applied({ ...found, blenderVersion: '3.4.1' }, { frames: '1-10' })).toMatchObject({
+    expect(applied({ ...found, blenderVersion: '3.4.1' }, eevee)).toMatchObject({
       ordered: true,
       chunk: 10,
     })
@@ -224,7 +225,6 @@ describe('what Blender knows better than the file', () => {
       timeLimitSeconds: 30,
       blockedScripts: ['driver of Cube'],
       fileOutputs: ['Depth'],
-      engine: 'BLENDER_EEVEE',
       gpuCompositor: true,
     }).notes.join('\n')
     for (const word of [
@@ -233,9 +233,40 @@ describe('what Blender knows better than the file', () => {
       '30 s',
       'driver of Cube',
       'Depth',
-      'BLENDER_EEVEE',
       'set to the GPU',
     ])
       expect(notes).toContain(word)
   })
+})
+
+describe('what a job names', () => {
+  const found = { cameras: ['Front', 'Top'], viewLayers: ['Sky'] }
+
+  test('must be in the scene, else the names there are told', () => {
+    expect(refused(found, { settings: { camera: 'Side' } })).toMatchObject({
+      code: 'camera_unknown',
+      detail: 'settings.camera: scene "Scene" has no camera "Side"; it has "Front", "Top"',
+    })
+    expect(refused(found, { settings: { viewLayer: 'Ground' } })).toMatchObject({
+      code: 'view_layer_unknown',
+      detail: expect.stringContaining('it has "Sky"') as string,
+    })
+    expect(applied(found, { settings: { camera: 'Top', viewLayer: 'Sky' } }).settings).toMatchObject({ camera: 'Top' })
+  })
+
+  test('as camera makes up for a scene that has none of its own', () => {
+    expect(applied({ ...found, hasCamera: false }, { settings: { camera: 'Top' } }).settings.camera).toBe('Top')
+  })
+
+  test('as engine is the one that renders, whichever the file is made for', () => {
+    const asked = { settings: { engine: 'workbench' as const } }
+    expect(applied({ engine: 'BLENDER_WORKBENCH' }, asked).engine).toBe('BLENDER_WORKBENCH')
+    expect(refused({ engine: 'BLENDER_EEVEE' })).toMatchObject({ code: 'engine_unknown' })
+  })
+})
+
+test('drivers that do not run are named, with what to do', () => {
+  expect(applied({ blockedScripts: ['driver of Cube location: beat()'] }).notes.join()).toMatch(
+    /what they move stands still: driver of Cube location: beat\(\)\. Bake/,
+  )
 })
