@@ -23,9 +23,9 @@ colorspaces:
   - !<ColorSpace> {name: Linear, family: linear, bitdepth: 32f, isdata: false}
   - !<ColorSpace> {name: Non-Color, family: raw, bitdepth: 32f, isdata: true}
   - !<ColorSpace>
-    {name: sRGB, bitdepth: 32f, isdata: false, from_reference: !<ExponentTransform> {value: [0.4545, 0.4545, 0.4545, 1]}}
+    {name: sRGB, isdata: false, from_reference: !<ExponentTransform> {value: [0.4545, 0.4545, 0.4545, 1]}}
   - !<ColorSpace>
-    {name: House, bitdepth: 32f, isdata: false, from_reference: !<ExponentTransform> {value: [0.7, 0.5, 0.3, 1]}}
+    {name: House, isdata: false, from_reference: !<ExponentTransform> {value: [0.7, 0.5, 0.3, 1]}}
 `
 
 let lab: Lab

@@ -291,7 +291,8 @@ function oddities(found: Inspection): string[] {
     )
   if (found.blockedScripts.length > 0)
     notes.push(
-      `scripts and Python drivers do not run on a farm, so what they move stands still: ${list(found.blockedScripts)}. ` +
+      'scripts and Python drivers do not run on a farm, so what they move stands still: ' +
+        `${list(found.blockedScripts)}. ` +
         'Bake their values into keys (Object > Animation > Bake Action), save, and upload again',
     )
   if (found.fileOutputs.length > 0)
