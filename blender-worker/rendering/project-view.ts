@@ -1,11 +1,11 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { z } from 'zod'
 import type { SceneAliases } from '../../shared/protocol/scene.ts'
 import { goneIfMissing, sealOfTree } from '../cache/tree-seal.ts'
 import type { HeldScene } from '../cache/held-scene.ts'
 import { eachAtOnce } from '../each-at-once.ts'
-import { errorCode } from '../failure.ts'
+import { errorCode, WorkFailure } from '../failure.ts'
 
 /** Folders above the project, so that a scene which writes to `//../` is seen to do so. */
 const ABOVE = ['above', 'above', 'project']
@@ -62,6 +62,18 @@ export class ProjectView {
   /** False when something was written, changed or removed since the view was made. */
   async untouched(): Promise<boolean> {
     return (await sealOfTree(this.#folder).catch(goneIfMissing)) === this.#seal
+  }
+
+  /** Where a file of the project lies that is its OpenColorIO configuration. Throws WorkFailure when it has none there. */
+  async ocio(path: string): Promise<string> {
+    const here = join(this.#folder, ...ABOVE, path)
+    const found = await stat(here).catch(() => undefined)
+    if (found?.isFile() === true) return here
+    throw new WorkFailure(
+      'blend_unreadable',
+      `the project has no file ${path}, which the job names as OpenColorIO configuration (settings.ocio, --ocio); ` +
+        'name it from the top folder of the project',
+    )
   }
 
   async remove(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
@@ -168,11 +168,16 @@ export class Slot {
     const same = open !== undefined && isSame(open.scene, scene) && isDeepStrictEqual(open.names, names)
     if (same && open.ocio === ocio && (await open.view.untouched()) && this.#open === open) return open
     await this.close()
-    const config = ocio === undefined ? undefined : await configurationIn(scene, ocio)
     const view = await ProjectView.make(scene, join(this.#options.folder, 'views'), names)
-    const renderer = this.#options.newRenderer(this.#options.folder, config)
-    this.#open = { renderer, scene: scene.share(), names, ocio, view }
-    return this.#open
+    try {
+      const config = ocio === undefined ? undefined : await view.ocio(ocio)
+      const renderer = this.#options.newRenderer(this.#options.folder, config)
+      this.#open = { renderer, scene: scene.share(), names, ocio, view }
+      return this.#open
+    } catch (error) {
+      await view.remove()
+      throw error
+    }
   }
 
   #closeWhenIdle(): void {
@@ -183,18 +188,6 @@ export class Slot {
     }, this.#options.idleCloseMs)
     this.#idleTimer.unref()
   }
-}
-
-/** Where the OpenColorIO configuration of a project lies here. Throws WorkFailure when the project has no such file. */
-async function configurationIn({ tree }: HeldScene, ocio: string): Promise<string> {
-  const path = join(tree, ocio)
-  const found = await stat(path).catch(() => undefined)
-  if (found?.isFile() === true) return path
-  throw new WorkFailure(
-    'blend_unreadable',
-    `the project has no file ${ocio}, which the job names as OpenColorIO configuration (settings.ocio, --ocio); ` +
-      'name it from the top folder of the project',
-  )
 }
 
 /**

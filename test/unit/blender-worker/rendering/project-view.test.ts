@@ -50,6 +50,22 @@ test.each<[string, () => Promise<unknown>]>([
   expect(await sealOfTree(tree)).toBe(before)
 })
 
+test('an OpenColorIO configuration is found from the top of the project, in a list of files too', async () => {
+  expect(await readFile(await view.ocio('shots/textures/wood.png'), 'utf8')).toBe('brown')
+  await expect(view.ocio('textures/wood.png')).rejects.toThrow(/has no file textures\/wood\.png/)
+  await expect(view.ocio('shots')).rejects.toMatchObject({ code: 'blend_unreadable' })
+  const files = [
+    { path: 'a.blend', from: join(tree, 'shots', 'a.blend') },
+    { path: 'config/aces.ocio', from: join(tree, 'shots', 'textures', 'wood.png') },
+  ]
+  const nowhere = join(folder, 'nowhere')
+  const listed = await ProjectView.make(
+    { tree: nowhere, blendPath: join(nowhere, 'a.blend'), files },
+    join(folder, 'views'),
+  )
+  expect(await readFile(await listed.ocio('config/aces.ocio'), 'utf8')).toBe('brown')
+})
+
 test('a view whose folder is gone counts as touched', async () => {
   await rm(join(folder, 'views'), { recursive: true })
   expect(await view.untouched()).toBe(false)
