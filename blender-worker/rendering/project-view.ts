@@ -64,7 +64,7 @@ export class ProjectView {
     return (await sealOfTree(this.#folder).catch(goneIfMissing)) === this.#seal
   }
 
-  /** Where a file of the project lies that is its OpenColorIO configuration. Throws WorkFailure when it has none there. */
+  /** Where the OpenColorIO configuration of the project lies. Throws WorkFailure when it has none there. */
   async ocio(path: string): Promise<string> {
     const here = join(this.#folder, ...ABOVE, path)
     const found = await stat(here).catch(() => undefined)
