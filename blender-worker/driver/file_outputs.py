@@ -50,7 +50,7 @@ def redirect(scene: Any, extra_dir: Any, overrides: Overrides) -> Redirected:
     return result
 
 
-def answer(redirected: Redirected, beside: list[dict[str, Any]]) -> dict[str, Any]:
+def answer(redirected: Redirected, beside: list[dict[str, Any]], frame: int) -> dict[str, Any]:
     """What was written beside the frame, by File Output nodes and by the render itself (`beside`: {place, path}, of no
     node), and the nodes that were not honoured.
     """
@@ -60,9 +60,8 @@ def answer(redirected: Redirected, beside: list[dict[str, Any]]) -> dict[str, An
             path = os.path.join(parent, name)
             place = os.path.relpath(path, redirected.folder).replace(os.sep, "/")
             by = _writer(redirected.slots, place)
-            extra.append(
-                {"node": by.node, "slot": by.slot, "place": place, "path": path, "bytes": os.path.getsize(path)}
-            )
+            said = {"node": by.node, "slot": by.slot, "place": _numbered(place, frame)}
+            extra.append({**said, "path": path, "bytes": os.path.getsize(path)})
     return {"extra": sorted(extra, key=lambda one: str(one["place"])), "notHonoured": redirected.silenced}
 
 
@@ -82,6 +81,17 @@ def unknown_templates(scene: Any) -> list[dict[str, str]]:
         if wrong is not None:
             found.append({"node": node.name, "path": wrong[:500]})
     return found
+
+
+def _numbered(place: str, frame: int) -> str:
+    """With the number that Blender gives the files of an animation: frames below 0 are rendered one by one, and of
+    those 5.0 and later write all into one name.
+    """
+    number = f"{frame:05d}"
+    if frame >= 0 or number in place:
+        return place
+    stem, extension = os.path.splitext(place)
+    return f"{stem}{number}{extension}"
 
 
 def _is_one_file(node: Any) -> bool:

@@ -62,7 +62,7 @@ def render_and_write(
     movie.mix(scene, command.get("sound"), paths.get("sound"), overrides)
     return {
         "files": rendering.written(paths),
-        **file_outputs.answer(redirected, beside),
+        **file_outputs.answer(redirected, beside, scene.frame_current),
         "renderSeconds": seconds,
         "peakMemoryBytes": memory.peak_bytes(),
         "size": render_settings.file_size(scene.render),

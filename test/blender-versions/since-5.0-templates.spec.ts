@@ -33,6 +33,11 @@ test('a known template is filled in, with the own name of the file', { timeout: 
   const outputs = { final: lab.path('known.png'), extraDir }
   const { extra } = must(await blender.run('render', { mode: 'frame', frame: 1, outputs }))
   expect(extra).toMatchObject([{ place: 'comp/Käse/Named_16_beauty0001.png', node: 'Named', slot: '_beauty' }])
+  const below = lab.path('below')
+  await mkdir(below)
+  const numbered = { final: lab.path('below.png'), extraDir: below }
+  const before = must(await blender.run('render', { mode: 'frame', frame: -4, outputs: numbered }))
+  expect(before.extra).toMatchObject([{ place: 'comp/Käse/Named_16_beauty-0004.png', node: 'Named' }])
 })
 
 test('an unknown one is told, and what Blender would not write is not there', { timeout: TIMEOUT_MS }, async () => {
