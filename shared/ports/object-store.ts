@@ -26,6 +26,12 @@ export interface ObjectStore {
    */
   put(key: ObjectKey, source: ObjectSource, options: PutOptions): Promise<PutResult>
 
+  /**
+   * Stores a local file and takes it away from where it lies. Nothing is compared: for a file that its owner has read
+   * and that nobody else can change. Where the store is on the same disk no byte is copied.
+   */
+  takeFile(key: ObjectKey, filePath: string, options: { contentType: string }): Promise<void>
+
   /** The object, or the part of it from `start`, as a stream. Throws ObjectMissing. */
   read(key: ObjectKey, range?: ReadOptions): Promise<Readable>
 

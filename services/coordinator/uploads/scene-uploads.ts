@@ -13,6 +13,7 @@ import { takeScene } from '../../../shared/engine/jobs/scene-intake.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import { Sha256, sortableId, UploadId } from '../../../shared/protocol/ids.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
+import { blobKey } from '../../../shared/protocol/object-keys.ts'
 import { httpLimits } from '../dependencies.ts'
 import type { AppDependencies } from '../dependencies.ts'
 import type { Owner } from '../../wiring/tokens.ts'
@@ -175,12 +176,21 @@ export class SceneUploads {
   /** A file of a project: stored under its hash, looked into by nobody. */
   private async intakeFile(id: UploadId, metadata: Readonly<Record<string, string | null>>): Promise<Sha256> {
     const declared = Sha256.parse(metadata['sha256'])
-    const put = await this.uploads.store(id, declared)
-    if (!put.ok) {
+    const bytes = await withScratch(this.deps.dataDir, async (folder) => {
+      const filePath = join(folder, 'file')
+      const collected = await this.uploads.collect(id, filePath)
+      if (collected.sha256 !== declared) return null
+      await this.deps.objects.takeFile(blobKey(declared), filePath, { contentType: 'application/octet-stream' })
+      return collected.bytes
+    })
+    if (bytes === null) {
       await this.uploads.discard(id)
-      throw new RefusalError('upload_hash_mismatch', `${put.message}; send the file again`)
+      throw new RefusalError(
+        'upload_hash_mismatch',
+        `the bytes that came do not have the SHA-256 ${declared}; send them again`,
+      )
     }
-    await this.uploads.conclude(id, { sha256: declared, bytes: put.bytes, owner: metadata['owner'] ?? '' })
+    await this.uploads.conclude(id, { sha256: declared, bytes, owner: metadata['owner'] ?? '' })
     return declared
   }
 }

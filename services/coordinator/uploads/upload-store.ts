@@ -13,16 +13,15 @@
 import { createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { DataStore, ERRORS, Upload } from '@tus/server'
 import { z } from 'zod'
-import { ObjectMissing, type ObjectStore, type PutResult } from '../../../shared/ports/object-store.ts'
+import { ObjectMissing, type ObjectStore } from '../../../shared/ports/object-store.ts'
 import { RefusalError } from '../../../shared/protocol/errors.ts'
 import { Sha256, timeOfSortable, UploadId } from '../../../shared/protocol/ids.ts'
 import { LIMITS } from '../../../shared/protocol/limits.ts'
 import {
-  blobKey,
   parseUploadKey,
   uploadKey,
   UPLOADS_PREFIX,
@@ -32,6 +31,7 @@ import {
 import { diskOutage } from './disk-outage.ts'
 import { HashingStream } from './file-hash.ts'
 import { withScratch } from './scratch.ts'
+import { append, drop, WholeCopies } from './whole-copies.ts'
 
 const Outcome = z.strictObject({ sha256: Sha256, bytes: z.int().min(0), owner: z.string() })
 export type Outcome = z.infer<typeof Outcome>
@@ -66,12 +66,14 @@ export class UploadStore extends DataStore {
   readonly #dataDir: string
   readonly #lifeMs: number
   readonly #writing = new Set<Promise<unknown>>()
+  readonly #wholes: WholeCopies
 
   constructor(objects: ObjectStore, dataDir: string, lifeMs: number) {
     super()
     this.#objects = objects
     this.#dataDir = dataDir
     this.#lifeMs = lifeMs
+    this.#wholes = new WholeCopies(dataDir)
   }
 
   override getExpiration(): number {
@@ -110,6 +112,7 @@ export class UploadStore extends DataStore {
   /** Waits until what came before the end of a connection is stored, for a coordinator that stops. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#writing)
+    await this.#wholes.close()
   }
 
   override async getUpload(id: string): Promise<Upload> {
@@ -135,6 +138,7 @@ export class UploadStore extends DataStore {
 
   /** Removes all of an upload. One that is not there is fine. */
   async discard(id: UploadId): Promise<void> {
+    await this.#wholes.forget(id)
     await this.#objects.deletePrefix(uploadPrefix(id))
   }
 
@@ -149,23 +153,19 @@ export class UploadStore extends DataStore {
     await this.#objects.deletePrefix(uploadSentPrefix(id))
   }
 
-  /** Copies all bytes of an upload into a local file, and tells their length and hash. */
+  /** Puts all bytes of an upload into a local file, and tells their length and hash. */
   async collect(id: UploadId, filePath: string): Promise<{ bytes: number; sha256: Sha256 }> {
-    const hashing = new HashingStream()
     const chain = chainOf(await this.#parts(id))
+    const bytes = chain.at(-1)?.to ?? 0
+    const collected = await this.#wholes.collect(id, bytes, filePath)
+    if (collected !== null) return { bytes, sha256: collected }
+    const hashing = new HashingStream()
     try {
       await pipeline(this.#bytes(id, chain), hashing, createWriteStream(filePath))
     } catch (error) {
       throw diskOutage(error)
     }
     return { bytes: hashing.bytes, sha256: hashing.sha256() }
-  }
-
-  /** Makes all bytes of an upload the file of this hash; refused when they have another one. */
-  async store(id: UploadId, sha256: Sha256): Promise<PutResult> {
-    const chain = chainOf(await this.#parts(id))
-    const options = { contentType: 'application/octet-stream', sha256, bytes: chain.at(-1)?.to ?? 0 }
-    return this.#objects.put(blobKey(sha256), Readable.from(this.#bytes(id, chain), { objectMode: false }), options)
   }
 
   /** Whose each unfinished upload is. */
@@ -200,18 +200,23 @@ export class UploadStore extends DataStore {
       )
     return withScratch(this.#dataDir, async (folder) => {
       const path = join(folder, 'part')
+      const whole = await this.#wholes.take(id, (await this.#said(id))?.size ?? null, offset)
       let at = offset
       let file = await open(path, 'w')
       let held = 0
       const store = async () => {
         await file.close()
-        if (held > 0) await this.#put(id, partName(at, held), { filePath: path }, 'application/octet-stream')
+        if (held > 0)
+          await this.#objects.takeFile(uploadKey(id, partName(at, held)), path, {
+            contentType: 'application/octet-stream',
+          })
         at += held
         held = 0
       }
       try {
         for await (const chunk of source as AsyncIterable<Buffer>) {
           await file.writeFile(chunk)
+          if (whole !== null) await append(whole, chunk)
           held += chunk.length
           if (held < PART_BYTES) continue
           await store()
@@ -220,6 +225,10 @@ export class UploadStore extends DataStore {
       } catch (error) {
         await store()
         throw diskOutage(error)
+      } finally {
+        // As far as it is whole: what was cut goes on where the parts end.
+        if (whole !== null && whole.at === at + held) this.#wholes.giveBack(id, whole)
+        else if (whole !== null) await drop(whole)
       }
       await store()
       return at

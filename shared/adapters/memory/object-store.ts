@@ -3,6 +3,7 @@
  *
  * Signed URLs are real signatures over `memory:` addresses; `request` answers them as a server would.
  */
+import { readFile, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { ObjectKey, ObjectPrefix } from '../../protocol/object-keys.ts'
 import { ObjectMissing } from '../../ports/object-store.ts'
@@ -90,6 +91,14 @@ export class MemoryObjectStore implements ObjectStore {
     } finally {
       stream.destroy()
     }
+  }
+
+  async takeFile(key: ObjectKey, filePath: string, { contentType }: { contentType: string }): Promise<void> {
+    await this.#before('put', ObjectKey.parse(key))
+    const content = await readFile(filePath)
+    await this.#before('commit', key)
+    this.#set(key, content, contentType)
+    await rm(filePath)
   }
 
   async read(key: ObjectKey, range: ReadOptions = {}): Promise<Readable> {

@@ -56,6 +56,18 @@ export async function copyWhole(partialFolder: string, root: string, source: str
   }
 }
 
+/** Moves a file to `target`, over what was there, whole or not at all; from another disk it is copied. */
+export async function moveWhole(partialFolder: string, root: string, source: string, target: string): Promise<void> {
+  await syncPath(source)
+  try {
+    await moveInto(source, root, target)
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw error
+    await copyWhole(partialFolder, root, source, target)
+    await rm(source)
+  }
+}
+
 /** Removes the folders from `folder` up to `root` that are empty; others are left as they are. */
 export async function removeEmptyFolders(folder: string, root: string): Promise<void> {
   for (let at = folder; isBelow(at, root); at = dirname(at)) {

@@ -29,7 +29,7 @@ import type {
 } from '../../ports/object-store.ts'
 import { copyChecked, openSource, SourceFailure } from './content-check.ts'
 import { contentTypeOfKey } from '../../protocol/content-types.ts'
-import { copyWhole, orNull, outage, removeEmptyFolders, writeWhole } from './directory-files.ts'
+import { copyWhole, moveWhole, orNull, outage, removeEmptyFolders, writeWhole } from './directory-files.ts'
 import { folderNameOf, pathOfKey } from './directory-paths.ts'
 import { removeObjects, walkObjects } from './directory-walk.ts'
 import { checkListLimit } from './list-limit.ts'
@@ -102,6 +102,10 @@ export class DirectoryObjectStore implements ObjectStore {
     return copyChecked(stream, write, { bytes, sha256 }, options.signal).catch((error: unknown) => {
       throw error instanceof StoreUnavailable ? error : new SourceFailure(error)
     })
+  }
+
+  async takeFile(key: ObjectKey, filePath: string): Promise<void> {
+    await this.#orOutage('write', key, () => moveWhole(this.#partial, this.#objects, filePath, this.#pathOf(key)))
   }
 
   async read(key: ObjectKey, range: ReadOptions = {}): Promise<Readable> {

@@ -35,6 +35,16 @@ export async function uploadChecked(
     : putStream(client, target, source, options)
 }
 
+/** Stores a local file that nothing is expected of. Throws as `uploadChecked` does. */
+export async function uploadUnchecked(
+  client: S3Client,
+  target: S3Target,
+  filePath: string,
+  contentType: string,
+): Promise<void> {
+  await putStream(client, target, { filePath }, { contentType }, false)
+}
+
 async function putBuffer(
   client: S3Client,
   target: S3Target,
@@ -59,9 +69,10 @@ async function putStream(
   target: S3Target,
   source: Exclude<ObjectSource, Uint8Array>,
   options: PutOptions,
+  hashes = true,
 ): Promise<PutResult> {
   const bytes = options.bytes ?? (source instanceof Readable ? 0 : await sizeOf(source.filePath))
-  const passed = new CheckedBody(openSource(source), options)
+  const passed = new CheckedBody(openSource(source), options, hashes)
   const body = Readable.from(passed.chunks(), { objectMode: false })
   const upload = new Upload({
     client,
@@ -110,9 +121,12 @@ class CheckedBody {
   readonly #source: Readable
   readonly #options: PutOptions
 
-  constructor(source: Readable, options: PutOptions) {
+  readonly #hashes: boolean
+
+  constructor(source: Readable, options: PutOptions, hashes: boolean) {
     this.#source = source
     this.#options = options
+    this.#hashes = hashes
   }
 
   destroy(): void {
@@ -120,7 +134,7 @@ class CheckedBody {
   }
 
   async *chunks(): AsyncGenerator<Uint8Array> {
-    const check = new ContentCheck(this.#options)
+    const check = new ContentCheck(this.#options, this.#hashes)
     try {
       for await (const chunk of chunksOf(this.#source, this.#options.signal)) {
         this.verdict = check.add(chunk)

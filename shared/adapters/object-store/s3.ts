@@ -7,6 +7,7 @@ import {
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3'
 import type { S3Client } from '@aws-sdk/client-s3'
+import { rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import {
   BLOBS_PREFIX,
@@ -39,7 +40,7 @@ import { createS3Client, isMissing, outage, statusOf } from './s3-client.ts'
 import type { S3StoreOptions } from './s3-client.ts'
 import { abortUploads, deleteEverything } from './s3-delete.ts'
 import { presignGet, presignPut } from './s3-signing.ts'
-import { uploadChecked } from './s3-upload.ts'
+import { uploadChecked, uploadUnchecked } from './s3-upload.ts'
 import type { S3Target } from './s3-upload.ts'
 import { clampRange, downloadTo, translated } from './store-streams.ts'
 
@@ -88,6 +89,17 @@ export class S3ObjectStore implements ObjectStore {
     } catch (error) {
       throw error instanceof SourceFailure ? error.cause : error
     }
+  }
+
+  async takeFile(key: ObjectKey, filePath: string, { contentType }: { contentType: string }): Promise<void> {
+    try {
+      await this.#orOutage(`write ${key}`, undefined, () =>
+        uploadUnchecked(this.#client, this.#at(key), filePath, contentType),
+      )
+    } catch (error) {
+      throw error instanceof SourceFailure ? error.cause : error
+    }
+    await rm(filePath)
   }
 
   async read(key: ObjectKey, range: ReadOptions = {}): Promise<Readable> {

@@ -22,7 +22,7 @@ export interface SceneIntake {
   readonly scenes: SceneReader
 }
 
-/** A whole file on this machine's disk, already hashed. */
+/** A whole file on this machine's disk, already hashed, that nobody else can change; it is taken away if it is kept. */
 export interface SceneFile {
   readonly filePath: string
   readonly bytes: number
@@ -64,15 +64,7 @@ export async function takeScene(intake: SceneIntake, file: SceneFile): Promise<T
     ...(file.main === undefined ? {} : { main: file.main }),
   })
   if (!found.ok) return found
-  if (!blobIsHere) {
-    const stored = await intake.objects.put(
-      key,
-      { filePath: file.filePath },
-      { contentType: contentTypeOf(found.kind), bytes: file.bytes, sha256: file.sha256 },
-    )
-    if (!stored.ok)
-      return refuse('upload_hash_mismatch', `the file changed while it was stored: ${stored.message}; send it again`)
-  }
+  if (!blobIsHere) await intake.objects.takeFile(key, file.filePath, { contentType: contentTypeOf(found.kind) })
   const scene = await recordOf(intake.store, file, found)
   await journalScene(intake.objects, scene)
   await intake.store.putScene(scene)
