@@ -54,6 +54,20 @@ export function objectStoreSuite(kind: string, openStore: () => Promise<StoreUnd
     const keysUnder = async (prefix: ObjectPrefix) =>
       (await store().list(prefix, { limit: 1000 })).keys.map(({ key }) => key)
 
+    describe('a local file that is taken', () => {
+      test('is the object, over what was there, and is gone from where it lay', async () => {
+        const key = finalManifestKey(freshJob())
+        const [before, after] = [noise(10), noise(BIG_BYTES)]
+        await store().put(key, before, { contentType: 'application/json' })
+        const path = join(scratch, 'taken')
+        await writeFile(path, after)
+        await store().takeFile(key, path, { contentType: 'application/json' })
+        expect(sha256(await content(key))).toBe(sha256(after))
+        expect(await readdir(scratch)).not.toContain('taken')
+        expect(await store().head(key)).toMatchObject({ bytes: BIG_BYTES })
+      })
+    })
+
     describe('put, head, read', () => {
       test('gives back the bytes of a buffer, a stream and a file', async () => {
         const job = freshJob()

@@ -23,6 +23,7 @@ interface Copy {
 export class WholeCopies {
   readonly #folder: string
   readonly #copies = new Map<UploadId, Copy>()
+  #emptied: Promise<void> | undefined
 
   constructor(dataDir: string) {
     this.#folder = join(dataDir, 'arriving')
@@ -38,7 +39,7 @@ export class WholeCopies {
     if (copy?.at === offset) return copy
     if (copy !== undefined) await drop(copy)
     if (offset !== 0 || (size ?? 0) < LARGE_BYTES || this.#copies.size >= COPIES_MAX) return null
-    await mkdir(this.#folder, { recursive: true })
+    await (this.#emptied ??= this.#empty())
     const path = join(this.#folder, `whole-${id}`)
     return { path, file: await open(path, 'w'), hash: createHash('sha256'), at: 0 }
   }
@@ -56,6 +57,12 @@ export class WholeCopies {
     await copy.file.close()
     await rename(copy.path, filePath)
     return Sha256.parse(copy.hash.digest('hex'))
+  }
+
+  /** Removes what a process that died has left. */
+  async #empty(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+    await mkdir(this.#folder, { recursive: true })
   }
 
   async forget(id: UploadId): Promise<void> {
