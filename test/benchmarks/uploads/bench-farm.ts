@@ -27,7 +27,7 @@ export interface Measured {
 }
 
 /** Runs `tilework` with these arguments; what it says on standard error is logged to a file. */
-export function startTilework(args: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Measured {
+function startTilework(args: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Measured {
   const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, ...env } })
   let peak = 0
   let said = ''
