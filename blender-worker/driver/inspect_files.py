@@ -111,6 +111,9 @@ def _unneeded(walk: Walk, look: Look) -> Iterator[tuple[Lacking, str, str]]:
                 for lacks in file_kinds.lacking(Use(block, "filepath", block, block.filepath), look):
                     yield lacks, "nothing", f'{_word(block)} "{block.name}"'
     needed = {block.library for block in walk.blocks()}
+    # Where Blender 5.0 and later have what a file holds of a library in an archive, the library itself stays as its
+    # parent, and is not read again.
+    needed |= {getattr(library, "archive_parent_library", None) for library in bpy.data.libraries}
     for library in bpy.data.libraries:
         if library not in needed and not _inside(library) and not file_kinds.is_here(library.filepath, None):
             yield Lacking("library", library.filepath), "nothing", f'library "{library.name}"'

@@ -66,7 +66,9 @@ function gatherFacts(walk: BlendBlockWalk, compression: SceneFacts['compression'
 
 function gatherExternalFiles(datablocks: readonly BlendDatablock[]): ExternalFile[] {
   const files: ExternalFile[] = []
+  const held = heldLibraries(datablocks)
   for (const datablock of datablocks) {
+    if (held.has(datablock.address)) continue
     for (const file of externalFilesOf(datablock)) {
       if (files.length === EXTERNAL_FILES_MAX)
         throw new BlendFault('blend_too_large', `the file names more than ${EXTERNAL_FILES_MAX} external files`)
@@ -74,6 +76,19 @@ function gatherExternalFiles(datablocks: readonly BlendDatablock[]): ExternalFil
     }
   }
   return files
+}
+
+/**
+ * The addresses of libraries of which the file itself holds all that it links (Blender 5.0 and later), and of those
+ * that this came from: neither is looked for on a disk.
+ */
+function heldLibraries(datablocks: readonly BlendDatablock[]): ReadonlySet<bigint> {
+  return new Set(
+    datablocks.flatMap(({ code, address, record }) => {
+      const parent = code === 'LI' ? (record.pointer('archive_parent_library') ?? 0n) : 0n
+      return parent === 0n ? [] : [address, parent]
+    }),
+  )
 }
 
 function fileVersion(major: number, minor: number, subversion: number | null): BlenderFileVersion {
