@@ -329,7 +329,7 @@ describe('a farm', () => {
     { timeout: 2 * MINUTES },
     async () => {
       const poison = join(farm.folder, 'poison.blend')
-      await writeFile(poison, smallBlend())
+      await writeFile(poison, smallBlend({ version: 304 }))
       const good = await submit({ frames: '1-3' })
       const { id } = await farm.submit({ scene: (await farm.upload(poison)).sha256, video: 'none' })
       const ended = await farm.ended(id)
