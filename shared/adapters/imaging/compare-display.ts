@@ -74,6 +74,10 @@ export async function compareDisplayImages(pathA: string, pathB: string): Promis
     for (let row = 0; row < rows; row += 1) {
       ofRow.fill(0)
       const from = row * width * channels
+      if (isSameRow(samplesA, samplesB, from, width * channels)) {
+        count.addRow(ofRow)
+        continue
+      }
       for (let sample = 0; sample < width * channels; sample += 1) {
         const steps = Math.abs((samplesA[from + sample] ?? 0) - (samplesB[from + sample] ?? 0))
         if (steps === 0) continue
@@ -243,6 +247,12 @@ async function decoding<Value>(
       file,
     }
   }
+}
+
+/** Compared as bytes: most rows of two honest images are equal, and this is far quicker than sample by sample. */
+function isSameRow(a: Uint8Array | Uint16Array, b: Uint8Array | Uint16Array, from: number, samples: number): boolean {
+  const bytesOf = (row: Uint8Array | Uint16Array) => Buffer.from(row.buffer, row.byteOffset, row.byteLength)
+  return bytesOf(a.subarray(from, from + samples)).equals(bytesOf(b.subarray(from, from + samples)))
 }
 
 function samplesOf(bytes: Buffer, bitsPerSample: 8 | 16): Uint8Array | Uint16Array {
