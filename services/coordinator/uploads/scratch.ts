@@ -12,10 +12,16 @@ export async function clearScratch(dataDir: string): Promise<void> {
   await rm(join(dataDir, FOLDER), { recursive: true, force: true })
 }
 
+/** Where files lie that nobody needs after this process: made where it is not there, emptied by the next start. */
+export async function scratchFolder(dataDir: string): Promise<string> {
+  const folder = join(dataDir, FOLDER)
+  await mkdir(folder, { recursive: true })
+  return folder
+}
+
 /** Runs the work with a folder of its own, which is gone when the work is done or has failed. */
 export async function withScratch<T>(dataDir: string, call: (folder: string) => Promise<T>): Promise<T> {
-  await mkdir(join(dataDir, FOLDER), { recursive: true })
-  const folder = await mkdtemp(join(dataDir, FOLDER, 'scene-'))
+  const folder = await mkdtemp(join(await scratchFolder(dataDir), 'scene-'))
   try {
     return await call(folder)
   } finally {

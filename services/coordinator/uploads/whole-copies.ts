@@ -4,9 +4,10 @@
  * lacks a copy, or the beginning of one, puts it together from them.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Sha256, type UploadId } from '../../../shared/protocol/ids.ts'
+import { scratchFolder } from './scratch.ts'
 
 /** Smaller uploads are put together in no time. */
 const LARGE_BYTES = 64 * 1024 * 1024
@@ -21,12 +22,11 @@ interface Copy {
 }
 
 export class WholeCopies {
-  readonly #folder: string
+  readonly #dataDir: string
   readonly #copies = new Map<UploadId, Copy>()
-  #emptied: Promise<void> | undefined
 
   constructor(dataDir: string) {
-    this.#folder = join(dataDir, 'arriving')
+    this.#dataDir = dataDir
   }
 
   /**
@@ -39,8 +39,7 @@ export class WholeCopies {
     if (copy?.at === offset) return copy
     if (copy !== undefined) await drop(copy)
     if (offset !== 0 || (size ?? 0) < LARGE_BYTES || this.#copies.size >= COPIES_MAX) return null
-    await (this.#emptied ??= this.#empty())
-    const path = join(this.#folder, `whole-${id}`)
+    const path = join(await scratchFolder(this.#dataDir), `whole-${id}`)
     return { path, file: await open(path, 'w'), hash: createHash('sha256'), at: 0 }
   }
 
@@ -57,12 +56,6 @@ export class WholeCopies {
     await copy.file.close()
     await rename(copy.path, filePath)
     return Sha256.parse(copy.hash.digest('hex'))
-  }
-
-  /** Removes what a process that died has left. */
-  async #empty(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
-    await mkdir(this.#folder, { recursive: true })
   }
 
   async forget(id: UploadId): Promise<void> {
